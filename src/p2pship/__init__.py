@@ -1,0 +1,1 @@
+"""Identity-based, peer-to-peer communication: a person's phone, called by name, with no server."""

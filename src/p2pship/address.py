@@ -1,0 +1,107 @@
+"""Where a device can be reached: an IP address and port, and the locator that adds the bearer."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Self
+
+from p2pship.errors import RemoteError
+
+
+class BadAddress(RemoteError):
+    """This is not an IP address and port."""
+
+
+def canonical_host(text: str) -> str:
+    """Return the one spelling of an IP address literal, without brackets (RFC 5952 for IPv6).
+
+    An IPv4-mapped IPv6 address becomes the IPv4 address. A scope (``%eth0``) is kept.
+
+    :raises BadAddress: if it is not an address literal.
+    """
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        raise BadAddress(f"{text!r} is not an IP address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HostPort:
+    """An IP address and a port, as ``192.0.2.1:5060`` or ``[2001:db8::1]:5060``."""
+
+    host: str
+    "the address in its canonical spelling, without brackets"
+    port: int
+    "1 to 65535; 0 where the operating system is to choose"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``host:port`` or ``[host]:port``.
+
+        :raises BadAddress: if the host is no IP address literal or the port not 0 to 65535.
+        """
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF:
+            raise BadAddress(f"{text!r} is not an address and port such as 127.0.0.1:5060 or [::1]:5060")
+        if ":" in host and not host.startswith("["):
+            raise BadAddress(f"{text!r}: an IPv6 address needs brackets, as in [::1]:5060")
+        return cls(canonical_host(host), int(port))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Locator:
+    """Where a device answers, and with which bearer: ``tls:192.0.2.1:5566``."""
+
+    bearer: str
+    "the bearer's name, such as ``tls``"
+    host: str
+    "the address in its canonical spelling, without brackets or scope"
+    port: int
+    "1 to 65535"
+
+    def __str__(self) -> str:
+        return f"{self.bearer}:{HostPort(self.host, self.port)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``bearer:host:port``.
+
+        :raises BadAddress: if a part is missing or is not of its form.
+        """
+        bearer, colon, rest = text.partition(":")
+        if not colon or not bearer.isalnum():
+            raise BadAddress(f"{text!r} is not a locator such as tls:192.0.2.1:5566")
+        at = HostPort.parse(rest)
+        return cls(bearer, at.host, at.port)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address literal is this machine itself (127.0.0.0/8 or ::1)."""
+    return ipaddress.ip_address(host).is_loopback
+
+
+def is_private(host: str) -> bool:
+    """Tell whether an address means something only on its own network.
+
+    These are RFC 1918, RFC 6598 (shared), link-local, and unique local IPv6 addresses; loopback is not among them.
+    """
+    address = ipaddress.ip_address(host)
+    if address.is_loopback:
+        return False
+    shared = isinstance(address, ipaddress.IPv4Address) and address in ipaddress.ip_network("100.64.0.0/10")
+    return address.is_private or address.is_link_local or shared
+
+
+def is_never_dialled(host: str) -> bool:
+    """Tell whether an address can be no device's: multicast, broadcast, unspecified or reserved."""
+    address = ipaddress.ip_address(host)
+    reserved = isinstance(address, ipaddress.IPv4Address) and address.is_reserved
+    return address.is_multicast or address.is_unspecified or reserved

@@ -1,0 +1,1 @@
+"""How bytes get there: authenticated links between two devices."""

@@ -1,0 +1,1 @@
+"""Who am I, whom do I know: names, keys, certificates, statements, records."""

@@ -1,0 +1,43 @@
+"""Two facts, kept apart: how true a name is, and what acquaintance the person is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class NameGrade(Enum):
+    """How sure it is that the name is this person's."""
+
+    VERIFIED = "verified"
+    "by a CA of the domain, by the domain itself, or by a name that is its own proof"
+    KNOWN = "known"
+    "the key is the one that the user confirmed"
+    UNPROVEN = "unproven"
+    "nobody vouches for it"
+    CHANGED = "changed"
+    "the key is another than the user confirmed"
+
+
+class Acquaintance(Enum):
+    """What the person is to us."""
+
+    OWN = "own device"
+    CONTACT = "contact"
+    INTRODUCED = "introduced"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of a person."""
+
+    name: NameGrade
+    acquaintance: Acquaintance
+    reasons: tuple[str, ...] = ()
+    "why, in words"
+
+    @property
+    def proven(self) -> bool:
+        """Whether the key may be dialled at once, without waiting for other answers."""
+        return self.name in (NameGrade.VERIFIED, NameGrade.KNOWN)

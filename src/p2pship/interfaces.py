@@ -1,0 +1,384 @@
+"""The seams of the node: what each part may ask of another, and what it is told.
+
+Calls go down as *find, dial, send, cast*. Data comes up only to the receiver that was handed over at ``start`` or
+``offer``, in methods named ``*_received`` or ``*_lost``. What happened is told to the journal.
+
+Every Deferred that an interface returns may be cancelled; it then fails with
+:class:`twisted.internet.defer.CancelledError` and what it had begun is undone. All methods are called in the reactor's
+thread. Times are seconds; dates are Unix time in seconds, as ``reactor.seconds()`` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IProtocol
+
+    from p2pship.address import HostPort, Locator
+    from p2pship.identity.papers import Papers
+    from p2pship.identity.verdict import Verdict
+    from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Slot
+    from p2pship.network import Interface as NetworkInterface
+    from p2pship.overlay.reach import ReachOutcome
+
+
+class IDevice(Interface):
+    """This node as one device of its owner: the Host Identity and the two keys that go with it (RFC 7401 §3)."""
+
+    hit = Attribute("bytes: the 16 octets of the Host Identity Tag (RFC 7343), the device's name")
+    key = Attribute("bytes: the Host Identity, a DER SubjectPublicKeyInfo")
+    private_key = Attribute("EllipticCurvePrivateKey: for the bearers' own handshakes")
+    publication_key = Attribute("bytes: the 32 octets of the Ed25519 key under which records are published")
+    sealing_key = Attribute("bytes: the 32 octets of the X25519 key to which others can seal")
+
+    def sign(data: bytes) -> bytes:
+        """Sign with the Host Identity: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets (RFC 9053 §2.1)."""
+
+
+class IIdentity(Interface):
+    """A person whose phone may register here: a name, its key pair and what it states."""
+
+    aor = Attribute("str: the canonical address of record, such as ``alice@example.com``")
+    key = Attribute("bytes: the identity key, a DER SubjectPublicKeyInfo")
+    certificate = Attribute("bytes: the X.509 certificate, DER")
+    statement = Attribute("bytes: the current signed statement, COSE_Sign1")
+
+    def sign(data: bytes) -> bytes:
+        """Sign with the identity key: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets."""
+
+
+class IKeyring(Interface):
+    """The node's own device and identities, and what it remembers of the people it met."""
+
+    device = Attribute("IDevice: this node")
+
+    def identities() -> Sequence[IIdentity]:
+        """Return this node's own identities, oldest first; each with a statement that is valid now."""
+
+    def identity(aor: str) -> IIdentity | None:
+        """Return the own identity of a canonical AOR, or None."""
+
+    def create(aor: str) -> IIdentity:
+        """Make the identity of a canonical AOR, keep it on disk and tell the watchers.
+
+        :raises LocalError: if there is one already, or it cannot be written.
+        """
+
+    def watch(created: Callable[[IIdentity], None]) -> None:
+        """Call ``created`` for each identity made from now on."""
+
+    def accept(papers: Papers, now: float) -> None:
+        """Remember a person's papers, once a hello has proven them.
+
+        :raises BadPapers: if a higher statement version or record sequence of the same identity key was seen before,
+            or the device is one that the person has revoked.
+        """
+
+    def check(papers: Papers) -> None:
+        """Raise what :meth:`accept` would, and remember nothing."""
+
+    def met(aor: str) -> bool:
+        """Tell whether a hello of a device of this AOR was ever accepted."""
+
+
+class ITrustPolicy(Interface):
+    """How true a name is, and what acquaintance its bearer is of ours."""
+
+    def judge(papers: Papers, own: IIdentity) -> Deferred[Verdict]:
+        """Judge the papers of another person for one of our own; does not fail on anything that they say."""
+
+
+class INetwork(Interface):
+    """One watcher of this machine's own addresses."""
+
+    def interfaces() -> Sequence[NetworkInterface]:
+        """Return the usable interfaces, loopback included, each with its addresses."""
+
+    def watch(changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` when an interface or address came or went; returns a call that ends the watch."""
+
+
+class ISearch(Interface):
+    """A search under way."""
+
+    def cancel() -> None:
+        """End the search now; its receiver is told nothing more. Harmless when it has ended."""
+
+
+class ISearchReceiver(Interface):
+    """What a lookup tells of one search."""
+
+    def candidate_received(candidate: Candidate) -> None:
+        """Take an answer, which may be anybody's: nothing of it has been checked."""
+
+    def search_ended(error: Exception | None) -> None:
+        """Hear that no more answers come: None when the lookup was truly asked, else why it was not."""
+
+
+class ILookup(Interface):
+    """A place where sealed records are published and found."""
+
+    name = Attribute("str: the name, which is also its section ``[lookup.NAME]`` and its word in the log")
+
+    def start() -> Deferred[None]:
+        """Begin; fires when questions can be asked. What cannot be opened now is tried again, not failed for ever."""
+
+    def stop() -> Deferred[None]:
+        """End, and fire when every socket is closed."""
+
+    def find(key: bytes, receiver: ISearchReceiver) -> ISearch:
+        """Ask for what is published under a lookup key of 32 octets; the lookup ends the search in its own time."""
+
+    def publish(slot: Slot, item: bytes) -> Deferred[None]:
+        """Publish a sealed item of at most 960 octets, in place of the slot's last one."""
+
+    def withdraw(slot: Slot) -> Deferred[None]:
+        """Take back what the slot holds."""
+
+
+class IFindReceiver(Interface):
+    """What the search for a person tells."""
+
+    def device_found(found: Found) -> None:
+        """Take one device of the person whose papers hold and whose key may be dialled."""
+
+    def find_ended(outcome: FindOutcome) -> None:
+        """Hear that no more devices come, and what was asked."""
+
+
+class IFinder(Interface):
+    """All lookups at once."""
+
+    def find(aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+        """Search every lookup for the devices of a canonical AOR, on behalf of an own identity."""
+
+
+class IBearer(Interface):
+    """Makes links to other devices."""
+
+    name = Attribute("str: the name, which is also its section ``[bearer.NAME]`` and the first part of its locators")
+    encrypted = Attribute("bool: whether nobody else can read what its links carry")
+
+    def locators() -> Sequence[Locator]:
+        """Return where this device can be dialled now, most preferred first; loopback addresses come last."""
+
+    def listen(link_made: Callable[[ILink], None], locators_changed: Callable[[], None]) -> Deferred[None]:
+        """Accept links; fires when listening.
+
+        ``link_made`` gets each link that another device dialled, with its proof, before any octet of it is delivered.
+        """
+
+    def dial(device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+        """Make a link to the device whose Host Identity is ``device_key`` at one of these locators of this bearer.
+
+        Fails with :class:`~p2pship.errors.NotReached` if none answers and proves that key; its message says what each
+        one did.
+        """
+
+    def stop() -> Deferred[None]:
+        """Close the listener and every link that nobody closed, and fire when all is closed."""
+
+
+class ILinkReceiver(Interface):
+    """What a link tells."""
+
+    def frame_received(frame: bytes) -> None:
+        """Take a frame that the other side sent with ``send``: in order, none lost, none twice."""
+
+    def datagram_received(datagram: bytes) -> None:
+        """Take a datagram that the other side sent with ``cast``."""
+
+    def link_writable() -> None:
+        """Hear that ``writable`` is true again."""
+
+    def path_changed(path: str) -> None:
+        """Hear that the same link now runs over another path."""
+
+    def link_stalled() -> None:
+        """Hear that nothing came for 5 s though it was watched; a later frame or datagram shows that it lives."""
+
+    def link_lost(reason: str) -> None:
+        """Hear that the link is gone: nothing comes after this. Told once, also after ``close``."""
+
+
+class ILink(Interface):
+    """One authenticated connection between two devices."""
+
+    proof = Attribute("bytes: the Host Identity (DER SubjectPublicKeyInfo) that the other side proved to have")
+    encrypted = Attribute("bool: whether nobody else can read what it carries")
+    dialled = Attribute("bool: whether this side dialled")
+    locator = Attribute("Locator | None: the locator that was dialled; None on the side that listened")
+    remote = Attribute("HostPort | None: the other side's address as seen here; None where there is none")
+    path = Attribute("str: which way it runs, for people: ``tls 192.0.2.1:5566``")
+    writable = Attribute("bool: whether another frame should be sent now; ``send`` works all the same, by queueing")
+    largest_datagram = Attribute("int: the most octets that ``cast`` carries in one piece")
+
+    def start(receiver: ILinkReceiver) -> None:
+        """Begin to deliver: nothing is delivered before, what came earlier comes now."""
+
+    def send(frame: bytes) -> None:
+        """Send a frame of at most 65,600 octets; harmless when the link is lost."""
+
+    def cast(datagram: bytes) -> None:
+        """Send a datagram if there is room for it: a late one is worth nothing, so the oldest waiting is dropped."""
+
+    def watch(closely: bool) -> None:
+        """Watch for silence (see ``link_stalled``) while true; the overlay sends pings meanwhile."""
+
+    def close(reason: str) -> None:
+        """Close when what was sent has left, at the latest after 2 s; the receiver hears ``link_lost``."""
+
+
+class ISubprotocol(Interface):
+    """What rides on a peer: SIP, media, presence, HTTP and others."""
+
+    name = Attribute("str: the name that both sides know it by, lower-case ASCII, at most 32 characters")
+
+    def payload_received(peer: IPeer, payload: bytes) -> bytes | Deferred[bytes] | None:
+        """Take a payload; what is returned (None: empty) is the answer in its acknowledgement.
+
+        An exception, raised or in the Deferred, refuses the payload.
+        """
+
+    def stream_opened(peer: IPeer, stream: IStream) -> IProtocol | None:
+        """Give the protocol that serves a stream which the other side opened; None refuses it."""
+
+    def peer_lost(peer: IPeer, reason: str) -> None:
+        """Hear that everything under way with the peer has ended: it was restarted, refused us, or closed for good."""
+
+
+class IStream(Interface):
+    """A byte stream within a peer, with its own flow control; also an ITransport, an IConsumer and an IPushProducer."""
+
+    peer = Attribute("IPeer: whose stream it is")
+    header = Attribute("bytes: what the opener said it is for, at most 4,096 octets")
+
+
+class IPeer(Interface):
+    """Another person's device, as one of our own identities sees it. It outlives its links."""
+
+    aor = Attribute("str: the other person's canonical AOR")
+    identity = Attribute("IIdentity: our own identity")
+    device_key = Attribute("bytes: the other device's Host Identity, a DER SubjectPublicKeyInfo")
+    hit = Attribute("bytes: the other device's HIT, 16 octets")
+    own_hit = Attribute("bytes: the HIT of our device that this peer talks to, 16 octets")
+    verdict = Attribute("Verdict: how true the name is, what acquaintance the person is")
+    encrypted = Attribute("bool: whether the link in use is; False when there is none")
+    path = Attribute("str: the path of the link in use; empty when there is none")
+    lost_since = Attribute("float | None: since when nothing reaches it (Unix time); None while it is reachable")
+
+    def send(subprotocol: str, payload: bytes) -> Deferred[bytes]:
+        """Send a payload of at most 65,536 octets; fires with the answer when the other side has taken it.
+
+        Waits while the link is re-dialled. Fails with :class:`~p2pship.errors.PayloadRefused` or
+        :class:`~p2pship.errors.PeerLost`.
+        """
+
+    def open_stream(subprotocol: str, header: bytes, protocol: IProtocol) -> Deferred[IStream]:
+        """Open a stream and connect ``protocol`` to it; fails with :class:`~p2pship.errors.PayloadRefused`."""
+
+    def open_flow(receiver: Callable[[int, bytes], None]) -> int:
+        """Allocate a flow number, even, 2 to 65534, and deliver its packets and those of the next (odd) number.
+
+        :raises LocalError: if all are in use.
+        """
+
+    def close_flow(flow: int) -> None:
+        """Give a flow number back; harmless when it is not in use."""
+
+    def cast(flow: int, packet: bytes) -> None:
+        """Send a media packet to a flow number that the other side allocated; best effort."""
+
+    def watch(closely: bool) -> None:
+        """Count one more (True) or one fewer (False) call that is up with this peer: its link is then watched."""
+
+    def close(reason: str) -> None:
+        """End it: everything under way fails, and the other side is told."""
+
+
+class IPeopleReceiver(Interface):
+    """What reaching a person tells."""
+
+    def peer_reached(peer: IPeer) -> None:
+        """Take one device of the person, with which a hello has passed."""
+
+    def reach_ended(outcome: ReachOutcome) -> None:
+        """Hear that no more devices come, and what was tried."""
+
+
+class IOverlay(Interface):
+    """One authenticated pipe for each peer."""
+
+    def people(aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> ISearch:
+        """Find and reach every device of a canonical AOR on behalf of an own identity, within 5 s in all."""
+
+    def peer(aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:
+        """Reach one device by its HIT; fails with :class:`~p2pship.errors.NotReached`."""
+
+    def offer(subprotocol: ISubprotocol) -> None:
+        """Take part with a subprotocol: it is named in every hello, and served."""
+
+
+class IMediaRelay(Interface):
+    """One media line of one dialog: a pair of ports towards the phone, a flow pair towards the peer.
+
+    ``to_phone`` and ``to_peer`` say what an offer or an answer asks for; that takes effect with ``commit`` (the answer
+    was accepted) and is forgotten with ``rollback`` (it was not): RFC 3264 §8, RFC 6337 §3.4.
+    """
+
+    port = Attribute("int: the UDP port for RTP that the phone is shown, even; RTCP has the next")
+    flow = Attribute("int: the flow number for RTP that the peer is shown, even; RTCP has the next")
+    heard_at = Attribute("float: when a packet last came from either side, or the time of opening (Unix time)")
+
+    def to_phone(rtp: HostPort | None, rtcp: HostPort | None) -> None:
+        """Say where the phone's SDP wants RTP and RTCP (the same with rtcp-mux); None sends nothing there."""
+
+    def to_peer(rtp: int | None, rtcp: int | None) -> None:
+        """Say which flow numbers the peer's SDP shows for RTP and RTCP; None sends nothing there."""
+
+    def commit() -> None:
+        """Make what was last said take effect."""
+
+    def rollback() -> None:
+        """Forget what was said since the last commit."""
+
+    def close() -> None:
+        """Give the ports and the flow back; harmless when repeated."""
+
+
+class IMediaRelays(Interface):
+    """Opens media relays."""
+
+    def open(peer: IPeer, own_host: str, phone_host: str) -> IMediaRelay:
+        """Open a relay with ports at ``own_host`` for a phone that signals from ``phone_host``.
+
+        :raises LocalError: if no ports or no flow numbers are left.
+        """
+
+
+class ILookupMaker(Interface):
+    """The card of a lookup that can be made (see :mod:`p2pship.plugins`)."""
+
+
+class IBearerMaker(Interface):
+    """The card of a bearer that can be made."""
+
+
+class IApplicationMaker(Interface):
+    """The card of an application that can be made."""
+
+
+class INode(Interface):
+    """What a lookup, a bearer or an application may use of the node that it is in."""
+
+    keyring = Attribute("IKeyring")
+    network = Attribute("INetwork")
+    journal = Attribute("p2pship.journal.Journal")
+    random = Attribute("Callable[[int], bytes]: octets that nobody can guess, as os.urandom")
+    ports = Attribute("p2pship.storage.ports.Ports: listening ports that are kept from one run to the next")

@@ -1,0 +1,186 @@
+"""What happened: typed, immutable facts that the log, the counters and the pages read. Nothing acts through it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.logger import Logger
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened in the node; each kind of fact is a subclass, and prints as one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityCreated(Fact):
+    """An identity was made for a name that a phone registered."""
+
+    aor: str
+
+    def __str__(self) -> str:
+        return f"made an identity for {self.aor}"
+
+
+@dataclass(frozen=True, slots=True)
+class Published(Fact):
+    """A record was published, or could not be."""
+
+    aor: str
+    lookup: str
+    error: str = ""
+    "why it could not be; empty when it was"
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"could not publish {self.aor} on {self.lookup}: {self.error}"
+        return f"published {self.aor} on {self.lookup}"
+
+
+@dataclass(frozen=True, slots=True)
+class PapersRefused(Fact):
+    """A statement or record was not believed."""
+
+    source: str
+    "the lookup or link that brought it"
+    reason: str
+
+    def __str__(self) -> str:
+        return f"refused papers from {self.source}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReached(Fact):
+    """A hello passed in both directions."""
+
+    own: str
+    aor: str
+    path: str
+    encrypted: bool
+
+    def __str__(self) -> str:
+        return f"{self.own} reached {self.aor} over {self.path}, {'encrypted' if self.encrypted else 'NOT ENCRYPTED'}"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGone(Fact):
+    """A peer ended."""
+
+    own: str
+    aor: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.own} lost {self.aor}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRefused(Fact):
+    """A link or its hello was refused."""
+
+    remote: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"refused a link with {self.remote}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRegistered(Fact):
+    """A phone registered, or its registration ended."""
+
+    aor: str
+    contact: str
+    expires: int
+    "seconds; 0 when it ended"
+
+    def __str__(self) -> str:
+        if not self.expires:
+            return f"the phone at {self.contact} is no longer registered as {self.aor}"
+        return f"the phone at {self.contact} registered as {self.aor} for {self.expires} s"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused(Fact):
+    """A SIP request was refused by policy."""
+
+    method: str
+    sender: str
+    target: str
+    status: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"refused {self.method} from {self.sender} to {self.target} with {self.status}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted(Fact):
+    """A call was answered."""
+
+    call_id: str
+    caller: str
+    callee: str
+
+    def __str__(self) -> str:
+        return f"call from {self.caller} to {self.callee} is up"
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Fact):
+    """A call that was up has ended."""
+
+    call_id: str
+    caller: str
+    callee: str
+    seconds: float
+    reason: str
+
+    def __str__(self) -> str:
+        return f"call from {self.caller} to {self.callee} ended after {self.seconds:.0f} s: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed(Fact):
+    """A call was not answered."""
+
+    call_id: str
+    caller: str
+    callee: str
+    status: int
+    reason: str
+    "what was tried and why it failed, in words"
+
+    def __str__(self) -> str:
+        return f"call from {self.caller} to {self.callee} failed with {self.status}: {self.reason}"
+
+
+class Journal:
+    """Takes facts and counts, writes the facts to the log, and passes them to whoever watches."""
+
+    log = Logger()
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._watchers: list[Callable[[Fact], None]] = []
+
+    def tell(self, fact: Fact) -> None:
+        """Record a fact; a watcher that fails disturbs nobody."""
+        self.counts[type(fact).__name__] += 1
+        self.log.info("{fact}", fact=fact)
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(fact)
+            except Exception:
+                self.log.failure("a watcher of the journal failed")
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Count something too frequent to be told, such as a datagram that was dropped: ``sip.garbage``."""
+        self.counts[name] += number
+
+    def watch(self, watcher: Callable[[Fact], None]) -> Callable[[], None]:
+        """Pass each fact from now on to ``watcher``; returns a call that ends it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)

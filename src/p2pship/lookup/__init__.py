@@ -1,0 +1,1 @@
+"""Where are they: finding and publishing sealed records."""

@@ -1,0 +1,81 @@
+"""What lookups and the search over them hand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from p2pship.address import Locator
+from p2pship.identity.papers import Papers
+from p2pship.identity.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where an item is published: one for each daily lookup key and device."""
+
+    lookup_key: bytes
+    "32 octets, the one-way child of the day and the AOR"
+    publication_key: bytes
+    "the device's Ed25519 public key, 32 octets"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sealed item that a lookup found; anybody may have put it there."""
+
+    item: bytes
+    "the sealed item"
+    lookup: str
+    "the name of the lookup"
+    over_loopback: bool = False
+    "whether it came from this very machine"
+    on_link: bool = False
+    "whether it came from one of our own networks, so that its private addresses mean something here"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device of the person searched for: its papers hold, and its key may be dialled."""
+
+    papers: Papers
+    locators: tuple[Locator, ...]
+    "those of the record's locators that may be dialled from here, most preferred first"
+    verdict: Verdict
+    lookup: str
+    "where it was found"
+
+
+class Answer(Enum):
+    """How one lookup's part of a search ended."""
+
+    COMPLETED = "completed"
+    "it was asked, and it has said all that it had to say"
+    TIMED_OUT = "timed out"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of asking one lookup."""
+
+    lookup: str
+    answer: Answer
+    seconds: float
+    "how long it took"
+    reason: str = ""
+    "why it failed, in words"
+
+
+@dataclass(frozen=True, slots=True)
+class FindOutcome:
+    """How a search ended."""
+
+    asked: tuple[Asked, ...]
+    "each lookup that was asked"
+    found: int
+    "how many devices were found"
+    ambiguous: bool = False
+    "whether several keys claim the name and none is proven, so that nobody was dialled"
+    refused: tuple[str, ...] = ()
+    "why answers were not believed, in words"

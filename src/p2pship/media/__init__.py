@@ -1,0 +1,1 @@
+"""Voice flows: relays between a phone and a peer."""

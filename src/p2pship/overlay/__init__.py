@@ -1,0 +1,1 @@
+"""One authenticated pipe per peer."""

@@ -1,0 +1,1 @@
+"""Phones talk: SIP between a person's phones and their peers."""

@@ -1,0 +1,1 @@
+"""What tests, demo and benchmarks share: phones, memory bearers, whole nodes."""
