@@ -162,7 +162,9 @@ class IFinder(Interface):
 class IBearer(Interface):
     """Makes links to other devices."""
 
-    name = Attribute("str: the name, which is also its section ``[bearer.NAME]`` and the first part of its locators")
+    name = Attribute(
+        "str: the name, which is also its section ``[bearer.NAME]`` and the first part of its locators"
+    )
     encrypted = Attribute("bool: whether nobody else can read what its links carry")
 
     def locators() -> Sequence[Locator]:
@@ -210,13 +212,17 @@ class ILinkReceiver(Interface):
 class ILink(Interface):
     """One authenticated connection between two devices."""
 
-    proof = Attribute("bytes: the Host Identity (DER SubjectPublicKeyInfo) that the other side proved to have")
+    proof = Attribute(
+        "bytes: the Host Identity (DER SubjectPublicKeyInfo) that the other side proved to have"
+    )
     encrypted = Attribute("bool: whether nobody else can read what it carries")
     dialled = Attribute("bool: whether this side dialled")
     locator = Attribute("Locator | None: the locator that was dialled; None on the side that listened")
     remote = Attribute("HostPort | None: the other side's address as seen here; None where there is none")
     path = Attribute("str: which way it runs, for people: ``tls 192.0.2.1:5566``")
-    writable = Attribute("bool: whether another frame should be sent now; ``send`` works all the same, by queueing")
+    writable = Attribute(
+        "bool: whether another frame should be sent now; ``send`` works all the same, by queueing"
+    )
     largest_datagram = Attribute("int: the most octets that ``cast`` carries in one piece")
 
     def start(receiver: ILinkReceiver) -> None:
@@ -271,7 +277,9 @@ class IPeer(Interface):
     verdict = Attribute("Verdict: how true the name is, what acquaintance the person is")
     encrypted = Attribute("bool: whether the link in use is; False when there is none")
     path = Attribute("str: the path of the link in use; empty when there is none")
-    lost_since = Attribute("float | None: since when nothing reaches it (Unix time); None while it is reachable")
+    lost_since = Attribute(
+        "float | None: since when nothing reaches it (Unix time); None while it is reachable"
+    )
 
     def send(subprotocol: str, payload: bytes) -> Deferred[bytes]:
         """Send a payload of at most 65,536 octets; fires with the answer when the other side has taken it.
@@ -334,7 +342,9 @@ class IMediaRelay(Interface):
 
     port = Attribute("int: the UDP port for RTP that the phone is shown, even; RTCP has the next")
     flow = Attribute("int: the flow number for RTP that the peer is shown, even; RTCP has the next")
-    heard_at = Attribute("float: when a packet last came from either side, or the time of opening (Unix time)")
+    heard_at = Attribute(
+        "float: when a packet last came from either side, or the time of opening (Unix time)"
+    )
 
     def to_phone(rtp: HostPort | None, rtcp: HostPort | None) -> None:
         """Say where the phone's SDP wants RTP and RTCP (the same with rtcp-mux); None sends nothing there."""
