@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IProtocol
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Slot
     from p2pship.network import Interface as NetworkInterface
     from p2pship.overlay.reach import ReachOutcome
+    from p2pship.sip.message import Message
 
 
 class IDevice(Interface):
@@ -331,6 +331,19 @@ class IOverlay(Interface):
 
     def offer(subprotocol: ISubprotocol) -> None:
         """Take part with a subprotocol: it is named in every hello, and served."""
+
+
+class ISIPHop(Interface):
+    """Where SIP messages are sent next: a phone's socket or connection, or a peer."""
+
+    reliable = Attribute("bool: whether messages arrive in order and none is lost (RFC 3261 §17)")
+    transport = Attribute("str: the transport's name in a Via: ``UDP``, ``TCP`` or ``P2P``")
+    sent_by = Attribute("str: the sent-by of this node's Via on it: ``127.0.0.1:5060``")
+    description = Attribute("str: what it is, for the log: ``phone udp 127.0.0.1:5070``")
+    key = Attribute("Hashable: equal for two hops that lead to the same place; keeps transactions apart")
+
+    def send(message: Message) -> Deferred[None]:
+        """Send a message; fires when it is on its way, fails with a RemoteError when it cannot be (§18.4)."""
 
 
 class IMediaRelay(Interface):

@@ -173,7 +173,7 @@ class Journal:
         for watcher in tuple(self._watchers):
             try:
                 watcher(fact)
-            except Exception:
+            except Exception:  # noqa: BLE001 (a watcher may be anybody's code)
                 self.log.failure("a watcher of the journal failed")
 
     def count(self, name: str, number: int = 1) -> None:
