@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from p2pship.identity.verdict import Verdict
     from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Slot
     from p2pship.network import Interface as NetworkInterface
-    from p2pship.overlay.reach import ReachOutcome
+    from p2pship.overlay.reach import ReachOutcome, Tried
     from p2pship.sip.message import Message
 
 
@@ -86,6 +86,20 @@ class IKeyring(Interface):
     def met(aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""
 
+    def record_for(
+        identity: IIdentity,
+        locators: Sequence[Locator],
+        now: float,
+        parameters: Sequence[tuple[str, str]] = (),
+    ) -> bytes:
+        """Sign a record of this device for one of our own identities, valid for an hour from ``now``.
+
+        Of the locators, most preferred first, as many are named as a record holds. Its sequence number is higher than
+        that of any other, and is on disk when this returns.
+
+        :raises LocalError: if the identity is not this keyring's, or the parameters are too many or too long.
+        """
+
 
 class ITrustPolicy(Interface):
     """How true a name is, and what acquaintance its bearer is of ours."""
@@ -125,6 +139,9 @@ class ILookup(Interface):
     """A place where sealed records are published and found."""
 
     name = Attribute("str: the name, which is also its section ``[lookup.NAME]`` and its word in the log")
+    wide_area = Attribute(
+        "bool: whether others than our own networks can ask it, so that no private address may go there"
+    )
 
     def start() -> Deferred[None]:
         """Begin; fires when questions can be asked. What cannot be opened now is tried again, not failed for ever."""
@@ -313,8 +330,8 @@ class IPeer(Interface):
 class IPeopleReceiver(Interface):
     """What reaching a person tells."""
 
-    def peer_reached(peer: IPeer) -> None:
-        """Take one device of the person, with which a hello has passed."""
+    def peer_reached(peer: IPeer, tried: Tried) -> None:
+        """Take one device of the person, with which a hello has passed, and how long each stage took."""
 
     def reach_ended(outcome: ReachOutcome) -> None:
         """Hear that no more devices come, and what was tried."""
@@ -340,6 +357,7 @@ class ISIPHop(Interface):
     transport = Attribute("str: the transport's name in a Via: ``UDP``, ``TCP`` or ``P2P``")
     sent_by = Attribute("str: the sent-by of this node's Via on it: ``127.0.0.1:5060``")
     description = Attribute("str: what it is, for the log: ``phone udp 127.0.0.1:5070``")
+    address = Attribute("HostPort | None: where it leads to; None for a peer")
     key = Attribute("Hashable: equal for two hops that lead to the same place; keeps transactions apart")
 
     def send(message: Message) -> Deferred[None]:
@@ -385,16 +403,36 @@ class IMediaRelays(Interface):
         """
 
 
-class ILookupMaker(Interface):
-    """The card of a lookup that can be made (see :mod:`p2pship.plugins`)."""
+class IPluginMaker(Interface):
+    """The card of a plug-in: what there is to know of it before it is imported (see :mod:`p2pship.plugins`)."""
+
+    name = Attribute("str: lower-case: the last part of its section, and its word in the log")
+    section = Attribute("str: its section of the configuration, such as ``lookup.lan``")
+    description = Attribute("str: what it does, for people")
+
+    def settings() -> type:
+        """Import the plug-in and return the dataclass of its section.
+
+        :raises PluginBroken: if it cannot be imported, as when a library it needs is not installed.
+        """
+
+    def make(reactor: object, settings: object, node: INode) -> object:
+        """Return what the card is for; it does nothing before it is started.
+
+        :raises PluginBroken: if that fails, other than with an error of this project.
+        """
 
 
-class IBearerMaker(Interface):
-    """The card of a bearer that can be made."""
+class ILookupMaker(IPluginMaker):
+    """The card of a lookup that can be made: ``make`` returns an ILookup."""
 
 
-class IApplicationMaker(Interface):
-    """The card of an application that can be made."""
+class IBearerMaker(IPluginMaker):
+    """The card of a bearer that can be made: ``make`` returns an IBearer."""
+
+
+class IApplicationMaker(IPluginMaker):
+    """The card of an application that can be made: ``make`` returns a Twisted IService."""
 
 
 class INode(Interface):

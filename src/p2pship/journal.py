@@ -117,6 +117,29 @@ class RequestRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CallSetUp(Fact):
+    """A call of one of our phones was answered; this is where the time until it rang went, in seconds."""
+
+    call_id: str
+    caller: str
+    callee: str
+    lookup: float
+    "from the question to the answer that led to the device"
+    dial: float
+    "from that answer to a proven link"
+    hello: float
+    "from the link to the end of the hello"
+    remote: float
+    "from the hello to the ringing"
+    total: float
+    "from the INVITE to the ringing"
+
+    def __str__(self) -> str:
+        stages = f"lookup {self.lookup * 1000:.0f}, dial {self.dial * 1000:.0f}, hello {self.hello * 1000:.0f}"
+        return f"{self.callee} rang {self.total * 1000:.0f} ms after {self.caller} called ({stages} ms)"
+
+
+@dataclass(frozen=True, slots=True)
 class CallStarted(Fact):
     """A call was answered."""
 

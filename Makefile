@@ -1,0 +1,40 @@
+# make env     the virtual environment .venv, made again when setup.cfg is newer
+# make run     a node: make run ARGS="--state DIR --set sip.port=5070"
+# make test    the tests: make test TESTS=tests.test_config
+# make check   format, lint, types and layers: seconds, before every commit
+# make slow    the tests with those that build and install the package
+# make etc     etc/p2pship.toml again, from the code
+
+PYTHON_FILES = src tests bench examples twisted setup.py .ci/requirements.py
+RUN = .venv/bin/python
+TESTS ?= tests
+ARGS ?=
+
+.PHONY: env run test check slow etc clean
+
+env: .venv/made
+
+.venv/made: setup.cfg .ci/env .ci/requirements.py
+	.ci/env
+
+run: env
+	.venv/bin/twistd -n --pidfile= p2pship $(ARGS)
+
+test: env
+	$(RUN) -m twisted.trial $(TESTS)
+
+slow: env
+	P2PSHIP_SLOW=1 $(RUN) -m twisted.trial $(TESTS)
+
+check: env
+	.venv/bin/ruff format --check $(PYTHON_FILES)
+	.venv/bin/ruff check $(PYTHON_FILES)
+	.venv/bin/mypy src tests bench examples
+	$(RUN) -m twisted.trial tests.test_layers
+
+etc: env
+	$(RUN) -m p2pship.cli config > etc/p2pship.toml.new
+	mv etc/p2pship.toml.new etc/p2pship.toml
+
+clean:
+	rm -rf build dist *.egg-info src/*.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

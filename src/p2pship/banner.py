@@ -1,0 +1,89 @@
+"""What a node prints when it has started: in plain words, where a phone registers and what is on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from p2pship.status import SIPStatus, Status
+
+USUAL_PORT = 5060
+"Where phones look for SIP when nobody told them (RFC 3261 §19.1.2)."
+
+WIDTH = 96
+"Columns."
+
+
+def banner(status: Status) -> str:
+    """Return the text, with a newline at its end."""
+    sip = status["sip"]
+    parts = [
+        f"p2pship {status['version']} is running.",
+        *_shout(sip),
+        _phone(sip, status["domain"]),
+        _rows(
+            [
+                ("People are found", _lookups(status)),
+                ("Links run over", _bearers(status)),
+                ("Keys and state", status["state"]),
+                ("What is going on", f"p2pship status --state {status['state']}"),
+            ]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shout(sip: SIPStatus) -> list[str]:
+    if sip["changed"]:
+        text = f"THE SIP PORT HAS CHANGED: IT IS {sip['port']} NOW. Change the port in your phone's settings."
+    elif sip["port"] != USUAL_PORT:
+        text = f"THE SIP PORT IS {sip['port']}, NOT {USUAL_PORT}. Give it in your phone's settings."
+    else:
+        return []
+    return [f"*** {text} ***"]
+
+
+def _phone(sip: SIPStatus, domain: str) -> str:
+    words = textwrap.fill(
+        "Point your SIP phone here. It may register with any address of record (AOR), which is the name that others "
+        "call, and any password: a phone on this machine is taken at its word. A phone that registers with an address "
+        f"of this machine for its domain gets the domain {domain}.",
+        WIDTH,
+    )
+    rows = _rows(
+        [
+            ("registrar and outbound proxy", sip["udp"]),
+            ("transport", _transports(sip)),
+            ("AOR, for example", "sip:alice@example.com"),
+            ("user name, password", "alice, anything"),
+        ]
+    )
+    return f"{words}\n\n{textwrap.indent(rows, '    ')}"
+
+
+def _transports(sip: SIPStatus) -> str:
+    if sip["udp"] == sip["tcp"]:
+        return "UDP or TCP"
+    return f"UDP, or TCP at {sip['tcp']}"
+
+
+def _lookups(status: Status) -> str:
+    names = [lookup["name"] for lookup in status["lookups"]]
+    return f"by {_listed(names)}" if names else "NOWHERE: every lookup is off"
+
+
+def _bearers(status: Status) -> str:
+    names = [
+        f"{bearer['name']} ({'encrypted' if bearer['encrypted'] else 'NOT ENCRYPTED'})"
+        for bearer in status["bearers"]
+    ]
+    return _listed(names) if names else "NOTHING: every bearer is off"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"{name:{width}}{value}" for name, value in rows)

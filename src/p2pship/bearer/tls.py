@@ -1,0 +1,239 @@
+"""The bearer ``tls``: TCP and TLS 1.3, where each device proves its key.
+
+The dialler compares the key proven with the one it was told to dial; the listener takes it as the link's proof, and
+who may talk is decided above. Names and dates in certificates mean nothing (:mod:`p2pship.bearer.tlscontext`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
+from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
+from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pship.address import Locator, canonical_host
+from p2pship.bearer.admission import Admission
+from p2pship.bearer.listening import listen_everywhere, port_of
+from p2pship.bearer.ownhosts import dialled_hosts
+from p2pship.bearer.race import race
+from p2pship.bearer.tlscontext import TLSContext
+from p2pship.bearer.tlslink import TLSLink, TLSStreamFactory
+from p2pship.config import check_host, check_port_or_any, each, option
+from p2pship.errors import NotReached
+from p2pship.interfaces import IBearer, IDevice, ILink, INetwork, INode
+from p2pship.journal import Journal
+from p2pship.storage.ports import Ports
+
+CONNECT_TIME = 5.0
+"Seconds for a TCP connection: a device that needs three SYNs (RFC 6298 §2) is tried at its other addresses meanwhile."
+
+MOST_LOCATORS = 16
+"Locators of one device that are dialled: a record may hold more, to make us knock at other people's doors."
+
+
+@dataclass(frozen=True)
+class TLSSettings:
+    """Links over TCP and TLS 1.3: for networks that let no UDP through."""
+
+    enabled: bool = option(True, "Whether to make and accept links over TLS.")
+    listen: tuple[str, ...] = option(
+        ("0.0.0.0", "::"),
+        "The addresses of this machine on which other nodes are accepted; 0.0.0.0 and :: are all of them.",
+        check=each(check_host),
+    )
+    port: int = option(
+        5566,
+        "The TCP port; the next free one is taken, and kept, if another program has it. 0 takes any.",
+        check=check_port_or_any,
+    )
+
+
+SETTINGS = TLSSettings
+
+
+def make(reactor: Any, settings: TLSSettings, node: INode) -> IBearer:
+    """Return the bearer of a node; see :mod:`p2pship.plugins`."""
+    return TLSBearer(reactor, settings, node.keyring.device, node.network, node.ports, node.journal)
+
+
+@implementer(IBearer)
+class TLSBearer:
+    """Makes links over TLS. ``reactor`` provides IReactorTCP, IReactorSocket and IReactorTime."""
+
+    name = "tls"
+    encrypted = True
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: TLSSettings,
+        device: IDevice,
+        network: INetwork,
+        ports: Ports,
+        journal: Journal,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._own_key = device.key
+        self._context = TLSContext(device.private_key)
+        self._network = network
+        self._ports = ports
+        self._journal = journal
+        self._admission: Admission[TLSLink] = Admission()
+        self._links: set[TLSLink] = set()
+        self._listeners: tuple[IListeningPort, ...] = ()
+        self._port = 0
+        self._known: list[Locator] = []
+        self._link_made: Callable[[ILink], None] = _nobody
+        self._unwatch: Callable[[], None] = _nothing
+        self._stopped: Deferred[None] | None = None
+
+    def locators(self) -> list[Locator]:
+        if not self._listeners:
+            return []
+        hosts = dialled_hosts(self._settings.listen, self._network.interfaces())
+        return [Locator(self.name, host, self._port) for host in hosts]
+
+    def listen(
+        self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]
+    ) -> Deferred[None]:
+        return maybeDeferred(self._listen, link_made, locators_changed)
+
+    def _listen(self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]) -> None:
+        self._link_made = link_made
+        factory = TLSStreamFactory(self._context, False, _Door(self._admit), self._reactor)
+        hosts = self._settings.listen
+        chosen = self._ports.choose(
+            self.name,
+            self._settings.port,
+            ", ".join(hosts),
+            "tcp",
+            lambda port: listen_everywhere(self._reactor, hosts, port, factory),
+        )
+        self._listeners = chosen.listening
+        self._port = port_of(self._listeners)
+        self._unwatch = self._network.watch(lambda: self._network_changed(locators_changed))
+        self._known = self.locators()
+        self.log.info("accepts links over TLS at port {port}", port=self._port)
+
+    def _network_changed(self, locators_changed: Callable[[], None]) -> None:
+        locators = self.locators()
+        if locators != self._known:
+            self._known = locators
+            locators_changed()
+
+    def _admit(self, address: Any) -> TLSLink | None:
+        host = canonical_host(address.host)
+        link = TLSLink(self._reactor, self._journal, self._own_key, self._ended)
+        if not self._admission.enter(link, host):
+            self._journal.count("tls.over_limit")
+            return None
+        surplus = self._admission.surplus()
+        if surplus is not None:
+            self._journal.count("tls.over_limit")
+            self._admission.leave(surplus)
+            surplus.give_up("too many others are at the door")
+        self._links.add(link)
+        made = link.handshake.addCallbacks(lambda _: self._proven(link), self._refused, errbackArgs=(host,))
+        made.addErrback(self._broken, link)
+        return link
+
+    def _proven(self, link: TLSLink) -> None:
+        self._admission.leave(link)
+        self._link_made(link)
+
+    def _refused(self, failure: Failure, host: str) -> None:
+        self._journal.count("tls.refused")
+        self.log.debug("refused {host}: {reason}", host=host, reason=failure.getErrorMessage())
+
+    def _broken(self, failure: Failure, link: TLSLink) -> None:
+        self.log.failure("a link that was made could not be taken", failure)
+        link.give_up("it could not be taken")
+
+    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+        if device_key == self._own_key:
+            return fail(NotReached("that is this device itself"))
+        tried = locators[:MOST_LOCATORS]
+        return race(self._reactor, [partial(self._attempt, device_key, locator) for locator in tried])
+
+    def _attempt(self, device_key: bytes, locator: Locator) -> Deferred[ILink]:
+        if self._stopped is not None:
+            return fail(NotReached(f"{locator}: the bearer was stopped"))
+        link = TLSLink(self._reactor, self._journal, self._own_key, self._ended, locator, device_key)
+        factory = TLSStreamFactory(self._context, True, _Dial(link), self._reactor)
+        self._links.add(link)
+        self._reactor.connectTCP(locator.host, locator.port, factory, CONNECT_TIME)
+        return link.handshake.addErrback(_named, locator)
+
+    def _ended(self, link: TLSLink) -> None:
+        self._admission.leave(link)
+        self._links.discard(link)
+        if self._stopped is not None and not self._links:
+            self._stopped.callback(None)
+
+    def stop(self) -> Deferred[None]:
+        self._unwatch()
+        self._unwatch = _nothing
+        listeners, self._listeners = self._listeners, ()
+        self._stopped = Deferred()
+        if not self._links:
+            self._stopped.callback(None)
+        for link in tuple(self._links):
+            if link.proof:
+                link.close("the node is stopping")
+            else:
+                link.give_up("the node is stopping")
+        closing: list[Deferred[Any]] = [maybeDeferred(listener.stopListening) for listener in listeners]
+        return DeferredList([*closing, self._stopped]).addCallback(_nothing)
+
+
+class _Door(ServerFactory):
+    """Gives each connection from outside its link, or none."""
+
+    noisy = False
+
+    def __init__(self, admit: Callable[[Any], TLSLink | None]) -> None:
+        self._admit = admit
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        return self._admit(addr)
+
+
+class _Dial(ClientFactory):
+    """Gives one connection that is dialled its link."""
+
+    noisy = False
+
+    def __init__(self, link: TLSLink) -> None:
+        self._link = link
+
+    def startedConnecting(self, connector: IConnector) -> None:
+        self._link.connector = connector
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        return self._link
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        self._link.not_connected(reason)
+
+
+def _named(failure: Failure, locator: Locator) -> Failure:
+    if failure.check(NotReached):
+        return Failure(NotReached(f"{locator}: {failure.getErrorMessage()}"))
+    return failure
+
+
+def _nobody(link: ILink) -> None:
+    """Take links when nobody listens: there are none."""
+
+
+def _nothing(*_ignored: object) -> None:
+    """Do nothing."""

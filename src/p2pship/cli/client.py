@@ -1,0 +1,78 @@
+"""Asks a running node over its control socket, and waits for the answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from p2pship.controlpath import ControlPath
+from p2pship.errors import P2PShipError, RemoteError
+
+LONGEST_ANSWER = 16_000_000
+"Octets of an answer: a busy node lists thousands of calls; more is not from a node."
+
+SECONDS = 30.0
+"How long an answer may take: a search for a person takes 5 s."
+
+
+class NoNode(P2PShipError):
+    """No node is running."""
+
+
+class Refused(RemoteError):
+    """The node did not do it: the message is its own."""
+
+
+def ask(state: Path, command: str, arguments: dict[str, Any] | None = None, seconds: float = SECONDS) -> Any:
+    """Return the result of a command of the node with this state folder.
+
+    :raises NoNode: if none is running there.
+    :raises Refused: if it answers with an error.
+    :raises RemoteError: if its answer does not come or is none.
+    """
+    request = json.dumps({"command": command, "arguments": arguments or {}}).encode() + b"\n"
+    answer = _read(_exchange(state, request, seconds))
+    if answer.get("ok") is True:
+        return answer.get("result")
+    raise Refused(str(answer.get("error")))
+
+
+def _exchange(state: Path, request: bytes, seconds: float) -> bytes:
+    path = ControlPath(state).find()
+    if not path.exists():
+        raise NoNode(_no_node(state))
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(seconds)
+        try:
+            control.connect(str(path))
+            control.sendall(request)
+            return control.makefile("rb").readline(LONGEST_ANSWER)
+        except ConnectionRefusedError:
+            raise NoNode(_no_node(state)) from None
+        except TimeoutError:
+            raise RemoteError(f"the node does not answer on {path} within {seconds:.0f} s") from None
+        except OSError as error:
+            raise RemoteError(
+                f"the control socket {path} cannot be used: {error.strerror or error}"
+            ) from None
+
+
+def _no_node(state: Path) -> str:
+    return (
+        f"no node is running with state {state}: start one with `make run` or "
+        f"`twistd -n --pidfile= p2pship --state {state}`, or name another folder with --state"
+    )
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise RemoteError(
+            "the node closed the connection without an answer" if not line else "the answer is not JSON"
+        )
+    return answer

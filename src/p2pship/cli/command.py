@@ -1,0 +1,124 @@
+"""The ``p2pship`` command: asks the running node, or prints what there is to configure."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from p2pship import __version__
+from p2pship.cli.client import NoNode, ask
+from p2pship.cli.report import calls_text, find_text, identities_text, status_text
+from p2pship.config import default_state, print_documented
+from p2pship.errors import P2PShipError
+
+FAILED = 1
+"The exit code when the node would not do it, or found nobody; argparse's own 2 is a wrong command line."
+
+NO_NODE = 3
+"The exit code when no node is running."
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; the console script ``p2pship``."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except NoNode as error:
+        return _complain(error, NO_NODE)
+    except P2PShipError as error:
+        return _complain(error, FAILED)
+    except BrokenPipeError:
+        # Whoever read has enough, as head(1) does; Python must not try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def _complain(error: P2PShipError, code: int) -> int:
+    print(f"p2pship: {error}", file=sys.stderr)
+    return code
+
+
+def _status(options: argparse.Namespace) -> int:
+    return _say(options, ask(options.state, "status"), status_text)
+
+
+def _identity_list(options: argparse.Namespace) -> int:
+    return _say(options, ask(options.state, "identity list"), identities_text)
+
+
+def _find(options: argparse.Namespace) -> int:
+    found = ask(options.state, "find", {"aor": options.aor})
+    _say(options, found, find_text)
+    return 0 if found["devices"] else FAILED
+
+
+def _calls(options: argparse.Namespace) -> int:
+    return _say(options, ask(options.state, "calls"), calls_text)
+
+
+def _config(options: argparse.Namespace) -> int:
+    from p2pship.sections import documented_sections
+
+    print(print_documented(documented_sections()), end="")
+    return 0
+
+
+def _say(options: argparse.Namespace, result: Any, text: Callable[[Any], str]) -> int:
+    print(json.dumps(result, ensure_ascii=False) if options.json else text(result))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="p2pship",
+        description="Ask a running p2pship node.",
+        epilog=f"Exit codes: 0 done; {FAILED} refused, or nobody found; 2 wrong usage; {NO_NODE} no node is running.",
+    )
+    parser.add_argument("--version", action="version", version=f"p2pship {__version__}")
+    _add_common(parser, state=default_state(), as_json=False)
+    nouns = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_verb(nouns, "status", "what the node is doing", _status)
+    identity = nouns.add_parser("identity", help="this node's own identities: list")
+    _add_verb(
+        identity.add_subparsers(required=True, metavar="VERB"),
+        "list",
+        "each identity, with its fingerprint and phones",
+        _identity_list,
+    )
+    find = _add_verb(nouns, "find", "search every lookup for a person", _find)
+    find.add_argument("aor", metavar="AOR", help="the person's name, such as bob@example.com")
+    _add_verb(nouns, "calls", "the calls under way", _calls)
+    _add_verb(nouns, "config", "print the configuration file with every option and its default", _config)
+    return parser
+
+
+def _add_verb(verbs: Any, name: str, help: str, run: Run) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help.capitalize() + ".")
+    # Given again after the verb, they win; not given there, they leave what came before it.
+    _add_common(parser, state=argparse.SUPPRESS, as_json=argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, state: Path | str, as_json: bool | str) -> None:
+    parser.add_argument(
+        "--state",
+        metavar="DIR",
+        type=_folder,
+        default=state,
+        help=f"the node's state folder [{default_state()}]",
+    )
+    parser.add_argument("--json", action="store_true", default=as_json, help="print the answer as JSON")
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()

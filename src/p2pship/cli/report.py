@@ -1,0 +1,106 @@
+"""The answers of a node as text for a terminal: aligned, plain, one thing a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from p2pship.status import CallStatus, FindStatus, IdentityStatus, PeerStatus, Status
+
+
+def status_text(status: Status) -> str:
+    """Print the answer to ``status``."""
+    sip = status["sip"]
+    changed = f"  THE PORT HAS CHANGED: {sip['port']}" if sip["changed"] else ""
+    bearers = [
+        f"{bearer['name']} ({_secrecy(bearer['encrypted'])}) {' '.join(bearer['locators'])}".rstrip()
+        for bearer in status["bearers"]
+    ]
+    rows = [
+        ("version", status["version"]),
+        ("state", status["state"]),
+        ("phones register at", f"udp {sip['udp']}, tcp {sip['tcp']}{changed}"),
+        ("domain", status["domain"]),
+        ("bearers", "; ".join(bearers) or "none"),
+        ("lookups", ", ".join(lookup["name"] for lookup in status["lookups"]) or "none"),
+        ("identities", str(status["identities"])),
+        ("phones", str(status["phones"])),
+        ("calls", str(status["calls"])),
+    ]
+    parts = [_aligned(rows), _peers(status["peers"]), _counts(status["counts"])]
+    return "\n\n".join(part for part in parts if part)
+
+
+def identities_text(identities: Sequence[IdentityStatus]) -> str:
+    """Print the answer to ``identity list``."""
+    if not identities:
+        return "There is no identity yet: one is made when a phone registers."
+    head = ("AOR", "FINGERPRINT", "PHONES")
+    rows = [(one["aor"], one["fingerprint"], ", ".join(one["phones"]) or "none") for one in identities]
+    return _aligned([head, *rows])
+
+
+def find_text(found: FindStatus) -> str:
+    """Print the answer to ``find``."""
+    devices = [
+        (device["hit"], device["name_grade"], device["lookup"], " ".join(device["locators"]))
+        for device in found["devices"]
+    ]
+    asked = [(one["lookup"], one["answer"], f"{one['seconds']:.2f} s") for one in found["asked"]]
+    parts = [
+        _aligned([("DEVICE", "NAME", "FOUND BY", "LOCATORS"), *devices])
+        if devices
+        else f"{found['aor']} was not found",
+        _aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
+        found["reason"],
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def calls_text(calls: Sequence[CallStatus]) -> str:
+    """Print the answer to ``calls``."""
+    if not calls:
+        return "No calls."
+    head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA")
+    rows = [
+        (
+            call["caller"],
+            call["callee"],
+            call["state"],
+            f"{call['seconds']:.0f} s",
+            f"{call['path']} ({_secrecy(call['encrypted'])})",
+            call["media"],
+        )
+        for call in calls
+    ]
+    return _aligned([head, *rows])
+
+
+def _peers(peers: Sequence[PeerStatus]) -> str:
+    if not peers:
+        return ""
+    rows = [
+        (
+            peer["own"],
+            peer["aor"],
+            f"{peer['path']} ({_secrecy(peer['encrypted'])})" if peer["path"] else "lost",
+        )
+        for peer in peers
+    ]
+    return _aligned([("OWN", "PEER", "PATH"), *rows])
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return (
+        _aligned([("COUNT", ""), *((name, str(counts[name])) for name in sorted(counts))]) if counts else ""
+    )
+
+
+def _secrecy(encrypted: bool) -> str:
+    return "encrypted" if encrypted else "NOT ENCRYPTED"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

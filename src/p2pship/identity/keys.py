@@ -1,0 +1,166 @@
+"""Key pairs: P-256 that identities and devices sign with, Ed25519 to publish, X25519 to seal.
+
+A public key travels and is compared as its DER SubjectPublicKeyInfo, which for P-256 has exactly one spelling here: a
+named curve and an uncompressed point (RFC 5480 §2.1.1, §2.2). Within papers, where each octet counts, it is its
+compressed point of 33 octets.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from p2pship.errors import ConfigError, RemoteError
+
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | X25519PrivateKey
+
+SIGNATURE_LENGTH = 64
+"Octets of an ECDSA P-256 signature, r ‖ s (RFC 9053 §2.1)."
+
+KEYS_REMEMBERED = 1_024
+"Public keys kept ready for use; making one of its octets costs a third of a verification."
+
+_P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+"The SubjectPublicKeyInfo of a P-256 key up to its point of 65 octets."
+_P256_LENGTH = len(_P256_PREFIX) + 65
+_COMPRESSED_LENGTH = 33
+_ES256 = ec.ECDSA(hashes.SHA256())
+_WAY_OUT = "restore it from a backup, or move its folder away to begin with new keys that nobody knows yet"
+
+
+class BadKey(RemoteError):
+    """This is not a public key of a kind that this node can use."""
+
+
+def new_p256() -> ec.EllipticCurvePrivateKey:
+    """Make a P-256 key pair."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def spki(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the DER SubjectPublicKeyInfo of a key pair's public key."""
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def raw_public(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
+    """Return the 32 octets of a key pair's public key (RFC 8032 §5.1.5, RFC 7748 §6.1)."""
+    public: Ed25519PublicKey | X25519PublicKey = key.public_key()
+    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def sign(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    """Sign with ECDSA P-256 and SHA-256: r ‖ s, 64 octets (RFC 9053 §2.1)."""
+    r, s = decode_dss_signature(key.sign(data, _ES256))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def verify(key: bytes, signature: bytes, data: bytes) -> bool:
+    """Tell whether ``signature`` is that of ``data`` by ``key``, a DER SubjectPublicKeyInfo.
+
+    False also if the key is not a P-256 key in its one spelling, or the signature is not 64 octets.
+    """
+    if len(signature) != SIGNATURE_LENGTH:
+        return False
+    der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    try:
+        _public_key(key).verify(der, data, _ES256)
+    except (InvalidSignature, BadKey):
+        return False
+    return True
+
+
+def compressed(key: bytes) -> bytes:
+    """Return the compressed point of a P-256 key (SEC 1 §2.3.3), 33 octets.
+
+    :raises BadKey: if the SubjectPublicKeyInfo is of another kind.
+    """
+    return _public_key(key).public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+
+
+@lru_cache(maxsize=KEYS_REMEMBERED)
+def expanded(point: bytes) -> bytes:
+    """Return the DER SubjectPublicKeyInfo of a compressed P-256 point.
+
+    :raises BadKey: if it is not 33 octets that name a point of the curve.
+    """
+    if len(point) != _COMPRESSED_LENGTH:
+        raise BadKey(f"a key of {len(point)} octets is not a compressed P-256 point")
+    public = _point(point)
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def to_pem(key: PrivateKey) -> bytes:
+    """Return a key pair as PEM (PKCS #8), not encrypted."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read_p256(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Read a P-256 key pair from a PEM file.
+
+    :raises ConfigError: if it cannot be read or is not one; the message names the file and the way out.
+    """
+    key = _read_pem(path)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _other_kind(path, "P-256")
+    return key
+
+
+def read_ed25519(path: Path) -> Ed25519PrivateKey:
+    """Read an Ed25519 key pair from a PEM file, as :func:`read_p256`."""
+    key = _read_pem(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _other_kind(path, "Ed25519")
+    return key
+
+
+def read_x25519(path: Path) -> X25519PrivateKey:
+    """Read an X25519 key pair from a PEM file, as :func:`read_p256`."""
+    key = _read_pem(path)
+    if not isinstance(key, X25519PrivateKey):
+        raise _other_kind(path, "X25519")
+    return key
+
+
+def _read_pem(path: Path) -> object:
+    try:
+        return load_pem_private_key(path.read_bytes(), None)
+    except OSError as error:
+        raise ConfigError(f"the key file {path} cannot be read ({error.strerror}); {_WAY_OUT}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(
+            f"{path} does not hold a private key in PEM that can be used; {_WAY_OUT}"
+        ) from error
+
+
+def _other_kind(path: Path, expected: str) -> ConfigError:
+    return ConfigError(f"{path} holds another kind of key than {expected}; {_WAY_OUT}")
+
+
+@lru_cache(maxsize=KEYS_REMEMBERED)
+def _public_key(key: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the public key of a SubjectPublicKeyInfo; here further kinds of key would be told apart."""
+    if len(key) != _P256_LENGTH or not key.startswith(_P256_PREFIX):
+        raise BadKey()
+    return _point(key[len(_P256_PREFIX) :])
+
+
+def _point(octets: bytes) -> ec.EllipticCurvePublicKey:
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), octets)
+    except ValueError:
+        raise BadKey("these octets are no point of the curve P-256") from None

@@ -1,0 +1,41 @@
+"""A whole search as one Deferred, for those who want to see everything and not the first."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
+from p2pship.lookup.candidate import FindOutcome, Found
+
+Collected = tuple[list[Found], FindOutcome]
+"The devices found, in the order in which they came, and what was asked."
+
+
+def collect(finder: IFinder, aor: str, own: IIdentity) -> Deferred[Collected]:
+    """Search for a canonical AOR on behalf of an own identity; cancelling ends the search."""
+    return _Collector().begin(finder, aor, own)
+
+
+@implementer(IFindReceiver)
+class _Collector:
+    """Keeps what a search finds until it ends."""
+
+    def __init__(self) -> None:
+        self._found: list[Found] = []
+        self._search: ISearch | None = None
+        self._done: Deferred[Collected] = Deferred(lambda _: self._cancel())
+
+    def begin(self, finder: IFinder, aor: str, own: IIdentity) -> Deferred[Collected]:
+        self._search = finder.find(aor, own, self)
+        return self._done
+
+    def device_found(self, found: Found) -> None:
+        self._found.append(found)
+
+    def find_ended(self, outcome: FindOutcome) -> None:
+        self._done.callback((self._found, outcome))
+
+    def _cancel(self) -> None:
+        if self._search is not None:
+            self._search.cancel()

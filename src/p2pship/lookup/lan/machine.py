@@ -1,0 +1,194 @@
+"""What is asked on the local network and what is answered, without sockets or a clock.
+
+Theory of operation. A question goes out at the :data:`SENDINGS` after the search began, on every interface, and is over
+after :data:`QUESTION_TIME`. It is known by its random id: an answer with any other id is dropped, whoever sent it. The
+same item is handed on once, and once more if it then comes over loopback, which says more about its locators.
+
+Whoever holds something under the key asked for answers by unicast, one datagram to a question and never longer than it,
+as far as the buckets of the asker and of all askers allow. Who holds several items gives them in turn, one for each
+repetition of the question.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from p2pship.errors import LocalError
+from p2pship.lookup.candidate import Slot
+from p2pship.lookup.lan.wire import LONGEST_ITEM, LOOKUP_KEY_LENGTH, QUERY_ID_LENGTH, Answer, Question
+
+SENDINGS = (0.0, 0.2, 0.6)
+"""Seconds after the start at which a question is sent. A wireless access point sends multicast once, without
+acknowledgement, and holds it for sleeping stations until its next beacons (0.1 to 0.3 s apart); loss comes in bursts, so
+the repetitions are further and further apart."""
+
+QUESTION_TIME = 1.5
+"Seconds until a question is over: 0.9 after its last repetition, for a station that sleeps through several beacons."
+
+MOST_ANSWERS = 64
+"Different answers taken to one question: far more than one person's devices, few enough to verify in 10 ms."
+
+SOURCE_RATE, SOURCE_BURST = 20.0, 60.0
+"Answers a second to one address: a call takes 3; the burst lets somebody open a whole contact list."
+
+TOTAL_RATE, TOTAL_BURST = 200.0, 400.0
+"Answers a second to all addresses: 200 kB/s at most, which disturbs no call even on old wireless."
+
+MOST_SOURCES = 1024
+"Addresses whose rate is remembered; the one unheard for longest is forgotten, and the total still holds."
+
+
+class TokenBucket:
+    """Allows ``rate`` things a second, and up to ``burst`` at once."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Take one token if there is one."""
+        earned = max(0.0, now - self._at) * self._rate
+        self._tokens = min(self._burst, self._tokens + earned)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class RateLimit:
+    """How often anybody, and everybody together, is answered."""
+
+    def __init__(self, now: float) -> None:
+        self._total = TokenBucket(TOTAL_RATE, TOTAL_BURST, now)
+        self._sources: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def allows(self, host: str, now: float) -> bool:
+        """Tell whether an address may be answered now, and count it if so."""
+        bucket = self._sources.pop(host, None) or TokenBucket(SOURCE_RATE, SOURCE_BURST, now)
+        self._sources[host] = bucket
+        if len(self._sources) > MOST_SOURCES:
+            self._sources.popitem(last=False)
+        return bucket.take(now) and self._total.take(now)
+
+
+class Shelf:
+    """The items that this node publishes, and its answers to questions for them."""
+
+    def __init__(self, now: float) -> None:
+        self._items: dict[bytes, dict[bytes, bytes]] = {}
+        self._limit = RateLimit(now)
+
+    def publish(self, slot: Slot, item: bytes) -> None:
+        """Hold an item in its slot.
+
+        :raises LocalError: if it does not fit into an answer.
+        """
+        if not 0 < len(item) <= LONGEST_ITEM or len(slot.lookup_key) != LOOKUP_KEY_LENGTH:
+            raise LocalError(f"an item of {len(item)} octets cannot be published on the local network")
+        self._items.setdefault(slot.lookup_key, {})[slot.publication_key] = item
+
+    def withdraw(self, slot: Slot) -> None:
+        """Drop what the slot holds; harmless when it is empty."""
+        held = self._items.get(slot.lookup_key, {})
+        held.pop(slot.publication_key, None)
+        if not held:
+            self._items.pop(slot.lookup_key, None)
+
+    def answer(self, datagram: bytes, host: str, now: float) -> bytes | None:
+        """Return the answer to a question from ``host``; None when there is nothing to say, or it asks too often.
+
+        :raises BadMessage: if the datagram is not a question.
+        """
+        question = Question.parse(datagram)
+        held = self._items.get(question.lookup_key)
+        if held is None or not self._limit.allows(host, now):
+            return None
+        publication_key = next(iter(held))
+        item = held[publication_key] = held.pop(publication_key)  # to the end: the next one has its turn
+        return Answer(question.query_id, item).print()
+
+
+@dataclass(eq=False)
+class Query:
+    """A question under way."""
+
+    datagram: bytes
+    "what is sent"
+    query_id: bytes
+    begun: float
+    "when it was first asked, Unix time"
+    sent: bool = False
+    "whether it could be sent on any interface; the shell sets it"
+    sendings: int = 0
+    "how often it fell due to be sent"
+    taken: set[tuple[bytes, bool]] = field(default_factory=set)
+    "the items handed on, and whether they came over loopback"
+
+    @property
+    def due(self) -> float:
+        """When it is to be sent again, or is over."""
+        if self.sendings < len(SENDINGS):
+            return self.begun + SENDINGS[self.sendings]
+        return self.begun + QUESTION_TIME
+
+
+class Queries:
+    """All questions under way."""
+
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self._random = random
+        self._queries: dict[bytes, Query] = {}
+
+    def begin(self, lookup_key: bytes, now: float) -> Query:
+        """Begin to ask; the first sending is due at once.
+
+        :raises LocalError: if the key has not 32 octets.
+        """
+        query_id = self._random(QUERY_ID_LENGTH)
+        query = Query(Question(query_id, lookup_key).print(), query_id, now)
+        self._queries[query_id] = query
+        return query
+
+    def end(self, query: Query) -> None:
+        """Forget a question; harmless when it is over."""
+        self._queries.pop(query.query_id, None)
+
+    def under_way(self) -> list[Query]:
+        """Return the questions that are not over, oldest first."""
+        return list(self._queries.values())
+
+    def answer_received(self, datagram: bytes, over_loopback: bool) -> tuple[Query, bytes] | None:
+        """Return the question that a datagram answers, and the item; None when nobody asked, or it is known.
+
+        :raises BadMessage: if it is not an answer.
+        """
+        answer = Answer.parse(datagram)
+        query = self._queries.get(answer.query_id)
+        if query is None or len(query.taken) >= MOST_ANSWERS:
+            return None
+        if not query.taken.isdisjoint({(answer.item, over_loopback), (answer.item, True)}):
+            return None
+        query.taken.add((answer.item, over_loopback))
+        return query, answer.item
+
+    def due(self) -> float | None:
+        """Return when :meth:`timer_fired` is to be called next; None when nothing is under way."""
+        return min((query.due for query in self._queries.values()), default=None)
+
+    def timer_fired(self, now: float) -> tuple[list[Query], list[Query]]:
+        """Return the questions to send now and those that are over, which are forgotten."""
+        due = [query for query in self._queries.values() if query.due <= now]
+        to_send = [query for query in due if query.sendings < len(SENDINGS)]
+        over = [query for query in due if query.sendings == len(SENDINGS)]
+        for query in to_send:
+            query.sendings += 1
+        for query in over:
+            self.end(query)
+        return to_send, over

@@ -1,0 +1,52 @@
+"""Where the packets of one port go, and from whom packets are taken.
+
+Theory of operation. The phone's SDP names the address at which it listens, and a phone sends from there too (RFC 4961
+§3): the first packet from exactly that address locks the latch. Other processes of the same machine share the phone's
+host but cannot share its port, so the lock keeps them out for good.
+
+Some phones send from another port than their SDP says. Only if nothing came from the address of the SDP for
+:data:`PATIENCE` seconds is another address taken: the first that sends from the host that the phone signals from, any
+port, and once. Packets then go there as well. The address of the SDP still wins when it speaks later, because
+whoever latched before it was not the phone.
+"""
+
+from __future__ import annotations
+
+from p2pship.address import HostPort
+
+PATIENCE = 2.0
+"Seconds for which the address of the SDP is waited for; a phone that means it sends every 20 ms."
+
+
+class Latch:
+    """The address of one of the phone's two ports, RTP or RTCP, as its SDP says and its packets show."""
+
+    def __init__(self, phone_host: str) -> None:
+        """:param phone_host: where the phone's SIP messages come from, in its canonical spelling"""
+        self._phone_host = phone_host
+        self._shown: HostPort | None = None
+        self._heard: HostPort | None = None
+        self._since = 0.0
+
+    @property
+    def target(self) -> HostPort | None:
+        """Where packets for the phone go."""
+        return self._heard or self._shown
+
+    def show(self, address: HostPort, now: float) -> None:
+        """Take the address of the phone's SDP; another than the last begins anew, the same keeps what was learnt."""
+        if address != self._shown:
+            self._shown, self._heard = address, None
+        self._since = now
+
+    def admits(self, host: str, port: int, now: float) -> bool:
+        """Tell whether a packet from there is the phone's, and lock or latch to it if so."""
+        source = HostPort(host, port)
+        if source in (self._shown, self._heard) or self._may_latch(host, now):
+            self._heard = self._shown if source == self._shown else source
+            return True
+        return False
+
+    def _may_latch(self, host: str, now: float) -> bool:
+        waiting = self._shown is not None and self._heard is None
+        return waiting and host == self._phone_host and now - self._since >= PATIENCE

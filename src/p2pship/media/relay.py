@@ -1,0 +1,230 @@
+"""Media relays: for each media line of a dialog, a pair of UDP ports towards the phone and a flow pair towards the peer.
+
+RTP has the even port and flow, RTCP the next (RFC 3550 §11). With rtcp-mux (RFC 5761 §5.1.1) the phone's two addresses are
+the same, and so are the peer's two flows: then all leaves from the RTP port, to the RTP flow. RTP and RTCP are told
+apart by where they arrive, never by what is in them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from socket import socket
+
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from zope.interface import implementer
+
+from p2pship.address import HostPort
+from p2pship.config import option, within
+from p2pship.errors import LocalError
+from p2pship.interfaces import IMediaRelay, IMediaRelays, IPeer
+from p2pship.journal import Journal
+from p2pship.media.latch import Latch
+from p2pship.media.port import MediaPort, bind
+
+
+@dataclass(frozen=True)
+class MediaSettings:
+    """The ports that phones are shown for voice and video."""
+
+    first_port: int = option(
+        16384, "The first UDP port for media; each media line of a call takes two.", check=within(1024, 65534)
+    )
+    last_port: int = option(
+        32767,
+        "The last UDP port for media; above 32767 Linux hands ports to any program that asks for one.",
+        check=within(1025, 65535),
+    )
+
+    def __post_init__(self) -> None:
+        if not self.pairs:
+            raise ValueError("last_port must leave room for an even port and the next one after first_port")
+
+    @property
+    def pairs(self) -> range:
+        """The even ports that start a pair."""
+        return range(self.first_port + self.first_port % 2, self.last_port, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """Where a relay sends, as an offer and its answer say; None sends nothing there."""
+
+    phone_rtp: HostPort | None = None
+    phone_rtcp: HostPort | None = None
+    peer_rtp: int | None = None
+    peer_rtcp: int | None = None
+
+
+@implementer(IMediaRelay)
+class MediaRelay:
+    """One media line. Only ``close`` ends it: a line on hold is silent for as long as people like."""
+
+    def __init__(
+        self,
+        peer: IPeer,
+        rtp: MediaPort,
+        rtcp: MediaPort,
+        seconds: Callable[[], float],
+        closed: Callable[[MediaRelay], None],
+    ) -> None:
+        """Open a flow for two ports that are open.
+
+        :param seconds: tells the time
+        :param closed: called with the relay when it has closed
+        :raises LocalError: if the peer has no flow number left.
+        """
+        self.port = rtp.number
+        self.from_peer = 0
+        "packets that came from the peer"
+        self._peer = peer
+        self._rtp = rtp
+        self._rtcp = rtcp
+        self._rtcp_out = rtcp  # the port that sends the phone its RTCP
+        self._seconds = seconds
+        self._closed: Callable[[MediaRelay], None] | None = closed
+        self._peer_heard_at = seconds()
+        self._agreed = self._staged = Aims()
+        self.flow = peer.open_flow(self._flow_received)
+
+    @property
+    def heard_at(self) -> float:
+        """When a packet last came from either side, or the time of opening (Unix time)."""
+        return max(self._peer_heard_at, self._rtp.heard_at, self._rtcp.heard_at)
+
+    @property
+    def from_phone(self) -> int:
+        """Packets that came from the phone."""
+        return self._rtp.taken + self._rtcp.taken
+
+    @property
+    def strangers(self) -> int:
+        """Packets that somebody else sent to the phone's ports, and that were dropped."""
+        return self._rtp.strangers + self._rtcp.strangers
+
+    def to_phone(self, rtp: HostPort | None, rtcp: HostPort | None) -> None:
+        """Stage the addresses of the phone's SDP; None sends nothing there, but what comes from there still passes."""
+        self._staged = replace(self._staged, phone_rtp=rtp, phone_rtcp=rtcp)
+
+    def to_peer(self, rtp: int | None, rtcp: int | None) -> None:
+        """Stage the flow numbers of the peer's SDP; None sends nothing there."""
+        self._staged = replace(self._staged, peer_rtp=rtp, peer_rtcp=rtcp)
+
+    def commit(self) -> None:
+        """Send there from now on; harmless when closed."""
+        if self._closed is None:
+            return
+        aims = self._agreed = self._staged
+        self._rtp.show(aims.phone_rtp)
+        self._rtcp.show(aims.phone_rtcp)
+        self._rtp.flow = aims.peer_rtp
+        self._rtcp.flow = aims.peer_rtcp
+        self._rtcp_out = self._rtp if aims.phone_rtp == aims.phone_rtcp else self._rtcp
+
+    def rollback(self) -> None:
+        """Forget what was staged since the last commit."""
+        self._staged = self._agreed
+
+    def close(self) -> None:
+        """Give the ports and the flow back; harmless when repeated."""
+        if self._closed is None:
+            return
+        closed, self._closed = self._closed, None
+        self._peer.close_flow(self.flow)
+        self._rtp.close()
+        self._rtcp.close()
+        closed(self)
+
+    def _flow_received(self, flow: int, packet: bytes) -> None:
+        self._peer_heard_at = self._seconds()
+        self.from_peer += 1
+        if flow & 1:
+            self._rtcp_out.send(packet)
+        else:
+            self._rtp.send(packet)
+
+
+@implementer(IMediaRelays)
+class MediaRelays:
+    """Opens relays on ports of a range, one pair after the other from a random one on, so that a pair rests before it
+    is used again and packets of an ended call meet no new one."""
+
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        settings: MediaSettings,
+        journal: Journal,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._reactor = reactor
+        self._seconds = IReactorTime(reactor).seconds
+        self._journal = journal
+        self._pairs = settings.pairs
+        self._next = int.from_bytes(random(4), "big") % len(self._pairs)
+        self._open: set[MediaRelay] = set()
+        self._past_packets = 0
+
+    @property
+    def count(self) -> int:
+        """The relays that are open."""
+        return len(self._open)
+
+    @property
+    def packets(self) -> int:
+        """The packets taken from phones and peers since the start."""
+        return self._past_packets + sum(relay.from_phone + relay.from_peer for relay in self._open)
+
+    def open(self, peer: IPeer, own_host: str, phone_host: str) -> MediaRelay:
+        """Open a relay with ports at ``own_host`` for a phone that signals from ``phone_host``.
+
+        :raises LocalError: if no ports, no file descriptors or no flow numbers are left; it says which.
+        """
+        rtp, rtcp = (
+            MediaPort(self._reactor, opened, Latch(phone_host), peer.cast, self._journal)
+            for opened in self._bind_pair(own_host)
+        )
+        try:
+            relay = MediaRelay(peer, rtp, rtcp, self._seconds, self._relay_closed)
+        except LocalError:
+            rtp.close()
+            rtcp.close()
+            raise
+        self._open.add(relay)
+        return relay
+
+    def close(self) -> None:
+        """Close every relay."""
+        for relay in tuple(self._open):
+            relay.close()
+
+    def _relay_closed(self, relay: MediaRelay) -> None:
+        self._open.discard(relay)
+        self._past_packets += relay.from_phone + relay.from_peer
+
+    def _bind_pair(self, host: str) -> tuple[socket, socket]:
+        for _ in self._pairs:
+            port = self._pairs[self._next]
+            self._next = (self._next + 1) % len(self._pairs)
+            try:
+                return _bind_both(host, port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise LocalError(_words(host, error)) from error
+        raise LocalError(f"every media port from {self._pairs[0]} to {self._pairs[-1] + 1} is taken")
+
+
+def _bind_both(host: str, port: int) -> tuple[socket, socket]:
+    rtp = bind(host, port)
+    try:
+        return rtp, bind(host, port + 1)
+    except OSError:
+        rtp.close()
+        raise
+
+
+def _words(host: str, error: OSError) -> str:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "no file descriptor is left for a media port: allow more open files (ulimit -n)"
+    return f"cannot open a media port at {host}: {error.strerror}"

@@ -1,0 +1,176 @@
+"""Which phones are registered under which name (RFC 3261 §10), kept from one run to the next.
+
+A binding that is lost costs its phone nothing but the time to its next refresh, so changes are written together, a
+second after the first of them, and not one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from p2pship.address import HostPort
+from p2pship.sip.uri import Parameters, parse_uri, same_uri
+from p2pship.storage.database import Database, Schema, StorageFailed
+
+SCHEMA = Schema(
+    "sip",
+    (
+        """
+        CREATE TABLE sip_bindings (
+            aor TEXT NOT NULL, contact TEXT NOT NULL, parameters TEXT NOT NULL, expires REAL NOT NULL,
+            call_id TEXT NOT NULL, cseq INTEGER NOT NULL, path TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+            transport TEXT NOT NULL, token TEXT NOT NULL, PRIMARY KEY (aor, contact)
+        ) STRICT
+        """,
+    ),
+)
+
+WRITE_AFTER = 1.0
+"Seconds between the first change and the write that keeps it and all that followed."
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One phone, registered under one name."""
+
+    aor: str
+    "the canonical AOR"
+    contact: str
+    "the phone's Contact URI, as it wrote it"
+    parameters: Parameters
+    "those of its Contact value but expires: q, +sip.instance and others"
+    expires: float
+    "when it ends (Unix time)"
+    call_id: str
+    "of the REGISTER that made or refreshed it"
+    cseq: int
+    "of that REGISTER"
+    path: tuple[str, ...]
+    "the Path values, to be used as Route (RFC 3327)"
+    source: HostPort
+    "where the REGISTER came from"
+    transport: str
+    "over what it came: ``UDP`` or ``TCP``"
+    token: str
+    "names the binding in GRUUs; stays with it"
+
+    @property
+    def q(self) -> float:
+        """The preference, 0 to 1 (RFC 3261 §20.10); 1 if it has none or one that cannot be read."""
+        try:
+            return min(1.0, max(0.0, float(self.parameters.get("q") or 1.0)))
+        except ValueError:
+            return 1.0
+
+    @property
+    def instance(self) -> tuple[str, str | None] | None:
+        """The phone's own name for itself and its flow (RFC 5626 §4.1, §4.2), if it has one."""
+        instance = self.parameters.get("+sip.instance")
+        return None if instance is None else (instance, self.parameters.get("reg-id"))
+
+    def has_contact(self, uri: str) -> bool:
+        """Tell whether a URI is this binding's Contact; raises BadURI."""
+        return same_uri(parse_uri(self.contact), parse_uri(uri))
+
+
+class Bindings:
+    """All bindings of the node, by name."""
+
+    log = Logger()
+
+    def __init__(self, reactor: IReactorTime, database: Database) -> None:
+        self._reactor = reactor
+        self._database = database
+        self._bindings: dict[str, list[Binding]] = {}
+        self._changed: set[str] = set()
+        self._write: IDelayedCall | None = None
+
+    def load(self) -> None:
+        """Read those that have not expired; raises StorageFailed."""
+        rows = self._database.query("SELECT * FROM sip_bindings WHERE expires > ?", self._reactor.seconds())
+        for row in rows:
+            self._bindings.setdefault(row[0], []).append(_from_row(row))
+
+    def of(self, aor: str) -> list[Binding]:
+        """Return the live bindings of a name, oldest first."""
+        now = self._reactor.seconds()
+        return [binding for binding in self._bindings.get(aor, ()) if binding.expires > now]
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter([binding for aor in tuple(self._bindings) for binding in self.of(aor)])
+
+    def names(self) -> int:
+        """Return how many names have ever had a binding in this run."""
+        return len(self._bindings)
+
+    def replace(self, aor: str, bindings: list[Binding]) -> None:
+        """Give a name these bindings in place of all that it had."""
+        self._bindings[aor] = bindings
+        self._changed.add(aor)
+        if self._write is None:
+            self._write = self._reactor.callLater(WRITE_AFTER, self._written)
+
+    def expired(self) -> list[Binding]:
+        """Remove and return the bindings that have run out."""
+        now = self._reactor.seconds()
+        gone = [binding for each in self._bindings.values() for binding in each if binding.expires <= now]
+        for aor in {binding.aor for binding in gone}:
+            self.replace(aor, self.of(aor))
+        return gone
+
+    def close(self) -> None:
+        """Write what was not written yet."""
+        if self._write is not None:
+            self._write.cancel()
+            self._written()
+
+    def _written(self) -> None:
+        self._write = None
+        changed, self._changed = self._changed, set()
+        try:
+            with self._database.transaction():
+                for aor in changed:
+                    self._database.write("DELETE FROM sip_bindings WHERE aor = ?", aor)
+                    for binding in self._bindings.get(aor, ()):
+                        self._database.write(
+                            f"INSERT INTO sip_bindings VALUES ({', '.join('?' * 11)})", *_row(binding)
+                        )
+        except StorageFailed:
+            self.log.failure("registrations will not survive a restart")
+
+
+def _row(binding: Binding) -> tuple[str | int | float, ...]:
+    return (
+        binding.aor,
+        binding.contact,
+        json.dumps(binding.parameters.items),
+        binding.expires,
+        binding.call_id,
+        binding.cseq,
+        json.dumps(binding.path),
+        binding.source.host,
+        binding.source.port,
+        binding.transport,
+        binding.token,
+    )
+
+
+def _from_row(row: tuple[str, ...]) -> Binding:
+    aor, contact, parameters, expires, call_id, cseq, path, host, port, transport, token = row
+    return Binding(
+        aor=aor,
+        contact=contact,
+        parameters=Parameters(tuple((name, value) for name, value in json.loads(parameters))),
+        expires=float(expires),
+        call_id=call_id,
+        cseq=int(cseq),
+        path=tuple(json.loads(path)),
+        source=HostPort(host, int(port)),
+        transport=transport,
+        token=token,
+    )

@@ -1,0 +1,124 @@
+"""The dialogs that pass through this node, each between one of its phones and one peer (RFC 3261 §12).
+
+A dialog is named by Call-ID, the tag of our phone and the tag of the peer. Two phones of one node that talk to each
+other make two of them, one for each side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from p2pship.errors import RemoteError
+from p2pship.interfaces import IPeer, ISIPHop
+from p2pship.sip.offer import OfferAnswer
+from p2pship.sip.rewrite import Parties
+
+MAX_DIALOGS = 10_000
+"Live dialogs of the node: 64 times what a busy person's phones hold, and about 40 MB at the most."
+
+
+class DialogRefused(RemoteError):
+    """There is already a dialog of this name with somebody else, or there are too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogID:
+    """What names a dialog, from the point of view of our phone."""
+
+    call_id: str
+    phone_tag: str
+    peer_tag: str
+
+
+@dataclass(slots=True, eq=False)
+class Dialog:
+    """One dialog, as the node keeps it to route what comes in it, and to end it."""
+
+    id: DialogID
+    peer: IPeer
+    "the other side"
+    hop: ISIPHop
+    "where the phone signals from"
+    token: str
+    "the phone's GRUU token"
+    phone_target: str
+    "the phone's own Contact URI: the Request-URI towards it"
+    phone_routes: tuple[str, ...]
+    "the Route values towards the phone"
+    phone_side: Parties
+    "From and To as the phone knows them"
+    link_side: Parties
+    "From and To as the link shows them"
+    phone_called: bool
+    "whether our phone is the one that was called"
+    started: float
+    "Unix time"
+    media: OfferAnswer | None = None
+    "the relays of a call; None in a dialog without media"
+    answered: float | None = None
+    "when a call was answered (Unix time)"
+    expires: float | None = None
+    "when a subscription ends unless refreshed (Unix time); None for a call"
+    peer_cseq: int = 0
+    "the highest CSeq that the peer has used"
+    ended: bool = False
+    stages: dict[str, float] = field(default_factory=dict)
+    "seconds that each stage of the set-up took"
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it was made by INVITE."""
+        return self.expires is None
+
+    @property
+    def caller(self) -> str:
+        """The AOR of who called."""
+        aor: str = self.peer.aor if self.phone_called else self.peer.identity.aor
+        return aor
+
+    @property
+    def callee(self) -> str:
+        """The AOR of who was called."""
+        aor: str = self.peer.identity.aor if self.phone_called else self.peer.aor
+        return aor
+
+
+class DialogTable:
+    """All dialogs of the node, by name."""
+
+    def __init__(self) -> None:
+        self._dialogs: dict[DialogID, Dialog] = {}
+
+    def __len__(self) -> int:
+        return len(self._dialogs)
+
+    def __iter__(self) -> Iterator[Dialog]:
+        return iter(tuple(self._dialogs.values()))
+
+    def add(self, dialog: Dialog) -> None:
+        """Take up a dialog.
+
+        :raises DialogRefused: if its name is taken, as by a peer that copies another's dialog, or the table is full.
+        """
+        if dialog.id in self._dialogs or len(self._dialogs) >= MAX_DIALOGS:
+            raise DialogRefused()
+        self._dialogs[dialog.id] = dialog
+
+    def of_phone(self, call_id: str, phone_tag: str, peer_tag: str) -> Dialog | None:
+        """Find the dialog in which a phone sends a request."""
+        return self._dialogs.get(DialogID(call_id, phone_tag, peer_tag))
+
+    def of_peer(self, peer: IPeer, call_id: str, phone_tag: str, peer_tag: str) -> Dialog | None:
+        """Find the dialog in which this very peer sends a request: another's dialog is not found."""
+        dialog = self._dialogs.get(DialogID(call_id, phone_tag, peer_tag))
+        return dialog if dialog is not None and dialog.peer is peer else None
+
+    def with_peer(self, peer: IPeer) -> list[Dialog]:
+        """Return every dialog with a peer."""
+        return [dialog for dialog in self._dialogs.values() if dialog.peer is peer]
+
+    def remove(self, dialog: Dialog) -> None:
+        """Forget a dialog; harmless when repeated."""
+        if self._dialogs.get(dialog.id) is dialog:
+            del self._dialogs[dialog.id]

@@ -1,0 +1,67 @@
+"""The two kinds of next hop: a peer, over its link, and a phone, over the sockets of the transport."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from p2pship.address import BadAddress, canonical_host
+from p2pship.interfaces import IPeer, ISIPHop
+from p2pship.sip.message import Message
+from p2pship.sip.uri import NameAddr, SIPURI, parse_uri
+
+SUBPROTOCOL = "sip"
+"The overlay's subprotocol that carries SIP messages, each as one payload."
+
+
+@implementer(ISIPHop)
+class PeerHop:
+    """A peer as the next hop. The link is a reliable transport; an acknowledgement says only that it was taken."""
+
+    reliable = True
+    transport = "P2P"
+    address = None
+
+    def __init__(self, peer: IPeer) -> None:
+        self.peer = peer
+        self.key: Hashable = ("peer", peer.identity.aor, peer.aor, peer.hit)
+        self.sent_by = f"[{ipaddress.IPv6Address(peer.own_hit)}]"
+        self.description = f"peer {peer.aor}"
+
+    def send(self, message: Message) -> Deferred[None]:
+        """Send it as one payload."""
+        sent: Deferred[bytes] = self.peer.send(SUBPROTOCOL, message.encode())
+        return sent.addCallback(lambda _answer: None)
+
+
+class PhoneHops(Protocol):
+    """What finds the hop to a phone's address: the phone transport."""
+
+    def hop_for(self, host: str, port: int, transport: str) -> ISIPHop:
+        """Return the hop to an address literal and port over ``UDP`` or ``TCP``."""
+
+
+def hop_to_phone(hops: PhoneHops, target: str, routes: Sequence[str], registered_over: ISIPHop) -> ISIPHop:
+    """Return the hop for a request to a phone (RFC 3261 §16.6 item 7): its first route, or else its Contact.
+
+    A name that is no address literal, such as the made-up host of a browser, means where the phone registered from; so
+    does a phone that registered over TCP and names no transport.
+
+    :raises BadURI: if the URI cannot be read.
+    """
+    uri = parse_uri(NameAddr.parse(routes[0]).uri if routes else target)
+    if registered_over.transport == "TCP" and uri.transport in (None, "tcp") and not routes:
+        return registered_over
+    try:
+        host = canonical_host(uri.host)
+    except BadAddress:
+        return registered_over
+    return hops.hop_for(host, uri.port or 5060, _transport(uri))
+
+
+def _transport(uri: SIPURI) -> str:
+    return "TCP" if uri.transport == "tcp" else "UDP"

@@ -1,0 +1,485 @@
+"""The proxy between this node's phones and its peers (RFC 3261 §16).
+
+A request comes from a phone, over the transport, or from a peer, over its link. Within a dialog it goes to the
+dialog's other side. Outside of one, a phone's request goes to each device of the person that it names, and a peer's to
+each phone of the person whom the peer called. Each half of a call has its own transactions: between two phones there
+are two nodes, four server and four client transactions, and every response takes the way back through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from p2pship.address import HostPort
+from p2pship.errors import RemoteError
+from p2pship.identity.aor import BadAOR, split_aor
+from p2pship.interfaces import IIdentity, IKeyring, IMediaRelays, IOverlay, IPeer, ISIPHop
+from p2pship.journal import CallFailed, Journal, RequestRefused
+from p2pship.sip.bindings import Binding, Bindings
+from p2pship.sip.calls import Calls
+from p2pship.sip.dialog import Dialog
+from p2pship.sip.fork import Fork
+from p2pship.sip.hops import PeerHop, PhoneHops, hop_to_phone
+from p2pship.sip.legs import LegToPeer, LegToPhone, LegWithinDialog, PhoneSide
+from p2pship.sip.message import BadMessage, Request, Response, parse, response_to
+from p2pship.sip.names import OwnNames
+from p2pship.sip.offer import OfferAnswer
+from p2pship.sip.registrar import Registrar
+from p2pship.sip.rewrite import (
+    CARRIES_TARGET,
+    FORMS_DIALOG,
+    Parties,
+    contact_uri,
+    gruu_token,
+    party,
+    restore,
+    shown_sender,
+    with_uri,
+)
+from p2pship.sip.routes import PersonRoute, groups_of
+from p2pship.sip.screen import screen_peer
+from p2pship.sip.transactions import ServerTransaction, TransactionLayer
+from p2pship.sip.uri import BadURI, NameAddr, parse_uri
+from p2pship.sip.validity import validate
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY, PUBLISH, REGISTER"
+"What this node answers or passes on."
+
+HOPS = 70
+"Max-Forwards for a request that has none (RFC 3261 §16.6 item 3)."
+
+LOST_AFTER = 30.0
+"Seconds that a peer may be out of reach before its calls are ended at our phones."
+
+
+class SIPProxy:
+    """Takes every request, and finds where it goes."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        *,
+        names: OwnNames,
+        keyring: IKeyring,
+        overlay: IOverlay,
+        relays: IMediaRelays,
+        registrar: Registrar,
+        bindings: Bindings,
+        hops: PhoneHops,
+        journal: Journal,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._reactor = reactor
+        self._names = names
+        self._keyring = keyring
+        self._overlay = overlay
+        self._relays = relays
+        self._registrar = registrar
+        self._bindings = bindings
+        self._hops = hops
+        self._journal = journal
+        self._forks: dict[ServerTransaction, Fork] = {}
+        self._searches: dict[Fork, PersonRoute] = {}
+        self.calls = Calls(reactor, hops, journal)
+        self.layer = TransactionLayer(reactor, self, random, journal)
+        self._tick = LoopingCall(self._look)
+        self._tick.clock = reactor
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._registrar.start()
+        self.calls.start(self.layer)
+        self._tick.start(1.0, now=False).addErrback(
+            lambda f: self.log.failure("looking after peers failed", f)
+        )
+
+    def stop(self) -> None:
+        """End all calls and searches, and keep the registrations."""
+        if self._tick.running:
+            self._tick.stop()
+        for fork in tuple(self._forks.values()):
+            fork.cancel(None)
+        self.calls.stop()
+        self.layer.stop()
+        self._registrar.stop()
+
+    # What the transaction layer tells.
+
+    def request_received(self, transaction: ServerTransaction) -> None:
+        """Take a new request, CANCEL included."""
+        try:
+            self._dispatch(transaction)
+        except BadURI as error:
+            self._answer(transaction, error.status, str(error))
+        except BadMessage as error:
+            self._answer(transaction, error.status, str(error), error.headers)
+
+    def ack_received(self, ack: Request, origin: ISIPHop) -> None:
+        """Pass on the ACK of a 2xx, end to end."""
+        try:
+            dialog = self._dialog_of(ack, origin)
+            if dialog is None:
+                self._journal.count("sip.stray_ack")
+                return
+            leg = self._leg_within(ack, origin, dialog)
+            self.layer.send_ack(leg.request(), leg.hop)
+        except RemoteError as error:
+            self._journal.count("sip.bad_ack")
+            self.log.debug("dropped an ACK: {error}", error=error)
+
+    def response_received(self, response: Response, origin: ISIPHop) -> None:
+        """Drop a response that answers nothing of ours: where it should go was forgotten with its transaction."""
+        self._journal.count("sip.stray_response")
+
+    def transaction_lost(self, transaction: ServerTransaction, reason: str) -> None:
+        """Take it that nobody can be answered any more: what was begun for them is ended."""
+        fork = self._forks.get(transaction)
+        if fork is not None:
+            fork.cancel(None)
+
+    # What the overlay tells.
+
+    def message_from_peer(self, peer: IPeer, payload: bytes) -> None:
+        """Take one SIP message of a peer.
+
+        :raises BadMessage: if it is none.
+        """
+        self.layer.message_received(parse(payload), PeerHop(peer))
+
+    def peer_lost(self, peer: IPeer, reason: str) -> None:
+        """End all that was under way with a peer: it has forgotten it, or will never be reached again."""
+        self.layer.hop_lost(PeerHop(peer).key, reason)
+        for transaction, fork in tuple(self._forks.items()):
+            if _peer_of(transaction.origin) is peer:
+                fork.cancel('SIP;cause=480;text="the caller cannot be reached any more"')
+        self.calls.peer_lost(peer, reason)
+
+    # Where requests go.
+
+    def _dispatch(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        if request.method == "CANCEL":
+            self._cancel(transaction)
+            return
+        validate(request)
+        if _peer_of(transaction.origin) is None and self._is_for_node(request):
+            self._serve(transaction)
+            return
+        if request.max_forwards == 0:
+            raise BadMessage(483, "Too Many Hops", request)
+        if request.values("Proxy-Require"):
+            unsupported = ", ".join(request.values("Proxy-Require"))
+            raise BadMessage(420, "Bad Extension", request, [("Unsupported", unsupported)])
+        if request.to.tag:
+            self._within_dialog(transaction)
+            return
+        peer = _peer_of(transaction.origin)
+        if peer is None:
+            self._from_phone(transaction)
+        else:
+            self._from_peer(transaction, peer)
+
+    def _cancel(self, transaction: ServerTransaction) -> None:
+        """Answer CANCEL and end what it cancels (§16.10)."""
+        if transaction.cancels is None:
+            self._answer(transaction, 481, "there is nothing to cancel")
+            return
+        transaction.answer(200)
+        fork = self._forks.get(transaction.cancels)
+        if fork is not None:
+            fork.cancel(transaction.request.first("Reason"))
+
+    def _is_for_node(self, request: Request) -> bool:
+        if request.method == "REGISTER":
+            return True
+        uri = parse_uri(request.uri)
+        return not uri.user and self._names.is_own(uri.host)
+
+    def _serve(self, transaction: ServerTransaction) -> None:
+        """Answer what a phone asks of the node itself."""
+        request = transaction.request
+        if request.method == "REGISTER":
+            self._registrar.register(transaction, _source(transaction.origin))
+            return
+        if request.method != "OPTIONS":
+            self._answer(transaction, 404, "this node itself takes no such request", ())
+            return
+        response = response_to(request, 200, to_tag=transaction.tag)
+        response.append("Allow", ALLOW)
+        response.append("Accept", "application/sdp")
+        transaction.respond(response)
+
+    def _from_phone(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        own = self._sender(transaction)
+        if own is None:
+            return
+        try:
+            target = self._names.aor(request.uri, split_aor(own.aor)[1])
+        except BadAOR:
+            raise BadMessage(404, "this address names nobody", request) from None
+        phone = self._phone_side(transaction, own.aor)
+        link_side = self._link_side(request, own.aor, target)
+        onward = _onward(request)
+        if self._names.is_own(parse_uri(request.uri).host):
+            onward.uri = f"sip:{target}"
+        self._call(transaction, own, target, lambda peer: self._leg_to(peer, onward, link_side, phone))
+
+    def _sender(self, transaction: ServerTransaction) -> IIdentity | None:
+        """Return who of our own sends; a name that no phone has registered is refused."""
+        request = transaction.request
+        try:
+            aor = self._names.aor(request.from_.uri)
+        except BadAOR:
+            aor = request.from_.uri
+        identity = self._keyring.identity(aor) if self._bindings.of(aor) else None
+        if identity is None:
+            self._refuse(transaction, 403, f"no phone has registered as {aor[:200]}: register first")
+        return identity
+
+    def _call(
+        self,
+        transaction: ServerTransaction,
+        own: IIdentity,
+        target: str,
+        leg_for: Callable[[IPeer], LegToPeer],
+    ) -> None:
+        route = (
+            _own_route(transaction.origin) if transaction.request.method in CARRIES_TARGET else None
+        )  # only a dialog has a route set
+        fork = self._fork(transaction, route, routes_kept=True, caller=own.aor, callee=target)
+        search = PersonRoute(fork, leg_for)
+        self._searches[fork] = search
+        fork.begin(on_cancel=search.cancel)
+        search.begin(self._overlay, target, own)
+
+    def _from_peer(self, transaction: ServerTransaction, peer: IPeer) -> None:
+        request = transaction.request
+        refusal = screen_peer(request, peer)
+        if refusal is not None:
+            self._journal.count(f"screen.{refusal.rule}")
+            self._refuse(transaction, refusal.status, refusal.reason)
+            return
+        fork = self._fork(transaction, None, routes_kept=False, caller=peer.aor, callee=peer.identity.aor)
+        fork.begin()
+        onward = _onward(request)
+        fork.queue(
+            [
+                [self._leg_to_phone(peer, onward, each) for each in group]
+                for group in self._phones(request, peer)
+            ]
+        )
+        fork.complete(480, "no phone is registered under this name")
+
+    def _phones(self, request: Request, peer: IPeer) -> list[list[Binding]]:
+        """Return which phones ring, in groups: those of a GRUU, but never the one that calls."""
+        asked = _own_token(gruu_token(request.uri))
+        caller = (
+            _own_token(gruu_token(contact_uri(request) or ""))
+            if peer.hit == self._keyring.device.hit
+            else None
+        )
+        bindings = self._bindings.of(peer.identity.aor)
+        return groups_of([each for each in bindings if each.token != caller and asked in (None, each.token)])
+
+    def _leg_to(self, peer: IPeer, request: Request, link_side: Parties, phone: PhoneSide) -> LegToPeer:
+        media = self._media(request, peer, phone.hop)
+        return LegToPeer(self.calls, request, peer, media, link_side, phone)
+
+    def _leg_to_phone(self, peer: IPeer, request: Request, binding: Binding) -> LegToPhone:
+        registered = self._hops.hop_for(binding.source.host, binding.source.port, binding.transport)
+        hop = hop_to_phone(self._hops, binding.contact, binding.path, registered)
+        link_side = Parties(phone=party(request.first("To")), peer=party(request.first("From")))
+        phone = PhoneSide(
+            hop=hop,
+            target=binding.contact,
+            routes=binding.path,
+            token=self._token(binding),
+            parties=Parties(
+                phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer.aor))
+            ),
+            route=_own_route(hop),
+        )
+        return LegToPhone(self.calls, request, peer, self._media(request, peer, hop), link_side, phone)
+
+    def _media(self, request: Request, peer: IPeer, hop: ISIPHop) -> OfferAnswer | None:
+        if request.method != "INVITE":
+            return None
+        own_host = parse_uri(f"sip:{hop.sent_by}").host
+        return OfferAnswer(self._relays, peer, own_host, _source(hop).host)
+
+    def _phone_side(self, transaction: ServerTransaction, aor: str) -> PhoneSide:
+        """Describe the phone that sends a new request."""
+        request = transaction.request
+        target = contact_uri(request)
+        if target is None and request.method in FORMS_DIALOG:
+            raise BadMessage(400, "there must be exactly one Contact", request)
+        return PhoneSide(
+            hop=transaction.origin,
+            target=target or request.from_.uri,
+            routes=tuple(request.values("Record-Route")),
+            token=self._token(self._binding_of(aor, target, _source(transaction.origin))),
+            parties=Parties(phone=party(request.first("From")), peer=party(request.first("To"))),
+            route=_own_route(transaction.origin),
+        )
+
+    def _binding_of(self, aor: str, contact: str | None, source: HostPort) -> Binding:
+        """Return the binding of the phone that sends: by its Contact, else by where it sends from, else the newest."""
+        bindings = self._bindings.of(aor)
+        for binding in bindings:
+            if contact is not None and binding.has_contact(contact):
+                return binding
+        for binding in bindings:
+            if binding.source == source:
+                return binding
+        return bindings[-1]
+
+    def _token(self, binding: Binding) -> str:
+        return f"{self._keyring.device.hit.hex()}.{binding.token}"
+
+    def _link_side(self, request: Request, own: str, target: str) -> Parties:
+        """Return From and To as the link shows them: names at this node's own address become real ones."""
+        sender, receiver = party(request.first("From")), party(request.first("To"))
+        if self._names.is_own(parse_uri(request.from_.uri).host):
+            sender = with_uri(sender, f"sip:{own}")
+        to = NameAddr.parse(receiver).uri
+        if to.lower().startswith(("sip:", "sips:")) and self._names.is_own(parse_uri(to).host):
+            receiver = with_uri(receiver, f"sip:{target}")
+        return Parties(phone=sender, peer=receiver)
+
+    # Within dialogs.
+
+    def _within_dialog(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        dialog = self._dialog_of(request, transaction.origin)
+        if dialog is None:
+            self._answer(transaction, 481, "there is no such dialog")
+            return
+        from_peer = _peer_of(transaction.origin) is not None
+        route = None if from_peer or request.method not in CARRIES_TARGET else _own_route(transaction.origin)
+        leg = self._leg_within(_onward(request), transaction.origin, dialog)
+        fork = self._fork(transaction, route, routes_kept=not from_peer)
+        fork.begin()
+        fork.add(leg)
+        fork.complete(480, "the other side cannot be reached")
+
+    def _dialog_of(self, request: Request, origin: ISIPHop) -> Dialog | None:
+        from_tag, to_tag = request.from_.tag or "", request.to.tag or ""
+        peer = _peer_of(origin)
+        if peer is None:
+            return self.calls.dialogs.of_phone(request.call_id, from_tag, to_tag)
+        return self.calls.dialogs.of_peer(peer, request.call_id, to_tag, from_tag)
+
+    def _leg_within(self, request: Request, origin: ISIPHop, dialog: Dialog) -> LegWithinDialog:
+        return LegWithinDialog(self.calls, request, dialog, _peer_of(origin) is None, _own_route(dialog.hop))
+
+    # Forks and their ends.
+
+    def _fork(
+        self,
+        transaction: ServerTransaction,
+        route: str | None,
+        *,
+        routes_kept: bool,
+        caller: str = "",
+        callee: str = "",
+    ) -> Fork:
+        def restored(response: Response) -> None:
+            restore(response, transaction.request, route, routes_kept)
+
+        def done(response: Response) -> None:
+            self._done(transaction, response, caller, callee)
+
+        fork = Fork(self._reactor, self.layer, transaction, restored, done)
+        self._forks[transaction] = fork
+        return fork
+
+    def _done(self, transaction: ServerTransaction, response: Response, caller: str, callee: str) -> None:
+        fork = self._forks.pop(transaction)
+        search = self._searches.pop(fork, None)
+        if search is not None:
+            search.cancel()
+        request = transaction.request
+        if not caller or request.method != "INVITE":
+            return
+        if response.status < 300:
+            if search is not None:
+                self._journal.tell(search.stages(request.call_id, caller, callee))
+            return
+        why = [response.reason, *fork.reasons, *(response.values("Warning")[:1] if not fork.reasons else [])]
+        self._journal.tell(CallFailed(request.call_id, caller, callee, response.status, "; ".join(why)))
+
+    def _refuse(self, transaction: ServerTransaction, status: int, reason: str) -> None:
+        request = transaction.request
+        fact = RequestRefused(request.method, request.from_.uri[:200], request.uri[:200], status, reason)
+        self._journal.tell(fact)
+        self._answer(transaction, status, "")
+
+    def _answer(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        reason: str,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        response = response_to(transaction.request, status, to_tag=transaction.tag)
+        for name, value in headers:
+            response.append(name, value)
+        if reason:
+            self.log.debug(
+                "answered {request} with {status}: {reason}",
+                request=transaction.request,
+                status=status,
+                reason=reason,
+            )
+        transaction.respond(response)
+
+    def _look(self) -> None:
+        """Give up the peers that have been out of reach for too long, and forget ended subscriptions."""
+        now = self._reactor.seconds()
+        peers = {dialog.peer for dialog in self.calls.dialogs if dialog.is_call}
+        peers.update(peer for fork in self._forks.values() if (peer := _peer_of(fork.transaction.origin)))
+        for peer in peers:
+            if peer.lost_since is not None and now - peer.lost_since >= LOST_AFTER:
+                self.peer_lost(peer, "the other side cannot be reached any more")
+        self.calls.expire()
+
+    @property
+    def pending(self) -> int:
+        """How many requests wait for their final response."""
+        return len(self._forks)
+
+
+def _peer_of(origin: ISIPHop) -> IPeer | None:
+    """Return the peer that a hop leads to; None for a phone."""
+    return origin.peer if isinstance(origin, PeerHop) else None
+
+
+def _source(hop: ISIPHop) -> HostPort:
+    """Return the address of a phone's hop."""
+    return cast("HostPort", hop.address)
+
+
+def _own_route(hop: ISIPHop) -> str:
+    """Return this node's Record-Route value towards a phone: the listener that it talks to (§16.6 item 4)."""
+    return f"<sip:{hop.sent_by};transport={hop.transport.lower()};lr>"
+
+
+def _own_token(token: str | None) -> str | None:
+    """Return the binding's own part of a GRUU token."""
+    return None if token is None else token.rpartition(".")[2]
+
+
+def _onward(request: Request) -> Request:
+    """Return a copy with one hop fewer to go (§16.6 item 3)."""
+    onward = request.copy()
+    hops = request.max_forwards
+    onward.set("Max-Forwards", str(HOPS if hops is None else hops - 1))
+    return onward

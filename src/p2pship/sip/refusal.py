@@ -1,0 +1,34 @@
+"""What is answered, without a transaction, to a request that cannot be accepted (RFC 3261 §8.2.7)."""
+
+from __future__ import annotations
+
+from hashlib import blake2s
+
+from p2pship.sip.message import BadMessage, Request, Response, response_to
+
+LONGEST_REASON = 120
+"characters of a reason phrase: enough for a person who reads a trace"
+
+_COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
+
+
+def refusal(error: BadMessage) -> Response | None:
+    """Return the answer to a bad message; None to a response, an ACK, or what lacks a header that an answer copies."""
+    bad = error.message
+    if not isinstance(bad, Request):
+        return None
+    response = stateless(bad, error.status, str(error))
+    if response is not None:
+        for name, value in error.headers:
+            response.append(name, value)
+    return response
+
+
+def stateless(request: Request, status: int, reason: str) -> Response | None:
+    """Make an answer whose To tag is the same for each retransmission of the request; None where none may be sent."""
+    if request.method == "ACK" or not all(name in request for name in _COPIED):
+        return None
+    seed = "\n".join(request.first(name) or "" for name in _COPIED)
+    tag = blake2s(seed.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    phrase = "".join(letter if letter.isprintable() else "?" for letter in reason[:LONGEST_REASON])
+    return response_to(request, status, phrase, to_tag=tag)

@@ -1,0 +1,135 @@
+"""What the node changes in a message that crosses it, header field by header field (RFC 3261 §16.6, §16.7).
+
+Both phones see only their own node: Vias and route entries of one side are kept there and never shown to the other,
+and a Contact becomes a GRUU (RFC 5627) that names the device and the phone without telling an address.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from p2pship.sip.message import Message, Request, Response
+from p2pship.sip.uri import BadURI, NameAddr, parse_uri
+
+FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+"Methods whose success makes a dialog (RFC 3261 §12, RFC 6665 §4.4.1, RFC 3515 §2.4)."
+
+CARRIES_TARGET = FORMS_DIALOG | {"UPDATE", "NOTIFY"}
+"Methods that make a dialog or refresh its target, so that their Contact is where to send next."
+
+_HOP_FIELDS = ("Via", "Route", "Record-Route", "Path", "P-Asserted-Identity", "P-Preferred-Identity")
+_WARN_AGENT = "p2pship"
+_NO_TEXT = '""'
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The two ends of a dialog as one side of the node knows them, without tags."""
+
+    phone: str
+    "the From or To value that stands for our phone"
+    peer: str
+    "the From or To value that stands for the peer"
+
+
+def strip(message: Message) -> None:
+    """Remove what one side must not see of the other: Vias, routes and asserted identities."""
+    for name in _HOP_FIELDS:
+        message.remove(name)
+    if message.first("Warning") is not None:
+        message.set("Warning", *(_hide_agent(value) for value in message.values("Warning")))
+
+
+def _hide_agent(warning: str) -> str:
+    """Replace the warn-agent, which is a host, by a pseudonym (RFC 3261 §20.43)."""
+    code, _, rest = warning.strip().partition(" ")
+    _agent, _, text = rest.strip().partition(" ")
+    return f"{code} {_WARN_AGENT} {text.strip() or _NO_TEXT}"
+
+
+def set_parties(message: Message, parties: Parties, from_phone: bool) -> None:
+    """Write From and To as the receiving side knows them; the tags stay."""
+    sender, receiver = (parties.phone, parties.peer) if from_phone else (parties.peer, parties.phone)
+    _set_party(message, "From", sender)
+    _set_party(message, "To", receiver)
+
+
+def _set_party(message: Message, name: str, value: str) -> None:
+    current = NameAddr.parse(message.first(name) or "")
+    wanted = NameAddr.parse(value)
+    if str(current.without_parameter("tag")) == str(wanted):
+        return
+    message.set(name, str(wanted.with_parameter("tag", current.tag) if current.tag else wanted))
+
+
+def party(value: str | None) -> str:
+    """Return a From or To value without its tag."""
+    return str(NameAddr.parse(value or "").without_parameter("tag"))
+
+
+def with_uri(value: str, uri: str) -> str:
+    """Return a From or To value with another URI, its display name and parameters kept."""
+    old = NameAddr.parse(value)
+    return str(NameAddr(old.display, uri, old.parameters))
+
+
+def contact_uri(message: Message) -> str | None:
+    """Return the URI of the only Contact, or None when there is not exactly one.
+
+    :raises BadURI: if it cannot be read.
+    """
+    values = message.values("Contact")
+    return NameAddr.parse(values[0]).uri if len(values) == 1 and values[0] != "*" else None
+
+
+def set_contact(message: Message, uri: str) -> None:
+    """Give the only Contact another URI; its header parameters stay."""
+    values = message.values("Contact")
+    if len(values) == 1:
+        message.set("Contact", str(NameAddr("", uri, NameAddr.parse(values[0]).parameters)))
+
+
+def shown_sender(sender: NameAddr, aor: str) -> NameAddr:
+    """Return a From as our phone is to see it: a display name, which anybody can make up, ends with the AOR."""
+    if not sender.display or sender.display.endswith(aor):
+        return sender
+    return replace(sender, display=f"{sender.display} {aor}")
+
+
+def show_sender(request: Request, aor: str) -> None:
+    """Show our phone who a peer is, and assert it (RFC 3325), unless privacy was asked for (RFC 3323 §4.2)."""
+    shown = shown_sender(request.from_, aor)
+    if shown != request.from_:
+        request.set("From", str(shown))
+    if "id" not in re.split(r"[\s;,]+", (request.first("Privacy") or "").lower()):
+        request.append("P-Asserted-Identity", f"<sip:{aor}>")
+
+
+def gruu(aor: str, token: str) -> str:
+    """Return the GRUU of one phone: ``sip:alice@example.com;gr=TOKEN`` (RFC 5627 §3)."""
+    return f"sip:{aor};gr={token}"
+
+
+def gruu_token(uri: str) -> str | None:
+    """Return the ``gr`` parameter of a URI, or None."""
+    try:
+        return parse_uri(uri).parameters.get("gr")
+    except BadURI:
+        return None
+
+
+def restore(response: Response, request: Request, own_route: str | None, routes_kept: bool) -> None:
+    """Make a response fit the request as it came to this node: its Vias, From, To and Record-Routes.
+
+    ``own_route`` is this node's own Record-Route towards a phone; with ``routes_kept`` those of the request follow it.
+    """
+    response.set("Via", *request.lines("Via"))
+    tag = response.to.tag
+    response.set("From", request.first("From") or "")
+    to = NameAddr.parse(request.first("To") or "")
+    response.set("To", str(to) if to.tag or not tag else f"{request.first('To')};tag={tag}")
+    routes = ([own_route] if own_route else []) + (request.lines("Record-Route") if routes_kept else [])
+    response.remove("Record-Route")
+    if routes:
+        response.set("Record-Route", *routes)

@@ -1,0 +1,102 @@
+"""Where a new request goes: a person's devices over the overlay, or the phones registered here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from p2pship.interfaces import IIdentity, IOverlay, IPeer, IPeopleReceiver, ISearch
+from p2pship.journal import CallSetUp
+from p2pship.lookup.candidate import Answer, FindOutcome
+from p2pship.overlay.reach import ReachOutcome, Tried
+from p2pship.sip.fork import Fork, Leg
+from p2pship.sip.bindings import Binding
+
+
+@implementer(IPeopleReceiver)
+class PersonRoute:
+    """Adds a branch for each device of a person as it is reached."""
+
+    log = Logger()
+
+    def __init__(self, fork: Fork, leg_for: Callable[[IPeer], Leg]) -> None:
+        self._fork = fork
+        self._leg_for = leg_for
+        self._search: ISearch | None = None
+        self._ended = False
+        self._reached: Tried | None = None
+
+    def begin(self, overlay: IOverlay, aor: str, identity: IIdentity) -> None:
+        """Search for the person on behalf of one of our own."""
+        search: ISearch = overlay.people(aor, identity, self)
+        if not self._ended:
+            self._search = search
+
+    def cancel(self) -> None:
+        """End the search; no branch is added any more."""
+        self._ended = True
+        if self._search is not None:
+            self._search.cancel()
+            self._search = None
+
+    def peer_reached(self, peer: IPeer, tried: Tried) -> None:
+        """Add a branch to one device."""
+        if self._ended:
+            return
+        self._reached = self._reached or tried
+        self._fork.add(self._leg_for(peer))
+
+    def stages(self, call_id: str, caller: str, callee: str) -> CallSetUp:
+        """Return how long each stage of the set-up took, up to the first ringing, or the answer if none rang."""
+        tried = self._reached
+        stages = (tried.lookup_seconds, tried.dial_seconds, tried.hello_seconds) if tried else (0.0, 0.0, 0.0)
+        total = self._fork.elapsed
+        return CallSetUp(call_id, caller, callee, *stages, max(0.0, total - sum(stages)), total)
+
+    def reach_ended(self, outcome: ReachOutcome) -> None:
+        """Tell the fork that no more branches come, and the truth if there were none."""
+        if self._ended:
+            return
+        self._ended = True
+        self._search = None
+        self._fork.complete(*status_for(outcome))
+
+
+def status_for(outcome: ReachOutcome) -> tuple[int, str]:
+    """Return the status and reason for a person none of whose devices was reached.
+
+    404 only where somebody could be asked, nobody knows the name, and it was never met; 500 where nobody could be
+    asked.
+    """
+    if outcome.tried:
+        return 480, "; ".join(
+            tried.reason for tried in outcome.tried if tried.reason
+        ) or "no device could be reached"
+    find = outcome.find
+    if find is None:
+        return 480, "no device could be reached"
+    if find.ambiguous:
+        return 480, "several keys claim this name and none is proven: nobody was dialled"
+    if outcome.met:
+        return 480, f"known, but not found now ({_asked(find)})"
+    if any(asked.answer is Answer.COMPLETED for asked in find.asked):
+        return 404, f"nobody of this name was found ({_asked(find)})"
+    return 500, f"no lookup could be asked ({_asked(find)})"
+
+
+def _asked(find: FindOutcome) -> str:
+    if not find.asked:
+        return "no lookup is on"
+    return ", ".join(
+        f"{asked.lookup} {asked.answer.value} after {asked.seconds:.1f} s{': ' if asked.reason else ''}{asked.reason}"
+        for asked in find.asked
+    )
+
+
+def groups_of(bindings: list[Binding]) -> list[list[Binding]]:
+    """Sort phones into groups that ring together, the highest q first (RFC 3261 §16.6, §20.10)."""
+    ordered = sorted(bindings, key=lambda binding: -binding.q)
+    return [list(group) for _q, group in groupby(ordered, key=lambda binding: binding.q)]

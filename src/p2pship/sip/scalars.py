@@ -1,0 +1,54 @@
+"""The header values that are one word or number: Call-ID, CSeq, Max-Forwards and lengths (RFC 3261 §20)."""
+
+from __future__ import annotations
+
+import re
+
+from p2pship.sip.parameters import TOKEN, BadURI
+
+MOST_FORWARDS = 255  # RFC 3261 §20.22
+LARGEST_NUMBER = 2**32 - 1  # of CSeq: §20.16 says 2**31 below; RFC 4475 §3.1.2.4 draws the line here
+
+_CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]+({TOKEN})")
+_NUMBER = re.compile(r"0*([0-9]{1,10})")
+_CALL_ID = re.compile(r"[^ \t\x00-\x1f\x7f]+")
+
+
+def read_number(text: str, largest: int = LARGEST_NUMBER) -> int:
+    """Read a decimal number; leading zeros are allowed.
+
+    :raises BadURI: if it is no number, or larger than ``largest``.
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None or int(match[1]) > largest:
+        raise BadURI(f"{text[:40]!r} is not a number from 0 to {largest}")
+    return int(match[1])
+
+
+def read_call_id(text: str) -> str:
+    """Read a Call-ID: any text without white space.
+
+    :raises BadURI: if it is not one.
+    """
+    if not _CALL_ID.fullmatch(text):
+        raise BadURI(f"{text!r} is not a Call-ID")
+    return text
+
+
+def read_cseq(text: str) -> tuple[int, str]:
+    """Read the number and the method of a CSeq.
+
+    :raises BadURI: if it is malformed or the number is above 2**32 - 1.
+    """
+    match = _CSEQ.fullmatch(text)
+    if match is None or int(match[1]) > LARGEST_NUMBER:
+        raise BadURI(f"{text[:40]!r} is not a CSeq")
+    return int(match[1]), match[2]
+
+
+def read_max_forwards(text: str) -> int:
+    """Read a Max-Forwards, 0 to 255.
+
+    :raises BadURI: if it is not one.
+    """
+    return read_number(text, MOST_FORWARDS)

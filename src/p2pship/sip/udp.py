@@ -1,0 +1,99 @@
+"""SIP over UDP: the socket that phones send to, and a phone as a next hop."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Hashable
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import MessageLengthError
+from twisted.internet.protocol import DatagramProtocol
+from zope.interface import implementer
+
+from p2pship.address import HostPort, canonical_host
+from p2pship.errors import RemoteError
+from p2pship.interfaces import ISIPHop
+from p2pship.journal import Journal
+from p2pship.sip.message import BadMessage, Message, Response
+from p2pship.sip.way_back import way_back
+
+LONGEST_KEEP_ALIVE = 4
+"octets of a datagram that is too short to be anything but a keep-alive (RFC 5626 §3.5, and phones that send zeros)"
+
+_SOCKET_IS_FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
+
+
+class NotSent(RemoteError):
+    """The message could not be sent."""
+
+
+class DatagramSocket(DatagramProtocol):
+    """The UDP socket towards phones."""
+
+    def __init__(self, received: Callable[[bytes, HostPort], None], journal: Journal) -> None:
+        """``received`` gets each datagram that may be a message, and its source."""
+        self._received = received
+        self._journal = journal
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Take a datagram from the reactor."""
+        if len(datagram) <= LONGEST_KEEP_ALIVE or not datagram.strip(b"\r\n"):
+            return
+        host = canonical_host(addr[0]) if ":" in addr[0] else addr[0]
+        self._received(datagram, HostPort(host, addr[1]))
+
+    def send(self, datagram: bytes, to: HostPort) -> None:
+        """Send a datagram. A socket that is full loses it, as a network would.
+
+        :raises NotSent: if it cannot be sent there at all.
+        """
+        if self.transport is None:
+            raise NotSent("the UDP socket is closed")
+        try:
+            self.transport.write(datagram, (to.host, to.port))
+        except OSError as error:
+            if error.errno not in _SOCKET_IS_FULL:
+                raise NotSent(f"cannot send to {to} over UDP: {error.strerror}") from None
+            self._journal.count("sip.udp_full")
+        except (MessageLengthError, ValueError) as error:  # too long, or an address of the other family
+            raise NotSent(f"cannot send to {to} over UDP: {error}") from None
+
+
+@implementer(ISIPHop)
+class UDPHop:
+    """A phone's address. A response goes where its Via says, which may be another port (RFC 3261 §18.2.2)."""
+
+    __slots__ = ("_own", "_socket", "address")
+
+    reliable = False
+    transport = "UDP"
+
+    def __init__(self, socket: DatagramSocket, address: HostPort, own: Callable[[str], HostPort]) -> None:
+        """``own`` tells this node's own address towards a host."""
+        self._socket = socket
+        self.address = address
+        self._own = own
+
+    @property
+    def sent_by(self) -> str:
+        """The sent-by of this node's Via towards the phone."""
+        return str(self._own(self.address.host))
+
+    @property
+    def description(self) -> str:
+        """What it is, for people."""
+        return f"phone udp {self.address}"
+
+    @property
+    def key(self) -> Hashable:
+        """What names the phone's address."""
+        return "udp", self.address.host, self.address.port
+
+    def send(self, message: Message) -> Deferred[None]:
+        """Send at once; fails with :class:`NotSent`."""
+        try:
+            to = way_back(message, self.address) if isinstance(message, Response) else self.address
+            self._socket.send(message.encode(), to)
+        except (NotSent, BadMessage) as error:
+            return fail(error)
+        return succeed(None)

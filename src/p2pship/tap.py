@@ -1,0 +1,120 @@
+"""``twistd p2pship``: the options of the command, and the service that they make."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar, TextIO
+
+from twisted.application.service import MultiService
+from twisted.internet.interfaces import IReactorUNIX
+from twisted.logger import Logger
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from p2pship.banner import banner
+from p2pship.config import Config, default_state, load
+from p2pship.control import ControlServer
+from p2pship.errors import ConfigError, P2PShipError
+from p2pship.node import Node
+from p2pship.sections import sections
+
+CONFIG_FILE = "p2pship.toml"
+"The configuration file in the state folder, read if it is there and no other is named."
+
+
+class Options(usage.Options):
+    """The command line; :attr:`state` and :attr:`config` are what came of it."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Runs a node beside your SIP phone: it finds the person you call and carries the call there, encrypted, "
+        "without a server. `p2pship config` prints every option that a configuration file can have."
+    )
+    optParameters: ClassVar[list[list[str | None]]] = [
+        [
+            "state",
+            None,
+            None,
+            f"The folder of keys and state, one for each node. [default: {default_state()}]",
+        ],
+        [
+            "config",
+            "c",
+            None,
+            f"The configuration file. [default: {CONFIG_FILE} in the state folder, if it is there]",
+        ],
+        ["sip-port", None, None, "The port where phones register: the same as --set sip.port=PORT."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.overrides: list[str] = []
+        self.state = default_state()
+        self.config = Config({})
+
+    def opt_set(self, assignment: str) -> None:
+        """Set one option, as --set sip.port=5070, over what the file says; may be repeated."""
+        self.overrides.append(assignment)
+
+    def postOptions(self) -> None:
+        """Read the configuration; a command that cannot be run ends here, in words."""
+        if self["state"] is not None:
+            self.state = Path(self["state"]).expanduser().absolute()
+        if self["sip-port"] is not None:
+            self.opt_set(f"sip.port={self['sip-port']}")
+        try:
+            self.config = load(self._file(), sections(), self.overrides)
+        except ConfigError as error:
+            raise SystemExit(f"p2pship cannot start:\n{error}") from None
+
+    def _file(self) -> Path | None:
+        if self["config"] is not None:
+            return Path(self["config"]).expanduser().absolute()
+        own = self.state / CONFIG_FILE
+        return own if own.exists() else None
+
+
+class NodeService(MultiService):
+    """A node and its control socket, which says when it has started, and in words why it cannot."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, node: Node, control: ControlServer, output: TextIO | None) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._node = node
+        self._output = output
+        node.setServiceParent(self)
+        control.setServiceParent(self)
+
+    def startService(self) -> None:
+        try:
+            super().startService()
+        except P2PShipError as error:
+            raise SystemExit(f"p2pship cannot start: {error}") from None
+        self._node.when_started().addCallbacks(self._started, self._not_started)
+
+    def _started(self, _: None) -> None:
+        if self._output is not None:
+            self._output.write(f"\n{banner(self._node.status())}\n")
+            self._output.flush()
+
+    def _not_started(self, failure: Failure) -> None:
+        self.log.critical("p2pship cannot start: {reason}", reason=failure.getErrorMessage())
+        self._reactor.stop()
+
+
+def makeService(options: Options) -> NodeService:
+    """Return the service for twistd.
+
+    The banner goes to the real standard output: twistd turns ``sys.stdout`` into lines of its log.
+    """
+    from twisted.internet import reactor
+
+    try:
+        node = Node(reactor, options.config, options.state)
+    except P2PShipError as error:
+        raise SystemExit(f"p2pship cannot start: {error}") from None
+    control = ControlServer(IReactorUNIX(reactor), options.state, node.commands())
+    return NodeService(reactor, node, control, sys.__stdout__)

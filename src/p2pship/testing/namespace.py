@@ -1,0 +1,111 @@
+"""Network namespaces for tests: a machine's network of one's own, with interfaces that come and go, without being root.
+
+A script runs as the only program of a fresh network (``unshare``), in which it may do everything that root may: make
+interfaces, give them addresses, and make further networks, connected to its own, with :class:`Neighbour`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.trial.unittest import SkipTest
+
+SCRIPT_TIME = 60.0
+"Seconds until a script that does not end is killed: most of them take one."
+
+
+class NamespaceScriptFailed(AssertionError):
+    """The script in the namespace failed; the message is what it wrote."""
+
+
+def require_namespaces() -> None:
+    """Return if this machine can make network namespaces.
+
+    :raises SkipTest: if it cannot; but with ``CI=true`` in the environment this is a failure, so that nothing is
+        thought tested that is not.
+    """
+    probe = subprocess.run(["unshare", "-Urn", "true"], capture_output=True, text=True, check=False)
+    if probe.returncode == 0:
+        return
+    reason = f"no network namespaces here: {probe.stderr.strip()}"
+    if os.environ.get("CI") == "true":
+        raise NamespaceScriptFailed(reason)
+    raise SkipTest(reason)
+
+
+def run_in_namespace(reactor: Any, script: str | Path, *arguments: str) -> Deferred[str]:
+    """Run a Python file in a fresh network namespace; fires with what it printed.
+
+    The same Python and ``PYTHONPATH`` as the caller's are used. ``lo`` is up. Fails with
+    :class:`NamespaceScriptFailed` if the script does not end with 0.
+    """
+    require_namespaces()
+    return deferToThreadPool(reactor, reactor.getThreadPool(), _run, [str(script), *arguments])
+
+
+def _run(arguments: list[str]) -> str:
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    environment = {**os.environ, "PYTHONPATH": path}
+    inside = 'ip link set lo up && exec "$@"'
+    command = ["unshare", "-Urn", "sh", "-c", inside, "sh", sys.executable, *arguments]
+    with tempfile.TemporaryFile("w+") as output:  # a pipe would be held open by what the script leaves behind
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        ended = _wait(process)
+        output.seek(0)
+        written = output.read()
+    if ended != 0:
+        raise NamespaceScriptFailed(written or f"the script ended with {ended}")
+    return written
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Return how a script ended, -9 when it had to be killed; nothing that it began is left running."""
+    limit = threading.Timer(SCRIPT_TIME, os.killpg, (process.pid, signal.SIGKILL))
+    limit.start()
+    os.waitid(
+        os.P_PID, process.pid, os.WEXITED | os.WNOWAIT
+    )  # not reaped, so that its group is still its own
+    limit.cancel()
+    os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def ip(command: str) -> None:
+    """Run ``ip COMMAND``, in a script."""
+    subprocess.run(["ip", *command.split()], check=True)
+
+
+class Neighbour:
+    """Another network namespace beside a script's own, with a program in it.
+
+    :param command: the program and its arguments; it begins at once, and is ended with :meth:`close`.
+    """
+
+    def __init__(self, *command: str) -> None:
+        self.process = subprocess.Popen(
+            ["unshare", "-n", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def take(self, interface: str) -> None:
+        """Move an interface from the script's network into this one."""
+        ip(f"link set {interface} netns {self.process.pid}")
+
+    def ip(self, command: str) -> None:
+        """Run ``ip COMMAND`` in this network."""
+        subprocess.run(["nsenter", "-n", "-t", str(self.process.pid), "ip", *command.split()], check=True)
+
+    def close(self) -> None:
+        """End the program."""
+        self.process.kill()
+        self.process.communicate()

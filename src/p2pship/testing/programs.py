@@ -1,0 +1,150 @@
+"""Other people's programs that a test, the demo or a benchmark starts: SIP phones, load generators."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IReactorCore, IReactorProcess, IReactorTime
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+GRACE = 3.0
+"Seconds that a program has to end by itself when it is asked to."
+
+TEST_PORTS = range(10000, 16384)
+"Below the ports of the media relays, and below those that Linux gives to any program that asks for one."
+
+
+class ProgramFailed(Exception):
+    """A program did not do what it was started for."""
+
+
+def require_program(name: str) -> str:
+    """Return the path of an installed program.
+
+    :raises SkipTest: if it is not installed; where ``CI`` is set in the environment everything must be there, and it is
+        an AssertionError.
+    """
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    if os.environ.get("CI"):
+        raise AssertionError(f"{name} is not installed, and no test may be skipped here")
+    raise SkipTest(f"{name} is not installed")
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> int:
+    """Return the first, even, of ``count`` ports in a row that nobody has at ``host``, neither for UDP nor for TCP.
+
+    :raises ProgramFailed: if there is no such row.
+    """
+    starts = range(TEST_PORTS.start, TEST_PORTS.stop - count, 2)
+    first = secrets.randbelow(len(starts))
+    for turn in range(len(starts)):
+        start = starts[(first + turn) % len(starts)]
+        if all(_is_free(host, start + offset) for offset in range(count)):
+            return start
+    raise ProgramFailed(f"there are no {count} free ports in a row at {host}")
+
+
+def _is_free(host: str, port: int) -> bool:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
+    return True
+
+
+class Program(ProcessProtocol):
+    """A program that runs in a folder of its own, where its output goes to a file.
+
+    It ends with :meth:`stop`, and at the latest with the reactor.
+    """
+
+    def __init__(self, reactor: IReactorProcess, arguments: Sequence[str], folder: Path, name: str) -> None:
+        """Start it.
+
+        :param arguments: the program's path, and what follows it on its command line
+        :param folder: exists; it becomes the program's current and home folder, its output goes to ``NAME.log`` there
+        """
+        self.log = folder / f"{name}.log"
+        "its output"
+        self.exit_code: int | None = None
+        "what it ended with; negative for a signal; None while it runs"
+        self._core: Any = IReactorCore(reactor)
+        self._clock = IReactorTime(reactor)
+        self._name = name
+        self._waiting: list[Deferred[int]] = []
+        self._trigger = self._core.addSystemEventTrigger("during", "shutdown", self._reactor_stops)
+        with self.log.open("wb") as log, open(os.devnull, "rb") as nothing:
+            self._process = reactor.spawnProcess(
+                self,
+                arguments[0],
+                list(arguments),
+                env={**os.environ, "HOME": str(folder)},
+                path=str(folder),
+                childFDs={0: nothing.fileno(), 1: log.fileno(), 2: log.fileno()},
+            )
+
+    def signal(self, name: str) -> None:
+        """Send a signal, such as ``TERM``; harmless when it has ended."""
+        if self.exit_code is None:
+            try:
+                self._process.signalProcess(name)
+            except ProcessExitedAlready:
+                return
+
+    def when_ended(self, seconds: float | None = None) -> Deferred[int]:
+        """Return a Deferred of the exit code; it fails with :class:`ProgramFailed` if ``seconds`` pass first."""
+        waiting: Deferred[int] = Deferred()
+        if self.exit_code is not None:
+            waiting.callback(self.exit_code)
+            return waiting
+        self._waiting.append(waiting)
+        if seconds is not None:
+            waiting.addTimeout(seconds, self._clock, self._late)
+        return waiting
+
+    def _late(self, cancelled: object, limit: float) -> Failure:
+        return Failure(ProgramFailed(f"{self._name} still ran after {limit:.0f} s:\n{self.tail()}"))
+
+    def stop(self) -> Deferred[int]:
+        """Ask it to end, kill it if it does not within :data:`GRACE` seconds, and fire with its exit code."""
+        self.signal("TERM")
+        ended = self.when_ended(GRACE)
+        return ended.addErrback(self._kill)
+
+    def _kill(self, failure: Failure) -> Deferred[int]:
+        failure.trap(ProgramFailed)
+        self.signal("KILL")
+        return self.when_ended()
+
+    def _reactor_stops(self) -> None:
+        self._trigger = None  # it has fired: there is nothing to remove any more
+        self.signal("KILL")
+
+    def tail(self, characters: int = 2000) -> str:
+        """Return the end of its output."""
+        return self.log.read_text("utf-8", "replace")[-characters:]
+
+    def processEnded(self, reason: Failure) -> None:
+        """Note the exit code, and tell those who wait."""
+        status: Any = reason.value
+        self.exit_code = -status.signal if status.signal else status.exitCode
+        if self._trigger is not None:
+            self._core.removeSystemEventTrigger(self._trigger)
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.called:
+                one.callback(self.exit_code)

@@ -1,0 +1,104 @@
+"""What the bearers' tests share: devices, a network that says what it is told, and a reactor whose time is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from p2pship.errors import LocalError
+from p2pship.interfaces import IDevice, ILinkReceiver, INetwork
+from p2pship.network import Interface
+
+
+@implementer(IDevice)
+class FakeDevice:
+    """A device that has nothing but a key."""
+
+    publication_key = b""
+    sealing_key = b""
+
+    def __init__(self) -> None:
+        self.private_key = ec.generate_private_key(ec.SECP256R1())
+        self.key = self.private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.hit = self.key[-16:]
+
+    def sign(self, data: bytes) -> bytes:
+        raise LocalError("no bearer signs with the device's key but in its own handshake")
+
+
+@cache
+def device(name: str) -> FakeDevice:
+    """Return the device of this name, the same each time."""
+    return FakeDevice()
+
+
+@implementer(INetwork)
+class FakeNetwork:
+    """The interfaces that it is given."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.watchers: list[Callable[[], None]] = []
+        self._hosts = hosts
+
+    def interfaces(self) -> Sequence[Interface]:
+        return [
+            Interface("net0", 2, tuple((host, 24) for host in self._hosts), loopback=False, multicast=True)
+        ]
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        self.watchers.append(changed)
+        return lambda: self.watchers.remove(changed)
+
+    def become(self, *hosts: str) -> None:
+        """Change the addresses, and tell."""
+        self._hosts = hosts
+        for changed in tuple(self.watchers):
+            changed()
+
+
+class ClockedReactor(Clock):
+    """Real sockets, but time passes only when the test says so."""
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__()
+        self._reactor = reactor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+@implementer(ILinkReceiver)
+class Recorder:
+    """Writes down what a link tells."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.datagrams: list[bytes] = []
+        self.losses: list[str] = []
+        self.writable = 0
+        self.stalls = 0
+        self.paths: list[str] = []
+
+    def frame_received(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+    def datagram_received(self, datagram: bytes) -> None:
+        self.datagrams.append(datagram)
+
+    def link_writable(self) -> None:
+        self.writable += 1
+
+    def path_changed(self, path: str) -> None:
+        self.paths.append(path)
+
+    def link_stalled(self) -> None:
+        self.stalls += 1
+
+    def link_lost(self, reason: str) -> None:
+        self.losses.append(reason)

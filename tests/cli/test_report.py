@@ -1,0 +1,81 @@
+"""A terminal shows the node's answers in columns that line up."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.cli.report import calls_text, find_text, identities_text, status_text
+from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, STATUS
+
+
+class ReportTests(SynchronousTestCase):
+    """Each answer as text."""
+
+    def test_status(self) -> None:
+        """Where phones register, what is on, who is connected, what is counted."""
+        self.assertEqual(
+            status_text(STATUS),
+            "version             9.9\n"
+            "state               /state/of/alice\n"
+            "phones register at  udp 127.0.0.1:5060, tcp 127.0.0.1:5060\n"
+            "domain              home.p2pship.alt\n"
+            "bearers             tls (encrypted) tls:192.0.2.1:5566\n"
+            "lookups             lan\n"
+            "identities          1\n"
+            "phones              2\n"
+            "calls               1\n"
+            "\n"
+            "OWN                PEER             PATH\n"
+            "alice@example.com  bob@example.com  tls 192.0.2.2:5566 (encrypted)\n"
+            "\n"
+            "COUNT\n"
+            "dialogs  2\n"
+            "relays   1",
+        )
+
+    def test_status_of_a_new_node(self) -> None:
+        """Nothing on and nobody there is said; empty tables are left out; a changed port stands out."""
+        sip = {**STATUS["sip"], "changed": True, "port": 5061}
+        text = status_text({**STATUS, "sip": sip, "bearers": [], "lookups": [], "peers": [], "counts": {}})  # type: ignore[typeddict-item]
+        self.assertIn("bearers             none\nlookups             none\n", text)
+        self.assertIn("THE PORT HAS CHANGED: 5061", text)
+        self.assertNotIn("PEER", text)
+
+    def test_lost_peer(self) -> None:
+        """A peer without a link is lost, not unencrypted."""
+        text = status_text({**STATUS, "peers": [{**STATUS["peers"][0], "path": "", "encrypted": False}]})
+        self.assertIn("bob@example.com  lost\n", text)
+
+    def test_identities(self) -> None:
+        """Each identity is a line; none is said in words."""
+        self.assertEqual(
+            identities_text(IDENTITIES),
+            "AOR                FINGERPRINT  PHONES\nalice@example.com  ab:cd        none",
+        )
+        self.assertIn("no identity yet", identities_text([]))
+
+    def test_find(self) -> None:
+        """Each device is a line, then each lookup that was asked."""
+        self.assertEqual(
+            find_text(FOUND),
+            "DEVICE      NAME      FOUND BY  LOCATORS\n"
+            "2001:21::1  unproven  lan       tls:192.0.2.2:5566 tls:[2001:db8::2]:5566\n\n"
+            "ASKED  ANSWER     TOOK\nlan    completed  0.25 s",
+        )
+
+    def test_not_found(self) -> None:
+        """Whoever was not found is named, with what was asked and why."""
+        self.assertEqual(
+            find_text(NOT_FOUND),
+            "bob@example.com was not found\n\nASKED  ANSWER     TOOK\nlan    completed  1.00 s\n\n"
+            "nobody on the local network has that name",
+        )
+
+    def test_calls(self) -> None:
+        """Each call is a line; none is said in words."""
+        self.assertEqual(
+            calls_text(CALLS),
+            "FROM               TO               STATE  FOR   PATH                            MEDIA\n"
+            "alice@example.com  bob@example.com  up     61 s  tls 192.0.2.2:5566 (encrypted)  1 line",
+        )
+        self.assertEqual(calls_text([]), "No calls.")

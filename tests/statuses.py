@@ -1,0 +1,65 @@
+"""Answers of a node, as the banner and the commands get them."""
+
+from __future__ import annotations
+
+from p2pship.status import CallStatus, FindStatus, IdentityStatus, Status
+
+STATUS: Status = {
+    "version": "9.9",
+    "state": "/state/of/alice",
+    "sip": {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5060", "port": 5060, "changed": False},
+    "domain": "home.p2pship.alt",
+    "bearers": [{"name": "tls", "encrypted": True, "locators": ["tls:192.0.2.1:5566"]}],
+    "lookups": [{"name": "lan"}],
+    "identities": 1,
+    "phones": 2,
+    "peers": [
+        {
+            "own": "alice@example.com",
+            "aor": "bob@example.com",
+            "path": "tls 192.0.2.2:5566",
+            "encrypted": True,
+        }
+    ],
+    "calls": 1,
+    "counts": {"relays": 1, "dialogs": 2},
+}
+
+IDENTITIES: list[IdentityStatus] = [
+    {"aor": "alice@example.com", "fingerprint": "ab:cd", "phones": [], "created": 1_700_000_000.0}
+]
+
+FOUND: FindStatus = {
+    "aor": "bob@example.com",
+    "devices": [
+        {
+            "hit": "2001:21::1",
+            "locators": ["tls:192.0.2.2:5566", "tls:[2001:db8::2]:5566"],
+            "lookup": "lan",
+            "name_grade": "unproven",
+        }
+    ],
+    "asked": [{"lookup": "lan", "answer": "completed", "seconds": 0.251}],
+    "reason": "",
+}
+
+NOT_FOUND: FindStatus = {
+    "aor": "bob@example.com",
+    "devices": [],
+    "asked": [{"lookup": "lan", "answer": "completed", "seconds": 1.0}],
+    "reason": "nobody on the local network has that name",
+}
+
+CALLS: list[CallStatus] = [
+    {
+        "call_id": "1@phone",
+        "caller": "alice@example.com",
+        "callee": "bob@example.com",
+        "state": "up",
+        "since": 1_700_000_000.0,
+        "seconds": 61.4,
+        "path": "tls 192.0.2.2:5566",
+        "encrypted": True,
+        "media": "1 line",
+    }
+]

@@ -1,0 +1,60 @@
+"""The first thing that a person reads must be enough to make a first call."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.banner import banner
+from p2pship.status import SIPStatus, Status
+from tests.statuses import STATUS
+
+
+class BannerTests(SynchronousTestCase):
+    """What the banner says."""
+
+    def test_everything(self) -> None:
+        """It names the registrar, what a phone needs, what is on, where state is, and how to ask."""
+        text = banner(STATUS)
+        self.assertEqual(
+            [" ".join(line.split()) for line in text.splitlines() if "  " in line.strip()],
+            [
+                "registrar and outbound proxy 127.0.0.1:5060",
+                "transport UDP or TCP",
+                "AOR, for example sip:alice@example.com",
+                "user name, password alice, anything",
+                "People are found by lan",
+                "Links run over tls (encrypted)",
+                "Keys and state /state/of/alice",
+                "What is going on p2pship status --state /state/of/alice",
+            ],
+        )
+        self.assertIn("any password", text)
+        self.assertIn("home.p2pship.alt", text)
+        self.assertNotIn("***", text)
+
+    def test_another_port(self) -> None:
+        """A port that is not the usual one is shouted."""
+        self.assertIn("*** THE SIP PORT IS 5070, NOT 5060.", banner(at(5070, changed=False)))
+
+    def test_changed_port(self) -> None:
+        """A port that is another than last time is shouted, even if it is the usual one."""
+        self.assertIn("*** THE SIP PORT HAS CHANGED: IT IS 5060 NOW.", banner(at(5060, changed=True)))
+
+    def test_two_ports(self) -> None:
+        """Where TCP is elsewhere, that is said."""
+        sip: SIPStatus = {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5061", "port": 5060, "changed": False}
+        self.assertIn("UDP, or TCP at 127.0.0.1:5061", banner({**STATUS, "sip": sip}))
+
+    def test_nothing_on(self) -> None:
+        """Nobody can be reached when all is off, or read along when nothing is encrypted: that stands out."""
+        status: Status = {**STATUS, "lookups": [], "bearers": []}
+        self.assertIn("NOWHERE: every lookup is off", banner(status))
+        self.assertIn("NOTHING: every bearer is off", banner(status))
+        status["bearers"] = [{"name": "tcp", "encrypted": False, "locators": []}]
+        self.assertIn("tcp (NOT ENCRYPTED)", banner(status))
+
+
+def at(port: int, changed: bool) -> Status:
+    """Return a status with this SIP port."""
+    address = f"127.0.0.1:{port}"
+    return {**STATUS, "sip": {"udp": address, "tcp": address, "port": port, "changed": changed}}

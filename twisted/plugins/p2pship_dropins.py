@@ -1,0 +1,6 @@
+"""The cards of the lookups, bearers and applications that come with p2pship, one line each."""
+
+from p2pship.plugins import BearerMaker, LookupMaker
+
+lan = LookupMaker("lan", "p2pship.lookup.lan", "multicast on the local network")
+tls = BearerMaker("tls", "p2pship.bearer.tls", "TCP and TLS 1.3, where each device proves its key")
