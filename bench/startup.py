@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Figure, median
+from p2pship.testing.programs import free_ports
 
 HOST = "127.0.0.1"
 
@@ -90,7 +91,7 @@ def baresip_command(folder: Path, port: int) -> list[str]:
 
 def measure(command: Command) -> Start:
     """Start a program, wait for its answer, let it idle, and stop it."""
-    port = free_port()
+    port = free_ports(2)  # baresip has TLS at the second
     with tempfile.TemporaryDirectory() as folder:
         arguments = command(Path(folder), port)
         began = time.monotonic()
@@ -154,12 +155,3 @@ def resident(pid: int) -> float:
     """Return the memory that a process holds, in MB (Linux)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def free_port() -> int:
-    """Return a port that was free for UDP and TCP a moment ago."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind((HOST, 0))
-        port: int = tcp.getsockname()[1]
-        udp.bind((HOST, port))
-        return port

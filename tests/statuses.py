@@ -61,5 +61,6 @@ CALLS: list[CallStatus] = [
         "path": "tls 192.0.2.2:5566",
         "encrypted": True,
         "media": "1 line",
+        "stages": {"lookup": 0.05, "dial": 0.02, "hello": 0.01, "remote": 0.003, "total": 0.085},
     }
 ]

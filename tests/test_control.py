@@ -88,7 +88,8 @@ class ControlServerTests(TestCase):
     async def connect(self) -> Talk:
         """Connect, and disconnect after the test."""
         path = str(ControlPath(self.state).find())
-        talk = await connectProtocol(UNIXClientEndpoint(reactor, path), Talk())
+        talk = Talk()
+        await connectProtocol(UNIXClientEndpoint(reactor, path), talk)
         self.addCleanup(lambda: talk.closed)
         assert talk.transport is not None
         self.addCleanup(talk.transport.loseConnection)
@@ -244,5 +245,5 @@ class ControlServerTests(TestCase):
     def turn(self) -> Deferred[None]:
         """Let the reactor run once."""
         turned: Deferred[None] = Deferred()
-        reactor.callLater(0, turned.callback, None)  # type: ignore[attr-defined]
+        reactor.callLater(0, turned.callback, None)
         return turned

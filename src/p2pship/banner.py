@@ -14,8 +14,8 @@ WIDTH = 96
 "Columns."
 
 
-def banner(status: Status) -> str:
-    """Return the text, with a newline at its end."""
+def banner(status: Status, command: str = "p2pship") -> str:
+    """Return the text, with a newline at its end; ``command`` is how the person can call ``p2pship``."""
     sip = status["sip"]
     parts = [
         f"p2pship {status['version']} is running.",
@@ -26,7 +26,7 @@ def banner(status: Status) -> str:
                 ("People are found", _lookups(status)),
                 ("Links run over", _bearers(status)),
                 ("Keys and state", status["state"]),
-                ("What is going on", f"p2pship status --state {status['state']}"),
+                ("What is going on", f"{command} status --state {status['state']}"),
             ]
         ),
     ]

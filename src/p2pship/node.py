@@ -7,12 +7,13 @@ keyring, the network watcher, the lookups and the publisher, the bearers, the ov
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,12 +23,13 @@ from p2pship.address import Locator
 from p2pship.config import Config
 from p2pship.errors import LocalError
 from p2pship.identity.aor import canonical_aor
+from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.hit import format_hit
 from p2pship.identity.keyring import Keyring
 from p2pship.identity.people import SCHEMA as PEOPLE_SCHEMA
 from p2pship.identity.trust import TrustPolicy
 from p2pship.interfaces import IBearer, ILookup, INetwork, INode
-from p2pship.journal import Journal
+from p2pship.journal import CallSetUp, Fact, Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.collected import Collected, collect
@@ -43,11 +45,14 @@ from p2pship.sip.registrar import Registrar
 from p2pship.sip.settings import SIPSettings
 from p2pship.sip.subprotocol import SIPSubprotocol
 from p2pship.sip.transport import PhoneTransport
-from p2pship.status import CallStatus, FindStatus, IdentityStatus, Status
+from p2pship.status import CallStatus, FindStatus, IdentityStatus, StagesStatus, Status
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA as PORTS_SCHEMA
 from p2pship.storage.ports import Ports
 from p2pship.storage.state import StateFolder
+
+SET_UPS_KEPT = 200
+"Calls whose stages of set-up are kept: more than are up at a time."
 
 Makers = Callable[["Node"], Mapping[str, Any]]
 "Makes the lookups, or the bearers, of a node, by name."
@@ -93,6 +98,8 @@ class Node(MultiService):
         self._state = state
         self._make_lookups = lookups
         self._make_bearers = bearers
+        self._stages: OrderedDict[str, StagesStatus] = OrderedDict()
+        self.journal.watch(self._keep_stages)
         self._started: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
         self._failure: Failure | None = None
@@ -112,9 +119,7 @@ class Node(MultiService):
         self._proxy.start()
         for lookup in self.lookups.values():
             await lookup.start()
-        for bearer in self.bearers.values():
-            await bearer.listen(self.overlay.link_made, self._publisher.locators_changed)
-        self.overlay.start()
+        await self.overlay.start()
         self._publisher.start()
 
     async def _stop(self) -> None:
@@ -122,8 +127,7 @@ class Node(MultiService):
         await self._publisher.stop()
         await self.overlay.stop()
         await self._transport.stop()
-        parts = [*self.bearers.values(), *self.lookups.values()]
-        await DeferredList([maybeDeferred(part.stop) for part in parts], consumeErrors=True)
+        await DeferredList([lookup.stop() for lookup in self.lookups.values()], consumeErrors=True)
         self._relays.close()
         self._database.close()
         self._folder.close()
@@ -139,7 +143,7 @@ class Node(MultiService):
     def when_started(self) -> Deferred[None]:
         """Return a Deferred that fires when phones can register and peers can call, or fails with why not."""
         if self._failure is not None:
-            raise self._failure.value
+            return fail(self._failure)
         if self._started is not None and self._started.called:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
@@ -175,12 +179,20 @@ class Node(MultiService):
         self.bearers = self._make_bearers(self)
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
         chain = LookupChain(self.reactor, lookups, trust, self.keyring, self.network, self.journal)
-        self.finder = CachingFinder(self.reactor, chain)
+        self.finder = CachingFinder(self.reactor, chain, self.network)
         self._publisher = Publisher(
             self.reactor, self.keyring, lookups, self._locators, self.journal, self.random
         )
         self.overlay = Switchboard(
-            self.reactor, self.keyring, trust, self.finder, bearers, self.journal, self.random, self.keyring.record_for
+            self.reactor,
+            self.keyring,
+            trust,
+            self.finder,
+            bearers,
+            self.journal,
+            self.random,
+            self._publisher.record_for,
+            locators_changed=self._publisher.locators_changed,
         )
         self._relays = MediaRelays(self.reactor, self.config.get(MediaSettings), self.journal, self.random)
         self._build_sip()
@@ -220,6 +232,20 @@ class Node(MultiService):
     def _own_addresses(self) -> Iterator[str]:
         return (host for interface in self.network.interfaces() for host, _prefix in interface.addresses)
 
+    def _keep_stages(self, fact: Fact) -> None:
+        """Keep how the latest calls were set up, for whoever asks while they are up."""
+        if not isinstance(fact, CallSetUp):
+            return
+        self._stages[fact.call_id] = {
+            "lookup": fact.lookup,
+            "dial": fact.dial,
+            "hello": fact.hello,
+            "remote": fact.remote,
+            "total": fact.total,
+        }
+        while len(self._stages) > SET_UPS_KEPT:
+            self._stages.popitem(last=False)
+
     # What is said of it.
 
     def commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
@@ -247,7 +273,7 @@ class Node(MultiService):
             "identities": len(self.keyring.identities()),
             "phones": sum(1 for _ in self.bindings),
             "peers": [
-                {"own": peer.identity.aor, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
+                {"own": peer.own, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
                 for peer in self.overlay.peers()
             ],
             "calls": len(self.live_calls()),
@@ -271,7 +297,7 @@ class Node(MultiService):
         return [
             {
                 "aor": identity.aor,
-                "fingerprint": identity.fingerprint,
+                "fingerprint": fingerprint(identity.key),
                 "phones": [binding.contact for binding in self.bindings.of(identity.aor)],
                 "created": identity.created,
             }
@@ -292,6 +318,7 @@ class Node(MultiService):
                 "path": dialog.peer.path,
                 "encrypted": dialog.peer.encrypted,
                 "media": f"{dialog.media.relays if dialog.media else 0} lines",
+                "stages": self._stages.get(dialog.id.call_id),
             }
             for dialog in self._proxy.calls.dialogs
             if dialog.is_call

@@ -109,6 +109,16 @@ class FindStatus(TypedDict):
     "why nobody was found, or not everybody; empty when there is nothing to say"
 
 
+class StagesStatus(TypedDict):
+    """Where the time until a call rang went."""
+
+    lookup: float
+    dial: float
+    hello: float
+    remote: float
+    total: float
+
+
 class CallStatus(TypedDict):
     """One call, in the answer to ``calls``."""
 
@@ -123,3 +133,5 @@ class CallStatus(TypedDict):
     encrypted: bool
     media: str
     "what flows, in words"
+    stages: StagesStatus | None
+    "how its set-up went; None until it is answered, and where it came from a peer"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorUNIX
 from twisted.logger import Logger
 from twisted.python import usage
@@ -91,18 +93,27 @@ class NodeService(MultiService):
     def startService(self) -> None:
         try:
             super().startService()
+            started = self._node.when_started()
         except P2PShipError as error:
             raise SystemExit(f"p2pship cannot start: {error}") from None
-        self._node.when_started().addCallbacks(self._started, self._not_started)
+        started.addCallbacks(self._started, self._not_started)
 
     def _started(self, _: None) -> None:
         if self._output is not None:
-            self._output.write(f"\n{banner(self._node.status())}\n")
+            self._output.write(f"\n{banner(self._node.status(), _command())}\n")
             self._output.flush()
 
     def _not_started(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            return  # it was stopped before it had started
         self.log.critical("p2pship cannot start: {reason}", reason=failure.getErrorMessage())
-        self._reactor.stop()
+        self._reactor.callWhenRunning(self._reactor.stop)
+
+
+def _command() -> str:
+    """Return how the ``p2pship`` command can be called: by its name, or by its path in a virtual environment."""
+    beside = Path(sys.executable).with_name("p2pship")
+    return str(beside) if shutil.which("p2pship") is None and beside.exists() else "p2pship"
 
 
 def makeService(options: Options) -> NodeService:

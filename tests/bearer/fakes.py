@@ -78,6 +78,7 @@ class Recorder:
     """Writes down what a link tells."""
 
     def __init__(self) -> None:
+        self.events: list[str] = []
         self.frames: list[bytes] = []
         self.datagrams: list[bytes] = []
         self.losses: list[str] = []
@@ -86,9 +87,11 @@ class Recorder:
         self.paths: list[str] = []
 
     def frame_received(self, frame: bytes) -> None:
+        self.events.append("frame")
         self.frames.append(frame)
 
     def datagram_received(self, datagram: bytes) -> None:
+        self.events.append("datagram")
         self.datagrams.append(datagram)
 
     def link_writable(self) -> None:

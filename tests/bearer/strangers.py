@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
-from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -82,15 +82,15 @@ class Creator:
 class Stranger(Protocol):
     """Says something as soon as it may, and writes down what becomes of it."""
 
+    transport: Any
+
     def __init__(self, says: bytes = b"") -> None:
         self._says = says
         self.heard = b""
-        self.connected_at_all = False
         self.completed = False
         self.lost: Failure | None = None
 
     def connectionMade(self) -> None:
-        self.connected_at_all = True
         if self._says:
             self.transport.write(self._says)
 
@@ -100,7 +100,7 @@ class Stranger(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self.heard += data
 
-    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = reason
 
 

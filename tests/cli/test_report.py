@@ -75,7 +75,9 @@ class ReportTests(SynchronousTestCase):
         """Each call is a line; none is said in words."""
         self.assertEqual(
             calls_text(CALLS),
-            "FROM               TO               STATE  FOR   PATH                            MEDIA\n"
-            "alice@example.com  bob@example.com  up     61 s  tls 192.0.2.2:5566 (encrypted)  1 line",
+            "FROM               TO               STATE  FOR   PATH                            MEDIA   SET UP IN\n"
+            "alice@example.com  bob@example.com  up     61 s  tls 192.0.2.2:5566 (encrypted)  1 line  "
+            "85 ms: lookup 50, dial 20, hello 10",
         )
+        self.assertNotIn("ms", calls_text([{**CALLS[0], "stages": None}]))
         self.assertEqual(calls_text([]), "No calls.")

@@ -12,12 +12,20 @@ from twisted.trial.unittest import TestCase
 from p2pship.identity.cbor import DEEPEST, BadCBOR, decode, encode
 
 UNSIGNED = st.integers(0, 2**64 - 1)
-LEAVES = st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=300) | st.text(max_size=80)
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**64), 2**64 - 1)
+    | st.binary(max_size=300)
+    | st.text(max_size=80)
+)
 
 
 def deeper(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Put values into an array or a map."""
-    maps = st.dictionaries(UNSIGNED, inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5)
+    maps = st.dictionaries(UNSIGNED, inner, max_size=5) | st.dictionaries(
+        st.text(max_size=8), inner, max_size=5
+    )
     return st.lists(inner, max_size=5) | maps
 
 
@@ -52,7 +60,23 @@ NOT_PLAIN = (
     "a12000",
     "a2 00 00 6161 00",
 )
-BROKEN = ("", "18", "19ff", "1c", "1f", "ff", "41", "5bffffffffffffffff", "61ff", "81", "a1", "a100", "9bffffffffffffffff", "bbffffffffffffffff", "0000")
+BROKEN = (
+    "",
+    "18",
+    "19ff",
+    "1c",
+    "1f",
+    "ff",
+    "41",
+    "5bffffffffffffffff",
+    "61ff",
+    "81",
+    "a1",
+    "a100",
+    "9bffffffffffffffff",
+    "bbffffffffffffffff",
+    "0000",
+)
 
 
 class CBORTests(TestCase):
@@ -67,7 +91,7 @@ class CBORTests(TestCase):
 
     def test_order(self) -> None:
         """Keys are in the order of their encodings, octet by octet (RFC 8949 §4.2.1)."""
-        maps = ({number: 0 for number in (1000, 24, 3, 70000)}, {"aa": 0, "z": 0, "b" * 30: 0})
+        maps = (dict.fromkeys((1000, 24, 3, 70000), 0), {"aa": 0, "z": 0, "b" * 30: 0})
         for value in maps:
             in_order = [encode(key) for key in decode(encode(value))]
             self.assertEqual(in_order, sorted(in_order))

@@ -53,6 +53,9 @@ class HITTests(TestCase):
         """A kind of key that has no HIT here is refused as the other side's error, as is what is no key."""
         ed25519 = Ed25519PrivateKey.generate().public_key()
         other_curve = ec.generate_private_key(ec.SECP521R1()).public_key()
-        spkis = [key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in (ed25519, other_curve)]
+        spkis = [
+            key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            for key in (ed25519, other_curve)
+        ]
         for spki in (*spkis, b"", b"garbage"):
             self.assertRaises(BadKey, hit_of, spki)

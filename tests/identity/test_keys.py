@@ -125,7 +125,14 @@ class PEMTests(TestCase):
         p384 = ec.generate_private_key(ec.SECP384R1()).private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         )
-        cases = (b"", b"garbage", keys.to_pem(KEY)[:-60], encrypted, p384, keys.to_pem(Ed25519PrivateKey.generate()))
+        cases = (
+            b"",
+            b"garbage",
+            keys.to_pem(KEY)[:-60],
+            encrypted,
+            p384,
+            keys.to_pem(Ed25519PrivateKey.generate()),
+        )
         for pem in cases:
             message = self.refusal(pem)
             self.assertIn(str(self.path), message)

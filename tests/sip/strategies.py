@@ -40,9 +40,7 @@ def parameters(
 
 
 uri_parameters = parameters(_PNAME, _PNAME)
-_quoted = st.text(st.characters(exclude_characters='"\\\r\n', exclude_categories=("Cs",)), max_size=6).map(
-    '"{}"'.format
-)
+_quoted = st.text(st.characters(exclude_characters='"\\\r\n', codec="utf-8"), max_size=6).map('"{}"'.format)
 header_parameters = parameters(tokens, tokens | _quoted)
 _header_pairs = st.tuples(
     _PNAME.filter(lambda name: "&" not in name), st.text("abc019-_.!~*'()[]/?:+$", max_size=6)
@@ -57,7 +55,7 @@ uris = st.builds(
     parameters=uri_parameters,
     headers=st.lists(_header_pairs, max_size=2).map(tuple),
 )
-displays = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=12)
+displays = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=12)
 name_addrs = st.builds(NameAddr, display=displays, uri=uris.map(str), parameters=header_parameters)
 vias = st.builds(
     Via,

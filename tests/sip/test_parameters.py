@@ -50,7 +50,7 @@ class ParametersTests(SynchronousTestCase):
         for text in (";", ";a;A", ";a=", "; a", ";a=b c", ';a="b"', ";a%4", ";a=%zz"):
             self.assertRaises(BadURI, Parameters.of_uri, text)
 
-    @given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=20))
+    @given(st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20))
     def test_quoting(self, text: str) -> None:
         """Any text survives quoting."""
         self.assertEqual(unquote(quote(text)), text)

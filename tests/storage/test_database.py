@@ -49,7 +49,9 @@ class DatabaseTests(TestCase):
     def test_killed(self) -> None:
         """What was written survives SIGKILL right after."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        ended = subprocess.run([sys.executable, "-c", WRITER, str(self.path), FIRST], env=environment, check=False)
+        ended = subprocess.run(
+            [sys.executable, "-c", WRITER, str(self.path), FIRST], env=environment, check=False
+        )
         self.assertEqual(ended.returncode, -signal.SIGKILL)
         self.assertEqual(self.open(NOTES).query("SELECT text FROM note"), [("kept",)])
 

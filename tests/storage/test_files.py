@@ -66,7 +66,9 @@ class CreateFolderTests(TestCase):
         """Folder and files are private and complete, and so is the folder above that had to be made."""
         create_folder(self.path, {"a": b"1", "b": b"2"})
         self.assertEqual([mode(self.above), mode(self.path)], [0o700, 0o700])
-        self.assertEqual({path.name: path.read_bytes() for path in self.path.iterdir()}, {"a": b"1", "b": b"2"})
+        self.assertEqual(
+            {path.name: path.read_bytes() for path in self.path.iterdir()}, {"a": b"1", "b": b"2"}
+        )
         self.assertEqual({mode(path) for path in self.path.iterdir()}, {0o600})
 
     def test_never_replaced(self) -> None:

@@ -28,11 +28,11 @@ class MemoryPair(BearerPair):
         self.bob = MemoryBearer(self.clock, self.network, device("bob"))
         self.bob.listen(self.accepted.append, lambda: None)
 
-    async def until(self, condition: Callable[[], object]) -> None:
+    async def until(self, condition: Callable[[], object], step: float = 0.0) -> None:
         for _ in range(1000):
             if condition():
                 return
-            self.clock.advance(0.001)
+            self.clock.advance(max(step, 0.001))
         raise AssertionError("it never happened")
 
     def advance(self, seconds: float) -> None:

@@ -2,5 +2,5 @@
 
 from p2pship.plugins import BearerMaker, LookupMaker
 
-lan = LookupMaker("lan", "p2pship.lookup.lan", "multicast on the local network")
+lan = LookupMaker("lan", "p2pship.lookup.lan.protocol", "multicast on the local network")
 tls = BearerMaker("tls", "p2pship.bearer.tls", "TCP and TLS 1.3, where each device proves its key")

@@ -123,6 +123,10 @@ class TLSBearer:
         self._unwatch = self._network.watch(lambda: self._network_changed(locators_changed))
         self._known = self.locators()
         self.log.info("accepts links over TLS at port {port}", port=self._port)
+        if chosen.moved_from is not None:
+            self.log.warn(
+                "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
+            )
 
     def _network_changed(self, locators_changed: Callable[[], None]) -> None:
         locators = self.locators()

@@ -27,7 +27,7 @@ Run = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; the console script ``p2pship``."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -77,7 +77,8 @@ def _say(options: argparse.Namespace, result: Any, text: Callable[[Any], str]) -
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; what it parses has ``run``, which does it and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="p2pship",
         description="Ask a running p2pship node.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from p2pship.status import CallStatus, FindStatus, IdentityStatus, PeerStatus, Status
+from p2pship.status import CallStatus, FindStatus, IdentityStatus, PeerStatus, StagesStatus, Status
 
 
 def status_text(status: Status) -> str:
@@ -60,7 +60,7 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
     """Print the answer to ``calls``."""
     if not calls:
         return "No calls."
-    head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA")
+    head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA", "SET UP IN")
     rows = [
         (
             call["caller"],
@@ -69,6 +69,7 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
             f"{call['seconds']:.0f} s",
             f"{call['path']} ({_secrecy(call['encrypted'])})",
             call["media"],
+            _set_up(call["stages"]),
         )
         for call in calls
     ]
@@ -92,6 +93,15 @@ def _peers(peers: Sequence[PeerStatus]) -> str:
 def _counts(counts: dict[str, int]) -> str:
     return (
         _aligned([("COUNT", ""), *((name, str(counts[name])) for name in sorted(counts))]) if counts else ""
+    )
+
+
+def _set_up(stages: StagesStatus | None) -> str:
+    if stages is None:
+        return ""
+    return (
+        f"{stages['total'] * 1000:.0f} ms: lookup {stages['lookup'] * 1000:.0f}, dial {stages['dial'] * 1000:.0f}, "
+        f"hello {stages['hello'] * 1000:.0f}"
     )
 
 

@@ -24,6 +24,17 @@ from p2pship.identity.validity import SKEW
 LONGEST_COMMON_NAME = 64
 "Characters (RFC 5280 appendix A.1, ub-common-name)."
 
+_UNREADABLE = (
+    ValueError,
+    BadAOR,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"What the library raises over a certificate that is none, or names nobody."
+
 _NO_END = datetime(9999, 12, 31, 23, 59, 59)
 
 
@@ -72,13 +83,7 @@ def read_certificate(der: bytes) -> PersonalCertificate:
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         aors = [canonical_aor(uri) for uri in uris if uri.lower().startswith("sip:")]
-    except (
-        ValueError,
-        UnsupportedAlgorithm,
-        x509.ExtensionNotFound,
-        x509.DuplicateExtension,
-        BadAOR,
-    ) as error:
+    except _UNREADABLE as error:
         raise BadCertificate(f"the certificate cannot be read, or names nobody: {error}") from None
     if len(aors) != 1:
         raise BadCertificate(f"the certificate names {len(aors)} SIP addresses, not one")

@@ -37,6 +37,7 @@ class Berth:
             return
         if self._corked:
             self._corked = False
+            self._conduit.settle()
             self.stir()
 
     def pull(self, priority: Priority) -> Numbered | None:

@@ -13,6 +13,7 @@ from collections import deque
 from struct import error as StructError
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
@@ -21,8 +22,10 @@ from p2pship.interfaces import ILink, ILinkReceiver
 from p2pship.journal import Journal, LinkRefused
 from p2pship.overlay.berth import Berth
 from p2pship.overlay.flows import Receiver
+from p2pship.overlay.greeting import Arrival, Greeting
 from p2pship.overlay.machine import Priority
 from p2pship.overlay.peer import Peer
+from p2pship.overlay.vetting import Vetting
 from p2pship.overlay.vigil import Vigil
 from p2pship.overlay.wire import (
     LINK,
@@ -70,8 +73,8 @@ class Holder(Protocol):
 class House(Protocol):
     """What a link asks of those who keep all of them."""
 
-    def hello_received(self, conduit: Conduit, number: int, hello: Hello) -> Holder:
-        """Return who deals with a hello that the other side sent first."""
+    def arrival(self, conduit: Conduit, number: int) -> Arrival:
+        """Return who deals with the hello by which the other side opened a number."""
 
     def attached(self, conduit: Conduit, peer: Peer) -> None:
         """Hear that a peer uses the link from now on."""
@@ -87,7 +90,8 @@ class Conduit:
     def __init__(self, reactor: IReactorTime, journal: Journal, link: ILink, house: House) -> None:
         self.link = link
         self.greeted = False
-        "whether a hello has passed"
+        "whether a hello has passed, as far as this side knows"
+        self._settled = False
         self.over = False
         "whether the link is gone, or about to be"
         self.since = reactor.seconds()
@@ -110,7 +114,7 @@ class Conduit:
     @property
     def usable(self) -> bool:
         """Whether another peer's hello may be sent over it."""
-        return self.greeted and not self.over and not self._vigil.stalled and len(self._holders) < MAX_PEERS
+        return self._settled and not self.over and not self._vigil.stalled and len(self._holders) < MAX_PEERS
 
     @property
     def name(self) -> str:
@@ -182,7 +186,8 @@ class Conduit:
         if len(self._holders) >= (MAX_PEERS if self.greeted else 1):
             raise BadFrame("too many peers for one link")
         self._their_last = number
-        self._holders[number] = self._house.hello_received(self, number, hello)
+        arrival = self._holders[number] = self._house.arrival(self, number)
+        arrival.begin(hello.body)
 
     def _goodbye(self, number: int, bye: Bye) -> None:
         ending = Ending.ENDED if bye.ending == Ending.ENDED else Ending.PAUSED
@@ -254,8 +259,23 @@ class Conduit:
         if not self.greeted:
             self.greeted = True
             self._idle = self._reactor.callLater(IDLE_CHECK, self._look_idle)
+        if not corked:
+            self.settle()
         peer.attach(berth)
         self._house.attached(self, peer)
+
+    def greet(self, peer: Peer, vetting: Vetting, person: bytes | None) -> Deferred[None]:
+        """Send a hello for a peer; fires when that has the link, fails with a RemoteError.
+
+        ``person`` is the identity key that must answer, None if any will do.
+
+        :raises NotReached: if the link takes no more peers.
+        """
+        return Greeting(self, peer, vetting, person).begin()
+
+    def settle(self) -> None:
+        """Note that both sides know that a hello has passed: either may open more numbers now."""
+        self._settled = True
 
     def leave(self, number: int, ending: Ending, reason: str) -> None:
         """Give a number back, and tell the other side."""
@@ -302,8 +322,20 @@ class Conduit:
     def refuse(self, reason: str) -> None:
         """Close the link because the other side broke a rule, and tell only the journal why."""
         if not self.over:
-            self._journal.tell(LinkRefused(self.name, reason))
+            self.tell_refused(reason)
             self._close(reason, None)
+
+    def tell_refused(self, reason: str) -> None:
+        """Tell the journal that the link, or a hello on it, is refused."""
+        self._journal.tell(LinkRefused(self.name, reason))
+
+    def turn_away(self, number: int) -> None:
+        """Be done with a hello that was refused: a link on which none has passed is closed."""
+        if self.greeted:
+            self.release(number)
+            return
+        self._holders.pop(number)
+        self._close("its hello was refused", None)
 
     def give_up(self, reason: str) -> None:
         """Close a link over which nothing comes."""

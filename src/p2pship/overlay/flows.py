@@ -36,8 +36,8 @@ class Flows:
 
     def close(self, flow: int) -> None:
         """Give a number back; harmless when it is not in use."""
-        if flow % 2 == 0 and self.receivers.pop(flow, None):
-            del self.receivers[flow + 1]
+        if flow % 2 == 0 and flow in self.receivers:
+            del self.receivers[flow], self.receivers[flow + 1]
 
     @staticmethod
     def _next(flow: int) -> int:

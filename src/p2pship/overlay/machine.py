@@ -98,9 +98,7 @@ class Session:
     @property
     def open(self) -> bool:
         """Whether payloads and streams may be sent now: nothing is to be sent again and the window is not full."""
-        return (
-            not self._again and len(self._kept) < WINDOW_FRAMES and self._kept_octets < WINDOW_OCTETS
-        )
+        return not self._again and len(self._kept) < WINDOW_FRAMES and self._kept_octets < WINDOW_OCTETS
 
     def queue(self, priority: Priority, frame: Frame) -> None:
         """Let a counted frame wait for its turn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
@@ -92,9 +93,9 @@ class Payloads:
             self._answer(Nack(frame.id, "too many payloads wait for their answers"))
             return
         self._taken.add(frame.id)
-        taken = maybeDeferred(subprotocol.payload_received, self._peer, frame.body)
-        taken.addCallback(self._ack, frame.id)
-        taken.addErrback(self._nack, frame.id)
+        take: Callable[[IPeer, bytes], Any] = subprotocol.payload_received
+        taken: Deferred[bytes | None] = maybeDeferred(take, self._peer, frame.body)
+        taken.addCallback(self._ack, frame.id).addErrback(self._nack, frame.id)
 
     def _ack(self, answer: bytes | None, id: int) -> None:
         octets = answer or b""

@@ -22,8 +22,21 @@ from p2pship.overlay.hello import HelloBody
 from p2pship.overlay.machine import BadSession, Numbered, Priority, Session
 from p2pship.overlay.payloads import Payloads
 from p2pship.overlay.streams import Streams
-from p2pship.overlay.wire import MEDIA_HEADER, Ack, BadFrame, Ending, Frame, Nack, Payload, Received, StreamOpen
-from p2pship.overlay.wire import StreamClose, StreamData, StreamReset, StreamWindow
+from p2pship.overlay.wire import (
+    MEDIA_HEADER,
+    Ack,
+    BadFrame,
+    Ending,
+    Frame,
+    Nack,
+    Payload,
+    Received,
+    StreamClose,
+    StreamData,
+    StreamOpen,
+    StreamReset,
+    StreamWindow,
+)
 
 if TYPE_CHECKING:
     from p2pship.overlay.berth import Berth
@@ -100,6 +113,8 @@ class Peer:
         self.held: Arrival | None = None
         "the other side's hello, which waits for what becomes of ours"
         self.over = ""
+        self.since = around.reactor.seconds()
+        "since when it has its link, or was without one (Unix time)"
         self._around = around
         self._flows = Flows()
         self._names: tuple[str, ...] = ()
@@ -231,6 +246,7 @@ class Peer:
         if old is not None:
             old.leave(Ending.PAUSED, "another link is used")
         self.lost_since = None
+        self.since = self._around.reactor.seconds()
         self.dialled = berth.link.locator or self.dialled
         berth.watch_changed()
         self.stir()
@@ -308,6 +324,7 @@ class Peer:
         if berth is not self.berth:
             return
         self.berth = None
+        self.since = self._around.reactor.seconds()
         self._stop_confirming()
         if ending is Ending.ENDED:
             self.end(reason)

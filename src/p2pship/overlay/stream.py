@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol as Shape
+from typing import cast
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
@@ -14,7 +15,6 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IProducer,
     IProtocol,
-    IPullProducer,
     IPushProducer,
     ITransport,
 )
@@ -106,7 +106,7 @@ class Stream:
         self._held: list[bytes] = []
         self._consumed = 0
         self._paused = False
-        self._producer: IPushProducer | IPullProducer | None = None
+        self._producer: IPushProducer | None = None
         self._streaming = False
         self._producer_paused = False
 
@@ -248,11 +248,15 @@ class Stream:
             return
         self._chunks.append(memoryview(data))
         self._waiting += len(data)
-        if self._waiting > BUFFER and self._streaming and not self._producer_paused and self._producer:
-            self._producer_paused = True
-            self._call(self._producer.pauseProducing)
+        self._pause_producer()
         if self.sendable:
             self._board.ready(self)
+
+    def _pause_producer(self) -> None:
+        if self._producer is None or not self._streaming or self._producer_paused or self._waiting <= BUFFER:
+            return
+        self._producer_paused = True
+        self._call(self._producer.pauseProducing)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))
@@ -287,7 +291,7 @@ class Stream:
         if self._outbound is Outbound.CLOSED:
             producer.stopProducing()
             return
-        self._producer = IPushProducer(producer) if streaming else IPullProducer(producer)
+        self._producer = cast(IPushProducer, producer)  # of a pull producer fewer methods are called
         self._streaming = streaming
         self._producer_paused = False
         if not streaming:

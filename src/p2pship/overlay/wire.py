@@ -6,7 +6,7 @@ is for; a *counted* frame has its own number next, by which it is resent after a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum, IntEnum
 from struct import Struct
 from struct import error as StructError
@@ -82,10 +82,10 @@ class _Layout(NamedTuple):
     about: _About = _About.PEER
 
 
+@dataclass(frozen=True, slots=True)
 class Frame:
     """A frame without its header; each kind is a subclass."""
 
-    __slots__ = ()
     LAYOUT: ClassVar[_Layout]
 
 
@@ -231,6 +231,8 @@ KINDS: dict[int, type[Frame]] = {
 }
 "Every kind of frame by its number."
 
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in KINDS.values()}
+
 
 class Parcel(NamedTuple):
     """A frame with what its header says."""
@@ -248,7 +250,7 @@ def encode(frame: Frame, peer: int, number: int = 0) -> bytes:
     :raises LocalError: if something does not fit.
     """
     layout = frame.LAYOUT
-    values = [getattr(frame, name) for name in type(frame).__slots__]
+    values = [getattr(frame, name) for name in _NAMES[type(frame)]]
     tail = _tail_octets(layout, values.pop()) if layout.tail is not _Tail.NONE else b""
     try:
         header = _HEADER.pack(layout.kind, peer)
@@ -261,7 +263,9 @@ def encode(frame: Frame, peer: int, number: int = 0) -> bytes:
 def _tail_octets(layout: _Layout, value: bytes | str) -> bytes:
     octets = value.encode() if isinstance(value, str) else value
     if len(octets) > layout.most:
-        raise LocalError(f"{len(octets)} octets do not fit into a frame of kind {layout.kind}: at most {layout.most}")
+        raise LocalError(
+            f"{len(octets)} octets do not fit into a frame of kind {layout.kind}: at most {layout.most}"
+        )
     return octets
 
 

@@ -97,6 +97,7 @@ class Connection(StreamProtocol):
             self._unread += len(data)
             if self._unread > MAX_UNREAD:
                 self._connections.journal.count("sip.tcp_unread")
+                self._connections.retired(self)
                 self.transport.abortConnection()
                 return False
         self.transport.write(data)
@@ -111,8 +112,9 @@ class Connection(StreamProtocol):
         self._patience = self._connections.clock.callLater(CLOSE_AFTER, self._abort)
 
     def pauseProducing(self) -> None:
-        """Hear that the transport is full."""
-        self._unread = 0
+        """Hear that the transport is full; it says so after each write while it is."""
+        if self._unread is None:
+            self._unread = 0
 
     def resumeProducing(self) -> None:
         """Hear that the transport has room again."""

@@ -7,7 +7,7 @@ other make two of them, one for each side.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer, ISIPHop
@@ -63,8 +63,6 @@ class Dialog:
     peer_cseq: int = 0
     "the highest CSeq that the peer has used"
     ended: bool = False
-    stages: dict[str, float] = field(default_factory=dict)
-    "seconds that each stage of the set-up took"
 
     @property
     def is_call(self) -> bool:

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from p2pship.address import BadAddress, canonical_host
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.message import Message
-from p2pship.sip.uri import NameAddr, SIPURI, parse_uri
+from p2pship.sip.uri import SIPURI, NameAddr, parse_uri
 
 SUBPROTOCOL = "sip"
 "The overlay's subprotocol that carries SIP messages, each as one payload."

@@ -306,8 +306,6 @@ def _split(head: bytes) -> tuple[bytes, list[bytes]]:
         raise BadMessage(400, f"there are more than {MOST_LINES} header lines")
     if len(head) > LONGEST_LINE and max(map(len, lines)) > LONGEST_LINE:
         raise BadMessage(400, f"a header line has more than {LONGEST_LINE} octets")
-    if len(lines[0]) > LONGEST_START_LINE:
-        raise BadMessage(414, f"the start line has more than {LONGEST_START_LINE} octets")
     return lines[0], lines[1:]
 
 
@@ -322,6 +320,8 @@ def _read(start: bytes, lines: list[bytes], body: bytes) -> Request | Response:
 
 
 def _read_start(start: bytes, keys: list[str], lines: list[bytes], body: bytes) -> Request | Response:
+    if len(start) > LONGEST_START_LINE:
+        raise _too_long(start, keys, lines)
     match = _REQUEST_LINE.fullmatch(start)
     if match is not None:
         kept = (
@@ -347,6 +347,12 @@ def _read_odd_start(start: bytes, keys: list[str], lines: list[bytes]) -> Reques
     if version[1] != b"2.0":
         raise BadMessage(505, f"SIP version {text_of(version[1])} is not supported", asked)
     raise BadMessage(400, f"{text_of(start[:80])!r} is not a well-formed request line", asked)
+
+
+def _too_long(start: bytes, keys: list[str], lines: list[bytes]) -> BadMessage:
+    method = text_of(start.partition(b" ")[0])
+    asked = Request(method, "sip:", keys, lines, b"", start) if _METHOD.fullmatch(method) else None
+    return BadMessage(414, f"the start line has more than {LONGEST_START_LINE} octets", asked)
 
 
 def _cut_body(message: Request | Response) -> None:

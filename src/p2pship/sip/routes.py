@@ -12,8 +12,8 @@ from p2pship.interfaces import IIdentity, IOverlay, IPeer, IPeopleReceiver, ISea
 from p2pship.journal import CallSetUp
 from p2pship.lookup.candidate import Answer, FindOutcome
 from p2pship.overlay.reach import ReachOutcome, Tried
-from p2pship.sip.fork import Fork, Leg
 from p2pship.sip.bindings import Binding
+from p2pship.sip.fork import Fork, Leg
 
 
 @implementer(IPeopleReceiver)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 from p2pship.address import BadAddress, HostPort, canonical_host, is_never_dialled
@@ -65,7 +66,7 @@ class SDPLine:
     @classmethod
     def make(cls, kind: str, value: str, like: SDPLine) -> Self:
         """Make a line that ends as another does."""
-        end = like.raw[len(like.raw.rstrip(b"\r\n")) :] or b"\r\n"
+        end = like.raw[len(like.raw.rstrip(b"\r\n")) :]
         return cls(kind, value, f"{kind}={value}".encode("utf-8", "surrogateescape") + end)
 
     @property
@@ -153,12 +154,11 @@ class SDP:
         starts = [at for at, line in enumerate(lines) if line.kind == "m"]
         if len(starts) > MOST_MEDIA:
             raise BadSDP(f"the session description has more than {MOST_MEDIA} media lines")
-        ends = [*starts[1:], len(lines)]
-        session = lines[: starts[0]] if starts else lines
-        return cls(session, [lines[start:end] for start, end in zip(starts, ends, strict=True)])
+        bounds = [*starts, len(lines)]
+        return cls(lines[: bounds[0]], [lines[start:end] for start, end in pairwise(bounds)])
 
     def encode(self) -> bytes:
-        """Return it as it came."""
+        """Return it as it came; the last line has an end in any case."""
         media = [line.raw for part in self.media for line in part.lines]
         return b"".join([line.raw for line in self.session] + media)
 
@@ -198,7 +198,8 @@ def _split(data: bytes) -> Lines:
         match = _LINE.match(data, at)
         if match is None:
             raise BadSDP(f"{data[at : at + 40]!r} is not a line of a session description")
-        lines.append(SDPLine(match[1].decode(), match[2].decode("utf-8", "surrogateescape"), match[0]))
+        raw = match[0] if match[3] else match[0] + b"\r\n"
+        lines.append(SDPLine(match[1].decode(), match[2].decode("utf-8", "surrogateescape"), raw))
         at = match.end()
     return tuple(lines)
 

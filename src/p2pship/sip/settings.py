@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pship.config import check_aor_domain, check_host, check_port, option
+from p2pship.config import check_aor_domain, check_host, check_port_or_any, option
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class SIPSettings:
     )
     port: int = option(
         5060,
-        "The port at which phones register. If it is taken, the next free one is chosen, kept and said.",
-        check=check_port,
+        "The port at which phones register. If it is taken, the next free one is chosen, kept and said. 0 takes any.",
+        check=check_port_or_any,
     )
     domain: str = option(
         "home.p2pship.alt",

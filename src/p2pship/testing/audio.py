@@ -205,7 +205,7 @@ def _best_shift(a: Sequence[float], b: Sequence[float], shifts: range) -> int:
     """Return by how many places ``b`` is late against ``a``."""
 
     def match(shift: int) -> float:
-        return sum(map(mul, a[max(0, -shift) :], b[max(0, shift) :]))
+        return float(sum(map(mul, a[max(0, -shift) :], b[max(0, shift) :])))
 
     return max(shifts, key=match)
 

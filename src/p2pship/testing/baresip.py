@@ -54,11 +54,12 @@ KEY_RELEASED = "\x04"
 MODULE_FOLDERS = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules")
 "Where Debian and baresip's own makefile put its modules."
 
+# It runs in its folder and names files from there, because it cuts the path of a recording after 128 octets.
 CONFIG = """\
 poll_method epoll
 sip_listen {host}:{sip}
 net_interface {host}
-audio_source aufile,{voice}
+audio_source aufile,voice.wav
 ausrc_srate {rate}
 ausrc_channels {channels}
 audio_srate 8000-48000
@@ -67,8 +68,9 @@ audio_buffer 20-160
 rtp_ports {rtp}-{rtp_end}
 rtp_stats yes
 call_local_timeout 60
+statmode_default off
 call_max_calls 4
-snd_path {folder}
+snd_path .
 ctrl_tcp_listen {host}:{control}
 cons_listen {host}:{console}
 module_path {modules}
@@ -157,7 +159,7 @@ class Baresip:
         """
         path = require_program("baresip")
         self._write_files()
-        arguments = [path, "-f", str(self._folder), "-s", "-t", str(LIFETIME)]
+        arguments = [path, "-f", ".", "-s", "-t", str(LIFETIME)]
         self._program = Program(self._reactor, arguments, self._folder, "baresip")
         return self._limited(Deferred.fromCoroutine(self._begin()), PATIENCE, "did not start and register")
 
@@ -237,8 +239,7 @@ class Baresip:
     def _write_files(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         _, rate, channels = self._codec.split("/")
-        voice = self._folder / "voice.wav"
-        write_wav(voice, resampled(self.voice, int(rate)), int(channels))
+        write_wav(self._folder / "voice.wav", resampled(self.voice, int(rate)), int(channels))
         rtp = self.port + 4
         config = CONFIG.format(
             host=HOST,
@@ -247,8 +248,6 @@ class Baresip:
             console=self.port + 3,
             rtp=rtp,
             rtp_end=rtp + RTP_PORTS,
-            folder=self._folder,
-            voice=voice,
             rate=rate,
             channels=channels,
             modules=next((name for name in MODULE_FOLDERS if Path(name).is_dir()), MODULE_FOLDERS[0]),

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -23,12 +23,15 @@ GRACE = 3.0
 TEST_PORTS = range(10000, 16384)
 "Below the ports of the media relays, and below those that Linux gives to any program that asks for one."
 
+LISTENING = {"udp": "07", "tcp": "0A"}
+"How Linux writes in /proc/net that a socket takes whatever comes."
+
 
 class ProgramFailed(Exception):
     """A program did not do what it was started for."""
 
 
-def require_program(name: str) -> str:
+def require_program(name: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return the path of an installed program.
 
     :raises SkipTest: if it is not installed; where ``CI`` is set in the environment everything must be there, and it is
@@ -37,7 +40,7 @@ def require_program(name: str) -> str:
     path = shutil.which(name)
     if path is not None:
         return path
-    if os.environ.get("CI"):
+    if environment.get("CI"):
         raise AssertionError(f"{name} is not installed, and no test may be skipped here")
     raise SkipTest(f"{name} is not installed")
 
@@ -48,7 +51,7 @@ def free_ports(count: int, host: str = "127.0.0.1") -> int:
     :raises ProgramFailed: if there is no such row.
     """
     starts = range(TEST_PORTS.start, TEST_PORTS.stop - count, 2)
-    first = secrets.randbelow(len(starts))
+    first = secrets.randbelow(len(starts) or 1)
     for turn in range(len(starts)):
         start = starts[(first + turn) % len(starts)]
         if all(_is_free(host, start + offset) for offset in range(count)):
@@ -64,6 +67,16 @@ def _is_free(host: str, port: int) -> bool:
             except OSError:
                 return False
     return True
+
+
+def is_listening(transport: str, port: int) -> bool:
+    """Tell whether some process of this machine listens at a port for ``udp`` or ``tcp``, without touching the port."""
+    state = LISTENING[transport]
+    for table in (Path("/proc/net", transport), Path("/proc/net", f"{transport}6")):
+        rows = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
+        if any(row[1].endswith(f":{port:04X}") and row[3] == state for row in rows):
+            return True
+    return False
 
 
 class Program(ProcessProtocol):

@@ -1,0 +1,159 @@
+"""What was found before: the devices of a person are told at once, while the lookups are asked all the same.
+
+Theory of operation. A device that a search found is kept until its record expires or this machine's own addresses change,
+after which its locators may mean something else. A later search for the same person tells the kept devices first, so that
+dialling begins at once; the finder behind is asked at the same time, and of what it finds only what is news is told: another
+device, or more locators of one. Who dialled a kept device in vain says :meth:`~CachingFinder.forget`: it is then not told
+again from memory, and what the search under way still finds of it is told even if it is no news.
+
+A wrong entry thus costs a vain attempt, no more: whoever answers has to prove the device key, and the hello that follows
+has its papers verified and judged anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zope.interface import implementer
+
+from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, INetwork, ISearch
+from p2pship.lookup.candidate import FindOutcome, Found
+from p2pship.network import Interface
+
+MOST_PEOPLE = 256
+"People kept; the one found longest ago is dropped. Each takes about 2 kB."
+
+MOST_DEVICES = 16
+"Devices kept of one person: more than a statement lists."
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A device that was found."""
+
+    found: Found
+    interfaces: tuple[Interface, ...]
+    "our own at that time"
+
+
+_Who = tuple[str, str]
+"Our own AOR, for which a person was judged, and that person's."
+
+
+@implementer(IFinder)
+class CachingFinder:
+    """A finder that remembers what another one found."""
+
+    def __init__(self, reactor: Any, finder: IFinder, network: INetwork) -> None:
+        self._reactor = reactor
+        self._finder = finder
+        self._network = network
+        self._people: OrderedDict[_Who, dict[bytes, _Entry]] = OrderedDict()
+        self._searches: set[_CachedSearch] = set()
+
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+        """Search as the finder behind does; devices found before are told first.
+
+        ``receiver`` is told nothing before this has returned.
+        """
+        search = _CachedSearch(self, (own.aor, aor), receiver)
+        self._searches.add(search)
+        search.begin(self._reactor, self._finder.find(aor, own, search))
+        return search
+
+    def forget(self, aor: str, device_key: bytes) -> None:
+        """Drop what is kept of a person's device, because dialling it was in vain; harmless if nothing is."""
+        for who, devices in self._people.items():
+            if who[1] == aor:
+                devices.pop(device_key, None)
+        for search in self._searches:
+            search.forget(aor, device_key)
+
+    def kept(self, who: _Who) -> list[Found]:
+        """Return the devices of a person that are still worth dialling, and drop the others."""
+        devices = self._people.get(who, {})
+        now, interfaces = self._reactor.seconds(), tuple(self._network.interfaces())
+        for key, entry in tuple(devices.items()):
+            if entry.found.papers.record.expires <= now or entry.interfaces != interfaces:
+                del devices[key]
+        return [entry.found for entry in devices.values()]
+
+    def keep(self, who: _Who, found: Found) -> None:
+        """Keep a device that was found."""
+        devices = self._people.setdefault(who, {})
+        self._people.move_to_end(who)
+        key = found.papers.record.device_key
+        if key in devices or len(devices) < MOST_DEVICES:
+            devices[key] = _Entry(found, tuple(self._network.interfaces()))
+        while len(self._people) > MOST_PEOPLE:
+            self._people.popitem(last=False)
+
+    def drop(self, who: _Who) -> None:
+        """Keep nothing more of a person, since who that is has become doubtful."""
+        self._people.pop(who, None)
+
+    def ended(self, search: _CachedSearch) -> None:
+        """Forget a search that is over."""
+        self._searches.discard(search)
+
+
+@implementer(ISearch, IFindReceiver)
+class _CachedSearch:
+    """A search under way: tells first what is kept, then what is news."""
+
+    def __init__(self, cache: CachingFinder, who: _Who, receiver: IFindReceiver) -> None:
+        self._cache = cache
+        self._who = who
+        self._receiver = receiver
+        self._told: dict[bytes, Found] = {}
+        self._devices: set[bytes] = set()
+        self._search: ISearch | None = None
+        self._timer: Any = None
+        self._over = False
+
+    def begin(self, reactor: Any, search: ISearch) -> None:
+        """Tell what is kept in the next turn of the reactor; ``search`` is that of the finder behind."""
+        self._search = search
+        self._timer = reactor.callLater(0, self._tell_kept)
+
+    def cancel(self) -> None:
+        """End the search; harmless when it is over."""
+        self._over = True
+        self._cache.ended(self)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._search is not None:
+            self._search.cancel()
+
+    def forget(self, aor: str, device_key: bytes) -> None:
+        """Hear that a device was dialled in vain."""
+        if aor == self._who[1]:
+            self._told.pop(device_key, None)
+
+    def device_found(self, found: Found) -> None:
+        """Keep a device, and tell it if it is news."""
+        self._cache.keep(self._who, found)
+        told = self._told.get(found.papers.record.device_key)
+        if told is None or set(found.locators) - set(told.locators):
+            self._tell(found)
+
+    def find_ended(self, outcome: FindOutcome) -> None:
+        """End the search; a person whom several now claim to be is dialled from memory no more."""
+        if outcome.ambiguous:
+            self._cache.drop(self._who)
+        self.cancel()
+        ambiguous = outcome.ambiguous and not self._devices
+        self._receiver.find_ended(replace(outcome, found=len(self._devices), ambiguous=ambiguous))
+
+    def _tell_kept(self) -> None:
+        for found in self._cache.kept(self._who):
+            if not self._over and found.papers.record.device_key not in self._told:
+                self._tell(found)
+
+    def _tell(self, found: Found) -> None:
+        key = found.papers.record.device_key
+        self._told[key] = found
+        self._devices.add(key)
+        self._receiver.device_found(found)

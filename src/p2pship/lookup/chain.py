@@ -1,0 +1,54 @@
+"""All lookups as one: each is asked at once, and what any of them finds is told as soon as it may be dialled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from p2pship.interfaces import (
+    IFinder,
+    IFindReceiver,
+    IIdentity,
+    IKeyring,
+    ILookup,
+    INetwork,
+    ISearch,
+    ITrustPolicy,
+)
+from p2pship.journal import Journal
+from p2pship.lookup.search import Search
+
+
+@implementer(IFinder)
+class LookupChain:
+    """Finds people through every lookup that it was given."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        lookups: Sequence[ILookup],
+        trust: ITrustPolicy,
+        keyring: IKeyring,
+        network: INetwork,
+        journal: Journal,
+    ) -> None:
+        self._reactor = reactor
+        self._lookups = tuple(lookups)
+        self._trust = trust
+        self._keyring = keyring
+        self._network = network
+        self._journal = journal
+
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+        """Search every lookup; ``receiver`` is told nothing before this has returned.
+
+        A device is told again when more of its locators become known. Our own device is told like any other, and so is
+        one without a locator that may be dialled from here: there may be a link with it already.
+        """
+        search = Search(
+            self._reactor, self._trust, self._keyring, self._network, self._journal, aor, own, receiver
+        )
+        search.begin(self._lookups)
+        return search

@@ -1,0 +1,79 @@
+"""Which of those who claim a name may be dialled, and when that is known.
+
+Theory of operation. Anybody may publish under any name; who is meant is decided by identity key:
+
+- the devices of a key that is proven (or pinned) are dialled as they are found;
+- as long as no key is proven, what comes is collected for a while. If then one key alone claims the name, its devices are
+  dialled, and those that are found later too. If several claim it, nobody is dialled: the name is ambiguous;
+- a key that proves itself later is dialled all the same, and ends the ambiguity. One that comes late without proof is not.
+
+Of one device the record with the highest sequence counts; sequences are compared within one identity key only, so that
+nobody else can push a record out with a higher one. The same sequence may come with more locators, over another path or
+in the shorter form that is published to the whole world: these are then put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from p2pship.lookup.candidate import Found
+
+
+class Claims:
+    """The devices found in one search, by the identity key that claims them."""
+
+    def __init__(self) -> None:
+        self._devices: dict[bytes, dict[bytes, Found]] = {}
+        self._proven: set[bytes] = set()
+        self._alone: bytes | None = None
+        self._settled = False
+
+    def received(self, found: Found) -> Sequence[Found]:
+        """Take a device whose papers hold, and return those that are to be dialled now: it, or none."""
+        key = found.papers.statement.key
+        if found.verdict.proven:
+            self._proven.add(key)
+        news = self._news(self._devices.setdefault(key, {}), found)
+        dialled = key in self._proven or (key == self._alone and not self._proven)
+        return [news] if news is not None and dialled else []
+
+    def settle(self) -> Sequence[Found]:
+        """End the collecting, and return the devices that are to be dialled now; repeated, it returns none."""
+        if self._settled or not self._devices:
+            return []
+        self._settled = True
+        if self._proven or len(self._devices) > 1:
+            return []
+        ((self._alone, devices),) = self._devices.items()
+        return list(devices.values())
+
+    @property
+    def settled(self) -> bool:
+        """Whether the collecting has ended; it cannot before anybody claims the name."""
+        return self._settled
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether several keys claim the name and none may be dialled."""
+        return self._settled and self._alone is None and not self._proven
+
+    def _news(self, devices: dict[bytes, Found], found: Found) -> Found | None:
+        """Keep a device in place of what was known of it, and return it if there is more to dial than before."""
+        key = found.papers.record.device_key
+        known = devices.get(key)
+        if known is None:
+            devices[key] = found
+            return found
+        if found.papers.record.sequence < known.papers.record.sequence:
+            return None
+        if found.papers.record.sequence == known.papers.record.sequence:
+            found = _together(known, found)
+        devices[key] = found
+        return found if set(found.locators) - set(known.locators) else None
+
+
+def _together(known: Found, found: Found) -> Found:
+    """Return one device with the locators of both, in the order of preference of whichever says more."""
+    first, second = (known, found) if len(known.locators) >= len(found.locators) else (found, known)
+    return replace(first, locators=tuple(dict.fromkeys((*first.locators, *second.locators))))

@@ -1,0 +1,123 @@
+"""One lookup as the publisher sees it: what it is to hold, and the trouble it takes to have it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pship.interfaces import ILookup
+from p2pship.journal import Journal, Published
+from p2pship.lookup.candidate import Slot
+
+PUBLISH_TIME = 30.0
+"Seconds that publishing an identity's items may take: the slowest lookup asks some dozens of strangers in turn."
+
+FIRST_RETRY, LAST_RETRY = 2.0, 300.0
+"Seconds until a failed attempt is repeated: doubled each time, and never as rare as the records themselves."
+
+
+class Outlet:
+    """Keeps one lookup holding what it was last told, for each identity by itself; its failures disturb nobody else.
+
+    ``spread`` makes a time a little longer or shorter, so that not all nodes come at once.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, lookup: ILookup, journal: Journal, spread: Callable[[float], float]
+    ) -> None:
+        self._reactor = reactor
+        self._lookup = lookup
+        self._journal = journal
+        self._spread = spread
+        self._wanted: dict[str, Mapping[Slot, bytes]] = {}
+        self._attempts: dict[str, Deferred[Any]] = {}
+        self._retries: dict[str, Any] = {}
+        self._delays: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
+
+    @property
+    def wide_area(self) -> bool:
+        """Whether others than our own networks can ask this lookup."""
+        return self._lookup.wide_area
+
+    def hold(self, aor: str, items: Mapping[Slot, bytes]) -> None:
+        """Have the lookup hold these items of an identity and no others."""
+        for slot in self._wanted.get(aor, {}).keys() - items.keys():
+            self._withdraw(slot)
+        self._wanted[aor] = items
+        self._delays.pop(aor, None)
+        self._attempt(aor)
+
+    def close(self) -> Deferred[Any]:
+        """Take everything back; fires when that is done, or has failed."""
+        for aor in self._wanted:
+            self._give_up(aor)
+        wanted, self._wanted = self._wanted, {}
+        return gatherResults([self._withdraw(slot) for items in wanted.values() for slot in items])
+
+    def _attempt(self, aor: str) -> None:
+        self._give_up(aor)
+        items = self._wanted[aor]
+        if not items:
+            return
+        attempt = Deferred.fromCoroutine(self._publish(items))
+        attempt.addTimeout(PUBLISH_TIME, self._reactor)
+        self._attempts[aor] = attempt
+        attempt.addCallbacks(self._published, self._failed, callbackArgs=(aor,), errbackArgs=(aor,))
+
+    async def _publish(self, items: Mapping[Slot, bytes]) -> None:
+        for slot, item in items.items():
+            await self._lookup.publish(slot, item)
+
+    def _give_up(self, aor: str) -> None:
+        """End an attempt and forget its repetition."""
+        retry = self._retries.pop(aor, None)
+        if retry is not None:
+            retry.cancel()
+        attempt = self._attempts.pop(aor, None)
+        if attempt is not None:
+            attempt.cancel()
+
+    def _published(self, _: object, aor: str) -> None:
+        self._delays.pop(aor, None)
+        if self._reasons.get(aor) != "":
+            self._journal.tell(Published(aor, self._lookup.name))
+        self._reasons[aor] = ""
+
+    def _failed(self, failure: Failure, aor: str) -> None:
+        if failure.check(CancelledError):  # given up for a newer one
+            return
+        reason = _reason(failure)
+        if self._reasons.get(aor) != reason:
+            self._journal.tell(Published(aor, self._lookup.name, reason))
+        self._reasons[aor] = reason
+        delay = self._delays.get(aor, FIRST_RETRY)
+        self._delays[aor] = min(2 * delay, LAST_RETRY)
+        self._retries[aor] = self._reactor.callLater(self._spread(delay), self._retry, aor)
+
+    def _retry(self, aor: str) -> None:
+        del self._retries[aor]
+        self._attempt(aor)
+
+    def _withdraw(self, slot: Slot) -> Deferred[Any]:
+        withdrawing = maybeDeferred(self._lookup.withdraw, slot)
+        return withdrawing.addErrback(self._not_withdrawn)
+
+    def _not_withdrawn(self, failure: Failure) -> None:
+        self.log.info(
+            "could not take a record back from {lookup}, where it expires: {reason}",
+            lookup=self._lookup.name,
+            reason=_reason(failure),
+        )
+
+
+def _reason(failure: Failure) -> str:
+    if failure.check(TimeoutError):
+        return f"it took longer than {PUBLISH_TIME:.0f} s"
+    return str(failure.value) or type(failure.value).__name__

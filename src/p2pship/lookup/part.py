@@ -1,0 +1,85 @@
+"""One lookup's part of a search: it is asked, and it ends when it says so, fails or takes too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
+from p2pship.lookup.candidate import Answer, Asked, Candidate
+
+LOOKUP_TIME = 3.0
+"Seconds that one lookup may take: of the 5 s for reaching a person there is then time left to dial."
+
+MOST_CANDIDATES = 256
+"Candidates taken from one lookup: who does not know the name can only fill this, and refusing one costs 5 µs."
+
+
+@implementer(ISearchReceiver)
+class Part:
+    """Asks one lookup, passes its candidates on, and says once that it has ended: ``asked`` then tells how."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        lookup: ILookup,
+        candidate_received: Callable[[Candidate], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._lookup = lookup
+        self._pass_on = candidate_received
+        self._ended = ended
+        self._candidates = 0
+        self._search: ISearch | None = None
+        self._timer: Any = None
+        self._began = 0.0
+        self.asked: Asked | None = None
+        "None while it is under way"
+
+    def begin(self, key: bytes) -> None:
+        """Ask for a lookup key."""
+        self._began = self._reactor.seconds()
+        self._timer = self._reactor.callLater(LOOKUP_TIME, self.time_out)
+        try:
+            self._search = self._lookup.find(key, self)
+        except Exception as error:  # noqa: BLE001 (a lookup may be anybody's plug-in: the others are asked all the same)
+            self.log.failure("the lookup {name} failed when asked", name=self._lookup.name)
+            self._end(Answer.FAILED, str(error) or type(error).__name__)
+
+    def candidate_received(self, candidate: Candidate) -> None:
+        """Pass a candidate on, as long as there are not too many."""
+        if self.asked is None and self._candidates < MOST_CANDIDATES:
+            self._candidates += 1
+            self._pass_on(candidate)
+
+    def search_ended(self, error: Exception | None) -> None:
+        """Take it that the lookup has said all."""
+        if error is None:
+            self._end(Answer.COMPLETED)
+        else:
+            self._end(Answer.FAILED, str(error) or type(error).__name__)
+
+    def time_out(self) -> None:
+        """End it now, as it took too long; harmless when it has ended."""
+        self._end(Answer.TIMED_OUT)
+
+    def cancel(self) -> None:
+        """End it without a word; harmless when it has ended."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._search is not None:
+            self._search.cancel()
+            self._search = None
+
+    def _end(self, answer: Answer, reason: str = "") -> None:
+        if self.asked is not None:
+            return
+        self.asked = Asked(self._lookup.name, answer, self._reactor.seconds() - self._began, reason)
+        self.cancel()
+        self._ended()

@@ -1,0 +1,226 @@
+"""One search for a person: from the candidates of every lookup to the devices that may be dialled.
+
+Theory of operation. Every lookup is asked at once (:mod:`p2pship.lookup.part`). A candidate is opened, its papers are verified and compared with what is known of the
+person (all that takes 0.2 ms), its identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides
+whether it may be dialled now. Collecting ends when its time is over, or as soon as every lookup has ended, but never while
+a key is being judged: it might be the proven one. Whatever is wrong with a candidate is said in the outcome, and changes
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pship.errors import BadPapers, RemoteError
+from p2pship.identity.papers import Papers
+from p2pship.identity.seal import day_of, lookup_key, open_item
+from p2pship.identity.verdict import NameGrade, Verdict
+from p2pship.identity.verify import papers_from
+from p2pship.interfaces import (
+    IFindReceiver,
+    IIdentity,
+    IKeyring,
+    ILookup,
+    INetwork,
+    ISearch,
+    ITrustPolicy,
+)
+from p2pship.journal import Journal, PapersRefused
+from p2pship.lookup.candidate import Asked, Candidate, FindOutcome, Found
+from p2pship.lookup.claims import Claims
+from p2pship.lookup.dialable import dialable
+from p2pship.lookup.part import Part
+from p2pship.network import networks_of
+
+COLLECTING_TIME = 0.05
+"Seconds from the first papers until an unproven key may be dialled: answers on one network differ by less."
+
+WIDE_COLLECTING_TIME = 0.4
+"The same when a lookup of the wide area is asked, whose answers differ by a few round trips across the world."
+
+SEARCH_TIME = 4.0
+"Seconds that a search may take in all, its judgements included."
+
+MOST_OPENED = 64
+"Candidates verified in one search: who knows the name can make us verify no more than these, 10 ms in all."
+
+MOST_REFUSALS = 8
+"Refusals told one by one; the rest is counted, or a flood would fill the log."
+
+
+@implementer(ISearch)
+class Search:
+    """A search under way; see the module's theory of operation."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        trust: ITrustPolicy,
+        keyring: IKeyring,
+        network: INetwork,
+        journal: Journal,
+        aor: str,
+        own: IIdentity,
+        receiver: IFindReceiver,
+    ) -> None:
+        self._reactor = reactor
+        self._trust = trust
+        self._keyring = keyring
+        self._journal = journal
+        self._aor = aor
+        self._own = own
+        self._receiver = receiver
+        self._day = day_of(reactor.seconds())
+        self._networks = networks_of(network.interfaces())
+        self._claims = Claims()
+        self._parts: list[Part] = []
+        self._verdicts: dict[bytes, Deferred[Verdict | None]] = {}
+        self._judging = 0
+        self._seen: set[tuple[bytes, bool, bool]] = set()
+        self._opened = 0
+        self._refused: list[str] = []
+        self._told: set[bytes] = set()
+        self._collecting_time = COLLECTING_TIME
+        self._claimed = False
+        self._collected = False
+        self._timers: list[Any] = []
+        self._over = False
+
+    def begin(self, lookups: Sequence[ILookup]) -> None:
+        """Ask these lookups in the next turn of the reactor."""
+        if any(lookup.wide_area for lookup in lookups):
+            self._collecting_time = WIDE_COLLECTING_TIME
+        self._parts = [
+            Part(self._reactor, lookup, self._candidate_received, self._advance) for lookup in lookups
+        ]
+        self._after(0, self._ask)
+        self._after(SEARCH_TIME, self._time_out)
+
+    def cancel(self) -> None:
+        """End the search now and tell nothing more."""
+        self._over = True
+        for part in self._parts:
+            part.cancel()
+        for judging in self._verdicts.values():
+            judging.cancel()
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        self._timers.append(self._reactor.callLater(seconds, call))
+
+    def _ask(self) -> None:
+        key = lookup_key(self._aor, self._day)
+        for part in self._parts:
+            if not self._over:  # the one before may have found all that was wanted
+                part.begin(key)
+        self._advance()
+
+    def _time_out(self) -> None:
+        for part in self._parts:
+            part.time_out()
+        for judging in tuple(self._verdicts.values()):
+            judging.cancel()
+
+    def _candidate_received(self, candidate: Candidate) -> None:
+        seen = (candidate.item, candidate.over_loopback, candidate.on_link)
+        if self._over or seen in self._seen or self._opened >= MOST_OPENED:
+            return
+        self._seen.add(seen)
+        try:
+            papers = self._papers(candidate.item)
+        except RemoteError as error:
+            self._refuse(candidate.lookup, str(error))
+            return
+        self._judge(papers, candidate)
+
+    def _papers(self, item: bytes) -> Papers:
+        """Open an item and return its papers.
+
+        :raises BadPapers: if anything is wrong with them, or newer ones are known.
+        """
+        opened = open_item(self._aor, self._day, item)
+        self._opened += 1
+        if opened.statement is None:
+            raise BadPapers("the item has no room for the person's statement")
+        now = self._reactor.seconds()
+        papers = papers_from(opened.statement, opened.record, now, self._aor, opened.publication_key)
+        self._keyring.check(papers)
+        return papers
+
+    def _judge(self, papers: Papers, candidate: Candidate) -> None:
+        """Have the identity key judged, once in a search, and take the candidate with the verdict."""
+        key = papers.statement.key
+        if key not in self._verdicts:
+            judging: Deferred[Verdict | None] = maybeDeferred(self._trust.judge, papers, self._own)
+            self._verdicts[key] = judging.addErrback(self._not_judged)
+        self._judging += 1
+        self._verdicts[key].addCallback(self._judged, papers, candidate)
+
+    def _not_judged(self, failure: Failure) -> None:
+        if failure.check(CancelledError) is None:
+            self.log.failure("a person could not be judged", failure)
+
+    def _judged(self, verdict: Verdict | None, papers: Papers, candidate: Candidate) -> Verdict | None:
+        self._judging -= 1
+        if self._over:
+            return verdict
+        if verdict is None:
+            self._refuse(candidate.lookup, "whose the identity key is could not be found out in time")
+        elif verdict.name is NameGrade.CHANGED:
+            self._refuse(candidate.lookup, "; ".join(verdict.reasons) or "the key is not the confirmed one")
+        else:
+            locators = dialable(papers.record.locators, candidate, self._networks)
+            self._claim(Found(papers, locators, verdict, candidate.lookup))
+        self._advance()
+        return verdict
+
+    def _claim(self, found: Found) -> None:
+        if not self._claimed:
+            self._claimed = True
+            self._after(self._collecting_time, self._collecting_ended)
+        self._tell(self._claims.received(found))
+
+    def _collecting_ended(self) -> None:
+        self._collected = True
+        self._advance()
+
+    def _advance(self) -> None:
+        """Settle the claims and end the search as far as it is time to."""
+        if self._over or self._judging:
+            return
+        asked = tuple(part.asked for part in self._parts if part.asked is not None)
+        ended = len(asked) == len(self._parts)
+        if ended or self._collected:
+            self._tell(self._claims.settle())
+        if ended and not self._over:
+            self._end(asked)
+
+    def _tell(self, devices: Sequence[Found]) -> None:
+        for found in devices:
+            if self._over:  # the receiver has what it wanted
+                return
+            self._told.add(found.papers.record.device_key)
+            self._receiver.device_found(found)
+
+    def _refuse(self, lookup: str, reason: str) -> None:
+        self._journal.count("lookup.refused")
+        text = f"{lookup}: {reason}"
+        if len(self._refused) < MOST_REFUSALS and text not in self._refused:
+            self._refused.append(text)
+            self._journal.tell(PapersRefused(lookup, reason))
+
+    def _end(self, asked: tuple[Asked, ...]) -> None:
+        self.cancel()
+        self._receiver.find_ended(
+            FindOutcome(asked, len(self._told), self._claims.ambiguous, tuple(self._refused))
+        )

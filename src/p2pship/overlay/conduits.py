@@ -1,0 +1,144 @@
+"""All links of the node, and who may come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from p2pship.bearer.admission import Admission
+from p2pship.errors import RemoteError
+from p2pship.identity.hit import hit_of
+from p2pship.interfaces import ILink
+from p2pship.journal import Journal, PeerReached
+from p2pship.overlay.conduit import HELLO_SECONDS, Conduit
+from p2pship.overlay.greeting import Arrival
+from p2pship.overlay.peer import Peer
+from p2pship.overlay.vetting import Vetted, Vetting
+from p2pship.overlay.wire import Ending
+
+MAX_UNGREETED = 128
+"Links on which no hello has passed: what bounds what strangers make us keep, 4 KiB and a timer each."
+
+MAX_UNGREETED_FROM_ONE_SOURCE = 16
+"Of these, links from one address or IPv6 /64: a household behind one address, not one node."
+
+MAX_LINKS = 4096
+"Links in all: far more than people talk to each other, and less than the descriptors that a process may have."
+
+
+class Conduits:
+    """Keeps the links; two between the same devices become one."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        journal: Journal,
+        own_key: bytes,
+        vetting: Vetting,
+        claim: Callable[[Vetted, Conduit], Peer],
+        attached: Callable[[Peer], None],
+    ) -> None:
+        """Let ``claim`` return the peer of a hello that came; tell ``attached`` which peer has got a link."""
+        self._reactor = reactor
+        self._journal = journal
+        self._own_key = own_key
+        self._own_hit = hit_of(own_key)
+        self._vetting = vetting
+        self._claim = claim
+        self._attached = attached
+        self._all: dict[bytes, list[Conduit]] = {}
+        self._door: Admission[Conduit] = Admission(MAX_UNGREETED_FROM_ONE_SOURCE, MAX_UNGREETED)
+
+    def __iter__(self) -> Iterator[Conduit]:
+        return iter([conduit for conduits in self._all.values() for conduit in conduits])
+
+    def dialled(self, link: ILink) -> Conduit:
+        """Take a link that we dialled."""
+        conduit = self._keep(link)
+        link.start(conduit)
+        return conduit
+
+    def link_made(self, link: ILink) -> None:
+        """Take a link that another device dialled, if there is room."""
+        if sum(map(len, self._all.values())) >= MAX_LINKS:
+            self._turn_away(link)
+            return
+        conduit = self._keep(link)
+        if link.remote is not None and not self._door.enter(conduit, link.remote.host):
+            self._journal.count("overlay.link_turned_away")
+            conduit.give_up("too many links from there wait for a hello")
+            return
+        surplus = self._door.surplus()
+        if surplus is not None:
+            self._journal.count("overlay.link_turned_away")
+            surplus.give_up("too many links wait for a hello")
+        link.start(conduit)
+
+    def _turn_away(self, link: ILink) -> None:
+        self._journal.count("overlay.link_turned_away")
+        link.close("there are too many links")
+
+    def _keep(self, link: ILink) -> Conduit:
+        conduit = Conduit(self._reactor, self._journal, link, self)
+        self._all.setdefault(link.proof, []).append(conduit)
+        return conduit
+
+    def best(self, device_key: bytes) -> Conduit | None:
+        """Return the link to a device on which another hello can be sent: the one that stays if there are two."""
+        usable = [conduit for conduit in self._all.get(device_key, ()) if conduit.usable]
+        return min(usable, key=self._rank, default=None)
+
+    def _rank(self, conduit: Conduit) -> tuple[bool, bool, float]:
+        """Order links to one device: encrypted ones first, then those that the smaller HIT dialled, then older ones."""
+        dialled_by_smaller = conduit.link.dialled == (self._own_hit < hit_of(conduit.link.proof))
+        return not conduit.link.encrypted, not dialled_by_smaller, conduit.since
+
+    # House
+
+    def arrival(self, conduit: Conduit, number: int) -> Arrival:
+        return Arrival(conduit, number, self._vetting, self._claim, self._reactor)
+
+    def attached(self, conduit: Conduit, peer: Peer) -> None:
+        self._door.leave(conduit)
+        self._journal.tell(PeerReached(peer.identity.aor, peer.aor, peer.path, peer.encrypted))
+        self._attached(peer)
+        device_key = conduit.link.proof
+        if device_key != self._own_key and len(self._all[device_key]) > 1:
+            self._reactor.callLater(0, self._gather, device_key)
+
+    def lost(self, conduit: Conduit) -> None:
+        self._door.leave(conduit)
+        others = self._all[conduit.link.proof]
+        others.remove(conduit)
+        if not others:
+            del self._all[conduit.link.proof]
+
+    def _gather(self, device_key: bytes) -> None:
+        """Move the peers of a device to one link: of those on a link that we dialled and that is not the best."""
+        best = self.best(device_key)
+        for conduit in tuple(self._all.get(device_key, ())):
+            if best is None or conduit is best or not conduit.usable or not conduit.link.dialled:
+                continue
+            for berth in tuple(conduit.berths):
+                self._move(berth.peer, best)
+
+    def _move(self, peer: Peer, best: Conduit) -> None:
+        if peer.greeting is not None or not best.usable or peer.papers is None:
+            return
+        moved = best.greet(peer, self._vetting, peer.papers.statement.key)
+        moved.addTimeout(HELLO_SECONDS, self._reactor)
+        moved.addErrback(_stay)
+
+    def close(self, reason: str) -> None:
+        """End every link, and everything under way on it."""
+        for conduit in self:
+            conduit.bid_farewell(reason, Ending.ENDED)
+
+
+def _stay(failure: Failure) -> None:
+    """Leave a peer where it is: it has a link."""
+    failure.trap(RemoteError, TimedOut, CancelledError)

@@ -1,0 +1,177 @@
+"""From a device that was found to a peer that has a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.error import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from p2pship.address import Locator
+from p2pship.bearer.race import race
+from p2pship.errors import HelloRefused, NotReached, RemoteError
+from p2pship.interfaces import IBearer, ILink
+from p2pship.overlay.conduit import Conduit
+from p2pship.overlay.conduits import Conduits
+from p2pship.overlay.local import LocalBearer
+from p2pship.overlay.peer import Peer, PeerKey
+from p2pship.overlay.shared import Shared
+from p2pship.overlay.vetting import Vetting
+
+REACH_SECONDS = 5.0
+"Seconds for dialling a device and its hello: a caller who hears nothing for longer hangs up."
+
+_Way = tuple[IBearer, list[Locator]]
+
+
+class Stages(NamedTuple):
+    """How long each stage took, in seconds."""
+
+    dial: float = 0.0
+    hello: float = 0.0
+
+
+class Dialling:
+    """Dials devices; whoever wants the same peer at the same time waits for the same dial."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        bearers: Sequence[IBearer],
+        local: LocalBearer,
+        own_key: bytes,
+        conduits: Conduits,
+        vetting: Vetting,
+    ) -> None:
+        """Dial with ``bearers``, most preferred first; with ``local`` the device whose key is ``own_key``."""
+        self._reactor = reactor
+        self._bearers = bearers
+        self._local = local
+        self._own_key = own_key
+        self._conduits = conduits
+        self._vetting = vetting
+        self._under_way: dict[PeerKey, Shared[Stages]] = {}
+        self._locks: dict[bytes, DeferredLock] = {}
+
+    def reach(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Deferred[Stages]:
+        """Get a peer a link; fires when it has one, fails with a RemoteError.
+
+        ``person`` is the identity key that must answer, None if any will do.
+        """
+        if peer.berth is not None and peer.lost_since is None:
+            return succeed(Stages())
+        if peer.key not in self._under_way:
+            begin = partial(self._begin, peer, locators, person)
+            self._under_way[peer.key] = Shared(begin, partial(self._end, peer.key))
+        return self._under_way[peer.key].join()
+
+    def _end(self, key: PeerKey) -> None:
+        self._under_way.pop(key, None)
+
+    def _begin(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Deferred[Stages]:
+        work: Deferred[Stages] = Deferred.fromCoroutine(self._reach(peer, locators, person))
+        return work.addTimeout(REACH_SECONDS, self._reactor).addErrback(_not_reached)
+
+    def attached(self, peer: Peer) -> None:
+        """Hear that a peer has got a link, perhaps because the other side dialled: nobody has to wait longer."""
+        if peer.key in self._under_way:
+            self._reactor.callLater(0, self._settle, peer)
+
+    def _settle(self, peer: Peer) -> None:
+        shared = self._under_way.get(peer.key)
+        if shared is not None and peer.berth is not None:
+            shared.settle(Stages())
+
+    async def _reach(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
+        """Take turns with others who dial the same device: the second can use the link of the first."""
+        key = peer.device_key
+        lock = self._locks.setdefault(key, DeferredLock())
+        await lock.acquire()
+        try:
+            return await self._reach_now(peer, locators, person)
+        finally:
+            lock.release()
+            if not lock.locked:
+                self._locks.pop(key, None)
+
+    async def _reach_now(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
+        conduit = self._conduits.best(peer.device_key)
+        if conduit is not None:
+            try:
+                return await self._greet(conduit, peer, person, 0.0)
+            except HelloRefused:
+                raise
+            except RemoteError:
+                pass  # the link was lost: dial another
+        return await self._dial(peer, locators, person)
+
+    async def _greet(self, conduit: Conduit, peer: Peer, person: bytes | None, dial: float) -> Stages:
+        began = self._reactor.seconds()
+        await conduit.greet(peer, self._vetting, person)
+        return Stages(dial, self._reactor.seconds() - began)
+
+    async def _dial(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
+        reasons = []
+        for ways in self._groups(peer, locators):
+            try:
+                return await self._try(ways, peer, person)
+            except NotReached as error:
+                reasons.append(str(error))
+        raise NotReached("; ".join(reasons) or "there is no address that can be dialled")
+
+    def _groups(self, peer: Peer, locators: Sequence[Locator]) -> list[list[_Way]]:
+        """Return the ways to a device: encrypted ones, and for when all of those have failed the others.
+
+        A device that was once reached encrypted is not talked to in the clear.
+        """
+        if peer.device_key == self._own_key:
+            return [[(self._local, [])]]
+        ways = [
+            (one, [locator for locator in locators if locator.bearer == one.name]) for one in self._bearers
+        ]
+        encrypted = [way for way in ways if way[1] and way[0].encrypted]
+        clear = [way for way in ways if way[1] and not way[0].encrypted]
+        if self._vetting.was_encrypted(peer.hit):
+            clear = []
+        return [group for group in (encrypted, clear) if group]
+
+    async def _try(self, ways: list[_Way], peer: Peer, person: bytes | None) -> Stages:
+        """Race the ways; if there is a link but the hello does not pass, race those that are left.
+
+        :raises NotReached: if no way leads to the device.
+        """
+        left, failed = list(ways), None
+        while left:
+            began = self._reactor.seconds()
+            link = await self._race(left, peer, failed)
+            dial = self._reactor.seconds() - began
+            left = [way for way in left if way[0].name != _bearer_of(link)]
+            try:
+                return await self._greet(self._conduits.dialled(link), peer, person, dial)
+            except RemoteError as error:
+                failed = error
+        raise failed or NotReached()
+
+    async def _race(self, ways: list[_Way], peer: Peer, failed: RemoteError | None) -> ILink:
+        attempts: list[Callable[[], Deferred[ILink]]]
+        attempts = [partial(bearer.dial, peer.device_key, locators) for bearer, locators in ways]
+        try:
+            return await race(self._reactor, attempts)
+        except NotReached:
+            if failed is not None:
+                raise failed from None
+            raise
+
+
+def _bearer_of(link: ILink) -> str:
+    return str(link.locator.bearer) if link.locator is not None else LocalBearer.name
+
+
+def _not_reached(failure: Failure) -> Failure:
+    if failure.check(TimedOut):
+        return Failure(NotReached(f"it did not answer within {REACH_SECONDS:.0f} s"))
+    return failure

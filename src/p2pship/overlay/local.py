@@ -1,0 +1,149 @@
+"""Links of a node with itself: two of its phones talk to each other as they would to anybody else."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+from p2pship.address import Locator
+from p2pship.errors import LocalError
+from p2pship.interfaces import IBearer, ILink, ILinkReceiver
+
+LARGEST = 65_600
+"Octets of a frame or datagram."
+
+WINDOW = 1 << 20
+"Octets of frames that may wait to be delivered before the link is not writable."
+
+MAX_DATAGRAMS = 512
+"Datagrams that wait to be delivered: what a turn of the reactor brings from the phones."
+
+
+@implementer(ILink)
+class LocalLink:
+    """One end of a link within this process; what is sent is delivered in the next turn of the reactor."""
+
+    encrypted = True
+    locator = None
+    remote = None
+    path = "local"
+    largest_datagram = LARGEST
+    other: LocalLink
+
+    def __init__(self, reactor: IReactorTime, proof: bytes, dialled: bool) -> None:
+        self.proof = proof
+        self.dialled = dialled
+        self._reactor = reactor
+        self._receiver: ILinkReceiver | None = None
+        self._inbox: deque[tuple[Literal["frame", "datagram"], bytes]] = deque()
+        self._frame_octets = 0
+        self._datagrams = 0
+        self._turn: IDelayedCall | None = None
+        self._lost_because: str | None = None
+
+    @property
+    def writable(self) -> bool:
+        return self.other._frame_octets < WINDOW
+
+    def start(self, receiver: ILinkReceiver) -> None:
+        self._receiver = receiver
+        self._deliver_soon()
+
+    def send(self, frame: bytes) -> None:
+        _check(frame)
+        self.other._frame_octets += len(frame)
+        self.other._put("frame", frame)
+
+    def cast(self, datagram: bytes) -> None:
+        _check(datagram)
+        if self.other._datagrams < MAX_DATAGRAMS:
+            self.other._datagrams += 1
+            self.other._put("datagram", datagram)
+
+    def _put(self, kind: Literal["frame", "datagram"], data: bytes) -> None:
+        if self._lost_because is None:
+            self._inbox.append((kind, data))
+            self._deliver_soon()
+
+    def _deliver_soon(self) -> None:
+        if self._turn is None and self._receiver is not None:
+            self._turn = self._reactor.callLater(0, self._deliver)
+
+    def _deliver(self) -> None:
+        """Deliver what had come when the turn began: what that causes waits for the next."""
+        self._turn = None
+        was_full = not self.other.writable
+        for _ in range(len(self._inbox)):
+            self._take(*self._inbox.popleft())
+        if was_full and self.other.writable and self.other._receiver is not None:
+            self.other._receiver.link_writable()
+        if self._lost_because is not None:
+            self._tell_lost(self._lost_because)
+
+    def _take(self, kind: Literal["frame", "datagram"], data: bytes) -> None:
+        assert self._receiver is not None
+        if kind == "frame":
+            self._frame_octets -= len(data)
+            self._receiver.frame_received(data)
+            return
+        self._datagrams -= 1
+        self._receiver.datagram_received(data)
+
+    def _tell_lost(self, reason: str) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._inbox.clear()
+        if receiver is not None:
+            receiver.link_lost(reason)
+
+    def watch(self, closely: bool) -> None:
+        """Nothing is to be watched: what is sent arrives."""
+
+    def close(self, reason: str) -> None:
+        for end in (self, self.other):
+            if end._lost_because is None:
+                end._lost_because = reason
+                end._deliver_soon()
+
+
+def _check(data: bytes) -> None:
+    if len(data) > LARGEST:
+        raise LocalError(f"{len(data)} octets are too long for a link: the most is {LARGEST}")
+
+
+@implementer(IBearer)
+class LocalBearer:
+    """Makes links to this very device; it has no locators, for nobody else can use them."""
+
+    name = "local"
+    encrypted = True
+
+    def __init__(self, reactor: IReactorTime, device_key: bytes) -> None:
+        self._reactor = reactor
+        self._device_key = device_key
+        self._link_made: Callable[[ILink], None] | None = None
+
+    def locators(self) -> Sequence[Locator]:
+        return ()
+
+    def listen(
+        self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]
+    ) -> Deferred[None]:
+        self._link_made = link_made
+        return succeed(None)
+
+    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+        if device_key != self._device_key or self._link_made is None:
+            raise LocalError("a local link leads to this device only, and only while it listens")
+        ends = [LocalLink(self._reactor, device_key, dialled) for dialled in (True, False)]
+        ends[0].other, ends[1].other = ends[1], ends[0]
+        self._link_made(ends[1])
+        return succeed(ends[0])
+
+    def stop(self) -> Deferred[None]:
+        self._link_made = None
+        return succeed(None)

@@ -1,0 +1,118 @@
+"""All peers of the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from p2pship.errors import NotReached
+from p2pship.identity.papers import Papers
+from p2pship.identity.statement import host_identity_hash
+from p2pship.identity.verdict import Verdict
+from p2pship.interfaces import IIdentity
+from p2pship.overlay.peer import Peer, PeerKey, Surroundings
+from p2pship.overlay.vetting import Vetted
+
+MAX_PEERS = 4096
+"Peers in all, with or without a link: each takes some 10 kB when nothing is under way."
+
+FORGET_AFTER = 3600.0
+"Seconds without a link after which a peer with nothing under way is over: a later call begins a new session."
+
+_SESSION_OCTETS = 8
+
+
+class Peers:
+    """Keeps the peers; one for each own identity, other AOR and other device."""
+
+    def __init__(self, own_key: bytes, own_hit: bytes, random: Callable[[int], bytes]) -> None:
+        self._own_key = own_key
+        self._own_hit = own_hit
+        self._random = random
+        self._all: dict[PeerKey, Peer] = {}
+        self._asleep: dict[PeerKey, float] = {}
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(tuple(self._all.values()))
+
+    def get(self, key: PeerKey) -> Peer | None:
+        """Return the peer of a key, or None."""
+        return self._all.get(key)
+
+    def connected(self, own: str, aor: str) -> list[Peer]:
+        """Return the peers of a person that can be reached now."""
+        return [
+            peer
+            for peer in self._all.values()
+            if peer.key[:2] == (own, aor) and not peer.key.called and peer.berth and peer.lost_since is None
+        ]
+
+    def claim(
+        self, key: PeerKey, identity: IIdentity, device_key: bytes, verdict: Verdict, around: Surroundings
+    ) -> Peer:
+        """Return the peer of a key, a new one if there is none.
+
+        :raises NotReached: if there are too many.
+        """
+        peer = self._all.get(key)
+        if peer is not None:
+            return peer
+        if len(self._all) >= MAX_PEERS:
+            self._make_room()
+        session = int.from_bytes(self._random(_SESSION_OCTETS), "big") | 1
+        peer = Peer(key, identity, device_key, self._own_hit, verdict, session, around)
+        self._all[key] = peer
+        return peer
+
+    def _make_room(self) -> None:
+        """End the eldest peer with which nothing is under way: strangers must not be able to fill the table."""
+        for peer in self:
+            if not peer.busy and peer.greeting is None:
+                peer.end("there are too many peers")
+                return
+        raise NotReached("there are too many peers")
+
+    def called(self, vetted: Vetted) -> PeerKey:
+        """Return the key of the peer that a hello is of, which somebody else sent.
+
+        Where an identity talks to itself on this node both ends of the conversation are peers here: then the hello of
+        the one is for the other.
+        """
+        key = PeerKey(vetted.identity.aor, vetted.papers.aor, vetted.papers.hit)
+        caller = self._all.get(key)
+        itself = vetted.papers.record.device_key == self._own_key and key.own == key.aor
+        if itself and caller is not None and caller.session.own == vetted.hello.session:
+            return key._replace(called=True)
+        return key
+
+    def forget(self, peer: Peer) -> None:
+        """Drop a peer that is over."""
+        if self._all.get(peer.key) is peer:
+            del self._all[peer.key]
+
+    def drop_unmet(self, peer: Peer) -> None:
+        """Drop a peer with which no hello has passed, unless one is under way."""
+        if peer.papers is None and peer.greeting is None and peer.held is None:
+            self.forget(peer)
+
+    def tidy(self, now: float) -> None:
+        """End the peers that have been without a link, and with nothing under way, for long."""
+        for peer in self:
+            self.drop_unmet(peer)
+        asleep = {
+            peer.key: peer for peer in self if peer.berth is None and not peer.busy and not peer.greeting
+        }
+        self._asleep = {key: self._asleep.get(key, now) for key in asleep}
+        for key, since in tuple(self._asleep.items()):
+            if now - since >= FORGET_AFTER:
+                asleep[key].end("nothing was under way for an hour")
+
+    def end_unlisted(self, papers: Papers) -> None:
+        """End the peers on devices that a person's new statement does not list, or revokes."""
+        statement = papers.statement
+        listed = {device.host_identity_hash for device in statement.devices} - set(statement.revoked)
+        for peer in self:
+            theirs = peer.papers.statement if peer.papers is not None else None
+            if theirs is None or (theirs.aor, theirs.key) != (statement.aor, statement.key):
+                continue
+            if theirs.version < statement.version and host_identity_hash(peer.device_key) not in listed:
+                peer.end(f"{statement.aor} no longer lists the device")

@@ -1,0 +1,274 @@
+"""The overlay: reaches people, and serves those who reach us, over whatever links there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pship.address import Locator
+from p2pship.errors import HelloRefused, LocalError, NotReached
+from p2pship.identity.hit import hit_of
+from p2pship.identity.papers import Papers
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.interfaces import (
+    IBearer,
+    IFinder,
+    IIdentity,
+    IKeyring,
+    ILink,
+    IOverlay,
+    IPeer,
+    IPeopleReceiver,
+    ISearch,
+    ISubprotocol,
+    ITrustPolicy,
+)
+from p2pship.journal import Journal, PeerGone
+from p2pship.lookup.candidate import Found
+from p2pship.overlay.conduit import Conduit
+from p2pship.overlay.conduits import Conduits
+from p2pship.overlay.dialling import REACH_SECONDS, Dialling, Stages
+from p2pship.overlay.hello import MAX_SUBPROTOCOLS, is_name
+from p2pship.overlay.local import LocalBearer
+from p2pship.overlay.peer import Peer, PeerKey, Surroundings
+from p2pship.overlay.peers import Peers
+from p2pship.overlay.redial import Redial
+from p2pship.overlay.search import DeviceSearch, PeopleSearch
+from p2pship.overlay.snapshot import LinkSnapshot
+from p2pship.overlay.vetting import Admit, RecordFor, Vetted, Vetting
+
+TIDY_SECONDS = 60.0
+"Seconds between looks for peers that can be forgotten."
+
+_OWN = Verdict(NameGrade.KNOWN, Acquaintance.OWN, ("it is this node",))
+
+
+def admit_everybody(papers: Papers, called: str, verdict: Verdict) -> bool:
+    """Let everybody in who can show papers: whose calls are taken is decided call by call."""
+    return True
+
+
+def _nothing() -> None:
+    """Tell nobody."""
+
+
+@implementer(IOverlay)
+class Switchboard:
+    """Puts the parts of the overlay together."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        keyring: IKeyring,
+        trust: ITrustPolicy,
+        finder: IFinder,
+        bearers: Sequence[IBearer],
+        journal: Journal,
+        random: Callable[[int], bytes],
+        record_for: RecordFor,
+        admit: Admit = admit_everybody,
+    ) -> None:
+        """Dial with ``bearers``, most preferred first.
+
+        ``record_for(identity, locators, now)`` signs a record of this device for an own identity.
+        ``admit(papers, called_aor, verdict)`` says, at once or by a Deferred, whether a person's hello is accepted.
+        """
+        own_key = keyring.device.key
+        self._reactor = reactor
+        self._keyring = keyring
+        self._finder = finder
+        self._bearers = tuple(bearers)
+        self._journal = journal
+        self._own_key, self._own_hit = own_key, hit_of(own_key)
+        self._subprotocols: dict[str, ISubprotocol] = {}
+        self._local = LocalBearer(reactor, own_key)
+        self._redial = Redial(reactor, self._reach_again)
+        self._around = Surroundings(reactor, journal, self._subprotocols, self._redial.begin, self._ended)
+        self._peers = Peers(own_key, self._own_hit, random)
+        vetting = Vetting(reactor, keyring, trust, record_for, admit, self._locators, self._subprotocols)
+        self._conduits = Conduits(reactor, journal, own_key, vetting, self._claim, self._attached)
+        self._dialling = Dialling(reactor, bearers, self._local, own_key, self._conduits, vetting)
+        self._tidying = LoopingCall(lambda: self._peers.tidy(reactor.seconds()))
+        self._tidying.clock = reactor
+
+    def start(self) -> None:
+        """Begin; whoever listens on a bearer hands its links to :meth:`link_made`."""
+        self._local.listen(self.link_made, _nothing)
+        self._tidying.start(TIDY_SECONDS, now=False)
+
+    def link_made(self, link: ILink) -> None:
+        """Take a link that another device dialled, as a bearer's ``listen`` gives it."""
+        self._conduits.link_made(link)
+
+    def stop(self) -> Deferred[None]:
+        """Say goodbye to everybody; what was said leaves while the bearers stop."""
+        if self._tidying.running:
+            self._tidying.stop()
+        self._conduits.close("the node is stopping")
+        for peer in self._peers:
+            peer.end("the node is stopping")
+        self._local.stop()
+        return deferLater(self._reactor, 0, _nothing)
+
+    # IOverlay
+
+    def people(self, aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> ISearch:
+        return PeopleSearch(self._reactor, self._keyring, self._finder, self, aor, identity, receiver)
+
+    def peer(self, aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:
+        reached: Deferred[IPeer] = Deferred.fromCoroutine(self._peer(aor, identity, hit))
+        reached.addTimeout(REACH_SECONDS, self._reactor).addErrback(_in_time)
+        return reached.addErrback(_not_reached)
+
+    async def _peer(self, aor: str, identity: IIdentity, hit: bytes) -> IPeer:
+        peer = self._peers.get(PeerKey(identity.aor, aor, hit))
+        if peer is not None and peer.papers is not None:
+            await self._find_and_reach(peer)
+            return peer
+        if hit == self._own_hit and self._keyring.identity(aor) is not None:
+            peer = self.own_peer(aor, identity)
+            await self.reach(peer, None)
+            return peer
+        found = await DeviceSearch(self._finder, aor, identity, hit).found
+        if found is None:
+            raise NotReached("the device was not found")
+        peer = self.peer_of(found, identity)
+        await self.reach(peer, found)
+        return peer
+
+    def offer(self, subprotocol: ISubprotocol) -> None:
+        """Take part with a subprotocol.
+
+        :raises LocalError: if its name cannot be used, or there are too many.
+        """
+        name = subprotocol.name
+        if not is_name(name):
+            raise LocalError(f"{name!r} cannot be a subprotocol's name")
+        if name in self._subprotocols or len(self._subprotocols) >= MAX_SUBPROTOCOLS:
+            raise LocalError(f"the subprotocol {name} is offered already, or there are too many")
+        self._subprotocols[name] = subprotocol
+
+    # for pages and commands
+
+    def links(self) -> tuple[LinkSnapshot, ...]:
+        """Return the links that are up and on which a hello has passed."""
+        return tuple(
+            LinkSnapshot(
+                hit_of(one.link.proof),
+                one.link.path,
+                one.link.encrypted,
+                one.link.dialled,
+                one.since,
+                len(one.berths),
+            )
+            for one in self._conduits
+            if one.greeted
+        )
+
+    def peers(self) -> tuple[Peer, ...]:
+        """Return the peers with which a hello has passed; the path of one without a link is empty."""
+        return tuple(peer for peer in self._peers if peer.papers is not None)
+
+    # for searches
+
+    def connected(self, aor: str, identity: IIdentity) -> Sequence[Peer]:
+        """Return the peers of a person that can be reached now."""
+        return self._peers.connected(identity.aor, aor)
+
+    def peer_of(self, found: Found, identity: IIdentity) -> Peer:
+        """Return the peer that a device is to our identity.
+
+        :raises NotReached: if there are too many.
+        """
+        key = PeerKey(identity.aor, found.papers.aor, found.papers.hit)
+        device_key = found.papers.record.device_key
+        return self._peers.claim(key, identity, device_key, found.verdict, self._around)
+
+    def own_peer(self, aor: str, identity: IIdentity) -> Peer:
+        """Return the peer that our identity ``aor`` on this node is to our identity.
+
+        :raises NotReached: if there are too many.
+        """
+        key = PeerKey(identity.aor, aor, self._own_hit)
+        return self._peers.claim(key, identity, self._own_key, _OWN, self._around)
+
+    def reach(self, peer: Peer, found: Found | None) -> Deferred[Stages]:
+        """Get a peer a link; fires when it has one, fails with a RemoteError."""
+        if found is not None:
+            return self._dial(peer, found.locators, found.papers.statement.key)
+        return self._dial(peer, (), self._known_key(peer))
+
+    def _known_key(self, peer: Peer) -> bytes | None:
+        if peer.papers is not None:
+            return peer.papers.statement.key
+        own = self._keyring.identity(peer.aor)
+        return own.key if own is not None else None
+
+    def _dial(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Deferred[Stages]:
+        dialled = self._dialling.reach(peer, locators, person)
+        return dialled.addErrback(self._not_dialled, peer)
+
+    def _not_dialled(self, failure: Failure, peer: Peer) -> Failure:
+        self._peers.drop_unmet(peer)
+        return failure
+
+    # for peers that lost their link
+
+    def _reach_again(self, peer: Peer) -> Deferred[None]:
+        reached: Deferred[None] = Deferred.fromCoroutine(self._find_and_reach(peer))
+        return reached.addTimeout(REACH_SECONDS, self._reactor).addErrback(_in_time)
+
+    async def _find_and_reach(self, peer: Peer) -> None:
+        """Reach a peer by a link that is up to its device, or where it is found now, or else where it was last."""
+        connected = peer.berth is not None and peer.lost_since is None
+        if connected or peer.device_key == self._own_key or self._conduits.best(peer.device_key):
+            await self.reach(peer, None)
+            return
+        found = await DeviceSearch(self._finder, peer.aor, peer.identity, peer.hit).found
+        if found is not None:
+            await self.reach(peer, found)
+            return
+        last = (peer.dialled,) if peer.dialled is not None else ()
+        await self._dial(peer, last, self._known_key(peer))
+
+    # for hellos and peers
+
+    def _claim(self, vetted: Vetted, conduit: Conduit) -> Peer:
+        key = self._peers.called(vetted)
+        device_key = vetted.papers.record.device_key
+        return self._peers.claim(key, vetted.identity, device_key, vetted.verdict, self._around)
+
+    def _attached(self, peer: Peer) -> None:
+        self._dialling.attached(peer)
+        if peer.papers is not None:
+            self._peers.end_unlisted(peer.papers)
+
+    def _ended(self, peer: Peer, reason: str) -> None:
+        self._peers.forget(peer)
+        self._redial.ended(peer)
+        if peer.papers is not None:
+            self._journal.tell(PeerGone(peer.identity.aor, peer.aor, reason))
+
+    def _locators(self) -> list[Locator]:
+        return [locator for bearer in self._bearers for locator in bearer.locators()]
+
+
+def _in_time(failure: Failure) -> Failure:
+    if failure.check(TimedOut):
+        return Failure(NotReached(f"the device was not reached within {REACH_SECONDS:.0f} s"))
+    return failure
+
+
+def _not_reached(failure: Failure) -> Failure:
+    if failure.check(HelloRefused):
+        return Failure(NotReached("the other device would not talk to us"))
+    return failure

@@ -1,0 +1,149 @@
+"""What is said in a hello of ours, and whether what another's says is believed and lets it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+
+from p2pship.address import Locator, is_loopback, is_private
+from p2pship.errors import BadPapers, HelloRefused
+from p2pship.identity.papers import Papers
+from p2pship.identity.verdict import Verdict
+from p2pship.identity.verify import papers_from
+from p2pship.interfaces import IIdentity, IKeyring, ILink, ITrustPolicy
+from p2pship.overlay.hello import HelloBody, parse_hello
+from p2pship.overlay.peer import Peer
+from p2pship.overlay.wire import Hello
+
+MAX_REMEMBERED = 10_000
+"Devices of which we remember that they were reached encrypted: some 100 octets each."
+
+RecordFor: TypeAlias = Callable[[IIdentity, Sequence[Locator], float], bytes]
+"Signs a record of this device for an own identity."
+
+Admit: TypeAlias = Callable[[Papers, str, Verdict], "bool | Deferred[bool]"]
+"Tells whether a person whose papers hold may reach one of our AORs."
+
+
+@dataclass(frozen=True, slots=True)
+class Vetted:
+    """A hello that is believed."""
+
+    hello: HelloBody
+    papers: Papers
+    verdict: Verdict
+    identity: IIdentity
+    "our own identity that it is for"
+
+
+class Vetting:
+    """Looks at hellos, and writes ours."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        keyring: IKeyring,
+        trust: ITrustPolicy,
+        record_for: RecordFor,
+        admit: Admit,
+        locators: Callable[[], Iterable[Locator]],
+        subprotocols: Iterable[str],
+    ) -> None:
+        """Let in whom ``admit`` does; ``locators`` returns where this device can be dialled now."""
+        self._reactor = reactor
+        self._keyring = keyring
+        self._trust = trust
+        self._record_for = record_for
+        self._admit = admit
+        self._locators = locators
+        self._subprotocols = subprotocols
+        self._encrypted: dict[bytes, None] = {}
+
+    def hello(self, peer: Peer, link: ILink, accepted: bool) -> Hello:
+        """Return our hello to a peer; ``accepted`` says whether theirs has been believed."""
+        identity, session = peer.identity, peer.session
+        locators = self._shown(link, accepted and link.encrypted)
+        body = HelloBody(
+            called=peer.aor,
+            statement=identity.statement,
+            record=self._record_for(identity, locators, self._reactor.seconds()),
+            session=session.own,
+            known=session.theirs,
+            received=session.received,
+            subprotocols=tuple(self._subprotocols),
+        )
+        return Hello(body.encode())
+
+    def _shown(self, link: ILink, private: bool) -> list[Locator]:
+        """Return our locators that may be shown: private addresses are for those who have shown who they are."""
+        same_machine = link.remote is None or is_loopback(link.remote.host.partition("%")[0])
+        return [
+            locator
+            for locator in self._locators()
+            if (private or not is_private(locator.host)) and (same_machine or not is_loopback(locator.host))
+        ]
+
+    async def caller(self, body: bytes, link: ILink) -> Vetted:
+        """Look at the hello of somebody who called, of whom nothing is known.
+
+        For a name that is not ours all is done as for one that is: how long it takes must not tell.
+
+        :raises RemoteError: if it is not believed, or not let in.
+        """
+        hello = parse_hello(body)
+        papers = self._papers(hello, link, None)
+        own = self._keyring.identity(hello.called)
+        somebody = own or next(iter(self._keyring.identities()), None)
+        if somebody is None:
+            raise HelloRefused("nobody is here")
+        verdict = await self._trust.judge(papers, somebody)
+        admitted = await maybeDeferred(self._admit, papers, hello.called, verdict)
+        if own is None:
+            raise HelloRefused("it called somebody who is not here")
+        if not admitted:
+            raise HelloRefused(f"{papers.aor} is not let in")
+        return Vetted(hello, papers, verdict, own)
+
+    async def answer(self, body: bytes, link: ILink, peer: Peer, person: bytes | None) -> Vetted:
+        """Look at the answer to our hello; ``person`` is the identity key that it has to be of, None if any will do.
+
+        :raises RemoteError: if it is not believed.
+        """
+        hello = parse_hello(body)
+        papers = self._papers(hello, link, peer.aor)
+        if hello.called != peer.identity.aor:
+            raise HelloRefused("its answer is for somebody else")
+        if person is not None and papers.statement.key != person:
+            raise BadPapers("its identity key is not the one that was found")
+        verdict = await self._trust.judge(papers, peer.identity)
+        return Vetted(hello, papers, verdict, peer.identity)
+
+    def _papers(self, hello: HelloBody, link: ILink, aor: str | None) -> Papers:
+        papers = papers_from(hello.statement, hello.record, self._reactor.seconds(), aor)
+        if papers.record.device_key != link.proof:
+            raise BadPapers("its record is that of another device than the link has proven")
+        if not link.encrypted and self.was_encrypted(papers.hit):
+            raise HelloRefused("the device was reached encrypted before, and this link is not")
+        self._keyring.check(papers)
+        return papers
+
+    def accept(self, papers: Papers, link: ILink) -> None:
+        """Remember papers that a hello has proven.
+
+        :raises BadPapers: if newer ones have come meanwhile.
+        """
+        self._keyring.accept(papers, self._reactor.seconds())
+        if not link.encrypted:
+            return
+        self._encrypted.pop(papers.hit, None)
+        self._encrypted[papers.hit] = None
+        if len(self._encrypted) > MAX_REMEMBERED:
+            del self._encrypted[next(iter(self._encrypted))]
+
+    def was_encrypted(self, hit: bytes) -> bool:
+        """Tell whether a device was reached over an encrypted link since this node began."""
+        return hit in self._encrypted

@@ -1,0 +1,48 @@
+"""Tests for p2pship.bearer.admission."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.admission import Admission, source_of
+
+
+class SourceTests(TestCase):
+    """What counts as one place."""
+
+    def test_sources(self) -> None:
+        """An IPv4 address is one place; of IPv6 the whole network of a host is."""
+        self.assertEqual(source_of("192.0.2.1"), "192.0.2.1")
+        self.assertEqual(source_of("2001:db8::1"), source_of("2001:db8::ffff:2"))
+        self.assertNotEqual(source_of("2001:db8::1"), source_of("2001:db8:0:1::1"))
+        self.assertEqual(source_of("fe80::1%eth0"), "fe80::/64")
+
+
+class AdmissionTests(TestCase):
+    """Who may be at the door."""
+
+    def test_one_source(self) -> None:
+        """One place has only so many guests at the door, until one leaves."""
+        admission: Admission[int] = Admission(from_one_source=2)
+        entered = [admission.enter(guest, "192.0.2.1") for guest in range(3)]
+        self.assertEqual(entered, [True, True, False])
+        self.assertTrue(admission.enter(9, "192.0.2.2"))
+        admission.leave(0)
+        admission.leave(0)
+        self.assertEqual([admission.enter(guest, "192.0.2.1") for guest in (4, 5)], [True, False])
+
+    def test_eldest_goes(self) -> None:
+        """When there are too many in all, the eldest has to go."""
+        admission: Admission[int] = Admission(in_all=2)
+        for guest in range(3):
+            self.assertIsNone(admission.surplus())
+            admission.enter(guest, f"192.0.2.{guest}")
+        self.assertEqual(admission.surplus(), 0)
+        admission.leave(0)
+        self.assertIsNone(admission.surplus())
+
+    def test_stranger_leaves(self) -> None:
+        """Who never entered may leave."""
+        admission: Admission[int] = Admission(from_one_source=1)
+        admission.leave(1)
+        self.assertTrue(admission.enter(1, "192.0.2.1"))

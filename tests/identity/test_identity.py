@@ -1,0 +1,177 @@
+"""Tests of one of our own identities."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from p2pship.errors import ConfigError, LocalError
+from p2pship.identity.device import Device
+from p2pship.identity.identity import (
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    RENEW_BELOW,
+    STATEMENT_FILE,
+    Identity,
+    folder_name,
+)
+from p2pship.identity.keys import sign, spki, verify
+from p2pship.identity.statement import sign_statement, verify_statement
+from p2pship.identity.validity import STATEMENT_LIFETIME
+from p2pship.interfaces import IIdentity
+from tests.identity.example import AOR, DEVICE, NOW, other_devices
+
+
+class IdentityTests(TestCase):
+    """Making, reading and stating."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(NOW)
+        self.identities = Path(self.mktemp())
+        self.identity = Identity.create(self.identities, AOR, DEVICE, self.clock)
+        self.folder = self.identities / folder_name(AOR)
+
+    def reopened(self, device: Device = DEVICE) -> Identity:
+        """Return the identity as the next run finds it."""
+        return Identity(self.folder, device, self.clock)
+
+    def test_interface(self) -> None:
+        """It is an IIdentity whose statement, certificate and signatures are of one key."""
+        verifyObject(IIdentity, self.identity)
+        self.assertTrue(verify(self.identity.key, self.identity.sign(b"data"), b"data"))
+        statement = verify_statement(self.identity.statement, NOW)
+        self.assertEqual((statement.aor, statement.key), (AOR, self.identity.key))
+        self.assertEqual(statement.certificate_hash, hashlib.sha256(self.identity.certificate).digest())
+        self.assertEqual((statement.devices, statement.expires), ((DEVICE.listed,), NOW + STATEMENT_LIFETIME))
+
+    def test_kept(self) -> None:
+        """The next run finds the same key, certificate and statement."""
+        again = self.reopened()
+        self.assertEqual((again.aor, again.key), (AOR, self.identity.key))
+        self.assertEqual(again.certificate, self.identity.certificate)
+        self.assertEqual(again.statement, self.identity.statement)
+
+    def test_private(self) -> None:
+        """Its files are its owner's alone."""
+        names = {KEY_FILE, CERTIFICATE_FILE, STATEMENT_FILE}
+        self.assertEqual(set(os.listdir(self.folder)), names)
+        self.assertEqual({(self.folder / name).stat().st_mode & 0o777 for name in names}, {0o600})
+
+    def test_not_made_over(self) -> None:
+        """A folder that is there is not replaced."""
+        self.assertRaises(OSError, Identity.create, self.identities, AOR, DEVICE, self.clock)
+        self.assertEqual(self.reopened().key, self.identity.key)
+
+    def test_renewed(self) -> None:
+        """The statement stays while half of its time is left, and then there is one of a higher version, on disk."""
+        first = self.identity.stated()
+        self.clock.advance(STATEMENT_LIFETIME - RENEW_BELOW)
+        self.assertIs(self.identity.stated(), first)
+        self.clock.advance(1)
+        second = verify_statement(self.identity.statement, self.clock.seconds())
+        self.assertGreater(second.version, first.version)
+        self.assertEqual(second.expires, int(self.clock.seconds()) + STATEMENT_LIFETIME)
+        self.assertEqual(self.reopened().statement, second.raw)
+
+    def test_long_away(self) -> None:
+        """A node that was off for a year has a statement that is valid now."""
+        self.clock.advance(365 * 24 * 3600)
+        verify_statement(self.reopened().statement, self.clock.seconds())
+
+    def test_another_device(self) -> None:
+        """A device that is not listed yet is added to those that are, with a higher version, at the same second."""
+        other = Device.new()
+        statement = self.reopened(other).stated()
+        self.assertEqual(statement.devices, (DEVICE.listed, other.listed))
+        self.assertEqual(statement.version, self.identity.stated().version + 1)
+
+    def test_clock_was_wrong(self) -> None:
+        """A statement signed in the future is replaced by one of today, of a higher version still."""
+        self.clock.advance(10 * 365 * 24 * 3600)
+        ahead = self.reopened().stated()
+        self.clock.rightNow = NOW
+        today = verify_statement(self.reopened().statement, NOW)
+        self.assertEqual(today.version, ahead.version + 1)
+
+    def test_what_was_stated_stays(self) -> None:
+        """Other devices, revoked ones and mail holders come along into the next statement."""
+        last = self.identity.stated()
+        key = self.identity._private_key
+        raw = sign_statement(
+            lambda data: sign(key, data),
+            aor=AOR,
+            key=spki(key),
+            version=last.version + 7,
+            issued=last.issued,
+            expires=last.expires,
+            devices=other_devices(2),
+            certificate_hash=last.certificate_hash,
+            revoked=[b"r" * 32],
+            mail_holders=["bob@example.com"],
+        )
+        (self.folder / STATEMENT_FILE).write_bytes(raw)
+        statement = self.reopened().stated()
+        self.assertEqual(statement.version, last.version + 8)
+        self.assertEqual(statement.devices, (*other_devices(2), DEVICE.listed))
+        self.assertEqual((statement.revoked, statement.mail_holders), ((b"r" * 32,), ("bob@example.com",)))
+
+    def test_disk_full(self) -> None:
+        """While the old statement holds, one that cannot be kept is not used; when it no longer does, that is said."""
+        first = self.identity.stated()
+        shutil.rmtree(self.folder)
+        self.clock.advance(STATEMENT_LIFETIME - 1)
+        self.assertIs(self.identity.stated(), first)
+        self.clock.advance(1)
+        error = self.assertRaises(LocalError, self.identity.stated)
+        self.assertIn(str(self.folder), str(error))
+
+    def test_damaged(self) -> None:
+        """A file that is damaged or missing is named with the way out, and nothing is made in its place."""
+        for name in (KEY_FILE, CERTIFICATE_FILE, STATEMENT_FILE):
+            path = self.folder / name
+            good = path.read_bytes()
+            for bad in (b"garbage", good[:-10], None):
+                path.unlink() if bad is None else path.write_bytes(bad)
+                error = self.assertRaises(ConfigError, self.reopened)
+                self.assertIn(str(path), str(error))
+                self.assertIn("backup", str(error))
+                self.assertEqual(path.read_bytes() if path.exists() else None, bad)
+                path.write_bytes(good)
+
+    def test_mixed_up(self) -> None:
+        """Files of two identities in one folder are not taken for one."""
+        Identity.create(self.identities, "bob@example.com", DEVICE, self.clock)
+        other = self.identities / folder_name("bob@example.com")
+        for name in (KEY_FILE, CERTIFICATE_FILE, STATEMENT_FILE):
+            path = self.folder / name
+            good = path.read_bytes()
+            shutil.copy(other / name, path)
+            self.assertRaises(ConfigError, self.reopened)
+            path.write_bytes(good)
+
+
+class FolderNameTests(TestCase):
+    """Names that are safe for files."""
+
+    def test_safe(self) -> None:
+        """Nothing leads out of the folder, hides, or is too long for a file name."""
+        for aor in (AOR, "../../etc@x", ".@x", "-rf@x", "a/b@x", "*?;'@[::1]", "a" * 242 + "@example.com"):
+            name = folder_name(aor)
+            self.assertRegex(name, r"\A[a-z0-9@_+-][a-z0-9@._+-]*-[0-9a-f]{16}\Z")
+            self.assertLess(len(name), 200)
+
+    def test_readable(self) -> None:
+        """A usual name can be read in it."""
+        self.assertTrue(folder_name(AOR).startswith("alice@example.com-"))
+
+    def test_different(self) -> None:
+        """Names that differ in case or in what cannot be shown have different folders on any file system."""
+        aors = (AOR, "Alice@example.com", "a/b@x", "a?b@x", "a_b@x", "a" * 200 + "@x", "a" * 201 + "@x")
+        self.assertEqual(len({folder_name(aor).lower() for aor in aors}), len(aors))

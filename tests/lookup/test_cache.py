@@ -1,0 +1,229 @@
+"""The finder that remembers, in front of one that finds what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from p2pship.address import Locator
+from p2pship.identity.validity import RECORD_LIFETIME
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.identity.verify import papers_from
+from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
+from p2pship.lookup.cache import MOST_DEVICES, MOST_PEOPLE, CachingFinder
+from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
+from p2pship.network import Interface
+from p2pship.testing.network import StaticNetwork
+from tests.lookup.people import BOB, NOW, PRIVATE, PUBLIC, Person, RecordingFindReceiver
+
+ASKED = (Asked("memory", Answer.COMPLETED, 0.5),)
+
+
+@implementer(ISearch)
+class ToldSearch:
+    """A search that finds what it is told."""
+
+    def __init__(self, receiver: IFindReceiver) -> None:
+        self.receiver = receiver
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Remember it."""
+        self.cancelled = True
+
+
+@implementer(IFinder)
+class ToldFinder:
+    """A finder whose searches find what they are told."""
+
+    def __init__(self) -> None:
+        self.searches: list[ToldSearch] = []
+
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+        """Begin a search."""
+        self.searches.append(ToldSearch(receiver))
+        return self.searches[-1]
+
+
+class Own:
+    """One of our own identities, of which only the name is of interest."""
+
+    def __init__(self, aor: str) -> None:
+        self.aor = aor
+
+
+ALICE = Own("alice@example.com")
+
+
+class CachingFinderTests(SynchronousTestCase):
+    """What is told from memory, and what is news."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(NOW)
+        self.behind = ToldFinder()
+        self.network = StaticNetwork()
+        self.finder = CachingFinder(self.clock, self.behind, self.network)
+        self.bob = Person(devices=2)
+
+    def found(
+        self, device: int = 0, sequence: int = 1, locators: Sequence[Locator] = (PUBLIC,), person: Person | None = None
+    ) -> Found:
+        """Return a device of Bob as the finder behind finds it."""
+        person = person or self.bob
+        record = person.record(locators, sequence, device)
+        papers = papers_from(person.statement(), record, NOW)
+        return Found(
+            papers, tuple(locators), Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER), "memory"
+        )
+
+    def find(self, aor: str = BOB, own: Own = ALICE) -> RecordingFindReceiver:
+        """Begin a search."""
+        self.receiver = RecordingFindReceiver()
+        self.search = self.finder.find(aor, own, self.receiver)
+        self.clock.advance(0)
+        return self.receiver
+
+    def told(self, *founds: Found) -> list[Found]:
+        """Have the search find these, and return all that it told."""
+        for found in founds:
+            self.behind.searches[-1].receiver.device_found(found)
+        return self.receiver.found
+
+    def end(self, ambiguous: bool = False) -> FindOutcome:
+        """Have the search end."""
+        self.behind.searches[-1].receiver.find_ended(FindOutcome(ASKED, 0, ambiguous))
+        return self.receiver.outcome
+
+    def remember(self, *founds: Found) -> None:
+        """Have these found in a search that has ended."""
+        self.find()
+        self.told(*founds)
+        self.end()
+
+    def test_interfaces(self) -> None:
+        """It is a finder, and gives searches."""
+        verifyObject(IFinder, self.finder)
+        self.find()
+        verifyObject(ISearch, self.search)
+
+    def test_first_time(self) -> None:
+        """What is not known is passed on as it is found, and so is the outcome."""
+        self.assertEqual(self.find().found, [])
+        device = self.found()
+        self.assertEqual(self.told(device), [device])
+        self.assertEqual(self.end(), FindOutcome(ASKED, 1))
+
+    def test_second_time(self) -> None:
+        """What was found is told at once; the same found again is no news, and counts once."""
+        device = self.found()
+        self.remember(device)
+        self.assertEqual(self.find().found, [device])
+        self.assertEqual(self.told(device), [device])
+        self.assertEqual(self.end(), FindOutcome(ASKED, 1))
+
+    def test_nothing_before_find_returns(self) -> None:
+        """The receiver hears nothing while ``find`` is still running."""
+        self.remember(self.found())
+        receiver = RecordingFindReceiver()
+        self.finder.find(BOB, ALICE, receiver)
+        self.assertEqual(receiver.found, [])
+
+    def test_news(self) -> None:
+        """Another device, or more locators of one, are news."""
+        device, other = self.found(), self.found(device=1)
+        moved = self.found(sequence=2, locators=(PRIVATE,))
+        self.remember(device)
+        self.find()
+        self.assertEqual(self.told(other, moved, moved), [device, other, moved])
+        self.assertEqual(self.end().found, 2)
+        self.assertEqual(self.find().found, [moved, other])
+
+    def test_expired(self) -> None:
+        """A device whose record has expired is not told from memory."""
+        self.remember(self.found())
+        self.clock.advance(RECORD_LIFETIME - 1)
+        self.assertEqual(len(self.find().found), 1)
+        self.clock.advance(1)
+        self.assertEqual(self.find().found, [])
+
+    def test_network_changed(self) -> None:
+        """When our own addresses have changed, what was found before is not told from memory."""
+        self.remember(self.found())
+        self.network.change(Interface("wlan0", 3, (("10.1.0.1", 16),), loopback=False, multicast=True))
+        self.assertEqual(self.find().found, [])
+
+    def test_for_whom(self) -> None:
+        """What was found, and judged, for one of our own identities is not told to another."""
+        self.remember(self.found())
+        self.assertEqual(self.find(own=Own("carol@example.com")).found, [])
+        self.assertEqual(self.find(aor="dave@example.com").found, [])
+
+    def test_forgotten(self) -> None:
+        """A device that was dialled in vain is not told from memory again."""
+        device, other = self.found(), self.found(device=1)
+        self.remember(device, other)
+        self.finder.forget(BOB, device.papers.record.device_key)
+        self.finder.forget("dave@example.com", other.papers.record.device_key)
+        self.assertEqual(self.find().found, [other])
+
+    def test_forgotten_during_a_search(self) -> None:
+        """If it is dialled in vain while the search is under way, what the search finds of it is told after all."""
+        device = self.found()
+        self.remember(device)
+        self.find()
+        self.finder.forget(BOB, device.papers.record.device_key)
+        self.assertEqual(self.told(device), [device, device])
+        self.assertEqual(self.end().found, 1)
+
+    def test_ambiguous(self) -> None:
+        """If several keys now claim the name, nobody is dialled from memory from then on."""
+        self.remember(self.found())
+        self.find()
+        self.assertFalse(self.end(ambiguous=True).ambiguous)
+        self.assertEqual(self.find().found, [])
+        self.assertTrue(self.end(ambiguous=True).ambiguous)
+
+    def test_cancelled(self) -> None:
+        """Cancelling ends the search behind, and nothing is told any more."""
+        self.remember(self.found())
+        receiver = RecordingFindReceiver()
+        search = self.finder.find(BOB, ALICE, receiver)
+        search.cancel()
+        search.cancel()
+        self.clock.advance(1)
+        self.assertTrue(self.behind.searches[-1].cancelled)
+        self.assertEqual((receiver.found, receiver.outcomes), ([], []))
+
+    def test_cancelled_by_the_receiver(self) -> None:
+        """A receiver that has enough with the first device is told no second."""
+        self.remember(self.found(), self.found(device=1))
+
+        class Satisfied(RecordingFindReceiver):
+            search: ISearch
+
+            def device_found(self, found: Found) -> None:
+                super().device_found(found)
+                self.search.cancel()
+
+        receiver = Satisfied()
+        receiver.search = self.finder.find(BOB, ALICE, receiver)
+        self.clock.advance(0)
+        self.assertEqual(len(receiver.found), 1)
+
+    def test_bounded(self) -> None:
+        """Neither people nor the devices of one are kept without end."""
+        device = self.found()
+        for number in range(2 * MOST_PEOPLE):
+            self.find(f"p{number}@example.com")
+            self.told(device)
+            self.end()
+        kept = [len(self.find(f"p{number}@example.com").found) for number in range(2 * MOST_PEOPLE)]
+        self.assertEqual(sum(kept), MOST_PEOPLE)
+        crowd = Person(devices=MOST_DEVICES + 3)
+        self.remember(*(self.found(number, person=crowd) for number in range(MOST_DEVICES + 3)))
+        self.assertEqual(len(self.find().found), MOST_DEVICES)

@@ -1,0 +1,155 @@
+"""``twistd p2pship`` understands its options, and says in words why it cannot start."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.banner import banner
+from p2pship.config import default_state
+from p2pship.control import ControlServer
+from p2pship.errors import LocalError
+from p2pship.node import Node
+from p2pship.sip.settings import SIPSettings
+from p2pship.tap import NodeService, Options
+from tests.statuses import STATUS
+
+
+class OptionsTests(SynchronousTestCase):
+    """The command line becomes a state folder and a configuration."""
+
+    def setUp(self) -> None:
+        self.state = Path(self.mktemp()).absolute()
+        self.state.mkdir()
+
+    def parse(self, *arguments: str) -> Options:
+        options = Options()
+        options.parseOptions(["--state", str(self.state), *arguments])
+        return options
+
+    def sip(self, *arguments: str) -> SIPSettings:
+        return self.parse(*arguments).config.get(SIPSettings)
+
+    def test_nothing(self) -> None:
+        """Without options, the state folder is the person's own and every option has its default."""
+        options = Options()
+        self.assertEqual(options.state, default_state())
+        self.assertEqual(self.sip(), SIPSettings())
+
+    def test_relative_state(self) -> None:
+        """A relative folder is made absolute at once: twistd may change its own."""
+        options = Options()
+        options.parseOptions(["--state", "somewhere"])
+        self.assertEqual(options.state, Path.cwd() / "somewhere")
+
+    def test_file_of_the_state_folder(self) -> None:
+        """The file in the state folder is read if it is there, unless another is named."""
+        (self.state / "p2pship.toml").write_text("[sip]\nport = 5071\n")
+        self.assertEqual(self.sip().port, 5071)
+        other = self.state / "other.toml"
+        other.write_text("[sip]\nport = 5072\n")
+        self.assertEqual(self.sip("-c", str(other)).port, 5072)
+
+    def test_overrides(self) -> None:
+        """--set wins over the file and may be repeated; --sip-port is one of its kind."""
+        (self.state / "p2pship.toml").write_text("[sip]\nport = 5071\n")
+        settings = self.sip("--set", "sip.port=5073", "--set", "sip.domain=example.org")
+        self.assertEqual((settings.port, settings.domain), (5073, "example.org"))
+        self.assertEqual(self.sip("--sip-port", "5074").port, 5074)
+
+    def test_wrong(self) -> None:
+        """What is wrong with the configuration is said in words, without a traceback."""
+        stop = self.assertRaises(SystemExit, self.parse, "--set", "sip.prot=1", "--sip-port", "high")
+        self.assertEqual(
+            stop.code,
+            "p2pship cannot start:\n"
+            "--set: [sip] has no option prot: did you mean port?\n"
+            '--set: [sip] port = "high": give a whole number',
+        )
+        self.assertIn(
+            "missing.toml cannot be read",
+            str(self.assertRaises(SystemExit, self.parse, "-c", "missing.toml")),
+        )
+        self.assertRaises(UsageError, self.parse, "--frobnicate")
+
+
+class FakeNode(Service):
+    """Starts when the test says so."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.started: Deferred[None] = Deferred()
+
+    def startService(self) -> None:
+        if self.error is not None:
+            raise self.error
+        super().startService()
+
+    def when_started(self) -> Deferred[None]:
+        return self.started
+
+    def status(self) -> dict[str, Any]:
+        return dict(STATUS)
+
+
+class FakeControl(Service):
+    """A control socket that only knows whether it listens."""
+
+
+class NodeServiceTests(SynchronousTestCase):
+    """The service that twistd runs."""
+
+    def service(self, node: FakeNode) -> NodeService:
+        self.reactor = StoppedReactor()
+        self.control = FakeControl()
+        self.output = io.StringIO()
+        return NodeService(self.reactor, cast(Node, node), cast(ControlServer, self.control), self.output)
+
+    def test_started(self) -> None:
+        """The banner is printed when the node has started, not before."""
+        node = FakeNode()
+        self.service(node).startService()
+        self.assertTrue(self.control.running)
+        self.assertEqual(self.output.getvalue(), "")
+        node.started.callback(None)
+        self.assertIn(banner(STATUS).partition("What is going on")[0], self.output.getvalue())
+
+    def test_cannot_start(self) -> None:
+        """A node that refuses to start ends the program in its words, and no control socket is made."""
+        service = self.service(FakeNode(LocalError("the state folder is in use by process 7")))
+        stop = self.assertRaises(SystemExit, service.startService)
+        self.assertEqual(stop.code, "p2pship cannot start: the state folder is in use by process 7")
+        self.assertFalse(self.control.running)
+
+    def test_cannot_start_later(self) -> None:
+        """A node that finds later that it cannot start stops the program, with a line in the log."""
+        node = FakeNode()
+        self.service(node).startService()
+        node.started.errback(LocalError("no port is free"))
+        for run, positional, keywords in self.reactor.whenRunningHooks:
+            run(*positional, **keywords)
+        self.assertEqual((self.reactor.stops, self.output.getvalue()), (1, ""))
+
+
+    def test_stopped_while_starting(self) -> None:
+        """Being stopped before it has started is nothing to complain of."""
+        node = FakeNode()
+        self.service(node).startService()
+        node.started.cancel()
+        self.assertEqual((self.reactor.stops, self.output.getvalue()), (0, ""))
+
+
+class StoppedReactor(MemoryReactorClock):
+    """Counts how often it was stopped."""
+
+    stops = 0
+
+    def stop(self) -> None:
+        self.stops += 1
