@@ -137,7 +137,6 @@ class NodeServiceTests(SynchronousTestCase):
             run(*positional, **keywords)
         self.assertEqual((self.reactor.stops, self.output.getvalue()), (1, ""))
 
-
     def test_stopped_while_starting(self) -> None:
         """Being stopped before it has started is nothing to complain of."""
         node = FakeNode()

@@ -119,7 +119,9 @@ class Node(MultiService):
         self._proxy.start()
         for lookup in self.lookups.values():
             await lookup.start()
-        await self.overlay.start()
+        self.overlay.start()
+        for bearer in self.bearers.values():
+            await bearer.listen(self.overlay.link_made, self._publisher.locators_changed)
         self._publisher.start()
 
     async def _stop(self) -> None:
@@ -127,7 +129,8 @@ class Node(MultiService):
         await self._publisher.stop()
         await self.overlay.stop()
         await self._transport.stop()
-        await DeferredList([lookup.stop() for lookup in self.lookups.values()], consumeErrors=True)
+        parts = [*self.bearers.values(), *self.lookups.values()]
+        await DeferredList([maybeDeferred(part.stop) for part in parts], consumeErrors=True)
         self._relays.close()
         self._database.close()
         self._folder.close()
@@ -192,7 +195,6 @@ class Node(MultiService):
             self.journal,
             self.random,
             self._publisher.record_for,
-            locators_changed=self._publisher.locators_changed,
         )
         self._relays = MediaRelays(self.reactor, self.config.get(MediaSettings), self.journal, self.random)
         self._build_sip()
@@ -273,7 +275,7 @@ class Node(MultiService):
             "identities": len(self.keyring.identities()),
             "phones": sum(1 for _ in self.bindings),
             "peers": [
-                {"own": peer.own, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
+                {"own": peer.identity.aor, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
                 for peer in self.overlay.peers()
             ],
             "calls": len(self.live_calls()),

@@ -224,6 +224,5 @@ class CachingFinderTests(SynchronousTestCase):
             self.end()
         kept = [len(self.find(f"p{number}@example.com").found) for number in range(2 * MOST_PEOPLE)]
         self.assertEqual(sum(kept), MOST_PEOPLE)
-        crowd = Person(devices=MOST_DEVICES + 3)
-        self.remember(*(self.found(number, person=crowd) for number in range(MOST_DEVICES + 3)))
+        self.remember(*(self.found(person=Person()) for _ in range(MOST_DEVICES + 3)))
         self.assertEqual(len(self.find().found), MOST_DEVICES)

@@ -26,7 +26,7 @@ MOST_PEOPLE = 256
 "People kept; the one found longest ago is dropped. Each takes about 2 kB."
 
 MOST_DEVICES = 16
-"Devices kept of one person: more than a statement lists."
+"Devices kept of one person: as many as a statement lists."
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         opened.setblocking(False)
         opened.bind((host, port))
-    except BaseException:
+    except OSError:
         opened.close()
         raise
     return opened

@@ -55,8 +55,12 @@ def admit_everybody(papers: Papers, called: str, verdict: Verdict) -> bool:
     return True
 
 
+def _ignore(aor: str, device_key: bytes) -> None:
+    """Tell nobody of a device that was not reached."""
+
+
 def _nothing() -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 @implementer(IOverlay)
@@ -76,11 +80,13 @@ class Switchboard:
         random: Callable[[int], bytes],
         record_for: RecordFor,
         admit: Admit = admit_everybody,
+        dialled_in_vain: Callable[[str, bytes], None] = _ignore,
     ) -> None:
         """Dial with ``bearers``, most preferred first.
 
         ``record_for(identity, locators, now)`` signs a record of this device for an own identity.
         ``admit(papers, called_aor, verdict)`` says, at once or by a Deferred, whether a person's hello is accepted.
+        ``dialled_in_vain(aor, device_key)`` is told of a device that was found and not reached.
         """
         own_key = keyring.device.key
         self._reactor = reactor
@@ -89,6 +95,7 @@ class Switchboard:
         self._bearers = tuple(bearers)
         self._journal = journal
         self._own_key, self._own_hit = own_key, hit_of(own_key)
+        self._dialled_in_vain = dialled_in_vain
         self._subprotocols: dict[str, ISubprotocol] = {}
         self._local = LocalBearer(reactor, own_key)
         self._redial = Redial(reactor, self._reach_again)
@@ -219,6 +226,8 @@ class Switchboard:
 
     def _not_dialled(self, failure: Failure, peer: Peer) -> Failure:
         self._peers.drop_unmet(peer)
+        if failure.check(NotReached):
+            self._dialled_in_vain(peer.aor, peer.device_key)
         return failure
 
     # for peers that lost their link

@@ -141,10 +141,10 @@ class Baresip:
         self._folder = folder
         self._codec = codec
         self._contacts = contacts
-        outbound = [f'outbound="sip:{proxy};transport={transport}"', "regint=600"] if proxy else ["regint=0"]
-        fixed = ["auth_pass=none", f"audio_codecs={codec}", f"answermode={answer}"]
-        self._account = ";".join([f"<{self.uri}>", *outbound, *fixed, *parameters])
         self._registers = proxy is not None
+        outbound = [f'outbound="sip:{proxy};transport={transport}"', "regint=600"] if proxy else ["regint=0"]
+        own = ["auth_pass=none", f"audio_codecs={codec}", f"answermode={answer}", *parameters]
+        self._account = ";".join([f"<{self.uri}>", *outbound, *own])
         self._registered: Deferred[None] = Deferred()
         self._queues: defaultdict[str, DeferredQueue[Event]] = defaultdict(DeferredQueue)
         self._texts: DeferredQueue[Text] = DeferredQueue()
