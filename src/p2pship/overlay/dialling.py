@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
-from twisted.internet.error import TimeoutError as TimedOut
+from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 

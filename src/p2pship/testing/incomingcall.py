@@ -25,19 +25,21 @@ class IncomingCall(Call):
         self.invite = server.request
         self._server = server
         self._early: bytes = b""
-        phone.respond(server, 100)
+        phone.line.respond(server, 100)
 
     def ring(self, early_media: bool = False) -> None:
         """Say that it rings; with early media it is 183 with the answer, and packets are sent."""
         if self.state is State.ENDED:
             return
         self.state = State.RINGING
-        headers = [self.phone.contact_header]
+        headers = [self.phone.line.contact_header]
         if early_media and self.invite.body:
             self._early = self.media.take_offer(self.invite.body)
-            self.phone.respond(self._server, 183, [*headers, SDP_TYPE], self._early, self.dialog.local.tag)
+            self.phone.line.respond(
+                self._server, 183, [*headers, SDP_TYPE], self._early, self.dialog.local.tag
+            )
         else:
-            self.phone.respond(self._server, 180, headers, to_tag=self.dialog.local.tag)
+            self.phone.line.respond(self._server, 180, headers, to_tag=self.dialog.local.tag)
         self._ringing.fire(None)
 
     def answer(self) -> Deferred[None]:
@@ -52,14 +54,14 @@ class IncomingCall(Call):
             return self.answered
         self.state = State.UP
         self._server.unacknowledged = self._not_acknowledged
-        headers = [self.phone.contact_header, SDP_TYPE]
-        self.phone.respond(self._server, 200, headers, body, self.dialog.local.tag)
+        headers = [self.phone.line.contact_header, SDP_TYPE]
+        self.phone.line.respond(self._server, 200, headers, body, self.dialog.local.tag)
         return self.answered
 
     def reject(self, status: int = 486) -> None:
         """Refuse it."""
         if self.state is not State.ENDED:
-            self.phone.respond(self._server, status, to_tag=self.dialog.local.tag)
+            self.phone.line.respond(self._server, status, to_tag=self.dialog.local.tag)
             self.end(Ending(False, status))
 
     def hang_up(self, reason: str = "") -> Deferred[Ending]:
@@ -72,7 +74,7 @@ class IncomingCall(Call):
     def cancelled(self, cancel: Request) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2)."""
         if self.state in (State.BEGUN, State.RINGING):
-            self.phone.respond(self._server, 487, to_tag=self.dialog.local.tag)
+            self.phone.line.respond(self._server, 487, to_tag=self.dialog.local.tag)
             self.end(Ending(True, 487, cancel.first("Reason") or ""))
 
     def acked(self, ack: Request, server: ServerTransaction) -> None:

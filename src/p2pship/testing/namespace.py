@@ -97,6 +97,17 @@ class Neighbour:
             ["unshare", "-n", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
+    def wait_for(self, line: str) -> None:
+        """Wait until the program has printed a line.
+
+        :raises NamespaceScriptFailed: if it ends before.
+        """
+        assert self.process.stdout is not None
+        for printed in self.process.stdout:
+            if printed.rstrip("\n") == line:
+                return
+        raise NamespaceScriptFailed(f"the neighbour ended without having printed {line!r}")
+
     def take(self, interface: str) -> None:
         """Move an interface from the script's network into this one."""
         ip(f"link set {interface} netns {self.process.pid}")

@@ -27,10 +27,10 @@ class OutgoingCall(Call):
         self._cancelled = False
         self._cancel_sent = False
         self._offered = offer
-        more = [phone.contact_header, *([SDP_TYPE] if offer else []), *headers]
+        more = [phone.line.contact_header, *([SDP_TYPE] if offer else []), *headers]
         body = self.media.offer() if offer else b""
-        self.invite = phone.with_routes(dialog.request("INVITE", more, body))
-        self._transaction = phone.send(self.invite, self._heard, self._failed)
+        self.invite = dialog.request("INVITE", more, body)
+        self._transaction = phone.line.send(self.invite, self._heard, self._failed)
 
     def cancel(self) -> Deferred[Ending]:
         """Give up before it is answered; CANCEL waits for the first 1xx (RFC 3261 §9.1)."""
@@ -51,7 +51,7 @@ class OutgoingCall(Call):
         if not self._cancelled or self._cancel_sent or not possible or self.state is State.ENDED:
             return
         self._cancel_sent = True
-        self.phone.send_prepared(cancel_of(self.invite), self._transaction.channel)
+        self.phone.line.send_cancel(cancel_of(self.invite), self._transaction.channel)
 
     def _heard(self, response: Response) -> None:
         self.responses.append(response)
@@ -95,14 +95,19 @@ class OutgoingCall(Call):
         if key not in self._acks:
             answer = self.media.take_offer(response.body)
             ack = self.dialog.numbered("ACK", response.cseq[0], [SDP_TYPE], answer)
-            self._acks[key] = self.phone.prepared(ack)
-        self.phone.send_ack(self._acks[key])
+            self._acks[key] = self.phone.line.prepared(ack)
+        self.phone.line.send_ack(self._acks[key])
 
     def _refuse_other(self, response: Response) -> None:
         """End a dialog that was answered too late, or by a second phone (RFC 3261 §13.2.2.4)."""
         dialog = Dialog(
-            self.dialog.call_id, self.dialog.local, self.dialog.remote, self.dialog.target, [], self.dialog.cseq
+            self.dialog.call_id,
+            self.dialog.local,
+            self.dialog.remote,
+            self.dialog.target,
+            [],
+            self.dialog.cseq,
         )
         dialog.answered(response)
-        self.phone.send_ack(self.phone.prepared(dialog.numbered("ACK", response.cseq[0])))
+        self.phone.line.send_ack(self.phone.line.prepared(dialog.numbered("ACK", response.cseq[0])))
         self._send_bye(dialog)

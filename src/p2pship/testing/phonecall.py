@@ -64,7 +64,7 @@ class Call:
         self.phone = phone
         self.dialog = dialog
         self.state = State.BEGUN
-        self.media = phone.open_media()
+        self.media = phone.line.open_media()
         self.requests: list[Request] = []
         "what came within the dialog, but ACK"
         self.on_request: Callable[[Request], Response | None] = lambda request: None
@@ -107,7 +107,7 @@ class Call:
         self, method: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
     ) -> Deferred[Response]:
         """Send a request within the dialog; fires with its final response, of whatever status."""
-        return self.phone.transact(self.dialog.request(method, headers, body))
+        return self.phone.line.transact(self.dialog.request(method, headers, body))
 
     def send_info(self, body: str, content_type: str = "application/dtmf-relay") -> Deferred[Response]:
         """Send an INFO, such as a digit in the manner of before RFC 4733."""
@@ -131,7 +131,7 @@ class Call:
         """Offer anew; fires with the 2xx once it is acknowledged, fails with :class:`Refused`."""
         outcome: Moment[Response] = Moment()
         body = self.media.offer(hold_by_address)
-        request = self.dialog.request("INVITE", [self.phone.contact_header, SDP_TYPE], body)
+        request = self.dialog.request("INVITE", [self.phone.line.contact_header, SDP_TYPE], body)
         self._offering = True
 
         def heard(response: Response) -> None:
@@ -149,7 +149,7 @@ class Call:
             self._offering = False
             outcome.fail(error)
 
-        self.phone.send(request, heard, failed)
+        self.phone.line.send(request, heard, failed)
         return outcome.wait()
 
     def hang_up(self, reason: str = "") -> Deferred[Ending]:
@@ -173,7 +173,7 @@ class Call:
             answer(server)
             return
         known = request.method in ("INFO", "MESSAGE", "NOTIFY", "OPTIONS")
-        self.phone.respond(server, 200 if known else 501)
+        self.phone.line.respond(server, 200 if known else 501)
 
     def acked(self, ack: Request, server: ServerTransaction) -> None:
         """Take the ACK to a 2xx, which brings the answer if the INVITE brought no offer."""
@@ -200,9 +200,9 @@ class Call:
         """Acknowledge a 2xx, and again each time that it comes again (RFC 3261 §13.2.2.4)."""
         key = response.cseq[0], response.to.tag
         if key not in self._acks:
-            self._acks[key] = self.phone.prepared(self.dialog.numbered("ACK", response.cseq[0]))
+            self._acks[key] = self.phone.line.prepared(self.dialog.numbered("ACK", response.cseq[0]))
             self._take_answer(response)
-        self.phone.send_ack(self._acks[key])
+        self.phone.line.send_ack(self._acks[key])
 
     def _take_answer(self, message: Message) -> None:
         if message.body and self.state is not State.ENDED:
@@ -210,17 +210,17 @@ class Call:
 
     def _send_bye(self, dialog: Dialog, reason: str = "") -> None:
         bye = dialog.request("BYE", [("Reason", reason)] if reason else [])
-        self.phone.send(bye, lambda response: None, lambda error: None)
+        self.phone.line.send(bye, lambda response: None, lambda error: None)
 
     def _bye_received(self, server: ServerTransaction) -> None:
-        self.phone.respond(server, 200)
+        self.phone.line.respond(server, 200)
         self.end(Ending(remote=True, reason=server.request.first("Reason") or ""))
 
     def _offer_received(self, server: ServerTransaction) -> None:
         """Answer a re-INVITE or UPDATE (RFC 3261 §14.2, RFC 3311 §5.2)."""
         request = server.request
         if self._offering:
-            self.phone.respond(server, 491)
+            self.phone.line.respond(server, 491)
             return
         self.dialog.refreshed(request)
         self._respond_with_sdp(server)
@@ -229,12 +229,12 @@ class Call:
         """Answer 200 with the answer to what was offered, or an offer if nothing was; 488 if that cannot be."""
         offered = server.request.body
         if not offered and server.request.method == "UPDATE":
-            self.phone.respond(server, 200, [self.phone.contact_header])
+            self.phone.line.respond(server, 200, [self.phone.line.contact_header])
             return True
         try:
             body = self.media.take_offer(offered) if offered else self.media.offer()
         except (BadSDP, NoCommonMedia):
-            self.phone.respond(server, 488)
+            self.phone.line.respond(server, 488)
             return False
-        self.phone.respond(server, 200, [self.phone.contact_header, SDP_TYPE], body)
+        self.phone.line.respond(server, 200, [self.phone.line.contact_header, SDP_TYPE], body)
         return True

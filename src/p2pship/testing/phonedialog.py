@@ -64,7 +64,9 @@ def destination(message: Request) -> HostPort:
     """
     routes = message.values("Route")
     uri = parse_uri(NameAddr.parse(routes[0]).uri if routes else message.uri)
-    return HostPort.parse(f"[{uri.host}]:{uri.port or 5060}" if ":" in uri.host else f"{uri.host}:{uri.port or 5060}")
+    return HostPort.parse(
+        f"[{uri.host}]:{uri.port or 5060}" if ":" in uri.host else f"{uri.host}:{uri.port or 5060}"
+    )
 
 
 def _contact(message: Message) -> str:
