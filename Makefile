@@ -2,15 +2,16 @@
 # make run     a node: make run ARGS="--state DIR --set sip.port=5070"
 # make test    the tests: make test TESTS=tests.test_config
 # make check   format, lint, types and layers: seconds, before every commit
+# make demo    two nodes and two phones: a real call with audio, and what each stage of its set-up took
 # make slow    the tests with those that build and install the package
 # make etc     etc/p2pship.toml again, from the code
 
-PYTHON_FILES = src tests bench examples twisted setup.py .ci/requirements.py
+PYTHON_FILES = src tests bench demo examples twisted setup.py .ci/requirements.py
 RUN = .venv/bin/python
 TESTS ?= tests
 ARGS ?=
 
-.PHONY: env run test check slow etc clean
+.PHONY: env run test check slow demo etc clean
 
 env: .venv/made
 
@@ -29,8 +30,11 @@ slow: env
 check: env
 	.venv/bin/ruff format --check $(PYTHON_FILES)
 	.venv/bin/ruff check $(PYTHON_FILES)
-	.venv/bin/mypy src tests bench examples
+	.venv/bin/mypy src tests bench demo examples
 	$(RUN) -m twisted.trial tests.test_layers
+
+demo: env
+	$(RUN) -m demo
 
 etc: env
 	$(RUN) -m p2pship.cli config > etc/p2pship.toml.new

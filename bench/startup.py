@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Figure, median
+from p2pship.testing.nodeprocess import arguments
 from p2pship.testing.programs import free_ports
 
 HOST = "127.0.0.1"
@@ -69,16 +69,7 @@ def figure(name: str, unit: str, own: list[float], peer: list[float]) -> Figure:
 
 def node_command(folder: Path, port: int) -> list[str]:
     """Start a node that nobody else on this machine hears."""
-    twistd = [sys.executable, "-m", "twisted", "p2pship"]
-    return [
-        *twistd,
-        "--state",
-        str(folder / "state"),
-        "--sip-port",
-        str(port),
-        "--set",
-        "lookup.lan.port=15565",
-    ]
+    return arguments(folder / "state", free_ports(1), [f"sip.port={port}"])
 
 
 def baresip_command(folder: Path, port: int) -> list[str]:
@@ -93,18 +84,18 @@ def measure(command: Command) -> Start:
     """Start a program, wait for its answer, let it idle, and stop it."""
     port = free_ports(2)  # baresip has TLS at the second
     with tempfile.TemporaryDirectory() as folder:
-        arguments = command(Path(folder), port)
+        started = command(Path(folder), port)
         began = time.monotonic()
-        with running(arguments) as pid:
+        with running(started) as pid:
             seconds = answered(port) - began
             time.sleep(SETTLE)
             return Start(seconds, resident(pid))
 
 
 @contextmanager
-def running(arguments: list[str]) -> Iterator[int]:
+def running(command: list[str]) -> Iterator[int]:
     """Run a program meanwhile; gives its process number."""
-    with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:
             yield process.pid
         finally:

@@ -9,11 +9,17 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
-from twisted.logger import globalLogBeginner
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 
 from demo.phones import BaresipPair, Pair, PhonePair
 from p2pship.status import StagesStatus
@@ -29,7 +35,13 @@ SETTLE = 0.5
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
-STAGES = ("lookup", "dial", "hello", "remote", "total")
+STAGES: tuple[Literal["lookup", "dial", "hello", "remote", "total"], ...] = (
+    "lookup",
+    "dial",
+    "hello",
+    "remote",
+    "total",
+)
 
 
 def say(text: str) -> None:
@@ -70,7 +82,9 @@ class Demo:
         say(f"\n{ALICE} calls {BOB} ({kind})")
         await self.phones.call(BOB)
         (call,) = await self.nodes[0].calls()
-        say(f"  up over {call['path']}, {'encrypted' if call['encrypted'] else 'NOT ENCRYPTED'}; they talk for {TALK:.0f} s")
+        say(
+            f"  up over {call['path']}, {'encrypted' if call['encrypted'] else 'NOT ENCRYPTED'}; they talk for {TALK:.0f} s"
+        )
         await deferLater(self._reactor, TALK)
         await self.phones.hang_up()
         heard = True
@@ -95,12 +109,7 @@ def table(cold: StagesStatus, warm: StagesStatus) -> None:
     say("\nFrom INVITE to ringing, in milliseconds")
     say(f"  {'stage':8}{'cold':>9}{'warm':>9}")
     for stage in STAGES:
-        say(f"  {stage:8}{_milliseconds(cold, stage):9.1f}{_milliseconds(warm, stage):9.1f}")
-
-
-def _milliseconds(stages: StagesStatus, stage: str) -> float:
-    values: dict[str, float] = {**stages}
-    return values[stage] * 1000
+        say(f"  {stage:8}{cold[stage] * 1000:9.1f}{warm[stage] * 1000:9.1f}")
 
 
 async def main(reactor: Any) -> None:
@@ -118,5 +127,8 @@ async def main(reactor: Any) -> None:
 
 
 if __name__ == "__main__":
-    globalLogBeginner.beginLoggingTo([lambda _event: None], redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.warn)])],
+        redirectStandardIO=False,
+    )
     react(lambda reactor: Deferred.fromCoroutine(main(reactor)), sys.argv[1:0])

@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 from p2pship.address import HostPort
 from p2pship.testing.audio import Comparison, Sound, compare, speech
 from p2pship.testing.baresip import Baresip
+from p2pship.testing.incomingcall import IncomingCall
 from p2pship.testing.phone import Phone
 from p2pship.testing.phonecall import Call
 
@@ -26,6 +27,10 @@ class Pair(ABC):
     """Two phones, of which the first calls the second."""
 
     description: ClassVar[str]
+
+    @abstractmethod
+    def __init__(self, reactor: Any, folder: Path, first: Account, second: Account) -> None:
+        """Describe both; what they write goes below ``folder``."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -92,22 +97,22 @@ class PhonePair(Pair):
         self._phones = [Phone(reactor, aor, proxy=proxy) for aor, proxy in (first, second)]
         self._voices: list[Sound] = [speech(60, seed) for seed in (1, 2)]
         self._calls: list[Call] = []
-        self._phones[1].on_call = self._calls.append
+        self._ringing: list[IncomingCall] = []
+        self._phones[1].on_call = self._ringing.append
 
     async def start(self) -> None:
         for phone in self._phones:
-            await phone.start()
+            phone.start()
         await gatherResults([phone.register() for phone in self._phones])
 
     async def call(self, aor: str) -> None:
-        self._calls.clear()
         call = self._phones[0].call(f"sip:{aor}")
         await call.ringing
         await deferLater(self._reactor, RING_TIME)
-        (incoming,) = self._calls
+        incoming = self._ringing.pop()
         await incoming.answer()
         await call.answered
-        self._calls.insert(0, call)
+        self._calls = [call, incoming]
         for side, voice in zip(self._calls, self._voices, strict=True):
             side.media.play(voice.samples)
 
@@ -124,5 +129,3 @@ class PhonePair(Pair):
 
     async def stop(self) -> None:
         await gatherResults([phone.stop() for phone in self._phones])
-
-

@@ -135,7 +135,9 @@ class CallSetUp(Fact):
     "from the INVITE to the ringing"
 
     def __str__(self) -> str:
-        stages = f"lookup {self.lookup * 1000:.0f}, dial {self.dial * 1000:.0f}, hello {self.hello * 1000:.0f}"
+        stages = (
+            f"lookup {self.lookup * 1000:.0f}, dial {self.dial * 1000:.0f}, hello {self.hello * 1000:.0f}"
+        )
         return f"{self.callee} rang {self.total * 1000:.0f} ms after {self.caller} called ({stages} ms)"
 
 

@@ -107,12 +107,14 @@ class Node(MultiService):
     # Twisted calls these.
 
     def startService(self) -> None:
-        """Open the state and build; raises ConfigError or LocalError when that cannot be."""
+        """Open the state, build, and listen for phones; raises ConfigError or LocalError when that cannot be."""
         super().startService()
         self._open()
         self._build()
         self._started = Deferred.fromCoroutine(self._start())
         self._started.addCallbacks(self._ready, self._failed)
+        if self._failure is not None:
+            self._failure.raiseException()
 
     async def _start(self) -> None:
         self._listen_for_phones()
@@ -268,7 +270,11 @@ class Node(MultiService):
             "sip": {"udp": at, "tcp": at, "port": self._sip_port, "changed": self._sip_moved},
             "domain": self._sip.domain,
             "bearers": [
-                {"name": name, "encrypted": bearer.encrypted, "locators": [str(at) for at in bearer.locators()]}
+                {
+                    "name": name,
+                    "encrypted": bearer.encrypted,
+                    "locators": [str(at) for at in bearer.locators()],
+                }
                 for name, bearer in self.bearers.items()
             ],
             "lookups": [{"name": name} for name in self.lookups],
@@ -353,7 +359,10 @@ def _find_status(collected: Collected, aor: str) -> FindStatus:
             for each in found
         ],
         "asked": [
-            {"lookup": asked.lookup, "answer": asked.answer.value, "seconds": asked.seconds} for asked in outcome.asked
+            {"lookup": asked.lookup, "answer": asked.answer.value, "seconds": asked.seconds}
+            for asked in outcome.asked
         ],
-        "reason": "; ".join((*(["several keys claim this name"] if outcome.ambiguous else []), *outcome.refused)),
+        "reason": "; ".join(
+            (*(["several keys claim this name"] if outcome.ambiguous else []), *outcome.refused)
+        ),
     }

@@ -49,11 +49,18 @@ class ToldFinder:
         return self.searches[-1]
 
 
+@implementer(IIdentity)
 class Own:
-    """One of our own identities, of which only the name is of interest."""
+    """One of our own identities, of which only the name is of interest here."""
+
+    key = certificate = statement = b""
 
     def __init__(self, aor: str) -> None:
         self.aor = aor
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with nothing."""
+        return data
 
 
 ALICE = Own("alice@example.com")
@@ -71,15 +78,17 @@ class CachingFinderTests(SynchronousTestCase):
         self.bob = Person(devices=2)
 
     def found(
-        self, device: int = 0, sequence: int = 1, locators: Sequence[Locator] = (PUBLIC,), person: Person | None = None
+        self,
+        device: int = 0,
+        sequence: int = 1,
+        locators: Sequence[Locator] = (PUBLIC,),
+        person: Person | None = None,
     ) -> Found:
         """Return a device of Bob as the finder behind finds it."""
         person = person or self.bob
         record = person.record(locators, sequence, device)
         papers = papers_from(person.statement(), record, NOW)
-        return Found(
-            papers, tuple(locators), Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER), "memory"
-        )
+        return Found(papers, tuple(locators), Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER), "memory")
 
     def find(self, aor: str = BOB, own: Own = ALICE) -> RecordingFindReceiver:
         """Begin a search."""

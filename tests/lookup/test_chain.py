@@ -121,7 +121,9 @@ class FindTests(ChainTestCase):
         self.assertEqual(found.verdict, Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER))
         self.assertEqual(found.lookup, "memory")
         self.assertEqual((outcome.found, outcome.ambiguous, outcome.refused), (1, False, ()))
-        self.assertEqual([(each.lookup, each.answer) for each in outcome.asked], [("memory", Answer.COMPLETED)])
+        self.assertEqual(
+            [(each.lookup, each.answer) for each in outcome.asked], [("memory", Answer.COMPLETED)]
+        )
 
     def test_nobody(self) -> None:
         """A name that nobody has: every lookup completed, nobody found."""

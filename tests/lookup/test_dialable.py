@@ -65,9 +65,7 @@ class DialableTests(SynchronousTestCase):
     def test_order(self) -> None:
         """The order of preference stays."""
         locators = [Locator("tls", host, 1) for host in ("8.8.8.8", "127.0.0.1", "1.1.1.1")]
-        self.assertEqual(
-            dialable(locators, Candidate(b"", "memory"), NETWORKS), (locators[0], locators[2])
-        )
+        self.assertEqual(dialable(locators, Candidate(b"", "memory"), NETWORKS), (locators[0], locators[2]))
 
     def test_public(self) -> None:
         """Only what is dialled from everywhere may be published to everybody."""

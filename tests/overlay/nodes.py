@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -26,6 +26,7 @@ from p2pship.interfaces import (
     IFindReceiver,
     IIdentity,
     ILink,
+    ILinkReceiver,
     IPeer,
     IPeopleReceiver,
     ISearch,
@@ -67,6 +68,55 @@ class StartedClock(Clock):
                 return
             self.advance(0)
         raise AssertionError("the nodes never come to rest")
+
+
+@implementer(IReactorTime)
+class MortalClock:
+    """One node's view of the clock: when the node is dead, nothing of it happens any more."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.alive = True
+
+    def seconds(self) -> float:
+        """Return the time."""
+        return float(self._clock.seconds())
+
+    def callLater(self, delay: float, call: Callable[..., object], *args: Any, **kwargs: Any) -> IDelayedCall:
+        """Call later, if the node is still alive then."""
+        later: IDelayedCall = self._clock.callLater(delay, self._call, call, args, kwargs)
+        return later
+
+    def _call(self, call: Callable[..., object], args: Any, kwargs: Any) -> None:
+        if self.alive:
+            call(*args, **kwargs)
+
+    def getDelayedCalls(self) -> list[IDelayedCall]:
+        """Return what is to happen, of every node."""
+        return list(self._clock.getDelayedCalls())
+
+
+@implementer(ILinkReceiver)
+class DeafReceiver:
+    """Takes what a link brings, and does nothing."""
+
+    def frame_received(self, frame: bytes) -> None:
+        """Drop it."""
+
+    def datagram_received(self, datagram: bytes) -> None:
+        """Drop it."""
+
+    def link_writable(self) -> None:
+        """Do nothing."""
+
+    def path_changed(self, path: str) -> None:
+        """Do nothing."""
+
+    def link_stalled(self) -> None:
+        """Do nothing."""
+
+    def link_lost(self, reason: str) -> None:
+        """Do nothing."""
 
 
 @implementer(ISubprotocol)
@@ -176,7 +226,7 @@ class Node:
         **options: Any,
     ) -> None:
         self._case = case
-        self.clock = case.clock
+        self.clock = MortalClock(case.clock)
         self.state = state or Path(case.mktemp())
         self.journal = Journal()
         self.facts: list[Fact] = []
@@ -243,7 +293,7 @@ class Node:
     def reach(self, aor: str, identity: IIdentity | None = None) -> Peer:
         """Reach a person, and return the first peer."""
         reached = self.people(aor, identity)
-        self.clock.pass_time(0.5)
+        self._case.clock.pass_time(0.5)
         peer = reached.peers[0]
         assert isinstance(peer, Peer)
         return peer
@@ -255,16 +305,11 @@ class Node:
 
     def kill(self) -> None:
         """Vanish: nobody is told, and nothing is done any more."""
+        self.clock.alive = False
         self._case.directory.nodes.remove(self)
         self._case.network.leave(self.locators()[0].port)
-        self._case.clock.calls = [call for call in self.clock.calls if not self._is_mine(call)]
         for link in self.links():
-            self._case.network.links.remove(link)
-            link.cut()
-            link._receiver = None
-
-    def _is_mine(self, call: Any) -> bool:
-        return getattr(call.func, "__self__", None) in (self.overlay,)
+            link.start(DeafReceiver())
 
     def links(self) -> list[MemoryLink]:
         """Return its ends of the links that are up."""

@@ -45,9 +45,9 @@ class ReachTests(OverlayCase):
         reached = alice.people(BOB)
         self.clock.pass_time(2, step=0.01)
         (tried,) = reached.stages
-        self.assertAlmostEqual(tried.lookup_seconds, 0.01, delta=0.02)
-        self.assertAlmostEqual(tried.dial_seconds, 0.2, delta=0.02)
-        self.assertAlmostEqual(tried.hello_seconds, 0.2, delta=0.02)
+        self.assertAlmostEqual(tried.lookup_seconds, 0.0, 1)
+        self.assertAlmostEqual(tried.dial_seconds, 0.2, 1)
+        self.assertAlmostEqual(tried.hello_seconds, 0.2, 1)
 
     def test_send(self) -> None:
         """Payloads go both ways and are answered."""

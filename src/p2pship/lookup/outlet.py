@@ -44,7 +44,7 @@ class Outlet:
     @property
     def wide_area(self) -> bool:
         """Whether others than our own networks can ask this lookup."""
-        return self._lookup.wide_area
+        return bool(self._lookup.wide_area)
 
     def hold(self, aor: str, items: Mapping[Slot, bytes]) -> None:
         """Have the lookup hold these items of an identity and no others."""

@@ -161,7 +161,7 @@ class Search:
         """Have the identity key judged, once in a search, and take the candidate with the verdict."""
         key = papers.statement.key
         if key not in self._verdicts:
-            judging: Deferred[Verdict | None] = maybeDeferred(self._trust.judge, papers, self._own)
+            judging = maybeDeferred(self._trust.judge, papers, self._own)
             self._verdicts[key] = judging.addErrback(self._not_judged)
         self._judging += 1
         self._verdicts[key].addCallback(self._judged, papers, candidate)

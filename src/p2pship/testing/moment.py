@@ -1,7 +1,8 @@
-"""Something that happens once, and that any number of people may wait for, before or after."""
+"""What tests wait for: something that happens once, and something that comes to be true."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -50,3 +51,24 @@ class Moment(Generic[T]):
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.errback(self._failure)
+
+
+class Conditions:
+    """What somebody waits for to be true; whoever changes things calls :meth:`check`."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Callable[[], bool], Moment[None]]] = []
+
+    def wait(self, condition: Callable[[], bool]) -> Deferred[None]:
+        """Return a Deferred that fires when the condition is true, or at once if it is."""
+        moment: Moment[None] = Moment()
+        self._waiting.append((condition, moment))
+        self.check()
+        return moment.wait()
+
+    def check(self) -> None:
+        """Ask every condition."""
+        met = [entry for entry in self._waiting if entry[0]()]
+        for entry in met:
+            self._waiting.remove(entry)
+            entry[1].fire(None)

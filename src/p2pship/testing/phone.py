@@ -154,6 +154,10 @@ class Phone:
         """Every SIP message that came."""
         return [each.message for each in self.traffic if not each.sent]
 
+    def until(self, condition: Callable[[], bool]) -> Deferred[None]:
+        """Wait for a condition, which is asked again with each SIP message that comes or goes."""
+        return self.line.conditions.wait(condition)
+
     def register(self, expires: int = 3600) -> Deferred[Response]:
         """Register, and again after half of the time granted; fails with :class:`Refused` or :class:`NoAnswer`."""
         return self._register(expires).addCallback(self._registered, expires)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.sip.message import Message, Request, Response, response_to
-from p2pship.testing.moment import Moment
+from p2pship.testing.moment import Conditions, Moment
 from p2pship.testing.phonedialog import destination
 from p2pship.testing.phonemedia import Media
 from p2pship.testing.phonesockets import Channel, Sockets, TCPSockets, UDPSockets
@@ -51,6 +51,8 @@ class Line:
         self.traffic: list[Traffic] = []
         "every SIP message, in order"
         self.timers = Timers(reactor)
+        self.conditions = Conditions()
+        "asked again with each message that comes or goes"
         self._reactor = reactor
         self._user = user
         self._transport = transport.lower()
@@ -70,7 +72,8 @@ class Line:
             raise LocalError(f"a test phone has no transport {self._transport!r}")
 
     def close(self) -> Deferred[Any]:
-        """Close the sockets, and forget every transaction."""
+        """Close the sockets, and end every transaction."""
+        self._transactions.end("the phone was stopped")
         self.timers.cancel_all()
         sockets, self._sockets = self._sockets, None
         return sockets.close() if sockets is not None else gatherResults([])
@@ -169,7 +172,9 @@ class Line:
 
     def _sent(self, message: Message, channel: Channel) -> None:
         self.traffic.append(Traffic(True, message.copy(), channel.remote, self._reactor.seconds()))
+        self.conditions.check()
 
     def _received(self, message: Message, channel: Channel) -> None:
         self.traffic.append(Traffic(False, message, channel.remote, self._reactor.seconds()))
         self._transactions.message_received(message, channel)
+        self.conditions.check()

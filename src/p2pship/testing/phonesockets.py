@@ -112,6 +112,7 @@ class StreamChannel(StreamProtocol):
     def __init__(self, remote: HostPort, received: Watcher, sent: Watcher, lost: Loser) -> None:
         self.remote = remote
         self.closed: Deferred[None] = Deferred()
+        self.connector: Any = None
         self._received = received
         self._sent = sent
         self._lost = lost
@@ -125,6 +126,13 @@ class StreamChannel(StreamProtocol):
             self._waiting.append(message.encode())
         else:
             self.transport.write(message.encode())
+
+    def abort(self) -> None:
+        """End it at once, or the attempt to make it."""
+        if self.transport is not None:
+            ITCPTransport(self.transport).abortConnection()
+        elif self.connector is not None:
+            self.connector.stopConnecting()
 
     def connectionMade(self) -> None:
         """Send what waited."""
@@ -158,7 +166,7 @@ class _Dialler(ClientFactory):
     def __init__(self, channel: StreamChannel) -> None:
         self._channel = channel
 
-    def buildProtocol(self, addr: IAddress) -> StreamChannel:
+    def buildProtocol(self, addr: IAddress | None) -> StreamChannel:
         """Return the channel that waits for it."""
         return self._channel
 
@@ -195,20 +203,20 @@ class TCPSockets(Factory):
             if channel.remote == remote:
                 return channel
         channel = self._new(remote)
-        self._reactor.connectTCP(
-            remote.host, remote.port, _Dialler(channel), bindAddress=(self.address.host, 0)
+        own = (self.address.host, 0)
+        channel.connector = self._reactor.connectTCP(
+            remote.host, remote.port, _Dialler(channel), bindAddress=own
         )
         return channel
 
     def drop(self) -> None:
         """Break every connection, as a network does that loses its state."""
         for channel in tuple(self._channels):
-            if channel.transport is not None:
-                ITCPTransport(channel.transport).abortConnection()
+            channel.abort()
 
     def close(self) -> Deferred[Any]:
         """Close the port and every connection."""
-        ended = [channel.closed for channel in self._channels if channel.transport is not None]
+        ended = [channel.closed for channel in self._channels]
         self.drop()
         return gatherResults([maybeDeferred(self._port.stopListening), *ended])
 

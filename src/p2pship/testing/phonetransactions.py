@@ -33,12 +33,10 @@ class ClientTransaction:
         """Send the request; ``heard`` gets each response, ``failed`` hears that none will come."""
         self.request = request
         self.channel = channel
-        self.provisional = False
-        "whether a 1xx has come"
         self._timers = timers
         self._heard = heard
         self._failed = failed
-        self._final: Response | None = None
+        self._over = False  # a final response has come, or none will
         self._wait = T1
         self._resend: Any = None
         self._expiry = timers.later(64 * T1, lambda: self.fail("no answer came"))
@@ -52,21 +50,21 @@ class ClientTransaction:
         invite = self.request.method == "INVITE"
         if invite and response.status >= 300:
             self.channel.send(ack_to_failure(self.request, response))
-        if self._final is None or (invite and response.status < 300):
-            self._final = response
+        if not self._over or (invite and response.status < 300):
+            self._over = True
             self._timers.cancel(self._resend, self._expiry)
             self._heard(response)
 
     def fail(self, reason: str) -> None:
-        """End without an answer; harmless when one has come."""
+        """End without an answer; harmless when it has ended."""
         self._timers.cancel(self._resend, self._expiry)
-        if self._final is None:
+        if not self._over:
+            self._over = True
             self._failed(NoAnswer(f"{self.request!r}: {reason}"))
 
     def _provisional(self, response: Response) -> None:
-        if self._final is not None:
+        if self._over:
             return
-        self.provisional = True
         if self.request.method == "INVITE":
             self._timers.cancel(self._resend, self._expiry)
         self._heard(response)
@@ -171,6 +169,11 @@ class Transactions:
         for client in tuple(self._clients.values()):
             if client.channel is channel:
                 client.fail("the connection was lost")
+
+    def end(self, reason: str) -> None:
+        """End everything that waits for an answer."""
+        for client in tuple(self._clients.values()):
+            client.fail(reason)
 
     def _response_received(self, response: Response) -> None:
         client = self._clients.get((response.via.branch, response.cseq[1]))

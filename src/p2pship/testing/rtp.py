@@ -21,7 +21,7 @@ from twisted.internet.protocol import DatagramProtocol
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.testing.audio import RATE, Sound
-from p2pship.testing.moment import Moment
+from p2pship.testing.moment import Conditions, Moment
 from p2pship.testing.pcmu import SILENCE, decode, encode
 from p2pship.testing.timers import Timers
 
@@ -92,6 +92,7 @@ class RTPStream:
         "how many packets were sent"
         self.event_type = 101
         "the payload type of telephone events"
+        self._conditions = Conditions()
         self._reactor = reactor
         self._timers = timers
         self._rtp: HostPort | None = None
@@ -133,6 +134,10 @@ class RTPStream:
         if self._rtcp is not None:
             self._ports[1].write(packet, (self._rtcp.host, self._rtcp.port))
 
+    def until(self, condition: Callable[[], bool]) -> Deferred[None]:
+        """Wait for a condition, which is asked again with each packet that comes or goes."""
+        return self._conditions.wait(condition)
+
     def sound(self) -> Sound:
         """Return what was heard, in the order of its coming, without what was lost."""
         samples: array[int] = array("h")
@@ -167,6 +172,7 @@ class RTPStream:
         self._ports[0].write(datagram or self._audio(), (to.host, to.port))
         self._timestamp = (self._timestamp + SAMPLES) & 0xFFFFFFFF
         self.sent += 1
+        self._conditions.check()
 
     def _audio(self) -> bytes:
         payload = encode(islice(self._source, SAMPLES))
@@ -197,6 +203,7 @@ class RTPStream:
         self.packets.append(packet)
         if packet.payload_type == self.event_type and len(payload) >= _EVENT.size:
             self._event_received(packet)
+        self._conditions.check()
 
     def _event_received(self, packet: Packet) -> None:
         event = packet.ssrc, packet.timestamp
@@ -206,6 +213,7 @@ class RTPStream:
 
     def _rtcp_received(self, datagram: bytes, source: Any) -> None:
         self.control.append(datagram)
+        self._conditions.check()
 
 
 def _open_pair(reactor: Any, host: str, rtp: Datagrams, rtcp: Datagrams) -> tuple[Any, Any]:

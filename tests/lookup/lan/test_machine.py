@@ -154,7 +154,9 @@ class QueriesTests(SynchronousTestCase):
         self.queries = counting()
         self.query = self.queries.begin(KEY, NOW)
 
-    def answer(self, item: bytes = b"item", query: Query | None = None, over_loopback: bool = False) -> bytes | None:
+    def answer(
+        self, item: bytes = b"item", query: Query | None = None, over_loopback: bool = False
+    ) -> bytes | None:
         """Give an answer and return the item that is handed on."""
         datagram = Answer((query or self.query).query_id, item).print()
         taken = self.queries.answer_received(datagram, over_loopback)

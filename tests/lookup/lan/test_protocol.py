@@ -156,7 +156,7 @@ class LANLookupTests(LANTestCase):
         one, other = await self.lookup(), await self.lookup()
         receiver = RecordingReceiver()
         one.find(KEY, receiver)
-        await deferLater(reactor, 0.1, lambda: None)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.1, lambda: None)
         await other.publish(SLOT, b"item")
         self.assertEqual((await receiver.first).item, b"item")
 
@@ -228,7 +228,7 @@ class OutsiderTests(LANTestCase):
             port.write(Question(b"q" * 16, KEY).print(), self.group)
         other_port.write(Question(b"m" * 16, KEY).print(), self.group)
         await modest.on_datagram
-        await deferLater(reactor, 0, lambda: None)  # type: ignore[arg-type]
+        await deferLater(reactor, 0, lambda: None)
         self.assertGreaterEqual(len(greedy.heard), 1)
         self.assertLess(len(greedy.heard), FLOOD)
 
@@ -353,9 +353,7 @@ class LANSettingsTests(TestCase):
 
     def test_groups(self) -> None:
         """Only a multicast group will do, for IPv6 one that no router passes on."""
-        checks = {
-            name: field.metadata["check"] for name, field in LANSettings.__dataclass_fields__.items()
-        }
+        checks = {name: field.metadata["check"] for name, field in LANSettings.__dataclass_fields__.items()}
         checks["group"]("239.255.55.66")
         checks["group6"]("ff12::5566")
         self.assertRaises(ValueError, checks["group"], "192.0.2.1")

@@ -1,0 +1,319 @@
+"""Tests for :mod:`p2pship.overlay.greeting`: who is let in, and what those learn who are not."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, succeed
+
+from p2pship.identity.papers import Papers
+from p2pship.identity.verdict import Verdict
+from p2pship.interfaces import IIdentity
+from p2pship.journal import LinkRefused
+from p2pship.overlay.conduit import HELLO_SECONDS, MAX_PEERS
+from p2pship.overlay.conduits import MAX_UNGREETED_FROM_ONE_SOURCE
+from p2pship.overlay.greeting import REFUSAL_DELAY
+from p2pship.overlay.hello import parse_hello
+from p2pship.overlay.wire import Bye, Ending, Hello, Payload, Ping, Received, Refused
+from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase
+from tests.overlay.strangers import Stranger
+
+MALLORY = "mallory@example.com"
+
+
+class ResponderTests(OverlayCase):
+    """Strangers who call."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.blocked: set[str] = set()
+        self.bob = self.node(BOB, admit=lambda papers, called, verdict: papers.aor not in self.blocked)
+        self.mallory = self.node(MALLORY)
+
+    def stranger(self, home: Node | None = None) -> Stranger:
+        """Return a stranger who has dialled Bob."""
+        return Stranger(self, self.bob, home or self.mallory)
+
+    def test_answer(self) -> None:
+        """An honest hello is answered with one: for the caller, with the papers of the AOR called and no private address."""
+        stranger = self.stranger()
+        stranger.greet(BOB)
+        self.clock.pass_time(0.01)
+        (hello,) = stranger.frames
+        assert isinstance(hello, Hello)
+        body = parse_hello(hello.body)
+        self.assertEqual((body.called, body.known, body.received), (MALLORY, 7, 0))
+        self.assertEqual(body.subprotocols, ("sip", "test"))
+        self.assertEqual(self.bob.peer(MALLORY).verdict, STRANGER_OF_POLICY)
+
+    def test_corked(self) -> None:
+        """The responder sends nothing more before the initiator's first frame."""
+        stranger = self.stranger()
+        stranger.greet(BOB)
+        self.clock.pass_time(0.01)
+        self.bob.peer(MALLORY).send("test", b"x")
+        self.clock.pass_time(0.1)
+        self.assertEqual(len(stranger.frames), 1)
+        stranger.send(Received(0))
+        self.clock.pass_time(0.1)
+        self.assertEqual(stranger.frames[1:], [Payload(1, 1, b"x")])
+
+    def causes(self) -> dict[str, Callable[[Stranger], None]]:
+        """Return ways to be refused."""
+        other = self.node("other@example.com")
+        papers = other.papers("other@example.com")
+        return {
+            "nobody of that name": lambda it: it.greet("nobody@example.com"),
+            "bad signature": lambda it: it.greet(BOB, record=it.body(BOB).record[:-1] + b"x"),
+            "not a hello": lambda it: it.send(Hello(b"rubbish")),
+            "empty": lambda it: it.send(Hello(b"")),
+            "papers of another device": lambda it: it.greet(
+                BOB, statement=papers.statement.raw, record=papers.record.raw
+            ),
+            "another's statement": lambda it: it.greet(BOB, statement=papers.statement.raw),
+            "impossible numbers": lambda it: it.greet(BOB, known=0, received=5) or it.greet(BOB),
+        }
+
+    def test_refusals_alike(self) -> None:
+        """Every refusal has the same octets, comes the same time after the hello, and ends with the link."""
+        causes = self.causes()
+        del causes["impossible numbers"]
+        causes["blocked"] = lambda it: self.blocked.add(MALLORY) or it.greet(BOB)
+        seen = set()
+        for cause, ask in causes.items():
+            stranger = self.stranger()
+            began = self.clock.seconds()
+            ask(stranger)
+            self.clock.pass_time(0.1, step=0.001)
+            self.assertEqual(stranger.frames, [Refused()], cause)
+            self.assertEqual(len(stranger.lost), 1, cause)
+            seen.add((stranger.raw[0], round(stranger.times[0] - began, 3)))
+        self.assertEqual(seen, {(stranger.raw[0], 0.032)})
+        refused = [fact for fact in self.bob.facts if isinstance(fact, LinkRefused)]
+        self.assertEqual(len(refused), len(causes))
+        self.assertEqual(self.bob.overlay.peers(), ())
+
+    def test_own_check_is_slow(self) -> None:
+        """Where judging takes long, a name that is not here takes as long, and refusals keep their beat."""
+        trust = Patient(self)
+        self.bob = self.node("carol@example.com", trust=trust)
+        for called in ("carol@example.com", "nobody@example.com"):
+            self.bob.overlay._conduits._vetting._admit = lambda papers, called, verdict: False
+            stranger = self.stranger()
+            began = self.clock.seconds()
+            stranger.greet(called)
+            self.clock.pass_time(1, step=0.001)
+            took = stranger.times[0] - began - 0.002
+            self.assertAlmostEqual(took / REFUSAL_DELAY, 4, 1)
+
+    def test_replayed_hello(self) -> None:
+        """Somebody else's hello, word for word, is worth nothing on one's own link."""
+        alice = self.node(ALICE)
+        overheard = Stranger(self, self.bob, alice).body(BOB).encode()
+        thief = self.stranger()
+        thief.send(Hello(overheard))
+        self.clock.pass_time(0.1)
+        self.assertEqual(thief.frames, [Refused()])
+        self.assertIn("another device", str(self.bob.facts[-1]))
+
+    def test_stale_papers(self) -> None:
+        """A record older than one accepted is refused."""
+        first, second = self.stranger(), self.stranger()
+        old = first.body(BOB)
+        second.greet(BOB)
+        self.clock.pass_time(0.1)
+        first.send(Hello(old.encode()))
+        self.clock.pass_time(0.1)
+        self.assertEqual(first.frames, [Refused()])
+
+    def test_one_frame(self) -> None:
+        """A second frame before the hello was answered ends the link."""
+        self.blocked.add(MALLORY)
+        for frame in (Ping(1), Received(0), Payload(0, 1, b"")):
+            stranger = self.stranger()
+            stranger.greet(BOB)
+            stranger.send(frame, 0 if isinstance(frame, Ping) else 1, 1)
+            self.clock.pass_time(0.01)
+            self.assertEqual((stranger.frames, len(stranger.lost)), ([], 1))
+
+    def test_two_hellos(self) -> None:
+        """Before a hello has passed, only one may be sent."""
+        self.blocked.add(MALLORY)
+        stranger = self.stranger()
+        stranger.greet(BOB)
+        stranger.greet(BOB, 3)
+        self.clock.pass_time(0.01)
+        self.assertEqual((stranger.frames, len(stranger.lost)), ([], 1))
+
+    def test_large_frame(self) -> None:
+        """A frame above 4 KiB before the hello ends the link."""
+        stranger = self.stranger()
+        stranger.link.send(b"\x01\x00\x01" + bytes(4094))
+        self.clock.pass_time(0.01)
+        self.assertEqual(len(stranger.lost), 1)
+        self.assertIn("4097 octets", str(self.bob.facts[-1]))
+
+    def test_other_frame_first(self) -> None:
+        """What is no hello cannot come first."""
+        stranger = self.stranger()
+        stranger.send(Payload(0, 1, b""), 1, 1)
+        self.clock.pass_time(0.01)
+        self.assertEqual(len(stranger.lost), 1)
+
+    def test_wrong_parity(self) -> None:
+        """The dialling side opens odd numbers only."""
+        stranger = self.stranger()
+        stranger.greet(BOB, 2)
+        self.clock.pass_time(0.01)
+        self.assertEqual(len(stranger.lost), 1)
+
+    def test_silent(self) -> None:
+        """A link on which no hello comes is closed after 5 s."""
+        stranger = self.stranger()
+        self.clock.pass_time(HELLO_SECONDS - 0.1)
+        self.assertEqual(stranger.lost, [])
+        self.clock.pass_time(0.2)
+        self.assertEqual(len(stranger.lost), 1)
+
+    def test_too_many_from_one_source(self) -> None:
+        """Links without a hello from one address are bounded; those with one do not count."""
+        passed = self.stranger()
+        passed.greet(BOB)
+        self.clock.pass_time(0.05)
+        waiting = [self.stranger() for _ in range(MAX_UNGREETED_FROM_ONE_SOURCE)]
+        self.assertEqual([one.lost for one in waiting], [[]] * MAX_UNGREETED_FROM_ONE_SOURCE)
+        self.assertEqual(len(self.stranger().lost), 1)
+        waiting[0].greet(BOB)
+        self.clock.pass_time(0.1)
+        self.assertEqual(self.stranger().lost, [])
+
+    def test_too_many_numbers(self) -> None:
+        """A link carries a bounded number of peers."""
+        self.bob.keyring.create("bill@example.com")
+        stranger = self.stranger()
+        for number in range(MAX_PEERS + 1):
+            stranger.greet("bill@example.com", 2 * number + 1)
+            self.clock.pass_time(0.002)
+            stranger.send(Received(0), 2 * number + 1)
+        self.clock.pass_time(0.1)
+        self.assertEqual(stranger.lost, [])
+        self.assertEqual(len(self.bob.overlay.peers()), 1)
+
+    def test_bye_while_looking(self) -> None:
+        """A caller who gives up while its hello is looked at gets no answer."""
+        self.bob = self.node("carol@example.com", trust=Patient(self))
+        stranger = self.stranger()
+        stranger.greet("carol@example.com")
+        stranger.send(Bye(Ending.PAUSED, ""))
+        self.clock.pass_time(1)
+        self.assertEqual(stranger.frames, [])
+        self.assertEqual(self.bob.overlay.peers(), ())
+
+    def test_impossible_numbers(self) -> None:
+        """A hello that has received what was never sent is refused."""
+        stranger = self.stranger()
+        stranger.greet(BOB)
+        self.clock.pass_time(0.01)
+        hello = stranger.frames[0]
+        assert isinstance(hello, Hello)
+        stranger.greet(BOB, 3, known=parse_hello(hello.body).session, received=9)
+        self.clock.pass_time(0.1)
+        self.assertEqual(stranger.frames[1:], [Refused()])
+
+
+STRANGER_OF_POLICY = Verdict(STRANGER.name, STRANGER.acquaintance, ("nobody vouches for the name",))
+
+
+class Patient:
+    """Judges after 100 ms."""
+
+    def __init__(self, case: OverlayCase) -> None:
+        self._clock = case.clock
+
+    def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
+        """Judge later."""
+        judged: Deferred[Verdict] = Deferred()
+        self._clock.callLater(0.1, lambda: judged.called or judged.callback(STRANGER))
+        return judged
+
+
+class InitiatorTests(OverlayCase):
+    """Answers that are not to be believed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice = self.node(ALICE)
+
+    def failure_with(self, home: Node, called: str = BOB) -> str:
+        """Let Alice call somebody whose device is that of ``home``, and return why it failed."""
+        reached = self.alice.people(called)
+        self.clock.pass_time(6)
+        (outcome,) = reached.outcomes
+        self.assertEqual(reached.peers, [])
+        (tried,) = outcome.tried
+        return tried.reason
+
+    def test_refused(self) -> None:
+        """A refusal is told as such, and leaves neither link nor peer."""
+        bob = self.node(BOB, admit=lambda *_: False)
+        self.assertIn("would not talk", self.failure_with(bob))
+        self.assertEqual(self.links_between(self.alice, bob), [])
+        self.assertEqual(self.alice.overlay.peers(), ())
+
+    def test_admit_later(self) -> None:
+        """Who is let in may be decided later."""
+        bob = self.node(BOB, admit=lambda *_: succeed(True))
+        self.assertEqual(self.alice.reach(BOB).hit, bob.hit)
+
+    def test_admit_fails(self) -> None:
+        """A bug of the one who decides refuses, and is logged."""
+        bob = self.node(BOB, admit=lambda *_: 1 // 0)
+        self.failure_with(bob)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_other_identity_key(self) -> None:
+        """The answer has to be of the identity key that was found."""
+        bob, other = self.node(BOB), self.node(BOB)
+        found = bob.found(BOB)
+        self.directory.nodes.remove(other)
+        self.directory.nodes.remove(bob)
+        self.directory.extra = [other.found(BOB)]
+        mixed = type(found)(other.papers(BOB), tuple(bob.locators()), STRANGER, "memory")
+        self.directory.extra = [mixed]
+        self.assertTrue(self.failure_with(bob))
+
+    def test_hello_never_answered(self) -> None:
+        """A hello that is not answered costs 5 s in all, and leaves nothing."""
+        bob = self.node(BOB, admit=lambda *_: Deferred())
+        reason = self.failure_with(bob)
+        self.assertIn("no time left", reason)
+        self.clock.pass_time(10)
+        self.assertEqual(self.links_between(self.alice, bob), [])
+
+
+class RefusalTimeTests(OverlayCase):
+    """The same with the time that the work really takes."""
+
+    def test_medians(self) -> None:
+        """Finding out why takes so much less than the delay, and differs so little, that nobody can tell by it.
+
+        What is measured is the processor's work up to the decision; the delay after it is counted from the hello's
+        arrival, so that only what exceeds it would show.
+        """
+        from time import perf_counter
+
+        bob = self.node(BOB, admit=lambda papers, called, verdict: False)
+        mallory = self.node(MALLORY)
+        medians = []
+        for called in (BOB, "nobody@example.com"):
+            times = []
+            for _ in range(20):
+                stranger = Stranger(self, bob, mallory)
+                stranger.greet(called)
+                began = perf_counter()
+                self.clock.pass_time(0.002, step=0.001)
+                times.append(perf_counter() - began)
+                self.clock.pass_time(0.1)
+            medians.append(statistics.median(times))
+        self.assertLess(max(medians), REFUSAL_DELAY / 2)
