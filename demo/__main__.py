@@ -6,6 +6,7 @@ SIP and RTP too. Everything stays on loopback, in a temporary folder, and is end
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -32,6 +33,8 @@ TALK = 4.0
 
 SETTLE = 0.5
 "Seconds after the phones have registered: their records are out then."
+
+PAIRS: dict[str, type[Pair]] = {"baresip": BaresipPair, "test": PhonePair}
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -112,9 +115,9 @@ def table(cold: StagesStatus, warm: StagesStatus) -> None:
         say(f"  {stage:8}{cold[stage] * 1000:9.1f}{warm[stage] * 1000:9.1f}")
 
 
-async def main(reactor: Any) -> None:
-    """Run the demo and say how it ended."""
-    pair: type[Pair] = BaresipPair if baresip.available() else PhonePair
+async def main(reactor: Any, phones: str | None) -> None:
+    """Run the demo with these phones, or the best that there are, and say how it ended."""
+    pair = PAIRS[phones or ("baresip" if baresip.available() else "test")]
     with tempfile.TemporaryDirectory(prefix="p2pship-demo-") as folder:
         demo = Demo(reactor, Path(folder), pair)
         try:
@@ -127,8 +130,11 @@ async def main(reactor: Any) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m demo", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--phones", choices=PAIRS, help="which phones; baresip where it is installed")
+    options = parser.parse_args()
     globalLogBeginner.beginLoggingTo(
         [FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.warn)])],
         redirectStandardIO=False,
     )
-    react(lambda reactor: Deferred.fromCoroutine(main(reactor)), sys.argv[1:0])
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor, options.phones)))

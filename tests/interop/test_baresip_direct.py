@@ -150,6 +150,19 @@ class BaresipDirectTests(BaresipCase):
             (text.sender, text.text), (alice.uri.removeprefix("sip:"), 'see you at "five", Zoë?')
         )
 
+    async def test_message_to_each(self) -> None:
+        """Each contact can be written to, wherever it stands in the list."""
+        bob = await self.phone("bob")
+        address = bob.uri.removeprefix("sip:")
+        for contacts in (
+            (address,),
+            (address, "carol@example.com"),
+            ("carol@example.com", "dora@example.com", address),
+        ):
+            alice = await self.phone("alice", contacts=contacts)
+            await alice.message(address, "hello")
+            self.assertEqual((await bob.when_text()).text, "hello")
+
     async def test_message_to_nobody(self) -> None:
         """Only contacts can be written to."""
         alice = await self.phone("alice")

@@ -14,7 +14,7 @@ from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
-from p2pship.lookup.cache import MOST_DEVICES, MOST_PEOPLE, CachingFinder
+from p2pship.lookup.cache import HEAD_START, MOST_DEVICES, MOST_PEOPLE, CachingFinder
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
 from p2pship.network import Interface
 from p2pship.testing.network import StaticNetwork
@@ -91,10 +91,10 @@ class CachingFinderTests(SynchronousTestCase):
         return Found(papers, tuple(locators), Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER), "memory")
 
     def find(self, aor: str = BOB, own: Own = ALICE) -> RecordingFindReceiver:
-        """Begin a search."""
+        """Begin a search, and wait until what is kept was told."""
         self.receiver = RecordingFindReceiver()
         self.search = self.finder.find(aor, own, self.receiver)
-        self.clock.advance(0)
+        self.clock.advance(HEAD_START)
         return self.receiver
 
     def told(self, *founds: Found) -> list[Found]:
@@ -128,19 +128,35 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertEqual(self.end(), FindOutcome(ASKED, 1))
 
     def test_second_time(self) -> None:
-        """What was found is told at once; the same found again is no news, and counts once."""
+        """What was found is told again; the same found again is no news, and counts once."""
         device = self.found()
         self.remember(device)
         self.assertEqual(self.find().found, [device])
         self.assertEqual(self.told(device), [device])
         self.assertEqual(self.end(), FindOutcome(ASKED, 1))
 
-    def test_nothing_before_find_returns(self) -> None:
-        """The receiver hears nothing while ``find`` is still running."""
+    def test_head_start(self) -> None:
+        """What a lookup says now comes before what is kept; what it has said is not told from memory too."""
+        old, other = self.found(), self.found(device=1)
+        new = self.found(sequence=2, locators=(PRIVATE,))
+        self.remember(old, other)
+        receiver = RecordingFindReceiver()
+        self.finder.find(BOB, ALICE, receiver)
+        self.clock.advance(HEAD_START * 0.9)
+        self.assertEqual(receiver.found, [])
+        self.behind.searches[-1].receiver.device_found(new)
+        self.assertEqual(receiver.found, [new])
+        self.clock.advance(HEAD_START)
+        self.assertEqual(receiver.found, [new, other])
+
+    def test_ended_within_the_head_start(self) -> None:
+        """If the lookups have nothing to say, as when none works, what is kept is told before the end."""
         self.remember(self.found())
         receiver = RecordingFindReceiver()
         self.finder.find(BOB, ALICE, receiver)
-        self.assertEqual(receiver.found, [])
+        self.behind.searches[-1].receiver.find_ended(FindOutcome((), 0))
+        self.assertEqual((len(receiver.found), receiver.outcome.found), (1, 1))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_news(self) -> None:
         """Another device, or more locators of one, are news."""
@@ -221,8 +237,12 @@ class CachingFinderTests(SynchronousTestCase):
 
         receiver = Satisfied()
         receiver.search = self.finder.find(BOB, ALICE, receiver)
-        self.clock.advance(0)
-        self.assertEqual(len(receiver.found), 1)
+        self.clock.advance(HEAD_START)
+        self.assertEqual((len(receiver.found), receiver.outcomes), (1, []))
+        receiver = Satisfied()
+        receiver.search = self.finder.find(BOB, ALICE, receiver)
+        self.behind.searches[-1].receiver.find_ended(FindOutcome((), 0))
+        self.assertEqual((len(receiver.found), receiver.outcomes), (1, []))
 
     def test_bounded(self) -> None:
         """Neither people nor the devices of one are kept without end."""

@@ -53,21 +53,23 @@ class StartedClock(Clock):
         super().__init__()
         self.rightNow = NOW
 
-    def pass_time(self, seconds: float, step: float = 0.05) -> None:
-        """Let time pass in steps, and what is due at once happen between them."""
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, each thing happening at its own time."""
         end = self.rightNow + seconds
-        self.settle()
-        while self.rightNow < end - 1e-9:
-            self.advance(min(step, end - self.rightNow))
-            self.settle()
+        for _ in range(1_000_000):
+            due = min((call.getTime() for call in self.getDelayedCalls()), default=end)
+            if due > end:
+                break
+            self.advance(max(0.0, due - self.rightNow))
+            if due == end and not any(call.getTime() <= end for call in self.getDelayedCalls()):
+                break
+        else:
+            raise AssertionError("the nodes never come to rest")
+        self.rightNow = max(self.rightNow, end)
 
     def settle(self) -> None:
         """Let everything happen that is due now."""
-        for _ in range(10_000):
-            if not any(call.getTime() <= self.rightNow for call in self.getDelayedCalls()):
-                return
-            self.advance(0)
-        raise AssertionError("the nodes never come to rest")
+        self.pass_time(0)
 
 
 @implementer(IReactorTime)

@@ -48,7 +48,7 @@ class GlareTests(OverlayCase):
             self.setUp()
             alice, bob = self.two()
             ones, others = alice.people(BOB), bob.people(ALICE)
-            self.clock.pass_time(1, step=0.0005)
+            self.clock.pass_time(1)
             self.assertEqual((len(ones.peers), len(others.peers)), (1, 1))
             self._assert_one_link(alice, bob)
             self.assertEqual(alice.overlay.links()[0].dialled, alice.hit < bob.hit)
@@ -70,12 +70,12 @@ class GlareTests(OverlayCase):
         for node, other, receiver in ((alice, BOB, reached[0]), (bob, ALICE, reached[1])):
             delay = random.random() / 10
             self.clock.callLater(delay, node.overlay.people, other, node.own, receiver)
-        self.clock.pass_time(0.15, step=0.002)
+        self.clock.pass_time(0.15)
         answers = []
         for step in range(20):
             for receiver in reached:
                 answers += [self.watch(peer.send("test", b"%d" % step)) for peer in receiver.peers]
-            self.clock.pass_time(0.01, step=0.002)
+            self.clock.pass_time(0.01)
         self.clock.pass_time(7)
         self.assertEqual([len(receiver.peers) for receiver in reached], [1, 1])
         self._assert_one_link(alice, bob)
@@ -91,7 +91,7 @@ class GlareTests(OverlayCase):
         alice, bob = self.node(ALICE, "eve@example.com"), self.node(BOB, "bill@example.com")
         ones = alice.people(BOB)
         others = bob.people("eve@example.com", bob.keyring.identities()[1])
-        self.clock.pass_time(0.5, step=0.0005)
+        self.clock.pass_time(0.5)
         self.clock.pass_time(6)
         self.assertEqual(len(self.links_between(alice, bob)), 1)
         self.assertEqual(alice.overlay.links()[0].dialled, alice.hit < bob.hit)
@@ -109,7 +109,7 @@ class GlareTests(OverlayCase):
         large.overlay.people(small.own.aor, large.own, reached)
         ours = small.people(there)
         while len(self.network.links) < 4:
-            self.clock.pass_time(0.0005, step=0.0005)
+            self.clock.pass_time(0.0005)
         dialled_by_small = next(link for link in small.links() if link.dialled)
         dialled_by_small.cut()
         self.clock.pass_time(0.1)

@@ -85,7 +85,7 @@ class ResponderTests(OverlayCase):
             stranger = self.stranger()
             began = self.clock.seconds()
             ask(stranger)
-            self.clock.pass_time(0.1, step=0.001)
+            self.clock.pass_time(0.1)
             self.assertEqual(stranger.frames, [Refused()], cause)
             self.assertEqual(len(stranger.lost), 1, cause)
             seen.add((stranger.raw[0], round(stranger.times[0] - began, 3)))
@@ -103,7 +103,7 @@ class ResponderTests(OverlayCase):
             stranger = self.stranger()
             began = self.clock.seconds()
             stranger.greet(called)
-            self.clock.pass_time(1, step=0.001)
+            self.clock.pass_time(1)
             took = stranger.times[0] - began - 0.002
             self.assertAlmostEqual(took / REFUSAL_DELAY, 4, 1)
 
@@ -312,7 +312,7 @@ class RefusalTimeTests(OverlayCase):
                 stranger = Stranger(self, bob, mallory)
                 stranger.greet(called)
                 began = perf_counter()
-                self.clock.pass_time(0.002, step=0.001)
+                self.clock.pass_time(0.002)
                 times.append(perf_counter() - began)
                 self.clock.pass_time(0.1)
             medians.append(statistics.median(times))

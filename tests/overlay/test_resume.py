@@ -73,7 +73,7 @@ class ResumeTests(OverlayCase):
         for body in sent:
             answers.append(self.watch(peer.send("test", body)))
             backs.append(self.watch(back.send("test", body * random.randrange(1, 2000))))
-            self.clock.pass_time(random.choice((0, 0, 0.001, 0.003, 0.2)), step=0.0005)
+            self.clock.pass_time(random.choice((0, 0, 0.001, 0.003, 0.2)))
             if random.random() < 0.2:
                 self._break(random)
         self.clock.pass_time(20)
@@ -82,14 +82,14 @@ class ResumeTests(OverlayCase):
         self.assertEqual([len(answer) for answer in backs], [1] * 60)
         self.assertEqual(len(alice.test.payloads), 60)
         self.assertEqual((alice.test.lost, bob.test.lost), ([], []))
-        self.assertEqual(len(self.links_between(alice, bob)), 1)
+        self.assertLessEqual(len(self.links_between(alice, bob)), 1)
 
     def _break(self, random: Random) -> None:
         if self.network.links:
             link = random.choice(self.network.links)
             if random.random() < 0.5:
                 link.cut()
-                self.clock.pass_time(random.random() / 100, step=0.001)
+                self.clock.pass_time(random.random() / 100)
             link.lose()
 
     def test_new_session(self) -> None:

@@ -79,6 +79,9 @@ class House(Protocol):
     def attached(self, conduit: Conduit, peer: Peer) -> None:
         """Hear that a peer uses the link from now on."""
 
+    def settled(self, conduit: Conduit) -> None:
+        """Hear that other hellos can be sent over the link from now on."""
+
     def lost(self, conduit: Conduit) -> None:
         """Hear that the link is gone."""
 
@@ -275,7 +278,9 @@ class Conduit:
 
     def settle(self) -> None:
         """Note that both sides know that a hello has passed: either may open more numbers now."""
-        self._settled = True
+        if not self._settled:
+            self._settled = True
+            self._house.settled(self)
 
     def leave(self, number: int, ending: Ending, reason: str) -> None:
         """Give a number back, and tell the other side."""

@@ -106,6 +106,8 @@ class Conduits:
         self._door.leave(conduit)
         self._journal.tell(PeerReached(peer.identity.aor, peer.aor, peer.path, peer.encrypted))
         self._attached(peer)
+
+    def settled(self, conduit: Conduit) -> None:
         device_key = conduit.link.proof
         if device_key != self._own_key and len(self._all[device_key]) > 1:
             self._reactor.callLater(0, self._gather, device_key)

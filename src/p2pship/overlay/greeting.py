@@ -121,8 +121,12 @@ class Greeting:
         self.done.callback(None)
 
     def _fail(self, failure: Failure) -> None:
+        """Fail, unless the other side's hello was held and has led to a link now."""
         self._forget()
-        self.done.errback(failure)
+        if self._peer.berth is not None:
+            self.done.callback(None)
+        else:
+            self.done.errback(failure)
 
     def _forget(self) -> None:
         self._peer.greeting = None

@@ -173,9 +173,14 @@ class Fork:
         leg.ended(False)
         if self.final is not None:
             return
-        truth = 480 if status == 503 else status
         self.reasons.append(f"{leg.hop.description}: {reason}")
-        self._finals.append(self._own(truth, reason))
+        # The reason may name the phone's address, so that only the log has it.
+        own = (
+            self._own(408, "it did not answer in time")
+            if status == 408
+            else self._own(480, "it cannot be reached")
+        )
+        self._finals.append(own)
         self._settle()
 
     def _take(self, leg: Leg, response: Response, passed: Response | None) -> None:

@@ -169,7 +169,11 @@ class SIPProxy:
             self._cancel(transaction)
             return
         validate(request)
-        if _peer_of(transaction.origin) is None and self._is_for_node(request):
+        peer = _peer_of(transaction.origin)
+        if peer is None and not self._names.is_own(_source(transaction.origin).host):
+            self._refuse(transaction, 403, "phones of other machines are not served")
+            return
+        if peer is None and self._is_for_node(request):
             self._serve(transaction)
             return
         if request.max_forwards == 0:
@@ -180,7 +184,6 @@ class SIPProxy:
         if request.to.tag:
             self._within_dialog(transaction)
             return
-        peer = _peer_of(transaction.origin)
         if peer is None:
             self._from_phone(transaction)
         else:

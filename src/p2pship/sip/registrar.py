@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from p2pship.address import HostPort, is_loopback
+from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.identity.aor import BadAOR
 from p2pship.interfaces import IKeyring
@@ -77,9 +77,6 @@ class Registrar:
         :raises BadURI: likewise.
         """
         request = transaction.request
-        if not is_loopback(source.host):
-            self._refuse(transaction, 403, f"phones register from this machine only, not from {source.host}")
-            return
         try:
             aor = self._names.aor(request.to.uri)
         except BadAOR as error:

@@ -303,8 +303,9 @@ class Baresip:
             await self.command("sndcode", KEY_RELEASED)
 
     async def _write(self, aor: str, text: str) -> None:
-        for _ in self._contacts:
-            if f"<sip:{aor}>" in await self.command("contact_next"):
+        steps = len(self._contacts)
+        for step in [*["contact_prev"] * steps, *["contact_next"] * steps]:  # neither goes round
+            if f"<sip:{aor}>" in await self.command(step):
                 await self.command("message", text)
                 return
         raise ProgramFailed(f"{aor} is not among the contacts of {self.uri}")

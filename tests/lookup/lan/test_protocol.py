@@ -10,7 +10,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
@@ -285,14 +286,45 @@ class InterfaceTests(LANTestCase):
     async def test_one_fails(self) -> None:
         """An interface that cannot be used is off by itself, with one line in the log; the others work."""
         network = StaticNetwork(GONE, loopback())
-        one, other = await self.lookup(network), await self.lookup()
+        with capturedLogs() as logged:
+            one, other = await self.lookup(network), await self.lookup()
+            self.assertEqual(len(await self.found_by(one, other)), 0)
+            await other.publish(SLOT, b"item")
+            network.change(GONE, loopback())
+            self.assertEqual(await self.found_by(one, other), [b"item"])
+        lines = [formatEvent(event) for event in logged]
+        self.assertEqual(len([line for line in lines if "gone0" in line]), 1, lines)
+
+    async def test_tried_again(self) -> None:
+        """What cannot be used is tried again, rarer and rarer, soon again when the network changes, and not after the end."""
+        clock = Clock()
+        network = StaticNetwork(GONE)
+        lookup = LANLookup(clock, self.settings, network, os.urandom, Journal())
+        await lookup.start()
+        waits = []
+        for _ in range(9):
+            (timer,) = clock.getDelayedCalls()
+            waits.append(timer.getTime() - clock.seconds())
+            clock.advance(waits[-1])
+        self.assertEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60])
+        network.change(replace(GONE, index=999_998))
+        clock.advance(60)
+        (timer,) = clock.getDelayedCalls()
+        self.assertLess(timer.getTime() - clock.seconds(), 60)
+        await lookup.stop()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    async def test_broken_socket(self) -> None:
+        """If the reactor gives up one of the sockets, the interface is opened anew."""
+        one, other = await self.lookup(), await self.lookup()
+        (attachment,) = one._attachments._open.values()
+        await attachment._ports[0].stopListening()
+        self.assertEqual(one._attachments._open, {})
         await other.publish(SLOT, b"item")
         receiver = RecordingReceiver()
         one.find(KEY, receiver)
-        self.assertEqual((await receiver.first).item, b"item")
-        network.change(GONE, loopback())
         await receiver.ended
-        self.assertEqual(receiver.ends, [None])
+        self.assertEqual(len(one._attachments._open), 1)
 
     async def test_none_usable(self) -> None:
         """With no interface at all the search ends with an error that says so."""
