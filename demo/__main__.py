@@ -69,7 +69,8 @@ class Demo:
         await gatherResults([node.start() for node in self.nodes])
         for name, node in zip(("Alice", "Bob"), self.nodes, strict=True):
             say(f"  {name}'s node: phones register at {node.proxy}")
-        say(f"Starting two phones: {self._pair.description} …")
+        missing = "" if baresip.available() else " (baresip is not installed)"
+        say(f"Starting two phones: {self._pair.description}{missing} …")
         first, second = (node.proxy for node in self.nodes)
         self.phones = self._pair(self._reactor, self._folder, (ALICE, first), (BOB, second))
         await self.phones.start()

@@ -90,7 +90,7 @@ class BaresipPair(Pair):
 class PhonePair(Pair):
     """Two test phones within this process: real SIP and RTP over sockets."""
 
-    description = "two test phones of p2pship, because baresip is not installed"
+    description = "two test phones of p2pship"
 
     def __init__(self, reactor: Any, folder: Path, first: Account, second: Account) -> None:
         self._reactor = reactor

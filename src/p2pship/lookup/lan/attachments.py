@@ -64,9 +64,7 @@ class Attachments:
         if self._end_watch is not None:
             self._end_watch()
             self._end_watch = None
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._stop_retry()
         for key in tuple(self._open):
             self._close(key)
         return gatherResults(tuple(self._closing)).addCallback(lambda _: None)
@@ -90,6 +88,7 @@ class Attachments:
         return True
 
     def _network_changed(self) -> None:
+        self._stop_retry()
         self._delay = FIRST_RETRY
         self._follow()
 
@@ -138,6 +137,11 @@ class Attachments:
         if self._retry is None and self._end_watch is not None:
             self._retry = self._reactor.callLater(self._delay, self._retry_now)
             self._delay = min(2 * self._delay, LAST_RETRY)
+
+    def _stop_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def _retry_now(self) -> None:
         self._retry = None
