@@ -63,7 +63,7 @@ class PairCase(TestCase):
     def phone(self, name: str, node: NodeProcess, **options: Any) -> Baresip:
         """Describe the phone of somebody at a node; it ends with the test."""
         aor = f"{name}@example.com"
-        phone = Baresip(reactor, self.folder(name), aor, node.proxy, voice=voice(aor), **options)
+        phone = Baresip(reactor, self.folder(name), aor, node.proxy, **{"voice": voice(aor), **options})
         self.addCleanup(phone.stop)
         return phone
 

@@ -9,7 +9,7 @@ from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
 from p2pship.lookup.candidate import FindOutcome, Found
 
 Collected = tuple[list[Found], FindOutcome]
-"The devices found, in the order in which they came, and what was asked."
+"The devices found, each as it was last told, in the order in which they came; and what was asked."
 
 
 def collect(finder: IFinder, aor: str, own: IIdentity) -> Deferred[Collected]:
@@ -22,7 +22,7 @@ class _Collector:
     """Keeps what a search finds until it ends."""
 
     def __init__(self) -> None:
-        self._found: list[Found] = []
+        self._found: dict[bytes, Found] = {}
         self._search: ISearch | None = None
         self._done: Deferred[Collected] = Deferred(lambda _: self._cancel())
 
@@ -31,10 +31,10 @@ class _Collector:
         return self._done
 
     def device_found(self, found: Found) -> None:
-        self._found.append(found)
+        self._found[found.papers.record.device_key] = found
 
     def find_ended(self, outcome: FindOutcome) -> None:
-        self._done.callback((self._found, outcome))
+        self._done.callback((list(self._found.values()), outcome))
 
     def _cancel(self) -> None:
         if self._search is not None:

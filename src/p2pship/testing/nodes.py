@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.task import deferLater
 
 from p2pship.address import HostPort
 from p2pship.config import load
 from p2pship.interfaces import INetwork
+from p2pship.journal import Fact
 from p2pship.node import Node
 from p2pship.sections import sections
-from p2pship.testing.bearer import MemoryBearer, MemoryNetwork
+from p2pship.testing.bearer import MemoryBearer, MemoryLink, MemoryNetwork
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from p2pship.testing.network import StaticNetwork
 
@@ -21,14 +23,20 @@ from p2pship.testing.network import StaticNetwork
 class MemoryNodes:
     """Nodes that find and reach each other in memory; phones reach them over real sockets on loopback."""
 
-    def __init__(self, reactor: Any, folder: Path, names: Sequence[str]) -> None:
-        """Prepare a node for each name; its state is in the folder of that name."""
+    def __init__(self, reactor: Any, folder: Path, names: Sequence[str], options: Sequence[str] = ()) -> None:
+        """Prepare a node for each name; its state is in the folder of that name.
+
+        ``options`` are assignments such as ``sip.domain=example.com``, the same for all nodes.
+        """
         self._reactor = reactor
         self._folder = folder
+        self._options = ("sip.port=0", *options)
         self.links = MemoryNetwork()
         self.directory = MemoryDirectory()
         self.bearers: dict[str, MemoryBearer] = {}
         self.lookups: dict[str, MemoryLookup] = {}
+        self.facts: dict[str, list[Fact]] = {name: [] for name in names}
+        "what each journal was told, in order; it goes on when a node is started anew"
         self.nodes = {name: self._make(name) for name in names}
 
     def _make(self, name: str) -> Node:
@@ -41,8 +49,16 @@ class MemoryNodes:
             return {"memory": self.lookups[name]}
 
         network: INetwork = StaticNetwork()
-        config = load(None, sections(), ["sip.port=0"])
-        return Node(self._reactor, config, self._folder / name, lookups=lookups, bearers=bearers, network=network)
+        config = load(None, sections(), self._options)
+        node = Node(
+            self._reactor, config, self.state(name), lookups=lookups, bearers=bearers, network=network
+        )
+        node.journal.watch(self.facts[name].append)
+        return node
+
+    def state(self, name: str) -> Path:
+        """Return the state folder of a node."""
+        return self._folder / name
 
     def start(self) -> Deferred[Any]:
         """Start every node; fires when phones can register."""
@@ -55,22 +71,48 @@ class MemoryNodes:
 
     def stop(self) -> Deferred[Any]:
         """Stop every node that runs."""
-        return gatherResults([maybeDeferred(node.stopService) for node in self.nodes.values() if node.running])
+        return gatherResults([self.stop_one(name) for name in self.nodes])
+
+    def stop_one(self, name: str) -> Deferred[Any]:
+        """Stop one node in good order; harmless when it does not run."""
+        node = self.nodes[name]
+        return maybeDeferred(node.stopService) if node.running else gatherResults([])
+
+    def start_anew(self, name: str) -> Deferred[None]:
+        """Start another node on the state of one that has stopped."""
+        self.nodes[name] = self._make(name)
+        return self.start_one(name)
 
     def restart(self, name: str) -> Deferred[None]:
         """Stop a node, and start another one on its state."""
-        stopped: Deferred[Any] = maybeDeferred(self.nodes[name].stopService)
-
-        def again(_: object) -> Deferred[None]:
-            self.nodes[name] = self._make(name)
-            return self.start_one(name)
-
-        return stopped.addCallback(again)
+        return self.stop_one(name).addCallback(lambda _: self.start_anew(name))
 
     def kill(self, name: str) -> None:
         """Let a node vanish from the network as one does whose machine loses its power: nobody is told."""
         others = [bearer for other, bearer in self.bearers.items() if other != name]
         self.links.partition([self.bearers[name]], others)
+
+    def crash(self, name: str) -> Deferred[Any]:
+        """End a node as a process that is killed: its links break without a goodbye, its records stay published."""
+        self.kill(name)
+        for link in self._links_of(name):
+            link.lose()
+        published = dict(self.directory.items)
+
+        def stopped(_: object) -> None:
+            self.directory.items.update(published)
+            self.links.heal()
+
+        told = deferLater(self._reactor, 0, lambda: None)  # both sides know that the links broke
+        return told.addCallback(lambda _: self.stop_one(name)).addCallback(stopped)
+
+    def break_links(self, name: str) -> None:
+        """Break the links of a node; they can be dialled again."""
+        for link in self._links_of(name):
+            link.lose()
+
+    def _links_of(self, name: str) -> list[MemoryLink]:
+        return [link for link in self.links.links if link.bearer is self.bearers[name]]
 
     def proxy(self, name: str) -> HostPort:
         """Return where phones register with a node."""
@@ -80,5 +122,5 @@ class MemoryNodes:
 class TwoNodes(MemoryNodes):
     """Alice's node and Bob's."""
 
-    def __init__(self, reactor: Any, folder: Path) -> None:
-        super().__init__(reactor, folder, ("alice", "bob"))
+    def __init__(self, reactor: Any, folder: Path, options: Sequence[str] = ()) -> None:
+        super().__init__(reactor, folder, ("alice", "bob"), options)

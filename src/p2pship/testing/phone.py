@@ -296,7 +296,10 @@ class Phone:
 
 
 def _answer(call: IncomingCall) -> None:
-    call.answer().addErrback(lambda failure: failure.trap(CallOver, Refused) and None)
+    def over(failure: Failure) -> None:
+        failure.trap(CallOver)  # the call tells those who wait for it
+
+    call.answer().addErrback(over)
 
 
 def _only_success(response: Response) -> Response:

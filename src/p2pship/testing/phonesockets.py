@@ -141,16 +141,23 @@ class StreamChannel(StreamProtocol):
         self._waiting.clear()
 
     def dataReceived(self, data: bytes) -> None:
-        """Take messages, and answer pings."""
+        """Take messages, and answer pings; end the connection when something else comes."""
         assert self.transport is not None
         try:
             for item in self._parser.feed(data):
-                if item is KeepAlive.PING:
-                    self.transport.write(KeepAlive.PONG.value)
-                elif isinstance(item, bytes):
-                    self._received(parse(item), self)
+                self._take(item)
         except BadMessage:
             self.transport.loseConnection()
+            return
+        if self._parser.broken:
+            self.transport.loseConnection()
+
+    def _take(self, item: bytes | KeepAlive) -> None:
+        assert self.transport is not None
+        if item is KeepAlive.PING:
+            self.transport.write(KeepAlive.PONG.value)
+        elif isinstance(item, bytes):
+            self._received(parse(item), self)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Tell that it is gone."""

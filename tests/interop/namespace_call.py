@@ -1,0 +1,127 @@
+"""Runs alone in a network namespace: two machines on one cable, each with a node and a phone, and a call between them.
+
+Arguments: a folder; 4 or 6, the version of IP that the cable carries, the other one being switched off; and what
+happens: ``call``, or ``cut``, where the cable is cut while they talk. With ``answer`` instead it is the other machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater, react
+
+from p2pship.testing.audio import compare, speech
+from p2pship.testing.baresip import Baresip
+from p2pship.testing.namespace import Neighbour, ip
+from p2pship.testing.nodeprocess import NodeProcess
+
+LAN_PORT = 5565
+EVERYWHERE = ("lookup.lan.interfaces=[]", 'bearer.tls.listen=["0.0.0.0","::"]')
+"A node's defaults, which node processes of tests do not use."
+
+ADDRESSES = {4: "10.5.0.{}", 6: "fd55::{}"}
+NEAR, FAR = 1, 2
+"The machines' numbers in these addresses."
+
+TALK = 4
+CUT_NOTICED = 40.0
+"Seconds after which both phones must know that the cable was cut."
+
+VOICES = {"alice": speech(120, 1), "bob": speech(120, 2)}
+"Each longer than a call that is cut: a call ends with the voice."
+
+
+def connect(interface: str, version: int, number: int) -> None:
+    """Give this machine an address, and use its end of the cable."""
+    conf = Path("/proc/sys/net/ipv6/conf", interface)
+    (conf / "accept_dad").write_text("0")  # an address can be used at once
+    (conf / "disable_ipv6").write_text(str(int(version == 4)))
+    ip("link set lo up")
+    ip(f"addr add {ADDRESSES[version].format(number)}/{24 if version == 4 else 64} dev {interface}")
+    ip(f"link set {interface} up")
+
+
+async def machine(reactor: Any, folder: Path, name: str, **options: Any) -> tuple[NodeProcess, Baresip]:
+    """Start a node and a phone."""
+    node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, EVERYWHERE)
+    await node.start()
+    phone = Baresip(
+        reactor, folder / name, f"{name}@example.com", node.proxy, voice=VOICES[name], **options
+    )
+    await phone.start()
+    return node, phone
+
+
+async def check_heard(speaker: str, listener: Baresip) -> None:
+    """Check that a phone heard, in the call that has ended, what the other person said."""
+    found = compare(VOICES[speaker], await listener.heard())
+    assert found.alike and found.seconds >= TALK - 1, f"{found}\n{listener.log()}"
+
+
+async def check_cut(phone: Baresip) -> None:
+    """Check that a phone is told in time that the other side is gone, and why (RFC 3326)."""
+    await phone.when("CALL_CLOSED", CUT_NOTICED)
+    assert "\nReason: SIP;cause=480;" in phone.log(), phone.log()
+
+
+async def answer(reactor: Any, folder: Path, version: int, happens: str) -> None:
+    """Be the other machine: answer one call, and say when it is over and all was as it should be."""
+    sys.stdin.readline()
+    connect("veth1", version, FAR)
+    node, phone = await machine(reactor, folder, "bob", answer="auto")
+    print("ready", flush=True)
+    await phone.when("CALL_ESTABLISHED")
+    if happens == "cut":
+        await check_cut(phone)
+    else:
+        await phone.when("CALL_CLOSED")
+        await check_heard("alice", phone)
+    print("as it should be", flush=True)
+    await phone.stop()
+    await node.stop()
+
+
+async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
+    """Be the machine that calls."""
+    other = Neighbour(sys.executable, __file__, str(folder), str(version), happens, "answer")
+    ip("link add veth0 type veth peer name veth1")
+    other.take("veth1")
+    assert other.process.stdin is not None
+    print("the cable is there", file=other.process.stdin, flush=True)
+    connect("veth0", version, NEAR)
+    node, phone = await machine(reactor, folder, "alice")
+    other.wait_for("ready")
+
+    await phone.dial("sip:bob@example.com")
+    await phone.when("CALL_ESTABLISHED")
+    await deferLater(reactor, TALK + 0.5)
+    (up,) = await node.calls()
+    assert ADDRESSES[version].format(FAR) in up["path"], up
+    if happens == "cut":
+        other.ip("link set veth1 down")
+        await check_cut(phone)
+    else:
+        await phone.hangup()
+        await phone.when("CALL_CLOSED")
+        await check_heard("bob", phone)
+    other.wait_for("as it should be")
+    counts = (await node.status())["counts"]
+    assert (counts["relays"], counts["dialogs"], counts["pending"]) == (0, 0, 0), counts
+    await phone.stop()
+    await node.stop()
+    other.close()
+    print("as it should be")
+
+
+def main(reactor: Any, arguments: Sequence[str]) -> Deferred[None]:
+    """Be one of the machines."""
+    folder, version, happens, *role = arguments
+    be = answer if role else call
+    return Deferred.fromCoroutine(be(reactor, Path(folder), int(version), happens))
+
+
+react(main, [sys.argv[1:]])

@@ -1,0 +1,69 @@
+"""Tests for p2pship.lookup.collected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from p2pship.address import Locator
+from p2pship.identity.papers import Papers, Record, Statement
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.interfaces import IFinder, IFindReceiver, ISearch
+from p2pship.lookup.candidate import FindOutcome, Found
+from p2pship.lookup.collected import collect
+
+OUTCOME = FindOutcome((), 2)
+
+
+@implementer(IFinder, ISearch)
+class FakeFinder:
+    """A finder with one search, which the test carries on."""
+
+    def __init__(self) -> None:
+        self.receiver: Any = None
+        self.cancelled = False
+
+    def find(self, aor: str, own: Any, receiver: IFindReceiver) -> ISearch:
+        self.receiver = receiver
+        search: ISearch = self
+        return search
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def found(device_key: bytes, port: int = 5566) -> Found:
+    """Return a device that was found."""
+    statement = Statement("bob@example.com", b"k", 1, 0, 1, (), (), (), b"", b"")
+    locators = (Locator("tls", "127.0.0.1", port),)
+    record = Record(b"", 1, 1, 0, 1, device_key, b"", locators, (), b"")
+    verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
+    return Found(Papers(statement, record, bytes(16)), locators, verdict, "lan")
+
+
+class CollectTests(SynchronousTestCase):
+    """A whole search as one Deferred."""
+
+    def setUp(self) -> None:
+        self.finder = FakeFinder()
+        own: Any = object()
+        self.done = collect(self.finder, "bob@example.com", own)
+
+    def test_everything(self) -> None:
+        """Every device comes once, as it was told last, when the search has ended."""
+        first, second = found(b"1"), found(b"2")
+        again = found(b"1", 5567)
+        for each in (first, second, again):
+            self.finder.receiver.device_found(each)
+        self.assertNoResult(self.done)
+        self.finder.receiver.find_ended(OUTCOME)
+        self.assertEqual(self.successResultOf(self.done), ([again, second], OUTCOME))
+
+    def test_cancel(self) -> None:
+        """Cancelling ends the search."""
+        self.done.cancel()
+        self.failureResultOf(self.done, CancelledError)
+        self.assertTrue(self.finder.cancelled)
