@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship.address import BadAddress
 from p2pship.config import (
     Config,
     check_aor_domain,
@@ -16,10 +17,8 @@ from p2pship.config import (
     check_port_or_any,
     each,
     load,
-    one_of,
     option,
     print_documented,
-    read_section,
     within,
 )
 from p2pship.errors import ConfigError
@@ -33,7 +32,7 @@ class PhoneSettings:
     host: str = option("127.0.0.1", "The address.", check=check_host)
     open: bool = option(True, "Whether anybody may register.")
     patience: float = option(0.5, "Seconds to wait.", check=within(0, 60))
-    names: tuple[str, ...] = option(["eth0", "wlan0"], "The interfaces.", check=each(one_of("eth0", "wlan0")))
+    names: tuple[str, ...] = option(["eth0", "wlan0"], "The interfaces.", check=each(str.encode))
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,10 @@ class LoadTests(SynchronousTestCase):
         )
 
     def test_options_that_do_not_fit_each_other(self) -> None:
-        """What the dataclass itself refuses is named with its section."""
+        """What the dataclass itself refuses is named with its file, its section and the values given."""
         self.assertEqual(
-            self.refused("[lookup.range]\nfirst = 10\n"), ["[lookup.range]: first must not be after last"]
+            self.refused("[lookup.range]\nfirst = 10\nlast = 8\n"),
+            ["FILE: [lookup.range] first = 10, last = 8: first must not be after last"],
         )
 
     def test_plugin_that_is_off(self) -> None:
@@ -170,18 +170,6 @@ class LoadTests(SynchronousTestCase):
         self.assertIn("not UTF-8", str(self.assertRaises(ConfigError, load, self.file, SECTIONS)))
 
 
-class SectionTests(SynchronousTestCase):
-    """One section can be read from a table."""
-
-    def test_read(self) -> None:
-        """The instance has the table's values, or the section is named in the error."""
-        self.assertEqual(read_section(RangeSettings, {"last": 3}, "x.toml", "lookup.range").last, 3)
-        error = self.assertRaises(
-            ConfigError, read_section, RangeSettings, {"lats": 3}, "x.toml", "lookup.range"
-        )
-        self.assertEqual(str(error), "x.toml: [lookup.range] has no option lats: did you mean last?")
-
-
 class DocumentedTests(SynchronousTestCase):
     """The documented file says everything and changes nothing."""
 
@@ -221,6 +209,15 @@ class CheckTests(SynchronousTestCase):
         check_port_or_any(0)
         self.assertRaises(ValueError, check_port_or_any, -1)
 
+    def test_hosts(self) -> None:
+        """An address is written in one way, since it is compared with others."""
+        for host in ("127.0.0.1", "::1", "fe80::1%eth0"):
+            check_host(host)
+        for host, canonical in (("[::1]", "::1"), ("0::1", "::1"), ("::ffff:127.0.0.1", "127.0.0.1")):
+            error = self.assertRaises(ValueError, check_host, host)
+            self.assertEqual(str(error), f"write it as {canonical}")
+        self.assertRaises(BadAddress, check_host, "localhost")
+
     def test_domains(self) -> None:
         """A domain is labels of letters, digits and hyphens."""
         for domain in ("example.com", "home.p2pship.alt", "a-b.c", "xn--bcher-kva.example", "localhost."):
@@ -236,5 +233,7 @@ class CheckTests(SynchronousTestCase):
             "a." * 130,
             "u@h",
             "a_b",
+            "127.0.0.1",
+            "example.1st",
         ):
             self.assertRaises(ValueError, check_aor_domain, domain)

@@ -8,8 +8,9 @@ import shutil
 import socket
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -22,6 +23,8 @@ from twisted.trial.unittest import TestCase
 from p2pship.control import LONGEST_REQUEST, MOST_CONNECTIONS, MOST_WAITING, ControlServer
 from p2pship.controlpath import ControlPath
 from p2pship.errors import LocalError, RemoteError
+
+T = TypeVar("T")
 
 
 class Talk(Protocol):
@@ -48,6 +51,14 @@ class Talk(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closed.callback(None)
+
+
+def attempt(call: Callable[[Any], T], argument: object) -> T | None:
+    """Return what a call on a socket gives; None if it would have to wait."""
+    try:
+        return call(argument)
+    except BlockingIOError:
+        return None
 
 
 class ControlServerTests(TestCase):
@@ -166,6 +177,26 @@ class ControlServerTests(TestCase):
         answers = await talk.ask(b"x" * (LONGEST_REQUEST + 1))
         self.assertEqual(answers, [{"ok": False, "error": "the request is longer than 16,384 octets"}])
         await talk.closed
+
+    async def test_does_not_read(self) -> None:
+        """Who asks without end and reads no answer is read from no more, and served when it reads again."""
+        await self.server()
+        requests = b'{"command": "echo", "arguments": {"x": "%s"}}\n' % (b"x" * 10_000) * 400
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.connect(str(ControlPath(self.state).find()))
+            deaf.setblocking(False)
+            sent, idle = 0, 0
+            while idle < 50 and sent < len(requests):
+                more = attempt(deaf.send, requests[sent:])
+                sent, idle = sent + (more or 0), idle + 1 if more is None else 0
+                await self.turn()
+            self.assertLess(sent, len(requests) // 2)
+            heard = b""
+            while heard.count(b"\n") < 400:
+                sent += attempt(deaf.send, requests[sent:]) or 0
+                heard += attempt(deaf.recv, 1 << 20) or b""
+                await self.turn()
+        self.assertEqual(heard.count(b'"ok": true'), 400)
 
     async def test_hang_up_cancels(self) -> None:
         """Whoever hangs up no longer waits: the command is cancelled, and nothing is logged."""

@@ -35,6 +35,13 @@ class EchoSettings:
     enabled: bool = option(True, "Whether to echo.")
 
 
+@dataclass(frozen=True)
+class NoSwitch:
+    """Settings without an ``enabled`` option."""
+
+    volume: int = option(1, "How loud.")
+
+
 class CardTests(SynchronousTestCase):
     """A card tells what a plug-in is, and imports it only when asked."""
 
@@ -98,10 +105,19 @@ class CardTests(SynchronousTestCase):
         )
 
     def test_without_settings(self) -> None:
-        """A module without SETTINGS is off."""
-        self.assertEqual(
-            self.made(self.module()), ({}, ["lookup.echo: a_plugin_for_tests has no SETTINGS class"])
+        """A module without SETTINGS is off, and so is one with settings that no configuration could be read into."""
+
+        @dataclass(frozen=True)
+        class Bare:
+            enabled: bool
+
+        reason = (
+            "lookup.echo: a_plugin_for_tests has no SETTINGS: a dataclass of options, one of which is enabled"
         )
+        card = self.module()
+        for settings in (None, 1, int, Bare, NoSwitch):
+            vars(sys.modules[card.path])["SETTINGS"] = settings
+            self.assertEqual(self.made(card), ({}, [reason]))
 
     def test_broken_make(self) -> None:
         """One whose ``make`` has a bug is off, and the bug is named."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Self
 
 from p2pship.errors import RemoteError
+
+_PORT = re.compile("[0-9]{1,5}")
+_BEARER = re.compile("[a-z0-9]{1,32}")
 
 
 class BadAddress(RemoteError):
@@ -49,7 +53,7 @@ class HostPort:
         :raises BadAddress: if the host is no IP address literal or the port not 0 to 65535.
         """
         host, colon, port = text.rpartition(":")
-        if not colon or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF:
+        if not colon or not _PORT.fullmatch(port) or int(port) > 0xFFFF:
             raise BadAddress(f"{text!r} is not an address and port such as 127.0.0.1:5060 or [::1]:5060")
         if ":" in host and not host.startswith("["):
             raise BadAddress(f"{text!r}: an IPv6 address needs brackets, as in [::1]:5060")
@@ -76,10 +80,12 @@ class Locator:
 
         :raises BadAddress: if a part is missing or is not of its form.
         """
-        bearer, colon, rest = text.partition(":")
-        if not colon or not bearer.isalnum():
+        bearer, _, rest = text.partition(":")
+        if not _BEARER.fullmatch(bearer):
             raise BadAddress(f"{text!r} is not a locator such as tls:192.0.2.1:5566")
         at = HostPort.parse(rest)
+        if not at.port or "%" in at.host:
+            raise BadAddress(f"{text!r}: a locator has a port from 1 to 65535, and an address without scope")
         return cls(bearer, at.host, at.port)
 
 

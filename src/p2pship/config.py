@@ -28,7 +28,7 @@ import platformdirs
 
 from p2pship.address import canonical_host
 from p2pship.errors import ConfigError
-from p2pship.sectionreader import Check, SectionReader, nested, written
+from p2pship.sectionreader import Check, SectionReader, written
 
 S = TypeVar("S")
 
@@ -97,16 +97,6 @@ def load(path: Path | None, sections: Mapping[str, type | None], overrides: Iter
     return Config(reader.made(), "the defaults" if path is None else str(path))
 
 
-def read_section(settings: type[S], table: Mapping[str, object], file: str, name: str) -> S:
-    """Read one section from its table; ``file`` and ``name`` are for the messages.
-
-    :raises ConfigError: if anything in it cannot be used.
-    """
-    reader = SectionReader({name: settings})
-    reader.walk(nested(name, table), "", file)
-    return Config(reader.made(), file).get(settings)
-
-
 def print_documented(sections: Mapping[str, type]) -> str:
     """Return a configuration file that says everything: each option with its default, commented out, and its doc.
 
@@ -168,16 +158,6 @@ check_port_or_any = within(0, 65535)
 "Pass a port, or 0 where the operating system is to choose."
 
 
-def one_of(*words: str) -> Check:
-    """Return a check that a text is one of these."""
-
-    def check(value: str) -> None:
-        if value not in words:
-            raise ValueError(f"give one of {', '.join(words)}")
-
-    return check
-
-
 def each(check: Check) -> Check:
     """Return a check that every text of a list passes ``check``."""
 
@@ -189,14 +169,16 @@ def each(check: Check) -> Check:
 
 
 def check_host(value: str) -> None:
-    """Pass an IP address literal, such as ``127.0.0.1`` or ``::1``."""
-    canonical_host(value)
+    """Pass an IP address literal in its canonical spelling, such as ``127.0.0.1`` or ``::1``: addresses are compared."""
+    canonical = canonical_host(value)
+    if value != canonical:
+        raise ValueError(f"write it as {canonical}")
 
 
 def check_aor_domain(value: str) -> None:
-    """Pass a domain name of letters, digits and hyphens (RFC 1123 §2.1)."""
+    """Pass a domain name of letters, digits and hyphens, the last part of which begins with a letter (RFC 1123 §2.1)."""
     labels = value.removesuffix(".").split(".")
-    if len(value) > LONGEST_DOMAIN or not all(map(_is_label, labels)):
+    if len(value) > LONGEST_DOMAIN or not all(map(_is_label, labels)) or not labels[-1][0].isalpha():
         raise ValueError("give a domain name, such as example.com")
 
 

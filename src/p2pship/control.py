@@ -20,11 +20,12 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorUNIX, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IListeningPort, IPushProducer, IReactorUNIX, ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from p2pship.controlpath import ControlPath
 from p2pship.errors import LocalError, P2PShipError, RemoteError
@@ -98,6 +99,7 @@ class _ConversationFactory(Factory):
         return _Conversation(self)
 
 
+@implementer(IPushProducer)
 class _Conversation(LineReceiver):
     """One connection: requests wait in line, one is under way at a time."""
 
@@ -113,6 +115,8 @@ class _Conversation(LineReceiver):
 
     def connectionMade(self) -> None:
         self._talks.conversations.add(self)
+        # No more is read while answers wait to leave: who only asks, and reads nothing, does not fill our memory.
+        IConsumer(self.transport).registerProducer(self, True)
 
     def lineReceived(self, line: bytes) -> None:
         if len(self._waiting) >= MOST_WAITING:
@@ -179,8 +183,8 @@ class _Conversation(LineReceiver):
 
     def _end(self, error: str) -> None:
         self._reply({"ok": False, "error": error})
-        if self.transport is not None:
-            self.transport.loseConnection()
+        IConsumer(self.transport).unregisterProducer()
+        ITCPTransport(self.transport).loseConnection()
 
 
 def _parsed(line: bytes) -> tuple[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -55,7 +56,7 @@ class ControlPath:
 
     def _elsewhere(self) -> Path:
         noted = self._noted()
-        if noted is not None and noted.parent.is_dir() and noted.parent.stat().st_uid == os.getuid():
+        if noted is not None and _is_own_folder(noted.parent):
             return noted
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         usable = runtime is not None and os.access(runtime, os.W_OK)
@@ -73,6 +74,15 @@ class ControlPath:
             return Path(os.fsdecode(self._note.read_bytes()))
         except OSError:
             return None
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Tell whether nobody else put it there since: a temporary folder may have been emptied, and is everybody's."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
 def _fits(path: Path) -> bool:

@@ -175,6 +175,9 @@ class IFinder(Interface):
     def find(aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
         """Search every lookup for the devices of a canonical AOR, on behalf of an own identity."""
 
+    def forget(aor: str, device_key: bytes) -> None:
+        """Hear that a device that was found was dialled in vain, so that it is not told again from memory."""
+
 
 class IBearer(Interface):
     """Makes links to other devices."""
@@ -241,6 +244,7 @@ class ILink(Interface):
         "bool: whether another frame should be sent now; ``send`` works all the same, by queueing"
     )
     largest_datagram = Attribute("int: the most octets that ``cast`` carries in one piece")
+    limit = Attribute("int: the most octets of a frame that is taken now; the receiver may change it")
 
     def start(receiver: ILinkReceiver) -> None:
         """Begin to deliver: nothing is delivered before, what came earlier comes now."""

@@ -197,6 +197,7 @@ class Node(MultiService):
             self.journal,
             self.random,
             self._publisher.record_for,
+            dialled_in_vain=self.finder.forget,
         )
         self._relays = MediaRelays(self.reactor, self.config.get(MediaSettings), self.journal, self.random)
         self._build_sip()
@@ -297,6 +298,7 @@ class Node(MultiService):
             "server_transactions": transactions.servers,
             "dialogs": len(self._proxy.calls.dialogs),
             "pending": self._proxy.pending,
+            "watched": sum(peer.watched for peer in self.overlay.peers()),
             "descriptors": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
         }
 

@@ -9,7 +9,7 @@ without it. Anybody's package may add cards, in its own ``twisted/plugins`` fold
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
@@ -52,8 +52,10 @@ class Card:
         :raises PluginBroken: if it cannot be imported, as when a library it needs is not installed.
         """
         settings = getattr(self._module(), "SETTINGS", None)
-        if not isinstance(settings, type):
-            raise PluginBroken(f"{self.path} has no SETTINGS class")
+        if not isinstance(settings, type) or not _is_section(settings):
+            raise PluginBroken(
+                f"{self.path} has no SETTINGS: a dataclass of options, one of which is enabled"
+            )
         return settings
 
     def make(self, reactor: Any, settings: Any, node: Any) -> Any:
@@ -77,6 +79,14 @@ class Card:
             raise PluginBroken(_missing(error)) from error
         except Exception as error:
             raise PluginBroken(f"it failed when imported: {error!r}") from error
+
+
+def _is_section(settings: type) -> bool:
+    """Tell whether a class is what :mod:`p2pship.config` reads, so that a plug-in's mistake is found here."""
+    if not is_dataclass(settings):
+        return False
+    declared = {item.name: item for item in fields(settings)}
+    return "enabled" in declared and all("doc" in item.metadata for item in declared.values())
 
 
 def _missing(error: ImportError) -> str:

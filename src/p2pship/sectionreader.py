@@ -30,6 +30,7 @@ class SectionReader:
     def __init__(self, sections: Mapping[str, type | None]) -> None:
         self._sections = sections
         self._values: dict[str, dict[str, Any]] = {name: {} for name in sections}
+        self._files: dict[str, str] = {}
         self._problems: list[str] = []
         parts = [name.split(".") for name in sections]
         self._tables = {".".join(part[: end + 1]) for part in parts for end in range(len(part))}
@@ -72,7 +73,8 @@ class SectionReader:
         try:
             return settings(**self._values[name])
         except (ValueError, P2PShipError) as error:
-            self._problems.append(f"[{name}]: {error}")
+            given = ", ".join(f"{key} = {written(value)}" for key, value in self._values[name].items())
+            self._problems.append(f"{self._files[name]}: [{name}] {given}: {error}")
             return None
 
     def _lost(self, path: str, value: object, file: str) -> None:
@@ -94,6 +96,7 @@ class SectionReader:
             self._take(path, settings, own, file)
 
     def _take(self, name: str, settings: type, table: Mapping[str, object], file: str) -> None:
+        self._files[name] = file
         hints = get_type_hints(settings)
         declared = {item.name: item for item in fields(settings)}
         for key, value in table.items():
@@ -151,5 +154,6 @@ def written(value: object) -> str:
 
 
 def nested(path: str, value: object) -> dict[str, object]:
+    """Return a value within the tables that a dotted path names."""
     head, dot, rest = path.partition(".")
     return {head: nested(rest, value) if dot else value}

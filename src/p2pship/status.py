@@ -17,7 +17,7 @@ class SIPStatus(TypedDict):
     "the address and port"
     port: int
     changed: bool
-    "whether the port is another than the last time this node ran, or than the configured one the first time"
+    "whether the port is another than the last time this node ran: whoever set up a phone has to change it there"
 
 
 class BearerStatus(TypedDict):

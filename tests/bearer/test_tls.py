@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import warnings
@@ -14,13 +15,14 @@ from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface import implementer
 
 from p2pship.address import Locator
+from p2pship.bearer.listening import NoSuchAddress
 from p2pship.bearer.tls import SETTINGS, TLSBearer, TLSSettings, make
 from p2pship.config import load
-from p2pship.errors import NotReached
+from p2pship.errors import ConfigError, NotReached
 from p2pship.interfaces import INode
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
-from p2pship.storage.ports import SCHEMA, NoPortFree, Ports
+from p2pship.storage.ports import SCHEMA, Ports
 from tests.bearer.contract import BearerContract
 from tests.bearer.fakes import FakeNetwork, Recorder, device
 from tests.bearer.tlspair import HOST, TLSPair
@@ -137,7 +139,7 @@ class ListenTests(TLSPair, TestCase):
     def test_no_such_address(self) -> None:
         """When this machine has none of the addresses to listen on, listening fails with the reason."""
         carol = self.bearer(device("carol"), listen=("192.0.2.1",))
-        failure = self.failureResultOf(carol.listen(self.accepted.append, lambda: None), NoPortFree)
+        failure = self.failureResultOf(carol.listen(self.accepted.append, lambda: None), NoSuchAddress)
         self.assertIn("192.0.2.1", failure.getErrorMessage())
         self.assertEqual(carol.locators(), [])
 
@@ -181,6 +183,22 @@ class ListenTests(TLSPair, TestCase):
         self.assertEqual((settings.port, settings.listen), (5566, ("0.0.0.0", "::")))
         bearer = make(self.clock, settings, FakeNode(self.journal))
         self.assertEqual((bearer.name, bearer.encrypted, bearer.locators()), ("tls", True, []))
+
+    def test_settings_refused(self) -> None:
+        """Addresses that could never be listened on together are refused when they are read, with the way out."""
+        for listen, way_out in (
+            ([], "enabled = false"),
+            (["127.0.0.1", "127.0.0.1"], "twice"),
+            (["0.0.0.0", "127.0.0.1"], "all of their family"),
+            (["::1", "::"], "all of their family"),
+            (["[::]"], "write it as ::"),
+        ):
+            error = self.assertRaises(
+                ConfigError, load, None, {"bearer.tls": SETTINGS}, [f"bearer.tls.listen={json.dumps(listen)}"]
+            )
+            self.assertIn(f"--set: [bearer.tls] listen = {json.dumps(listen)}: ", str(error))
+            self.assertIn(way_out, str(error))
+        load(None, {"bearer.tls": SETTINGS}, ["bearer.tls.listen=0.0.0.0,::1"])
 
     async def test_quiet(self) -> None:
         """Nothing that is used of TLS is deprecated: a node's log would fill with warnings."""

@@ -13,8 +13,9 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSS
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
-from p2pship.bearer.tlscontext import ALPN, BadKey, TLSContext, key_of
+from p2pship.bearer.tlscontext import ALPN, TLSContext, key_of
 from p2pship.errors import LocalError
+from p2pship.identity.keys import BadKey
 from tests.bearer import strangers
 from tests.bearer.fakes import device
 

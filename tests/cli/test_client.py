@@ -11,7 +11,7 @@ from threading import Thread
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.cli.client import NoNode, Refused, ask
-from p2pship.errors import RemoteError
+from p2pship.errors import P2PShipError, RemoteError
 
 
 class AskTests(SynchronousTestCase):
@@ -68,6 +68,11 @@ class AskTests(SynchronousTestCase):
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(self.state / "control"))
         self.assertRaises(NoNode, ask, self.state, "status")
+
+    def test_folder_that_cannot_be_looked_into(self) -> None:
+        """What the system says of such a folder is told in words, with its path."""
+        name = "x" * 300  # is refused to everybody, as somebody else's folder is not to root
+        self.assertIn(name, str(self.assertRaises(P2PShipError, ask, self.state / name, "status")))
 
     def test_too_long_a_folder(self) -> None:
         """A folder in whose name no socket fits has no node either, unless its note says so."""

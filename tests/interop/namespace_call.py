@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from p2pship.testing.audio import compare, speech
+from p2pship.testing.audio import Sound, compare, speech
 from p2pship.testing.baresip import Baresip
 from p2pship.testing.namespace import Neighbour, ip
 from p2pship.testing.nodeprocess import NodeProcess
@@ -27,12 +27,23 @@ ADDRESSES = {4: "10.5.0.{}", 6: "fd55::{}"}
 NEAR, FAR = 1, 2
 "The machines' numbers in these addresses."
 
-TALK = 4
+TALK = 4.5
+"Seconds until the call is ended, or the cable cut."
+
+HEARD = 3
+"Whole seconds that must have been heard of it."
+
 CUT_NOTICED = 40.0
 "Seconds after which both phones must know that the cable was cut."
 
-VOICES = {"alice": speech(120, 1), "bob": speech(120, 2)}
-"Each longer than a call that is cut: a call ends with the voice."
+SEEDS = {"alice": 1, "bob": 2}
+VOICE = {"call": 15, "cut": 60}
+"Seconds of what they say: longer than the call, which ends with it."
+
+
+def voice(name: str, happens: str) -> Sound:
+    """Return what somebody says."""
+    return speech(VOICE[happens], SEEDS[name])
 
 
 def connect(interface: str, version: int, number: int) -> None:
@@ -45,21 +56,21 @@ def connect(interface: str, version: int, number: int) -> None:
     ip(f"link set {interface} up")
 
 
-async def machine(reactor: Any, folder: Path, name: str, **options: Any) -> tuple[NodeProcess, Baresip]:
+async def machine(
+    reactor: Any, folder: Path, name: str, said: Sound, **options: Any
+) -> tuple[NodeProcess, Baresip]:
     """Start a node and a phone."""
     node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, EVERYWHERE)
     await node.start()
-    phone = Baresip(
-        reactor, folder / name, f"{name}@example.com", node.proxy, voice=VOICES[name], **options
-    )
+    phone = Baresip(reactor, folder / name, f"{name}@example.com", node.proxy, voice=said, **options)
     await phone.start()
     return node, phone
 
 
-async def check_heard(speaker: str, listener: Baresip) -> None:
+async def check_heard(said: Sound, listener: Baresip) -> None:
     """Check that a phone heard, in the call that has ended, what the other person said."""
-    found = compare(VOICES[speaker], await listener.heard())
-    assert found.alike and found.seconds >= TALK - 1, f"{found}\n{listener.log()}"
+    found = compare(said, await listener.heard())
+    assert found.alike and found.seconds >= HEARD, f"{found}\n{listener.log()}"
 
 
 async def check_cut(phone: Baresip) -> None:
@@ -72,14 +83,15 @@ async def answer(reactor: Any, folder: Path, version: int, happens: str) -> None
     """Be the other machine: answer one call, and say when it is over and all was as it should be."""
     sys.stdin.readline()
     connect("veth1", version, FAR)
-    node, phone = await machine(reactor, folder, "bob", answer="auto")
+    node, phone = await machine(reactor, folder, "bob", voice("bob", happens), answer="auto")
     print("ready", flush=True)
     await phone.when("CALL_ESTABLISHED")
+    await deferLater(reactor, TALK)
     if happens == "cut":
         await check_cut(phone)
     else:
         await phone.when("CALL_CLOSED")
-        await check_heard("alice", phone)
+        await check_heard(voice("alice", happens), phone)
     print("as it should be", flush=True)
     await phone.stop()
     await node.stop()
@@ -93,12 +105,12 @@ async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
     assert other.process.stdin is not None
     print("the cable is there", file=other.process.stdin, flush=True)
     connect("veth0", version, NEAR)
-    node, phone = await machine(reactor, folder, "alice")
+    node, phone = await machine(reactor, folder, "alice", voice("alice", happens))
     other.wait_for("ready")
 
     await phone.dial("sip:bob@example.com")
     await phone.when("CALL_ESTABLISHED")
-    await deferLater(reactor, TALK + 0.5)
+    await deferLater(reactor, TALK)
     (up,) = await node.calls()
     assert ADDRESSES[version].format(FAR) in up["path"], up
     if happens == "cut":
@@ -107,7 +119,7 @@ async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
     else:
         await phone.hangup()
         await phone.when("CALL_CLOSED")
-        await check_heard("bob", phone)
+        await check_heard(voice("bob", happens), phone)
     other.wait_for("as it should be")
     counts = (await node.status())["counts"]
     assert (counts["relays"], counts["dialogs"], counts["pending"]) == (0, 0, 0), counts

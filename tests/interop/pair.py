@@ -9,7 +9,7 @@ from typing import Any, cast
 from zlib import crc32
 
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -39,10 +39,10 @@ class PairCase(TestCase):
 
     timeout = 60
 
-    async def setUp(self) -> None:
+    def setUp(self) -> Any:
         """Look for the phone, and start the nodes."""
         require_program("baresip")
-        await self.start_nodes()
+        return Deferred.fromCoroutine(self.start_nodes())
 
     async def start_nodes(self) -> None:
         """Start both nodes at a time."""
@@ -95,6 +95,13 @@ class PairCase(TestCase):
         """Check that both nodes have forgotten the calls, which have ended."""
         for node in (self.alices, self.bobs):
             await self.until(node, lambda counts: NOTHING_LEFT.items() <= counts.items())
+
+    async def until_logged(self, phone: Baresip, text: str) -> None:
+        """Wait until a phone has sent or received a message with this text; that it never does is a failure."""
+        deadline = cast(Any, reactor).seconds() + PATIENCE
+        while text not in phone.log():
+            self.assertLess(cast(Any, reactor).seconds(), deadline, f"no {text}\n{phone.log()}")
+            await deferLater(cast(Any, reactor), 0.05)
 
     async def until(
         self, node: NodeProcess, met: Callable[[dict[str, int]], bool], seconds: float = PATIENCE

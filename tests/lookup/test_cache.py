@@ -42,11 +42,16 @@ class ToldFinder:
 
     def __init__(self) -> None:
         self.searches: list[ToldSearch] = []
+        self.forgotten: list[tuple[str, bytes]] = []
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
         """Begin a search."""
         self.searches.append(ToldSearch(receiver))
         return self.searches[-1]
+
+    def forget(self, aor: str, device_key: bytes) -> None:
+        """Remember it."""
+        self.forgotten.append((aor, device_key))
 
 
 @implementer(IIdentity)
@@ -194,6 +199,7 @@ class CachingFinderTests(SynchronousTestCase):
         self.remember(device, other)
         self.finder.forget(BOB, device.papers.record.device_key)
         self.finder.forget("dave@example.com", other.papers.record.device_key)
+        self.assertEqual([aor for aor, _key in self.behind.forgotten], [BOB, "dave@example.com"])
         self.assertEqual(self.find().found, [other])
 
     def test_forgotten_during_a_search(self) -> None:

@@ -25,11 +25,15 @@ class FakeFinder:
     def __init__(self) -> None:
         self.receiver: Any = None
         self.cancelled = False
+        self.forgotten: list[bytes] = []
 
     def find(self, aor: str, own: Any, receiver: IFindReceiver) -> ISearch:
         self.receiver = receiver
         search: ISearch = self
         return search
+
+    def forget(self, aor: str, device_key: bytes) -> None:
+        self.forgotten.append(device_key)
 
     def cancel(self) -> None:
         self.cancelled = True

@@ -84,9 +84,11 @@ class MortalClock:
         """Return the time."""
         return float(self._clock.seconds())
 
-    def callLater(self, delay: float, call: Callable[..., object], *args: Any, **kwargs: Any) -> IDelayedCall:
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> IDelayedCall:
         """Call later, if the node is still alive then."""
-        later: IDelayedCall = self._clock.callLater(delay, self._call, call, args, kwargs)
+        later: IDelayedCall = self._clock.callLater(delay, self._call, callable, args, kwargs)
         return later
 
     def _call(self, call: Callable[..., object], args: Any, kwargs: Any) -> None:
@@ -194,6 +196,8 @@ class Directory:
         self.extra: list[Found] = []
         "what is found beside the nodes"
         self.asked: list[str] = []
+        self.forgotten: list[tuple[str, bytes]] = []
+        "whose device was said to be dialled in vain"
         self.searches: list[DirectorySearch] = []
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
@@ -204,6 +208,10 @@ class Directory:
         if not self.silent:
             self._clock.callLater(0.01, self._tell, aor, receiver, search)
         return search
+
+    def forget(self, aor: str, device_key: bytes) -> None:
+        """Remember it."""
+        self.forgotten.append((aor, device_key))
 
     def _tell(self, aor: str, receiver: IFindReceiver, search: DirectorySearch) -> None:
         found = [node.found(aor) for node in self.nodes if node.keyring.identity(aor)]
@@ -229,6 +237,7 @@ class Node:
     ) -> None:
         self._case = case
         self.clock = MortalClock(case.clock)
+        self.network = case.network
         self.state = state or Path(case.mktemp())
         self.journal = Journal()
         self.facts: list[Fact] = []

@@ -52,7 +52,10 @@ class GlareTests(OverlayCase):
             self.assertEqual((len(ones.peers), len(others.peers)), (1, 1))
             self._assert_one_link(alice, bob)
             self.assertEqual(alice.overlay.links()[0].dialled, alice.hit < bob.hit)
-            answers = [self.watch(ones.peers[0].send("test", b"a")), self.watch(others.peers[0].send("test", b"b"))]
+            answers = [
+                self.watch(ones.peers[0].send("test", b"a")),
+                self.watch(others.peers[0].send("test", b"b")),
+            ]
             self.clock.pass_time(0.1)
             self.assertEqual(answers, [[b"took a"], [b"took b"]])
             self.assertEqual((alice.test.lost, bob.test.lost), ([], []))
@@ -65,10 +68,12 @@ class GlareTests(OverlayCase):
     def _dial_both(self, random: Random) -> None:
         self.setUp()
         self.network.latency = random.choice((0.0, 0.001, 0.02))
-        alice, bob = (self.node(aor, random=random, trust=SlowTrust(self.clock, random)) for aor in (ALICE, BOB))
+        alice, bob = (
+            self.node(aor, random=random, trust=SlowTrust(self.clock, random)) for aor in (ALICE, BOB)
+        )
         reached = [Reached(), Reached()]
         for node, other, receiver in ((alice, BOB, reached[0]), (bob, ALICE, reached[1])):
-            delay = random.random() / 10
+            delay = random.choice((0.0, 0.0005, 0.001, random.random() / 10))
             self.clock.callLater(delay, node.overlay.people, other, node.own, receiver)
         self.clock.pass_time(0.15)
         answers = []
@@ -95,7 +100,10 @@ class GlareTests(OverlayCase):
         self.clock.pass_time(6)
         self.assertEqual(len(self.links_between(alice, bob)), 1)
         self.assertEqual(alice.overlay.links()[0].dialled, alice.hit < bob.hit)
-        answers = [self.watch(ones.peers[0].send("test", b"a")), self.watch(others.peers[0].send("test", b"b"))]
+        answers = [
+            self.watch(ones.peers[0].send("test", b"a")),
+            self.watch(others.peers[0].send("test", b"b")),
+        ]
         self.clock.pass_time(0.1)
         self.assertEqual(answers, [[b"took a"], [b"took b"]])
         self.assertEqual((alice.test.lost, bob.test.lost), ([], []))

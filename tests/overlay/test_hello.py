@@ -61,7 +61,7 @@ class HelloTests(SynchronousTestCase):
 
     def test_not_of_its_form(self) -> None:
         """Each field has to be there and of its form."""
-        for changes in (
+        all_changes: tuple[dict[str, Any], ...] = (
             *({f"_{key}": None} for key in range(9)),
             {"_0": 2},
             {"_1": -1},
@@ -78,7 +78,8 @@ class HelloTests(SynchronousTestCase):
             {"_8": ["SIP"]},
             {"_8": ["a" * 33]},
             {"_8": ["a"] * (MAX_SUBPROTOCOLS + 1)},
-        ):
+        )
+        for changes in all_changes:
             self.assertRaises(BadHello, parse_hello, encode(fields(**changes)))
 
     def test_truncated(self) -> None:
@@ -95,6 +96,10 @@ class HelloTests(SynchronousTestCase):
     def test_names(self) -> None:
         """A subprotocol's name is lower-case ASCII of at most 32 characters."""
         self.assertEqual(
-            [name for name in ("sip", "x-1", "", "Sip", "ü", "a\n", "a" * 32, "a" * 33, b"sip") if is_name(name)],
+            [
+                name
+                for name in ("sip", "x-1", "", "Sip", "ü", "a\n", "a" * 32, "a" * 33, b"sip")
+                if is_name(name)
+            ],
             ["sip", "x-1", "a" * 32],
         )

@@ -11,6 +11,7 @@ from p2pship.overlay.machine import (
     CONFIRM_FRAMES,
     CONFIRM_OCTETS,
     MAX_KEPT_FRAMES,
+    MAX_KEPT_OCTETS,
     WINDOW_FRAMES,
     WINDOW_OCTETS,
     BadSession,
@@ -34,7 +35,7 @@ class SendingTests(SynchronousTestCase):
 
     def pull_all(self) -> list[Numbered]:
         """Pull as a link does: by priority."""
-        pulled = []
+        pulled: list[Numbered] = []
         while True:
             frame = next(filter(None, (self.session.pull(priority) for priority in Priority)), None)
             if frame is None:
@@ -114,6 +115,12 @@ class SendingTests(SynchronousTestCase):
             self.session.number(Ack(1, b""))
         self.assertRaises(BadSession, self.session.number, Ack(1, b""))
 
+    def test_large_answers(self) -> None:
+        """Answers wait too when very much is unconfirmed."""
+        for id in range(200):
+            self.session.queue(Priority.CONTROL, Ack(id, bytes(65_536)))
+        self.assertEqual(len(self.pull_all()), MAX_KEPT_OCTETS // 65_600 + 1)
+
     def test_withdraw(self) -> None:
         """What was not sent can be taken back, what was cannot."""
         for id in (1, 2):
@@ -136,11 +143,19 @@ class ReceivingTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """Each frame is taken once."""
-        self.assertEqual([self.session.arrived(number, payload()) for number in (1, 2, 1, 2, 3)], [1, 1, 0, 0, 1])
+        self.assertEqual(
+            [self.session.arrived(number, payload()) for number in (1, 2, 1, 2, 3)], [1, 1, 0, 0, 1]
+        )
 
     def test_gap(self) -> None:
         """A frame that is missing cannot be: links lose nothing."""
         self.assertRaises(BadSession, self.session.arrived, 2, payload())
+
+    def test_asks_too_much(self) -> None:
+        """A side that asks and does not read the answers cannot make us queue them for ever."""
+        for id in range(MAX_KEPT_FRAMES + 1):
+            self.session.queue(Priority.CONTROL, Ack(id, b""))
+        self.assertRaises(BadSession, self.session.arrived, 1, payload())
 
     def test_confirm_after_frames(self) -> None:
         """What came is said at once after some frames."""
@@ -160,7 +175,11 @@ class ReceivingTests(SynchronousTestCase):
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, int]]:
     """Return what happens to a session: frames are sent, arrive, are confirmed, and links break."""
-    return draw(st.lists(st.tuples(st.sampled_from(["queue", "send", "arrive", "confirm", "break"]), st.integers(0, 9))))
+    return draw(
+        st.lists(
+            st.tuples(st.sampled_from(["queue", "send", "arrive", "confirm", "break"]), st.integers(0, 9))
+        )
+    )
 
 
 class TwoSessionsTests(SynchronousTestCase):

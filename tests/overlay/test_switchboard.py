@@ -170,18 +170,6 @@ class ReachTests(OverlayCase):
         self.assertFalse(tried.reached)
         self.assertTrue(tried.reason)
 
-    def test_two_devices(self) -> None:
-        """Every device of a person is reached, and one that is connected does not hide the others."""
-        alice = self.node(ALICE)
-        first = self.node(BOB)
-        peer = alice.reach(BOB)
-        second = self.node(BOB)
-        self.directory.extra.append(second.found(BOB))
-        reached = alice.people(BOB)
-        self.clock.pass_time(0.5)
-        self.assertEqual([one.hit for one in reached.peers], [first.hit])
-        self.assertEqual(peer, reached.peers[0])
-
     def test_peer(self) -> None:
         """One device is reached by its HIT; another HIT is not."""
         alice, bob = self.two()

@@ -70,9 +70,13 @@ class FakeHops:
 
     def __init__(self) -> None:
         self.hops: dict[tuple[str, int], FakeHop] = {}
+        self.connected: set[HostPort] = set()
 
     def hop_for(self, host: str, port: int, transport: str) -> FakeHop:
         return self.hops.setdefault((transport, port), FakeHop(port, transport))
+
+    def is_connected(self, address: HostPort) -> bool:
+        return address in self.connected
 
 
 @implementer(IIdentity)

@@ -49,7 +49,7 @@ class HeadersTests(SynchronousTestCase):
         self.assertEqual(message.values("Contact"), ['"A, \\"B" <sip:a,b@c>;x="1,2"', "<sip:d>", "<sip:e>"])
         self.assertEqual(message.values("Supported"), [])
         self.assertEqual(message.values("Allow"), ["INVITE", "ACK"])
-        self.assertEqual(message.values("Warning"), ['"unclosed', "x"])
+        self.assertEqual(message.values("Warning"), ['"unclosed, x'])
 
     def test_compact_forms(self) -> None:
         """Every compact form is another spelling of its name."""

@@ -350,14 +350,17 @@ class CalleeTests(TestCase):
         self.assertEqual(len(self.phone.requests()), 1)
 
     def test_calling_oneself(self) -> None:
-        """A call to one's own name rings the other phones of that name, not the one that calls."""
+        """A request to one's own name reaches the other phones of that name, not the one that sends it."""
         own = FakePeer(BOB, BOB, self.station.keyring.device.hit)
-        token = self.station.proxy._token(self.station.bindings.of(BOB)[0])
-        self.station.from_peer(
-            own, "INVITE", f"sip:{BOB}", BOB, BOB, LINK_OFFER, Contact=f"<sip:{BOB};gr={token}>"
-        )
-        self.assertEqual(own.responses()[-1].status, 480)
-        self.assertEqual(self.phone.requests(), [])
+        other = self.station.register(BOB, 5090)
+        for method, headers in (("INVITE", {"Contact": "<sip:bob@127.0.0.1:5080>"}), ("MESSAGE", {})):
+            self.phone.sent.clear()
+            other.sent.clear()
+            self.station.from_phone(self.phone, method, f"sip:{BOB}", BOB, BOB, **headers)
+            self.station.overlay.searches[-1].reach(own)
+            self.station.proxy.message_from_peer(own, own.requests()[-1].encode())
+            self.assertEqual(self.phone.requests(), [])
+            self.assertEqual([each.method for each in other.requests()], [method])
 
     def test_dead_phone(self) -> None:
         """A phone that says nothing at all counts as gone, in time for the caller to hear it within 5 s."""

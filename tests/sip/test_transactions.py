@@ -103,6 +103,22 @@ class LimitTests(LayerCase):
         self.assertEqual(self.peer.brief(), ["200/OPTIONS"])
         self.assertEqual(len(self.user.transactions), 3)
 
+    def test_accepted_calls(self) -> None:
+        """A call that was accepted makes room, though its transaction stays for 32 s (RFC 6026 §7.1); a refused one does not."""
+        self.flood(2, self.peer, "INVITE")
+        for transaction in self.user.transactions:
+            transaction.answer(200)
+            transaction.answer(200)
+        self.assertEqual(self.layer.counts.servers, 2)
+        for each in "abc":
+            self.receive_request("INVITE", f"SIP/2.0/UDP x;branch=z9hG4bK{each}", self.peer)
+            self.user.transactions[-1].answer(486)
+        self.assertEqual(self.peer.brief()[4:], ["486/INVITE", "486/INVITE", "500/INVITE"])
+        self.clock.advance(32)
+        self.assertEqual(self.layer.counts.servers, 0)
+        self.receive_request("INVITE", "SIP/2.0/UDP x;branch=z9hG4bKd", self.peer)
+        self.assertEqual(self.layer.counts.servers, 1)
+
     def test_cancel_finds_room(self) -> None:
         """A call can be cancelled whatever is going on."""
         self.flood(2, self.peer, "INVITE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,17 @@ class StateFolderTests(TestCase):
         state = self.open()
         state.close()
         state.close()
+        self.open()
+
+    def test_disk_full(self) -> None:
+        """Where not even the lock can be written, that is said in words, and the folder is free again."""
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            error = self.assertRaises(ConfigError, StateFolder, self.path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.assertIn(f"{self.path} cannot be used: File too large", str(error))
         self.open()
 
     def test_killed(self) -> None:

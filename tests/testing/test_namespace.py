@@ -47,11 +47,15 @@ class NamespaceTests(TestCase):
         self.assertIn("so far", str(error))
         self.assertIn("no further", str(error))
 
+    async def test_does_not_end(self) -> None:
+        """A script that does not end in time is ended, and is a test that fails, with what it wrote."""
+        script = self.script("import time; print('so far', flush=True); time.sleep(1000)")
+        error = await self.assertFailure(run_in_namespace(reactor, script, limit=3.0), NamespaceScriptFailed)
+        self.assertEqual(str(error), "so far\n")
+
     async def test_leaves_nothing(self) -> None:
         """What a script began and left running is ended with it."""
-        script = self.script(
-            "import subprocess; print(subprocess.Popen(['sleep', '1000']).pid)"
-        )
+        script = self.script("import subprocess; print(subprocess.Popen(['sleep', '1000']).pid)")
         pid = int(await run_in_namespace(reactor, script))
         self.assertTrue(_ends(pid))
 

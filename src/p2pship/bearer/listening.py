@@ -11,6 +11,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 
+from p2pship.errors import LocalError
+
 BACKLOG = 128
 "Connections that the kernel accepts ahead of us; Linux takes no more by default before 5.4."
 
@@ -20,6 +22,10 @@ NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 log = Logger()
 
 
+class NoSuchAddress(LocalError):
+    """This machine has none of the addresses to listen on."""
+
+
 def listen_everywhere(
     reactor: Any, hosts: Sequence[str], port: int, factory: IProtocolFactory
 ) -> tuple[IListeningPort, ...]:
@@ -27,15 +33,22 @@ def listen_everywhere(
 
     An address that this machine does not have is passed over with a line in the log, unless it has none of them.
 
-    :raises CannotListenError: if the port is taken on one of them, or none can be listened on; nothing is listened on then.
+    :raises CannotListenError: if the port is taken on one of them; nothing is listened on then.
+    :raises NoSuchAddress: if this machine has none of them: another port would not help.
     """
     sockets: list[socket.socket] = []
+    missing: list[str] = []
     try:
         for host in hosts:
-            _bind(host, port, sockets)
+            if not _bind(host, port, sockets):
+                missing.append(host)
             port = sockets[0].getsockname()[1] if sockets else port
         if not sockets:
-            raise CannotListenError(", ".join(hosts), port, "this machine has none of these addresses")
+            raise NoSuchAddress(
+                f"this machine has none of the addresses {', '.join(hosts)} to listen on: name others, or 0.0.0.0 for all"
+            )
+        if missing:
+            log.warn("does not listen on {hosts}, which this machine does not have", hosts=", ".join(missing))
         return tuple(reactor.adoptStreamPort(each.fileno(), each.family, factory) for each in sockets)
     finally:
         for each in sockets:
@@ -47,13 +60,15 @@ def port_of(listeners: Sequence[Any]) -> int:
     return int(listeners[0].getHost().port)
 
 
-def _bind(host: str, port: int, sockets: list[socket.socket]) -> None:
+def _bind(host: str, port: int, sockets: list[socket.socket]) -> bool:
+    """Add a listening socket; returns whether this machine has the address."""
     try:
         sockets.append(_listening_socket(host, port))
     except OSError as error:
         if error.errno not in NOT_HERE:
             raise CannotListenError(host, port, error) from None
-        log.warn("cannot listen on {host}: {error}", host=host, error=error)
+        return False
+    return True
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

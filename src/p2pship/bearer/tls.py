@@ -21,7 +21,7 @@ from zope.interface import implementer
 from p2pship.address import Locator, canonical_host
 from p2pship.bearer.admission import Admission
 from p2pship.bearer.listening import listen_everywhere, port_of
-from p2pship.bearer.ownhosts import dialled_hosts
+from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
 from p2pship.bearer.race import race
 from p2pship.bearer.tlscontext import TLSContext
 from p2pship.bearer.tlslink import TLSLink, TLSStreamFactory
@@ -53,6 +53,16 @@ class TLSSettings:
         "The TCP port; the next free one is taken, and kept, if another program has it. 0 takes any.",
         check=check_port_or_any,
     )
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            raise ValueError("listen must name an address; to accept no links set enabled = false")
+        if len({*self.listen}) < len(self.listen) or any(map(self._is_covered, self.listen)):
+            raise ValueError("listen names an address twice: 0.0.0.0 and :: are already all of their family")
+
+    def _is_covered(self, host: str) -> bool:
+        anywhere = ANYWHERE[6 if ":" in host else 4]
+        return host != anywhere and anywhere in self.listen
 
 
 SETTINGS = TLSSettings

@@ -6,7 +6,7 @@ import datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -16,16 +16,12 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSS
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from p2pship.errors import LocalError, RemoteError
+from p2pship.errors import LocalError
+from p2pship.identity.hit import host_identity
+from p2pship.identity.keys import BadKey
 
 ALPN = b"p2pship/1"
 "What both sides have to say that they speak (RFC 7301): TLS made for another purpose is never taken for a link."
-
-CURVES = ("secp256r1", "secp384r1")
-"The curves of device keys (RFC 7401 §5.2.9)."
-
-RSA_SIZES = range(2048, 4097)
-"Bits of RSA device keys: fewer are too weak, more cost too much to be verified for a stranger."
 
 SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "p2pship")])
 "The same in every certificate: it is sent encrypted, but a stranger may ask for it, and shall learn no name."
@@ -35,24 +31,17 @@ NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59)
 "What RFC 5280 §4.1.2.5 has for a certificate without a well-defined end."
 
 
-class BadKey(RemoteError):
-    """The other side has no key that a device can have."""
-
-
 def key_of(certificate: x509.Certificate) -> bytes:
     """Return a certificate's key, a DER SubjectPublicKeyInfo in its one canonical encoding.
 
     :raises BadKey: if it is none that a device can have.
     """
     try:
-        key = certificate.public_key()
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadKey(f"the key of the certificate cannot be read: {error}") from None
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
-        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size in RSA_SIZES:
-        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    raise BadKey("no device has a key of that kind")
+    host_identity(key)  # refuses keys that no device can have
+    return key
 
 
 def proven_key(connection: SSL.Connection) -> bytes:

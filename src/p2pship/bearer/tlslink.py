@@ -21,8 +21,9 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.bearer.streamlink import StreamLink
-from p2pship.bearer.tlscontext import BadKey, proven_key
+from p2pship.bearer.tlscontext import proven_key
 from p2pship.errors import NotReached
+from p2pship.identity.keys import BadKey
 from p2pship.interfaces import ILink
 from p2pship.journal import Journal
 

@@ -41,11 +41,11 @@ def ask(state: Path, command: str, arguments: dict[str, Any] | None = None, seco
 
 def _exchange(state: Path, request: bytes, seconds: float) -> bytes:
     path = ControlPath(state).find()
-    if not path.exists():
-        raise NoNode(_no_node(state))
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(seconds)
         try:
+            if not path.exists():
+                raise NoNode(_no_node(state))
             control.connect(str(path))
             control.sendall(request)
             return control.makefile("rb").readline(LONGEST_ANSWER)

@@ -22,6 +22,9 @@ FAILED = 1
 NO_NODE = 3
 "The exit code when no node is running."
 
+INTERRUPTED = 130
+"The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."
+
 Run = Callable[[argparse.Namespace], int]
 
 
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read has enough, as head(1) does; Python must not try again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code
 
 

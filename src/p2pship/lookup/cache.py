@@ -69,6 +69,7 @@ class CachingFinder:
 
     def forget(self, aor: str, device_key: bytes) -> None:
         """Drop what is kept of a person's device, because dialling it was in vain; harmless if nothing is."""
+        self._finder.forget(aor, device_key)
         for who, devices in self._people.items():
             if who[1] == aor:
                 devices.pop(device_key, None)

@@ -52,3 +52,6 @@ class LookupChain:
         )
         search.begin(self._lookups)
         return search
+
+    def forget(self, aor: str, device_key: bytes) -> None:
+        """Do nothing: every search asks anew."""

@@ -93,4 +93,5 @@ def sealed(edition: Edition, device: IDevice, wide_area: bool, now: float) -> di
     return {
         Slot(lookup_key(edition.aor, day), key): seal(edition.aor, day, key, edition.statement, record)
         for day in (today, today + 1, today - 1)
+        if day >= 0  # a clock that was never set says 1970
     }

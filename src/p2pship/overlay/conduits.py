@@ -50,6 +50,7 @@ class Conduits:
         self._vetting = vetting
         self._claim = claim
         self._attached = attached
+        self._closed = False
         self._all: dict[bytes, list[Conduit]] = {}
         self._door: Admission[Conduit] = Admission(MAX_UNGREETED_FROM_ONE_SOURCE, MAX_UNGREETED)
 
@@ -64,8 +65,9 @@ class Conduits:
 
     def link_made(self, link: ILink) -> None:
         """Take a link that another device dialled, if there is room."""
-        if sum(map(len, self._all.values())) >= MAX_LINKS:
-            self._turn_away(link)
+        if self._closed or sum(map(len, self._all.values())) >= MAX_LINKS:
+            self._journal.count("overlay.link_turned_away")
+            link.close("the node takes no more links")
             return
         conduit = self._keep(link)
         if link.remote is not None and not self._door.enter(conduit, link.remote.host):
@@ -77,10 +79,6 @@ class Conduits:
             self._journal.count("overlay.link_turned_away")
             surplus.give_up("too many links wait for a hello")
         link.start(conduit)
-
-    def _turn_away(self, link: ILink) -> None:
-        self._journal.count("overlay.link_turned_away")
-        link.close("there are too many links")
 
     def _keep(self, link: ILink) -> Conduit:
         conduit = Conduit(self._reactor, self._journal, link, self)
@@ -136,7 +134,8 @@ class Conduits:
         moved.addErrback(_stay)
 
     def close(self, reason: str) -> None:
-        """End every link, and everything under way on it."""
+        """End every link, and everything under way on it; take no more."""
+        self._closed = True
         for conduit in self:
             conduit.bid_farewell(reason, Ending.ENDED)
 

@@ -57,6 +57,8 @@ class Greeting:
         :raises NotReached: if the link takes no more peers.
         """
         self._number = self._conduit.take_number(self)
+        if self._peer.greeting is not None:
+            self._peer.greeting.done.cancel()
         self._peer.greeting = self
         self._conduit.send(self._vetting.hello(self._peer, self._conduit.link, accepted=False), self._number)
         return self.done

@@ -33,6 +33,7 @@ class LocalLink:
     remote = None
     path = "local"
     largest_datagram = LARGEST
+    limit = LARGEST
     other: LocalLink
 
     def __init__(self, reactor: IReactorTime, proof: bytes, dialled: bool) -> None:

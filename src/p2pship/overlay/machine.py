@@ -26,7 +26,11 @@ WINDOW_OCTETS = 1 << 20
 0.1 s of round trip, and all that a broken link makes us send again."""
 
 MAX_KEPT_FRAMES = 8 * WINDOW_FRAMES
-"Counted frames kept for a peer: it takes so many only if the other side asks much and confirms nothing, which is abuse."
+"""Counted frames kept for a peer, unconfirmed or unsent: there are so many only if the other side asks much and neither
+confirms nor reads the answers, which is abuse."""
+
+MAX_KEPT_OCTETS = 8 * WINDOW_OCTETS
+"Octets unconfirmed above which answers wait, too."
 
 CONFIRM_FRAMES = 32
 CONFIRM_OCTETS = 65_536
@@ -122,7 +126,11 @@ class Session:
         if self._again:
             return self._again.popleft()
         queue = self._queues[priority]
-        if not queue or (priority >= Priority.PAYLOAD and not self.open):
+        if (
+            not queue
+            or self._kept_octets >= MAX_KEPT_OCTETS
+            or (priority >= Priority.PAYLOAD and not self.open)
+        ):
             return None
         frame = queue.popleft()
         self.queued_octets -= cost(frame)
@@ -146,12 +154,14 @@ class Session:
     def arrived(self, number: int, frame: Frame) -> bool:
         """Note a counted frame; False if it came before and is to be dropped.
 
-        :raises BadSession: if one is missing before it.
+        :raises BadSession: if one is missing before it, or too much waits that earlier ones have caused.
         """
         if number <= self.received:
             return False
         if number != self.received + 1:
             raise BadSession(f"frame {number} came after frame {self.received}")
+        if self.queued > MAX_KEPT_FRAMES:
+            raise BadSession("the other side does not take what it asks for")
         self.received = number
         self._unconfirmed_frames += 1
         self._unconfirmed_octets += cost(frame)

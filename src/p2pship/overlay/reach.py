@@ -15,7 +15,7 @@ class Tried:
     "the device's HIT, 16 octets"
     reached: bool
     lookup: str
-    "where it was found; ``link`` when a link to it was up already"
+    "where it was found; ``link`` when a link to it was up already, ``local`` when it is this node itself"
     lookup_seconds: float
     "from the question to its answer"
     dial_seconds: float

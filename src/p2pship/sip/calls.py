@@ -11,6 +11,7 @@ from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.journal import CallEnded, CallStarted, Journal
 from p2pship.sip.dialog import Dialog, DialogTable
+from p2pship.sip.fork import STOPPING
 from p2pship.sip.hops import PhoneHops, hop_to_phone
 from p2pship.sip.message import Request, Response, request
 from p2pship.sip.transactions import ClientTransaction, TransactionLayer
@@ -37,9 +38,9 @@ class Calls:
         self._layer = layer
 
     def stop(self) -> None:
-        """Forget all."""
+        """Hang up at our phones, and forget all; the peers hear it from the overlay."""
         for dialog in self.dialogs:
-            self.end(dialog, "this node stopped")
+            self.hang_up(dialog, STOPPING)
 
     def now(self) -> float:
         """Return the Unix time."""

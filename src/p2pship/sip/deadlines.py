@@ -34,13 +34,14 @@ class Deadlines(Generic[Thing]):
         self._order = count()
         self._call: IDelayedCall | None = None
         self._call_at = 0.0
+        self._stopped = False
 
     def __len__(self) -> int:
         return len(self._due)
 
     def set(self, thing: Thing, due: float | None) -> None:
         """Set the deadline of a thing, in place of the one that it had; None takes it away."""
-        if due is None:
+        if due is None or self._stopped:
             self._due.pop(thing, None)
         elif self._due.get(thing) != due:
             self._due[thing] = due
@@ -49,7 +50,8 @@ class Deadlines(Generic[Thing]):
         self._arm()
 
     def stop(self) -> None:
-        """Forget all deadlines."""
+        """Forget all deadlines, and take no more."""
+        self._stopped = True
         self._due.clear()
         self._heap.clear()
         self._arm()

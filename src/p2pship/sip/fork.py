@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
+from p2pship.sip.deadlines import Deadlines
 from p2pship.sip.message import Request, Response, response_to
 from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
 
@@ -24,6 +25,16 @@ TIMER_C = 185.0
 
 MAX_BRANCHES = 32
 "Branches of one request: more phones and devices than a person has, few enough not to amplify (RFC 5393 §5)."
+
+
+STOPPING = "the node is stopping"
+"Why everything under way ends, in words."
+
+AVAILABLE_AFTER = 5
+"Seconds after which who asks a node that stops may ask again: it may just be started anew."
+
+Waiting = tuple["Fork", ClientTransaction | None]
+"A fork that waits for a branch to say anything at all, or (None) for timer C."
 
 
 class Leg(Protocol):
@@ -56,26 +67,28 @@ class Fork:
         self,
         reactor: IReactorTime,
         layer: TransactionLayer,
+        deadlines: Deadlines[Waiting],
         transaction: ServerTransaction,
         restore: Callable[[Response], None],
         done: Callable[[Response], None],
     ) -> None:
         """Serve ``transaction``.
 
-        ``restore`` makes a response fit the request as it came; ``done`` hears the final one.
+        ``restore`` makes a response fit the request as it came; ``done`` hears the final one. What comes due in
+        ``deadlines`` is told to :meth:`expired`.
         """
         self._reactor = reactor
         self._layer = layer
+        self._deadlines = deadlines
         self.transaction = transaction
         self._restore = restore
         self._done = done
         self._branches: dict[ClientTransaction, Leg] = {}
-        self._silence: dict[ClientTransaction, IDelayedCall] = {}
+        self._successes: dict[tuple[ClientTransaction, str | None], Response] = {}
         self._groups: deque[Sequence[Leg]] = deque()
         self._finals: list[Response] = []
         self._open = True
         self._begun = 0
-        self._timer_c: IDelayedCall | None = None
         self._on_cancel: Callable[[], None] | None = None
         self.cancelled = False
         self.reasons: list[str] = []
@@ -109,7 +122,7 @@ class Fork:
         client = self._layer.send_request(request, leg.hop, self)
         self._branches[client] = leg
         if leg.patience is not None:
-            self._silence[client] = self._reactor.callLater(leg.patience, self._unheard, client)
+            self._deadlines.set((self, client), self._reactor.seconds() + leg.patience)
 
     def queue(self, groups: Sequence[Sequence[Leg]]) -> None:
         """Add groups of branches, each tried when all before it have failed."""
@@ -123,10 +136,6 @@ class Fork:
             self._finals.append(self._own(status, reason))
         self._settle()
 
-    def refuse(self, status: int, reason: str) -> None:
-        """Answer at once that nothing was tried."""
-        self.complete(status, reason)
-
     def cancel(self, reason: str | None) -> None:
         """End every branch, with the Reason of the CANCEL (RFC 3261 §16.10, RFC 3326); harmless after the answer."""
         if self.final is not None or self.cancelled:
@@ -138,6 +147,29 @@ class Fork:
             self._on_cancel()
         self._cancel_branches(reason)
         self._settle()
+
+    def abandon(self, status: int) -> None:
+        """Answer now, because this node stops, and wait for nothing more; harmless after the answer."""
+        if self.final is not None:
+            return
+        self._drop_groups()
+        if self._on_cancel is not None:
+            self._on_cancel()
+        self._cancel_branches(f'SIP;cause=503;text="{STOPPING}"')
+        branches, self._branches = self._branches, {}
+        for leg in branches.values():
+            leg.ended(False)
+        response = self._own(status, STOPPING)
+        if status == 503:
+            response.append("Retry-After", str(AVAILABLE_AFTER))
+        self._answer(response)
+
+    def expired(self, client: ClientTransaction | None) -> None:
+        """Hear that a branch has said nothing at all for too long, or that timer C has fired."""
+        if client is None:
+            self._timed_out()
+        else:
+            self._unheard(client)
 
     @property
     def elapsed(self) -> float:
@@ -153,6 +185,10 @@ class Fork:
         if response.status == 100:
             self._reset_timer_c()
             return
+        known = self._successes.get((client, response.to.tag))
+        if known is not None and response.status < 300:
+            self.transaction.respond(known)  # what it meant has taken effect, and may not a second time
+            return
         if leg is None:
             return
         if response.status >= 300:
@@ -162,7 +198,7 @@ class Fork:
         except (RemoteError, LocalError) as error:
             self.log.warn("dropped a response of {hop}: {error}", hop=leg.hop.description, error=error)
             passed = None
-        self._take(leg, response, passed)
+        self._take(client, leg, response, passed)
 
     def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
         """Take it that a branch will have no final response."""
@@ -183,12 +219,16 @@ class Fork:
         self._finals.append(own)
         self._settle()
 
-    def _take(self, leg: Leg, response: Response, passed: Response | None) -> None:
+    def _take(
+        self, client: ClientTransaction, leg: Leg, response: Response, passed: Response | None
+    ) -> None:
         if response.status < 200:
             if passed is not None:
                 self._provisional(passed)
             return
         if response.status < 300:
+            if passed is not None:
+                self._successes[client, response.to.tag] = passed
             self._success(leg, passed or self._own(500, "the answer could not be read"))
             return
         leg.ended(False)
@@ -234,15 +274,16 @@ class Fork:
         response = self._own(487, "") if self.cancelled else best(self._finals)
         if response.status == 503:  # it speaks of its sender only, and not of this node (§16.7 item 6)
             response = self._own(500, "what was asked is overloaded")
+        self._answer(response)
+
+    def _answer(self, response: Response) -> None:
         self._restore(response)
         self.transaction.respond(response)
         self._finish(response)
 
     def _finish(self, response: Response) -> None:
         self.final = response
-        if self._timer_c is not None:
-            self._timer_c.cancel()
-            self._timer_c = None
+        self._deadlines.set((self, None), None)
         self._done(response)
 
     def _next_group(self) -> None:
@@ -268,30 +309,23 @@ class Fork:
 
     def _unheard(self, client: ClientTransaction) -> None:
         """Give up a hop that has said nothing: it is cancelled as soon as it does."""
-        del self._silence[client]
         if self._invite:
             client.cancel(None)
         self.client_failed(client, 480, "it does not answer at all")
 
     def _heard(self, client: ClientTransaction) -> None:
-        call = self._silence.pop(client, None)
-        if call is not None:
-            call.cancel()
+        self._deadlines.set((self, client), None)
 
     def _reset_timer_c(self) -> None:
-        if self.final is not None:
-            return
-        if self._timer_c is None:
-            self._timer_c = self._reactor.callLater(TIMER_C, self._timed_out)
-            return
-        self._timer_c.reset(TIMER_C)
+        if self.final is None:
+            self._deadlines.set((self, None), self._reactor.seconds() + TIMER_C)
 
     def _timed_out(self) -> None:
-        self._timer_c = None
         self._open = False
         self._drop_groups()
         self._finals.append(self._own(408, "nobody answered"))
         self._cancel_branches(None)
+        self._settle()
 
     def _own(self, status: int, reason: str) -> Response:
         """Make a response of this node's own; the reason goes into a Warning, where people look for it."""

@@ -8,9 +8,10 @@ from typing import Any
 from p2pship.errors import LocalError
 from p2pship.sip.fields import key_of
 
-_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
-# A quoted-string, a URI in brackets, or one other character but the comma; an unclosed one is taken literally.
-_ELEMENT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,])+', re.DOTALL)
+_FOLD = re.compile(rb"\r\n[ \t]+")
+# A quoted-string, a URI in brackets, or one other character but the comma. An unclosed quoted-string goes on to the
+# end, so that what follows its quote is not searched again.
+_ELEMENT = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|<[^<>]*>|[^,])+', re.DOTALL)
 
 
 def raw_value(line: bytes) -> bytes:

@@ -9,10 +9,10 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from p2pship.address import BadAddress, canonical_host
+from p2pship.address import BadAddress, HostPort, canonical_host
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.message import Message
-from p2pship.sip.uri import SIPURI, NameAddr, parse_uri
+from p2pship.sip.uri import NameAddr, parse_uri
 
 SUBPROTOCOL = "sip"
 "The overlay's subprotocol that carries SIP messages, each as one payload."
@@ -44,24 +44,25 @@ class PhoneHops(Protocol):
     def hop_for(self, host: str, port: int, transport: str) -> ISIPHop:
         """Return the hop to an address literal and port over ``UDP`` or ``TCP``."""
 
+    def is_connected(self, address: HostPort) -> bool:
+        """Tell whether a TCP connection with this very address is up."""
+
 
 def hop_to_phone(hops: PhoneHops, target: str, routes: Sequence[str], registered_over: ISIPHop) -> ISIPHop:
     """Return the hop for a request to a phone (RFC 3261 §16.6 item 7): its first route, or else its Contact.
 
-    A name that is no address literal, such as the made-up host of a browser, means where the phone registered from; so
-    does a phone that registered over TCP and names no transport.
+    A name that is no address literal, such as the made-up host of a browser, means where the phone registered from. So
+    does the Contact of a phone that registered over TCP, as long as that connection is up: afterwards, as when this
+    node was started anew, the Contact means what it says.
 
     :raises BadURI: if the URI cannot be read.
     """
     uri = parse_uri(NameAddr.parse(routes[0]).uri if routes else target)
-    if registered_over.transport == "TCP" and uri.transport in (None, "tcp") and not routes:
+    over_tcp = registered_over.transport == "TCP" and uri.transport in (None, "tcp") and not routes
+    if over_tcp and registered_over.address is not None and hops.is_connected(registered_over.address):
         return registered_over
     try:
         host = canonical_host(uri.host)
     except BadAddress:
         return registered_over
-    return hops.hop_for(host, uri.port or 5060, _transport(uri))
-
-
-def _transport(uri: SIPURI) -> str:
-    return "TCP" if uri.transport == "tcp" else "UDP"
+    return hops.hop_for(host, uri.port or 5060, "TCP" if over_tcp or uri.transport == "tcp" else "UDP")

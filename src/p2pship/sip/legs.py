@@ -80,6 +80,7 @@ class _InitialLeg:
         self._link_side = link_side
         self._phone = phone
         self._dialogs: dict[str, Dialog] = {}
+        self._answered = False
         self._offered = False
         self._watching = False
 
@@ -90,13 +91,18 @@ class _InitialLeg:
             self._peer.watch(True)
 
     def _dialog(self, response: Response, phone: PhoneSide) -> Dialog | None:
-        """Return the dialog that a response makes or belongs to (RFC 3261 §12.1)."""
+        """Return the dialog that a response makes or belongs to (RFC 3261 §12.1).
+
+        An early dialog ends when another phone answers. If its own phone has done so too, at the same moment, it lives
+        after all, until the caller hangs one of them up (§13.2.2.4).
+        """
         tag = response.to.tag
         if self._request.method not in FORMS_DIALOG or not tag or response.status >= 300:
             return None
-        if tag not in self._dialogs:
-            self._dialogs[tag] = self._begin(response, tag, phone)
-        return self._dialogs[tag]
+        known = self._dialogs.get(tag)
+        if known is None or (known.ended and response.status >= 200):
+            known = self._dialogs[tag] = self._begin(response, tag, phone)
+        return known
 
     def _begin(self, response: Response, to_tag: str, phone: PhoneSide) -> Dialog:
         from_tag = self._request.from_.tag or ""
@@ -123,10 +129,20 @@ class _InitialLeg:
             raise BadMessage(482, "there is another dialog with these tags") from None
         return dialog
 
+    def _agree(self, described: bool) -> None:
+        """Let an answer take effect; but that of a second phone does not take the media from the first."""
+        if not described or not self._offered or self._media is None:
+            return
+        if self._answered:
+            self._media.rollback()
+        else:
+            self._media.commit()
+
     def _settled(self, response: Response, dialog: Dialog | None) -> None:
         if dialog is None or response.status < 200:
             return
         if self._request.method == "INVITE":
+            self._answered = True
             self._calls.answered(dialog)
 
     def ended(self, answered: bool) -> None:
@@ -174,8 +190,7 @@ class LegToPeer(_InitialLeg):
         shown = response.copy()
         strip(shown)
         dialog = self._dialog(shown, self._phone)
-        if _describe(shown, self._media, from_phone=False) and self._media is not None and self._offered:
-            self._media.commit()
+        self._agree(_describe(shown, self._media, from_phone=False))
         self._settled(shown, dialog)
         return shown
 
@@ -222,8 +237,7 @@ class LegToPhone(_InitialLeg):
             dialog.phone_target = phone.target
         if response.status < 300:
             set_contact(shown, gruu(self._peer.identity.aor, self._phone.token))
-        if _describe(shown, self._media, from_phone=True) and self._media is not None and self._offered:
-            self._media.commit()
+        self._agree(_describe(shown, self._media, from_phone=True))
         self._settled(shown, dialog)
         return shown
 

@@ -29,6 +29,9 @@ class Keeper(Protocol):
     def forget(self, transaction: LiveTransaction) -> None:
         """Let go of a transaction that has ended."""
 
+    def accepted(self, transaction: LiveTransaction) -> None:
+        """Hear that an INVITE that was received has had a 2xx: it asks for nothing any more."""
+
 
 class LiveTransaction:
     """The shell of one machine.

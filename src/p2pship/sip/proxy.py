@@ -22,8 +22,9 @@ from p2pship.interfaces import IIdentity, IKeyring, IMediaRelays, IOverlay, IPee
 from p2pship.journal import CallFailed, Journal, RequestRefused
 from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.calls import Calls
+from p2pship.sip.deadlines import Deadlines
 from p2pship.sip.dialog import Dialog
-from p2pship.sip.fork import Fork
+from p2pship.sip.fork import Fork, Waiting
 from p2pship.sip.hops import PeerHop, PhoneHops, hop_to_phone
 from p2pship.sip.legs import LegToPeer, LegToPhone, LegWithinDialog, PhoneSide
 from p2pship.sip.message import BadMessage, Request, Response, parse, response_to
@@ -87,6 +88,7 @@ class SIPProxy:
         self._journal = journal
         self._forks: dict[ServerTransaction, Fork] = {}
         self._searches: dict[Fork, PersonRoute] = {}
+        self._deadlines: Deadlines[Waiting] = Deadlines(reactor, _expired)
         self.calls = Calls(reactor, hops, journal)
         self.layer = TransactionLayer(reactor, self, random, journal)
         self._tick = LoopingCall(self._look)
@@ -101,12 +103,16 @@ class SIPProxy:
         )
 
     def stop(self) -> None:
-        """End all calls and searches, and keep the registrations."""
+        """End all calls and searches, and keep the registrations; what still comes is dropped.
+
+        Our phones hear 503, as this node is all that they have; to a peer we are one person who is not available.
+        """
         if self._tick.running:
             self._tick.stop()
-        for fork in tuple(self._forks.values()):
-            fork.cancel(None)
+        for transaction, fork in tuple(self._forks.items()):
+            fork.abandon(503 if _peer_of(transaction.origin) is None else 480)
         self.calls.stop()
+        self._deadlines.stop()
         self.layer.stop()
         self._registrar.stop()
 
@@ -155,10 +161,10 @@ class SIPProxy:
 
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """End all that was under way with a peer: it has forgotten it, or will never be reached again."""
-        self.layer.hop_lost(PeerHop(peer).key, reason)
         for transaction, fork in tuple(self._forks.items()):
             if _peer_of(transaction.origin) is peer:
                 fork.cancel('SIP;cause=480;text="the caller cannot be reached any more"')
+        self.layer.hop_lost(PeerHop(peer).key, reason)
         self.calls.peer_lost(peer, reason)
 
     # Where requests go.
@@ -284,13 +290,19 @@ class SIPProxy:
     def _phones(self, request: Request, peer: IPeer) -> list[list[Binding]]:
         """Return which phones ring, in groups: those of a GRUU, but never the one that calls."""
         asked = _own_token(gruu_token(request.uri))
-        caller = (
-            _own_token(gruu_token(contact_uri(request) or ""))
-            if peer.hit == self._keyring.device.hit
-            else None
-        )
+        caller = self._caller_here(request, peer)
         bindings = self._bindings.of(peer.identity.aor)
-        return groups_of([each for each in bindings if each.token != caller and asked in (None, each.token)])
+        return groups_of([each for each in bindings if each != caller and asked in (None, each.token)])
+
+    def _caller_here(self, request: Request, peer: IPeer) -> Binding | None:
+        """Return which of our own phones has sent a request that came from this very node; None if none has."""
+        if peer.hit != self._keyring.device.hit or not self._bindings.of(peer.aor):
+            return None
+        for transaction in self._forks:
+            sent = transaction.request
+            if _peer_of(transaction.origin) is None and _same_request(sent, request):
+                return self._binding_of(peer.aor, contact_uri(sent), _source(transaction.origin))
+        return None
 
     def _leg_to(self, peer: IPeer, request: Request, link_side: Parties, phone: PhoneSide) -> LegToPeer:
         media = self._media(request, peer, phone.hop)
@@ -400,7 +412,7 @@ class SIPProxy:
         def done(response: Response) -> None:
             self._done(transaction, response, caller, callee)
 
-        fork = Fork(self._reactor, self.layer, transaction, restored, done)
+        fork = Fork(self._reactor, self.layer, self._deadlines, transaction, restored, done)
         self._forks[transaction] = fork
         return fork
 
@@ -460,6 +472,11 @@ class SIPProxy:
         return len(self._forks)
 
 
+def _expired(waiting: Waiting, now: float) -> None:
+    fork, client = waiting
+    fork.expired(client)
+
+
 def _peer_of(origin: ISIPHop) -> IPeer | None:
     """Return the peer that a hop leads to; None for a phone."""
     return origin.peer if isinstance(origin, PeerHop) else None
@@ -473,6 +490,11 @@ def _source(hop: ISIPHop) -> HostPort:
 def _own_route(hop: ISIPHop) -> str:
     """Return this node's Record-Route value towards a phone: the listener that it talks to (§16.6 item 4)."""
     return f"<sip:{hop.sent_by};transport={hop.transport.lower()};lr>"
+
+
+def _same_request(one: Request, other: Request) -> bool:
+    """Tell whether two are the same request, seen at different hops."""
+    return (one.call_id, one.cseq, one.from_.tag) == (other.call_id, other.cseq, other.from_.tag)
 
 
 def _own_token(token: str | None) -> str | None:

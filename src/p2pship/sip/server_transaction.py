@@ -126,6 +126,8 @@ class ServerTransaction(LiveTransaction):
     def _send(self) -> None:
         assert self._given is not None
         self._last = self._given
+        if self.state is State.ACCEPTED:
+            self._keeper.accepted(self)
         self._transmit(self._last)
 
     def _resend(self) -> None:

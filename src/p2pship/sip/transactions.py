@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,9 @@ __all__ = [
 ]
 
 MAX_SERVERS_OF_PEER = 500
-"Server transactions of one peer. On a link they end with their final response: so many wait for one at the same time."
+"""Server transactions of one peer: on a link those that wait for their final response, or for the ACK to a failure.
+
+An INVITE answered with a 2xx stays for 32 s (timer L, RFC 6026 §7.1), but counts no more: only a phone can accept it."""
 MAX_SERVERS_OF_PHONE = 16_000
 "Server transactions of one address of a phone: over UDP each stays for 32 s, so these are 500 requests in a second."
 MAX_SERVERS = 32_000
@@ -85,7 +87,8 @@ class TransactionLayer:
         self._user = user
         self._clients: dict[Hashable, ClientTransaction] = {}
         self._servers: dict[Hashable, ServerTransaction] = {}
-        self._shares: Counter[Hashable] = Counter()
+        self._shares: defaultdict[Hashable, set[ServerTransaction]] = defaultdict(set)
+        self._stopped = False
 
     @property
     def counts(self) -> Counts:
@@ -93,7 +96,8 @@ class TransactionLayer:
         return Counts(len(self._clients), len(self._servers))
 
     def stop(self) -> None:
-        """Forget all transactions, without telling anybody."""
+        """Forget all transactions, without telling anybody; what still comes is dropped."""
+        self._stopped = True
         self.deadlines.stop()
         self._clients.clear()
         self._servers.clear()
@@ -101,6 +105,8 @@ class TransactionLayer:
 
     def message_received(self, message: Message, origin: ISIPHop) -> None:
         """Take a message that a hop has received. A request that cannot be read is refused, a response dropped."""
+        if self._stopped:
+            return
         try:
             if isinstance(message, Request):
                 self._request_received(message, origin)
@@ -141,8 +147,13 @@ class TransactionLayer:
         if self._servers.get(transaction.key) is not transaction:
             return
         del self._servers[transaction.key]
-        self._shares[transaction.hop.key] -= 1
-        if not self._shares[transaction.hop.key]:
+        self.accepted(transaction)
+
+    def accepted(self, transaction: LiveTransaction) -> None:
+        """Count a server transaction against its sender no more; for the transactions. Harmless when repeated."""
+        share = self._shares[transaction.hop.key]
+        share.discard(transaction)
+        if not share:
             del self._shares[transaction.hop.key]
 
     def _response_received(self, response: Response, origin: ISIPHop) -> None:
@@ -176,7 +187,7 @@ class TransactionLayer:
             return
         transaction = ServerTransaction(request, origin, key, self, self._user, cancels)
         self._servers[key] = transaction
-        self._shares[origin.key] += 1
+        self._shares[origin.key].add(transaction)
         transaction.start()
         if not self._tell(self._user.request_received, transaction):
             transaction.answer(500)
@@ -190,7 +201,7 @@ class TransactionLayer:
             self._refuse(request, origin, 503, "Too many requests under way")
             return False
         share = MAX_SERVERS_OF_PHONE if scope(origin) is None else MAX_SERVERS_OF_PEER
-        if self._shares[origin.key] >= share:
+        if len(self._shares.get(origin.key, ())) >= share:
             self._refuse(request, origin, 500, "Too many requests of yours under way")
             return False
         return True

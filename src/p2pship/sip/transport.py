@@ -103,6 +103,10 @@ class PhoneTransport:
             return TCPHop(self._pool, address, self._own)
         raise LocalError(f"there is no transport {transport!r} towards phones")
 
+    def is_connected(self, address: HostPort) -> bool:
+        """Tell whether a TCP connection with this very address is up."""
+        return self._pool.is_open(address)
+
     def _listen(self, host: str, port: int) -> None:
         datagrams = self._reactor.listenUDP(
             port, self._datagrams, interface=host, maxPacketSize=LARGEST_DATAGRAM

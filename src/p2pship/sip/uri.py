@@ -15,6 +15,7 @@ _ESCAPED = "%[0-9A-Fa-f]{2}"
 _HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9\-._]*"  # underscores are in live host names
 _PORT = "[0-9]{1,5}"
 
+# Hostile text costs no more than time in proportion to its length: no two neighbouring repetitions can share a text.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+\-.]*):")
 # "#" should be escaped in a user part; telephones send it as it is dialled.
 _SIP_URI = re.compile(
@@ -25,12 +26,12 @@ _URI_HEADER = re.compile(
     rf"((?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{_ESCAPED})+)=((?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{_ESCAPED})*)"
 )
 _NAME_ADDR = re.compile(
-    rf'(?:({QUOTED})|((?:{TOKEN}[ \t]+)*(?:{TOKEN})?))[ \t]*<([^<>" \t\x00-\x1f\x7f]+)>(.*)', re.DOTALL
+    rf'(?:({QUOTED})|((?:{TOKEN}(?:[ \t]+{TOKEN})*)?))[ \t]*<([^<>" \t\x00-\x1f\x7f]+)>(.*)', re.DOTALL
 )
 # Without brackets a URI ends at the first comma, question mark or semicolon (RFC 3261 §20).
 _ADDR_SPEC = re.compile(r'([^<>",;? \t\x00-\x1f\x7f]+)([ \t]*(?:;.*)?)', re.DOTALL)
 _VIA = re.compile(
-    rf"({TOKEN}[ \t]*/[ \t]*{TOKEN})[ \t]*/[ \t]*({TOKEN})[ \t]+({_HOST}|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*)"
+    rf"({TOKEN}[ \t]*/[ \t]*{TOKEN})[ \t]*/[ \t]*({TOKEN})[ \t]+({_HOST}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
     rf"(?:[ \t]*:[ \t]*({_PORT}))?([ \t]*(?:;.*)?)",
     re.DOTALL,
 )

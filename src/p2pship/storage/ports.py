@@ -20,7 +20,10 @@ HIGHEST_PORT = 0xFFFF
 
 SCHEMA = Schema(
     "ports",
-    ("CREATE TABLE ports (name TEXT PRIMARY KEY, port INTEGER NOT NULL) STRICT, WITHOUT ROWID",),
+    (
+        "CREATE TABLE ports (name TEXT PRIMARY KEY, port INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "ALTER TABLE ports ADD COLUMN preferred INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 
@@ -50,6 +53,8 @@ class Ports:
     ) -> Chosen[T]:
         """Listen on the kept port of ``name``, else on the preferred one, else on the next free one above it.
 
+        A port that was kept when another was preferred is passed over: whoever configures a port wants that one.
+
         :param preferred: 0 leaves the choice to the operating system, and keeps nothing.
         :param host: where it listens, for the message of the error.
         :param family: what it listens with, such as ``udp`` or ``udp and tcp``, for the message of the error.
@@ -59,16 +64,17 @@ class Ports:
         """
         if not preferred:
             return Chosen(0, self._first(name, iter([0]), host, family, try_listen)[1])
-        kept = self._kept(name)
-        port, listening = self._first(name, _candidates(kept, preferred), host, family, try_listen)
-        if port == kept:
-            return Chosen(port, listening)
-        self._database.write("INSERT OR REPLACE INTO ports VALUES (?, ?)", name, port)
-        return Chosen(port, listening, kept)
+        kept, kept_for = self._kept(name)
+        first = kept if kept_for == preferred else None
+        port, listening = self._first(name, _candidates(first, preferred), host, family, try_listen)
+        if (port, preferred) != (kept, kept_for):
+            self._database.write("INSERT OR REPLACE INTO ports VALUES (?, ?, ?)", name, port, preferred)
+        return Chosen(port, listening, None if port == kept else kept)
 
-    def _kept(self, name: str) -> int | None:
-        rows = self._database.query("SELECT port FROM ports WHERE name = ?", name)
-        return rows[0][0] if rows else None
+    def _kept(self, name: str) -> tuple[int | None, int | None]:
+        """Return the port that is kept, and the one that was preferred then; None if none is."""
+        rows = self._database.query("SELECT port, preferred FROM ports WHERE name = ?", name)
+        return rows[0] if rows else (None, None)
 
     @staticmethod
     def _first(

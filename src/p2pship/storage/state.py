@@ -27,16 +27,18 @@ class StateFolder:
         "the folder"
         self.database = path / "p2pship.sqlite"
         "the file of the node's database"
+        self._lock = -1
         try:
             make_private_folder(path)
             _check_owner(path)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+            self._take_lock()
         except OSError as error:
+            self.close()
             raise ConfigError(
                 f"the state folder {path} cannot be used: {error.strerror}; "
                 "make it writable for this user, or name another one"
             ) from error
-        self._take_lock()
 
     def close(self) -> None:
         """Let another process use the folder; harmless when repeated."""

@@ -20,7 +20,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.trial.unittest import SkipTest
 
 SCRIPT_TIME = 60.0
-"Seconds until a script that does not end is killed: most of them take one."
+"Seconds until a script that does not end is killed, if nothing else is said: most of them take one."
 
 
 class NamespaceScriptFailed(AssertionError):
@@ -42,17 +42,19 @@ def require_namespaces() -> None:
     raise SkipTest(reason)
 
 
-def run_in_namespace(reactor: Any, script: str | Path, *arguments: str) -> Deferred[str]:
+def run_in_namespace(
+    reactor: Any, script: str | Path, *arguments: str, limit: float = SCRIPT_TIME
+) -> Deferred[str]:
     """Run a Python file in a fresh network namespace; fires with what it printed.
 
     The same Python and ``PYTHONPATH`` as the caller's are used. ``lo`` is up. Fails with
-    :class:`NamespaceScriptFailed` if the script does not end with 0.
+    :class:`NamespaceScriptFailed` if the script does not end with 0, or not within ``limit`` seconds.
     """
     require_namespaces()
-    return deferToThreadPool(reactor, reactor.getThreadPool(), _run, [str(script), *arguments])
+    return deferToThreadPool(reactor, reactor.getThreadPool(), _run, [str(script), *arguments], limit)
 
 
-def _run(arguments: list[str]) -> str:
+def _run(arguments: list[str], limit: float) -> str:
     path = os.pathsep.join(entry for entry in sys.path if entry)
     environment = {**os.environ, "PYTHONPATH": path}
     inside = 'ip link set lo up && exec "$@"'
@@ -61,7 +63,7 @@ def _run(arguments: list[str]) -> str:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-        ended = _wait(process)
+        ended = _wait(process, limit)
         output.seek(0)
         written = output.read()
     if ended != 0:
@@ -69,14 +71,14 @@ def _run(arguments: list[str]) -> str:
     return written
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
+def _wait(process: subprocess.Popen[bytes], limit: float) -> int:
     """Return how a script ended, -9 when it had to be killed; nothing that it began is left running."""
-    limit = threading.Timer(SCRIPT_TIME, os.killpg, (process.pid, signal.SIGKILL))
-    limit.start()
+    timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
     os.waitid(
         os.P_PID, process.pid, os.WEXITED | os.WNOWAIT
     )  # not reaped, so that its group is still its own
-    limit.cancel()
+    timer.cancel()
     os.killpg(process.pid, signal.SIGKILL)
     return process.wait()
 

@@ -160,10 +160,6 @@ class Queries:
         """Forget a question; harmless when it is over."""
         self._queries.pop(query.query_id, None)
 
-    def under_way(self) -> list[Query]:
-        """Return the questions that are not over, oldest first."""
-        return list(self._queries.values())
-
     def answer_received(self, datagram: bytes, over_loopback: bool) -> tuple[Query, bytes] | None:
         """Return the question that a datagram answers, and the item; None when nobody asked, or it is known.
 

@@ -25,7 +25,7 @@ QUESTION_LENGTH = 1000
 somebody else's name sends that victim no more than the asker spent (RFC 5358 tells what happens otherwise)."""
 
 LONGEST_ITEM = 960
-"Octets of a sealed item in an answer, which then has 984."
+"Octets of a sealed item in an answer, which then has 986."
 
 QUERY_ID_LENGTH = 16
 "Octets of a query id: too many to guess, so whoever did not hear the question cannot answer it."

@@ -1,0 +1,82 @@
+"""What is published of an identity at a time, and for how long that stays true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.identity.keyring import Keyring
+from p2pship.identity.people import SCHEMA
+from p2pship.identity.record import verify_record
+from p2pship.identity.seal import DAY, lookup_key, open_item
+from p2pship.journal import Journal
+from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, sealed
+from p2pship.storage.database import Database
+from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC
+
+ALICE = "alice@example.com"
+
+
+class EditionTests(SynchronousTestCase):
+    """One record in two forms."""
+
+    def setUp(self) -> None:
+        self.start(NOW)
+
+    def start(self, now: float) -> None:
+        """Begin with an identity made at a time."""
+        self.clock = Clock()
+        self.clock.advance(now)
+        database = Database(":memory:", [SCHEMA])
+        self.addCleanup(database.close)
+        self.keyring = Keyring(Path(self.mktemp()), database, Journal(), self.clock)
+        self.alice = self.keyring.create(ALICE)
+
+    def edition(self, *locators: object) -> Edition:
+        """Make an edition with these locators."""
+        return new_edition(self.keyring, self.alice, locators, self.clock.seconds())  # type: ignore[arg-type]
+
+    def days(self, edition: Edition, wide_area: bool = False) -> list[int]:
+        """Return the days for which it is sealed, counted from today, in the order of publication."""
+        now = self.clock.seconds()
+        today = int(now // DAY)
+        items = sealed(edition, self.keyring.device, wide_area, now)
+        by_key = {lookup_key(ALICE, today + day): day for day in range(-2, 3) if today + day >= 0}
+        for slot, item in items.items():
+            day = by_key[slot.lookup_key]
+            self.assertEqual(open_item(ALICE, today + day, item).publication_key, slot.publication_key)
+        return [by_key[slot.lookup_key] for slot in items]
+
+    def test_two_forms(self) -> None:
+        """The public form leaves out what means something here only, and is the same in all else."""
+        edition = self.edition(PRIVATE, PUBLIC, LOOPBACK)
+        assert edition.public is not None
+        full, public = (verify_record(form, NOW) for form in (edition.full, edition.public))
+        self.assertEqual((full.locators, public.locators), ((PRIVATE, PUBLIC, LOOPBACK), (PUBLIC,)))
+        self.assertEqual((full.sequence, full.expires), (public.sequence, public.expires))
+
+    def test_one_form(self) -> None:
+        """Where every locator is public there is one form; where none is, nothing for the wide world."""
+        public = self.edition(PUBLIC)
+        self.assertEqual(public.public, public.full)
+        private = self.edition(PRIVATE)
+        self.assertIsNone(private.public)
+        self.assertEqual((self.days(private), self.days(private, wide_area=True)), ([0, 1, -1], []))
+
+    def test_no_locators(self) -> None:
+        """A device that nobody could dial is not published."""
+        self.assertEqual(self.days(self.edition()), [])
+
+    def test_current(self) -> None:
+        """It is current for a quarter of its life, with the same statement and locators, and not before it was made."""
+        edition = self.edition(PUBLIC)
+        for later, current in ((0, True), (HALF_LIFE / 2 - 1, True), (HALF_LIFE / 2, False), (-1, False)):
+            self.assertIs(edition.is_current(self.alice, [PUBLIC], NOW + later), current)
+        self.assertFalse(edition.is_current(self.alice, [PUBLIC, PRIVATE], NOW))
+
+    def test_clock_that_was_never_set(self) -> None:
+        """On the first day of 1970 there is no yesterday to publish for."""
+        self.start(3600.0)
+        self.assertEqual(self.days(self.edition(PUBLIC)), [0, 1])

@@ -1,0 +1,132 @@
+"""One lookup's part of a search ends once, however the lookup behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from p2pship.errors import RemoteError
+from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
+from p2pship.lookup.candidate import Answer, Candidate, Slot
+from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES, Part
+
+KEY = bytes(32)
+
+
+@implementer(ILookup, ISearch)
+class ObedientLookup:
+    """A lookup that does in ``find`` what a test says, and counts how often its search is cancelled."""
+
+    name = "obedient"
+    wide_area = False
+
+    def __init__(self, act: Callable[[ISearchReceiver], Any]) -> None:
+        self._act = act
+        self.cancelled = 0
+
+    def start(self) -> Deferred[None]:
+        """Begin."""
+        return succeed(None)
+
+    stop = start
+
+    def find(self, key: bytes, receiver: ISearchReceiver) -> ISearch:
+        """Do it."""
+        self.receiver = receiver
+        self._act(receiver)
+        return self
+
+    def publish(self, slot: Slot, item: bytes) -> Deferred[None]:
+        """Publish nothing."""
+        return succeed(None)
+
+    def withdraw(self, slot: Slot) -> Deferred[None]:
+        """Take nothing back."""
+        return succeed(None)
+
+    def cancel(self) -> None:
+        """Count it."""
+        self.cancelled += 1
+
+
+class PartTests(SynchronousTestCase):
+    """How a part ends, and what it passes on."""
+
+    def begin(self, act: Callable[[ISearchReceiver], Any] = lambda _: None) -> Part:
+        """Ask a lookup that does this."""
+        self.clock = Clock()
+        self.candidates: list[Candidate] = []
+        self.endings: list[None] = []
+        self.lookup = ObedientLookup(act)
+        part = Part(self.clock, self.lookup, self.candidates.append, lambda: self.endings.append(None))
+        part.begin(KEY)
+        return part
+
+    def assertEnded(self, part: Part, answer: Answer, reason: str = "", seconds: float = 0.0) -> None:
+        """Check that it ended once, and how, and that no timer is left."""
+        assert part.asked is not None
+        asked = (part.asked.lookup, part.asked.answer, part.asked.reason, part.asked.seconds)
+        self.assertEqual(asked, ("obedient", answer, reason, seconds))
+        self.assertEqual((len(self.endings), self.clock.getDelayedCalls()), (1, []))
+
+    def test_interfaces(self) -> None:
+        """It is what a lookup tells."""
+        verifyObject(ISearchReceiver, self.begin())
+        verifyObject(ILookup, self.lookup)
+
+    def test_completed(self) -> None:
+        """A lookup that ends has been asked; what it says afterwards counts for nothing."""
+        part = self.begin()
+        self.lookup.receiver.candidate_received(Candidate(b"1", "obedient"))
+        self.clock.advance(1)
+        self.lookup.receiver.search_ended(None)
+        self.lookup.receiver.search_ended(RemoteError("again"))
+        self.lookup.receiver.candidate_received(Candidate(b"2", "obedient"))
+        self.assertEnded(part, Answer.COMPLETED, seconds=1.0)
+        self.assertEqual([candidate.item for candidate in self.candidates], [b"1"])
+
+    def test_failed(self) -> None:
+        """A lookup that could not be asked says why."""
+        part = self.begin()
+        self.lookup.receiver.search_ended(RemoteError("no network"))
+        self.assertEnded(part, Answer.FAILED, "no network")
+
+    def test_bug(self) -> None:
+        """A lookup that fails in its own way is logged, and is one that could not be asked."""
+
+        def broken(receiver: ISearchReceiver) -> None:
+            raise ZeroDivisionError
+
+        self.assertEnded(self.begin(broken), Answer.FAILED, "ZeroDivisionError")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_at_once(self) -> None:
+        """A lookup may end before it has given its search."""
+        self.assertEnded(self.begin(lambda receiver: receiver.search_ended(None)), Answer.COMPLETED)
+
+    def test_too_slow(self) -> None:
+        """A lookup that says nothing is given up after its time, and its search is cancelled."""
+        part = self.begin()
+        self.clock.advance(LOOKUP_TIME)
+        self.assertEnded(part, Answer.TIMED_OUT, seconds=LOOKUP_TIME)
+        self.assertEqual(self.lookup.cancelled, 1)
+
+    def test_cancelled(self) -> None:
+        """Cancelling it says nothing, and leaves nothing behind."""
+        part = self.begin()
+        part.cancel()
+        part.cancel()
+        self.assertEqual((self.endings, self.lookup.cancelled, self.clock.getDelayedCalls()), ([], 1, []))
+
+    def test_flood(self) -> None:
+        """Of a flood of candidates only so many are passed on."""
+        self.begin()
+        for number in range(MOST_CANDIDATES + 1):
+            self.lookup.receiver.candidate_received(Candidate(bytes([number % 256]), "obedient"))
+        self.assertEqual(len(self.candidates), MOST_CANDIDATES)

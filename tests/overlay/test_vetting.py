@@ -1,0 +1,78 @@
+"""Tests for :mod:`p2pship.overlay.vetting`: what a hello shows of us, and what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from p2pship.address import HostPort, Locator
+from p2pship.identity.trust import TrustPolicy
+from p2pship.identity.verify import papers_from
+from p2pship.interfaces import ILink
+from p2pship.overlay import vetting as module
+from p2pship.overlay.hello import parse_hello
+from p2pship.overlay.vetting import Vetting
+from tests.overlay.nodes import ALICE, BOB, OverlayCase
+
+PUBLIC, PRIVATE, LOOPBACK = (
+    Locator.parse(text) for text in ("tls:198.51.99.7:5566", "tls:10.1.2.3:5566", "tls:127.0.0.1:5566")
+)
+
+
+@dataclass
+class PretendedLink:
+    """What vetting asks of a link."""
+
+    remote: HostPort | None
+    encrypted: bool = True
+    proof: bytes = b""
+
+
+FAR = HostPort("203.0.112.5", 5566)
+HERE = HostPort("127.0.0.1", 5566)
+
+
+class VettingTests(OverlayCase):
+    """One node's own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.two()
+        self.peer = self.alice.reach(BOB)
+        keyring = self.alice.keyring
+        self.vetting = Vetting(
+            self.clock,
+            keyring,
+            TrustPolicy(keyring),
+            keyring.record_for,
+            lambda *_: True,
+            lambda: (PUBLIC, PRIVATE, LOOPBACK),
+            ("sip",),
+        )
+
+    def shown(self, link: PretendedLink, accepted: bool) -> tuple[Locator, ...]:
+        """Return the locators in our hello over a link."""
+        body = parse_hello(self.vetting.hello(self.peer, cast(ILink, link), accepted).body)
+        return papers_from(body.statement, body.record, self.clock.seconds(), ALICE).record.locators
+
+    def test_private_addresses(self) -> None:
+        """Private addresses are for those whose hello was believed, and who are reached encrypted."""
+        self.assertEqual(self.shown(PretendedLink(FAR), True), (PUBLIC, PRIVATE))
+        self.assertEqual(self.shown(PretendedLink(FAR), False), (PUBLIC,))
+        self.assertEqual(self.shown(PretendedLink(FAR, encrypted=False), True), (PUBLIC,))
+
+    def test_loopback_addresses(self) -> None:
+        """Loopback addresses are for those on the same machine."""
+        for remote in (HERE, None):
+            self.assertEqual(self.shown(PretendedLink(remote), True), (PUBLIC, PRIVATE, LOOPBACK))
+
+    def test_remembers_encrypted(self) -> None:
+        """Who was reached encrypted is remembered, but not without end."""
+        self.patch(module, "MAX_REMEMBERED", 2)
+        papers = [self.node(f"{name}@example.com").papers(f"{name}@example.com") for name in "abc"]
+        clear, encrypted = (cast(ILink, PretendedLink(FAR, encrypted=one)) for one in (False, True))
+        self.vetting.accept(papers[0], clear)
+        self.assertFalse(self.vetting.was_encrypted(papers[0].hit))
+        for one in papers:
+            self.vetting.accept(one, encrypted)
+        self.assertEqual([self.vetting.was_encrypted(one.hit) for one in papers], [False, True, True])
