@@ -119,6 +119,16 @@ class LimitTests(LayerCase):
         self.receive_request("INVITE", "SIP/2.0/UDP x;branch=z9hG4bKd", self.peer)
         self.assertEqual(self.layer.counts.servers, 1)
 
+    def test_dialogs_find_room(self) -> None:
+        """A call that is up can be ended when no new one is taken; this has its bound too."""
+        self.flood(3, self.peer, "INVITE")
+        for each in "abc":
+            bye = received_request(
+                "BYE", f"SIP/2.0/UDP x;branch=z9hG4bK{each}", to="<sip:bob@example.com>;tag=b1"
+            )
+            self.receive(bye, self.peer)
+        self.assertEqual(self.peer.brief(), ["500/INVITE", "500/BYE"])
+
     def test_cancel_finds_room(self) -> None:
         """A call can be cancelled whatever is going on."""
         self.flood(2, self.peer, "INVITE")

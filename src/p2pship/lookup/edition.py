@@ -1,9 +1,9 @@
-"""What is published of one of our own identities at a time: one record, in its full form and in its public one."""
+"""What is said of one of our own identities at a time: one record, in full and in forms that show fewer locators."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from p2pship.address import Locator
 from p2pship.identity.record import sign_record, verify_record
@@ -21,8 +21,8 @@ HALF_LIFE = RECORD_LIFETIME / 2
 class Edition:
     """A record of this device as a device of one identity.
 
-    Both forms have the same sequence number: they are one statement about one moment, of which the world is told less.
-    Whoever found or was handed one thus never takes the other for an older one.
+    All forms have the same sequence number: they are one statement about one moment, of which some are told less.
+    Whoever found or was handed one thus never takes another for an older one.
     """
 
     aor: str
@@ -31,11 +31,13 @@ class Edition:
     locators: tuple[Locator, ...]
     "those that were to be named"
     full: bytes
-    "the signed record with all of them, for our own networks and for hellos"
+    "the signed record with all of them, for our own networks"
     public: bytes | None
     "the signed record with those that mean the same everywhere; None if there is none"
     made: float
     "Unix time"
+    forms: dict[frozenset[Locator], bytes] = field(default_factory=dict, compare=False, repr=False)
+    "the signed records for hellos, by the locators that may be shown: those to a stranger show fewer"
 
     def is_current(self, identity: IIdentity, locators: Sequence[Locator], now: float) -> bool:
         """Tell whether it still says what is to be said, and will for another half-life."""
@@ -53,18 +55,24 @@ def new_edition(keyring: IKeyring, identity: IIdentity, locators: Sequence[Locat
     """
     statement = identity.statement
     full = keyring.record_for(identity, locators, now)
-    public = _public_form(keyring.device, full, now)
+    shown = frozenset(filter(is_public, locators))
+    public = _form(keyring.device, full, shown, now) if shown else None
     return Edition(identity.aor, statement, tuple(locators), full, public, now)
 
 
-def _public_form(device: IDevice, full: bytes, now: float) -> bytes | None:
-    """Return a record that differs in having only the public locators; None if there are none."""
+def record_showing(edition: Edition, device: IDevice, shown: Iterable[Locator], now: float) -> bytes:
+    """Return the record of a current edition with those of its locators that may be shown; it is signed once."""
+    locators = frozenset(shown)
+    if locators not in edition.forms:
+        edition.forms[locators] = _form(device, edition.full, locators, now)
+    return edition.forms[locators]
+
+
+def _form(device: IDevice, full: bytes, shown: frozenset[Locator], now: float) -> bytes:
     record = verify_record(full, now)
-    public = [locator for locator in record.locators if is_public(locator)]
-    if len(public) == len(record.locators):
-        return full if public else None
-    if not public:
-        return None
+    locators = [locator for locator in record.locators if locator in shown]
+    if len(locators) == len(record.locators):
+        return full
     return sign_record(
         device.sign,
         person=record.person,
@@ -74,7 +82,7 @@ def _public_form(device: IDevice, full: bytes, now: float) -> bytes | None:
         expires=record.expires,
         device_key=record.device_key,
         sealing_key=record.sealing_key,
-        locators=public,
+        locators=locators,
         parameters=record.parameters,
     )
 

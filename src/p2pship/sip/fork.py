@@ -219,9 +219,7 @@ class Fork:
         self._finals.append(own)
         self._settle()
 
-    def _take(
-        self, client: ClientTransaction, leg: Leg, response: Response, passed: Response | None
-    ) -> None:
+    def _take(self, client: ClientTransaction, leg: Leg, response: Response, passed: Response | None) -> None:
         if response.status < 200:
             if passed is not None:
                 self._provisional(passed)

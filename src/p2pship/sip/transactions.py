@@ -39,6 +39,8 @@ MAX_SERVERS_OF_PEER = 500
 An INVITE answered with a 2xx stays for 32 s (timer L, RFC 6026 §7.1), but counts no more: only a phone can accept it."""
 MAX_SERVERS_OF_PHONE = 16_000
 "Server transactions of one address of a phone: over UDP each stays for 32 s, so these are 500 requests in a second."
+WITHIN_DIALOGS = 2
+"times its share that a sender may have under way with requests within dialogs: new calls cannot keep one from ending"
 MAX_SERVERS = 32_000
 "Server transactions in all: about 200 MB at the most."
 RETRY_AFTER = 5
@@ -201,6 +203,8 @@ class TransactionLayer:
             self._refuse(request, origin, 503, "Too many requests under way")
             return False
         share = MAX_SERVERS_OF_PHONE if scope(origin) is None else MAX_SERVERS_OF_PEER
+        if request.to.tag:
+            share *= WITHIN_DIALOGS
         if len(self._shares.get(origin.key, ())) >= share:
             self._refuse(request, origin, 500, "Too many requests of yours under way")
             return False
