@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,7 +21,7 @@ from zope.interface import implementer
 from p2pship import __version__, plugins
 from p2pship.address import Locator
 from p2pship.config import Config
-from p2pship.errors import LocalError
+from p2pship.errors import LocalError, P2PShipError
 from p2pship.identity.aor import canonical_aor
 from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.hit import format_hit
@@ -101,19 +101,31 @@ class Node(MultiService):
         self._stages: OrderedDict[str, StagesStatus] = OrderedDict()
         self.journal.watch(self._keep_stages)
         self._started: Deferred[None] | None = None
+        self._stopping: Deferred[None] = succeed(None)
         self._waiting: list[Deferred[None]] = []
         self._failure: Failure | None = None
 
     # Twisted calls these.
 
     def startService(self) -> None:
-        """Open the state, build, and listen for phones; raises ConfigError or LocalError when that cannot be."""
-        super().startService()
+        """Open the state, build, and listen for phones.
+
+        :raises ConfigError: if what is configured cannot be had.
+        :raises LocalError: if anything else cannot; nothing is held in either case.
+        """
+        self._failure = None
         self._open()
-        self._build()
-        self._started = Deferred.fromCoroutine(self._start())
-        self._started.addCallbacks(self._ready, self._failed)
+        try:
+            self._build()
+        except P2PShipError:
+            self._close()
+            raise
+        super().startService()
+        started: Deferred[None] = Deferred.fromCoroutine(self._start())
+        started.addCallbacks(self._ready, self._failed)
+        self._started = started
         if self._failure is not None:
+            self.stopService()
             self._failure.raiseException()
 
     async def _start(self) -> None:
@@ -134,16 +146,26 @@ class Node(MultiService):
         parts = [*self.bearers.values(), *self.lookups.values()]
         await DeferredList([maybeDeferred(part.stop) for part in parts], consumeErrors=True)
         self._relays.close()
-        self._database.close()
-        self._folder.close()
+        self._close()
 
     def stopService(self) -> Deferred[Any]:
         """Withdraw what was published, end the calls, close every socket; fires when all is done."""
         stopped = maybeDeferred(super().stopService)
-        if self._started is None:
-            return stopped
-        self._started.cancel()
-        return stopped.addCallback(lambda _: Deferred.fromCoroutine(self._stop()))
+        started, self._started = self._started, None
+        if started is not None:
+            started.cancel()
+            self._stopping = Deferred.fromCoroutine(self._stop())
+        return stopped.addCallback(lambda _: self._when_stopped())
+
+    def _when_stopped(self) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+
+        def tell(result: Any) -> Any:
+            done.callback(None)
+            return result
+
+        self._stopping.addBoth(tell)
+        return done
 
     def when_started(self) -> Deferred[None]:
         """Return a Deferred that fires when phones can register and peers can call, or fails with why not."""
@@ -156,15 +178,18 @@ class Node(MultiService):
         return waiting
 
     def _ready(self, _: None) -> None:
-        for waiting in self._waiting:
-            waiting.callback(None)
-        self._waiting = []
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
 
     def _failed(self, failure: Failure) -> None:
         self._failure = failure
-        for waiting in self._waiting:
-            waiting.errback(failure)
-        self._waiting = []
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.errback(failure)
+        nobody_hears = self._started is not None and not waiting and not failure.check(CancelledError)
+        if nobody_hears:
+            self.log.critical("the node cannot start: {reason}", reason=failure.getErrorMessage())
 
     # Building.
 
@@ -174,9 +199,13 @@ class Node(MultiService):
             self._database = Database(self._folder.database, [PEOPLE_SCHEMA, PORTS_SCHEMA, SIP_SCHEMA])
             self.ports = Ports(self._database)
             self.keyring = Keyring(self._state, self._database, self.journal, self.reactor)
-        except LocalError:
+        except P2PShipError:
             self._folder.close()
             raise
+
+    def _close(self) -> None:
+        self._database.close()
+        self._folder.close()
 
     def _build(self) -> None:
         trust = TrustPolicy(self.keyring)
@@ -229,7 +258,6 @@ class Node(MultiService):
 
         chosen = self.ports.choose("sip", self._sip.port, self._sip.listen, "udp and tcp", listen)
         self._sip_moved = chosen.moved_from is not None
-        self._sip_port = self._transport.port
 
     def _locators(self) -> Sequence[Locator]:
         return [locator for bearer in self.bearers.values() for locator in bearer.locators()]
@@ -264,11 +292,11 @@ class Node(MultiService):
 
     def status(self) -> Status:
         """Say how the node is."""
-        at = f"{self._sip.listen}:{self._sip_port}"
+        at = str(self._transport.address)
         return {
             "version": __version__,
             "state": str(self._state),
-            "sip": {"udp": at, "tcp": at, "port": self._sip_port, "changed": self._sip_moved},
+            "sip": {"udp": at, "tcp": at, "port": self._transport.port, "changed": self._sip_moved},
             "domain": self._sip.domain,
             "bearers": [
                 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -14,6 +15,7 @@ from p2pship.errors import LocalError, RemoteError
 from p2pship.identity.keyring import Keyring
 from p2pship.identity.papers import Papers
 from p2pship.identity.people import SCHEMA
+from p2pship.identity.record import verify_record
 from p2pship.identity.seal import DAY, day_of, lookup_key, open_item
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verify import papers_from
@@ -21,7 +23,7 @@ from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.edition import HALF_LIFE
 from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME
-from p2pship.lookup.publisher import COALESCING_TIME, SPREAD, WITHDRAWING_TIME, Publisher
+from p2pship.lookup.publisher import COALESCING_TIME, OLDEST_IN_HELLO, SPREAD, WITHDRAWING_TIME, Publisher
 from p2pship.storage.database import Database
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC
@@ -206,6 +208,31 @@ class RecordForTests(PublisherTestCase):
         identity = self.keyring.identities()[0]
         record = self.publisher.record_for(identity, self.locators, self.clock.seconds())
         self.assertEqual(record, self.papers(self.near).record.raw)
+
+    def test_fewer_locators(self) -> None:
+        """A hello that may show fewer locators carries the same record but for them: nothing is published anew for it."""
+        self.start(ALICE)
+        identity, now = self.keyring.identities()[0], self.clock.seconds()
+        published, publications = self.papers(self.near).record, self.near.publications
+        for shown in ((PUBLIC, LOOPBACK), (PUBLIC,), ()):
+            raw = self.publisher.record_for(identity, shown, now)
+            record = verify_record(raw, now)
+            self.assertEqual(replace(record, locators=published.locators, raw=published.raw), published)
+            self.assertEqual(record.locators, shown)
+            self.assertEqual(self.publisher.record_for(identity, shown, now), raw)
+        self.clock.advance(COALESCING_TIME)
+        self.assertEqual(self.near.publications, publications)
+
+    def test_between_rounds(self) -> None:
+        """A hello makes nothing anew that a round will; only when the rounds have stopped does it do so itself."""
+        self.start(ALICE)
+        published = self.papers(self.near).record.raw
+        self.successResultOf(self.publisher.stop())
+        identity = self.keyring.identities()[0]
+        for seconds, same in ((OLDEST_IN_HELLO - 1, True), (1, False)):
+            self.clock.advance(seconds)
+            record = self.publisher.record_for(identity, self.locators, self.clock.seconds())
+            self.assertEqual(record == published, same)
 
     def test_before_the_first_round(self) -> None:
         """Before anything is published there is a record for a hello, and it is the one published then."""

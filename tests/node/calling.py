@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.journal import CallFailed, Fact, Published, RequestRefused
 from p2pship.node import Node
-from p2pship.sip.message import Request, Response
+from p2pship.sip.message import Request
 from p2pship.testing.nodes import MemoryNodes
 from p2pship.testing.phone import AT_ONCE, RING, Answering, Call, IncomingCall, OutgoingCall, Phone, Refused
 from p2pship.testing.phonecall import State
@@ -34,6 +34,7 @@ LEFT_OVER = ("relays", "dialogs", "pending", "watched")
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 
 F = TypeVar("F", bound=Fact)
+E = TypeVar("E", bound=Exception)
 
 
 class NodeTestCase(TestCase):
@@ -43,7 +44,7 @@ class NodeTestCase(TestCase):
     transport = "udp"
     timeout = 60
 
-    def setUp(self) -> Deferred[Any]:
+    def setUp(self) -> Deferred[Any]:  # type: ignore[override]  # trial waits for it
         """Start the nodes."""
         folder = Path(self.mktemp()).absolute()
         folder.mkdir(parents=True)
@@ -59,6 +60,7 @@ class NodeTestCase(TestCase):
             await self.eventually(lambda: not self._left_over(), lambda: f"left over: {self._left_over()}")
         finally:
             await gatherResults([phone.stop() for phone in self.phones])
+            self.nodes.links.heal()  # nobody waits for a goodbye over a silent link
             await self.nodes.stop()
 
     def _hang_up_everywhere(self) -> None:
@@ -95,8 +97,8 @@ class NodeTestCase(TestCase):
 
     def reasons(self, node: str) -> str:
         """Return why calls and requests failed, as the journal of a node has it."""
-        facts = [*self.told(node, CallFailed), *self.told(node, RequestRefused)]
-        return "; ".join(fact.reason for fact in facts)
+        failed = [fact.reason for fact in self.told(node, CallFailed)]
+        return "; ".join([*failed, *(fact.reason for fact in self.told(node, RequestRefused))])
 
     def counts(self, node: str) -> dict[str, int]:
         """Return what a node counts."""
@@ -161,19 +163,29 @@ class NodeTestCase(TestCase):
         await gatherResults([heard_more(call, packets) for call in calls])
 
 
+def called(phone: Phone) -> Deferred[None]:
+    """Wait until a phone has been called, or has called."""
+    return phone.until(lambda: bool(phone.calls))
+
+
 def heard_more(call: Call, packets: int = 5) -> Deferred[None]:
     """Wait until this end has heard so many more packets."""
     wanted = len(call.media.packets) + packets
     return call.media.until(lambda: len(call.media.packets) >= wanted)
 
 
+async def error_of(waiting: Deferred[Any], kind: type[E]) -> E:
+    """Return the error with which something fails."""
+    try:
+        await waiting
+    except kind as error:
+        return error
+    raise AssertionError("it did not fail")
+
+
 async def refusal(call: Call) -> Refused:
     """Return why a call was refused."""
-    try:
-        await call.answered
-    except Refused as error:
-        return error
-    raise AssertionError("it was answered")
+    return await error_of(call.answered, Refused)
 
 
 def requests(phone: Phone, method: str) -> list[Request]:
@@ -187,8 +199,3 @@ def statuses(call: OutgoingCall) -> list[int]:
     """Return the statuses that a caller heard, without repetitions in a row."""
     found = [response.status for response in call.responses]
     return [status for at, status in enumerate(found) if not at or found[at - 1] != status]
-
-
-def is_final(response: Response) -> bool:
-    """Tell whether a response is final."""
-    return response.status >= 200

@@ -8,7 +8,7 @@ from p2pship.journal import CallFailed
 from p2pship.sip import fork
 from p2pship.testing.phone import AT_ONCE, BUSY, DECLINE, IncomingCall, Phone
 from p2pship.testing.phonecall import State
-from tests.node.calling import BOB, NodeTestCase, heard_more, refusal, requests
+from tests.node.calling import BOB, NodeTestCase, called, heard_more, refusal, requests
 
 
 class RefusalTests(NodeTestCase):
@@ -40,7 +40,7 @@ class SeveralPhonesTests(NodeTestCase):
     async def _rings(self, *phones: Phone) -> list[IncomingCall]:
         """Return the calls of phones that all ring."""
         for phone in phones:
-            await phone.until(lambda phone=phone: bool(phone.calls))
+            await called(phone)
         calls = [call for phone in phones for call in phone.calls if isinstance(call, IncomingCall)]
         await gatherResults([call.ringing for call in calls])
         return calls
@@ -63,7 +63,9 @@ class SeveralPhonesTests(NodeTestCase):
         call = alice.call(bob.aor)
         rung = await self._rings(bob, other)
         await call.cancel()
-        self.assertEqual([ending.status for ending in await gatherResults([each.ended for each in rung])], [487, 487])
+        self.assertEqual(
+            [ending.status for ending in await gatherResults([each.ended for each in rung])], [487, 487]
+        )
 
     async def test_one_is_busy(self) -> None:
         """That one phone is busy does not end the call; that it is declined at one does."""

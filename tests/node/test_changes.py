@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import Deferred, gatherResults
 
 from p2pship.sip.message import Request, Response, response_to
-from p2pship.sip.sdp import SDP
+from p2pship.sip.sdp import SDP, MediaLine
 from p2pship.testing.phone import Call, IncomingCall, OutgoingCall, Phone, Refused
-from tests.node.calling import NodeTestCase, heard_more, requests
+from tests.node.calling import NodeTestCase, error_of, heard_more, requests
 
 
 class ChangeTests(NodeTestCase):
@@ -66,7 +66,7 @@ class ChangeTests(NodeTestCase):
         _, _, call, answered = await self._up()
         answered.on_request = _refuse_offers
         call.media.wanted = "inactive"
-        error = await self.assertFailure(call.reinvite(), Refused)
+        error = await error_of(call.reinvite(), Refused)
         self.assertEqual(error.status, 488)
         await self.talk(call, answered)
         answered.on_request = lambda request: None
@@ -77,9 +77,8 @@ class ChangeTests(NodeTestCase):
         """Two re-INVITEs that cross are both refused with 491, and the call goes on (RFC 3261 §14.1)."""
         _, _, call, answered = await self._up()
         self.nodes.links.latency = 0.05
-        outcomes = await DeferredList([call.reinvite(), answered.reinvite()], consumeErrors=True)
-        errors = [outcome.value for success, outcome in outcomes if not success]
-        self.assertEqual([error.status for error in errors if isinstance(error, Refused)], [491, 491])
+        crossing = [Deferred.fromCoroutine(error_of(each.reinvite(), Refused)) for each in (call, answered)]
+        self.assertEqual([error.status for error in await gatherResults(crossing)], [491, 491])
         self.nodes.links.latency = 0.0
         await self.talk(call, answered)
 
@@ -118,16 +117,18 @@ class ChangeTests(NodeTestCase):
         for sender, receiver in ((call, answered), (answered, call)):
             self.assertEqual((await sender.send_info(body)).status, 200)
             (info,) = receiver.infos
-            self.assertEqual((info.body, info.first("Content-Type")), (body.encode(), "application/dtmf-relay"))
+            self.assertEqual(
+                (info.body, info.first("Content-Type")), (body.encode(), "application/dtmf-relay")
+            )
 
 
-def sent_more(call: Call, packets: int) -> object:
+def sent_more(call: Call, packets: int) -> Deferred[None]:
     """Wait until this end has sent so many more packets."""
     wanted = call.media.sent + packets
     return call.media.until(lambda: call.media.sent >= wanted)
 
 
-def _audio(invite: Request) -> object:
+def _audio(invite: Request) -> MediaLine:
     return SDP.parse(invite.body).media[0]
 
 

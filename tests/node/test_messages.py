@@ -9,7 +9,7 @@ from tests.node.calling import ALICE, BOB, NodeTestCase, requests
 TEXTS = (
     "hello",
     "ein Gruß, 你好 🌍",
-    "two lines\r\nand\ttabs, \"quotes\" and a colon: here",
+    'two lines\r\nand\ttabs, "quotes" and a colon: here',
     " leading and trailing spaces \r\n\r\n",
     "x" * 1200,
 )
@@ -41,7 +41,11 @@ class MessageTests(NodeTestCase):
         alice, bob = await self.two_phones()
         self.nodes.links.latency = 0.02
         answers = await gatherResults(
-            [each for n in range(5) for each in (alice.message(bob.aor, str(n)), bob.message(alice.aor, str(n)))]
+            [
+                each
+                for n in range(5)
+                for each in (alice.message(bob.aor, str(n)), bob.message(alice.aor, str(n)))
+            ]
         )
         self.assertEqual({answer.status for answer in answers}, {200})
         for phone in (alice, bob):

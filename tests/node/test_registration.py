@@ -88,7 +88,9 @@ class OwnDomainTests(NodeTestCase):
         host = f"127.0.0.1:{self.nodes.proxy('alice').port}"
         alice, bob = await self._alice(host), await self.phone(BOB)
         call, answered = await self.up(alice, bob)
-        self.assertEqual((answered.remote, answered.dialog.remote.display), (f"sip:{LOCAL_ALICE}", f"Alice {LOCAL_ALICE}"))
+        self.assertEqual(
+            (answered.remote, answered.dialog.remote.display), (f"sip:{LOCAL_ALICE}", f"Alice {LOCAL_ALICE}")
+        )
         self.assertEqual((await call.send_info("1")).status, 200)
         self.assertEqual((await answered.send_info("2")).status, 200)
         await call.hold()

@@ -6,7 +6,7 @@ from twisted.internet.defer import gatherResults
 
 from p2pship.testing.phone import AT_ONCE, IncomingCall
 from p2pship.testing.phonecall import State
-from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal, requests
+from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, called, refusal, requests
 
 CALLS = 10
 
@@ -28,7 +28,9 @@ class SeveralCallsTests(NodeTestCase):
         await self.talk(*alice.calls, *bob.calls, packets=3)
         self.assertEqual(len(self.node("alice").live_calls()), CALLS)
         await gatherResults([call.hang_up() for call in calls])
-        await self.eventually(lambda: not self.node("alice").live_calls() and not self.node("bob").live_calls())
+        await self.eventually(
+            lambda: not self.node("alice").live_calls() and not self.node("bob").live_calls()
+        )
 
     async def test_both_call_at_once(self) -> None:
         """Each calls the other at the same moment though their nodes have never met: both calls ring."""
@@ -73,7 +75,7 @@ class SharedNodeTests(NodeTestCase):
         kitchen, attic = await self.phone(ALICE), await self.phone(ALICE)
         call = hall.call(f"sip:{ALICE}")
         for phone in (kitchen, attic):
-            await phone.until(lambda phone=phone: bool(phone.calls))
+            await called(phone)
         (rung,) = kitchen.calls
         assert isinstance(rung, IncomingCall)
         await rung.answer()

@@ -8,6 +8,7 @@ from p2pship.errors import NotReached, PayloadRefused
 from p2pship.interfaces import IOverlay, IPeer
 from p2pship.journal import PeerGone, PeerReached
 from p2pship.lookup.candidate import Answer
+from p2pship.overlay.switchboard import TIDY_SECONDS
 from tests.overlay.nodes import ALICE, BOB, OverlayCase, Reached
 
 
@@ -123,6 +124,16 @@ class ReachTests(OverlayCase):
         self.clock.pass_time(1)
         self.assertEqual((cancelled.peers, cancelled.outcomes), ([], []))
         self.assertEqual((len(other.peers), len(other.outcomes)), (1, 1))
+        self.assertEqual(alice.overlay.peers(), tuple(other.peers))
+        self.assertEqual(alice.reach(BOB), other.peers[0])
+
+    def test_tidied_meanwhile(self) -> None:
+        """A peer that is being dialled is not taken for one that nobody wants."""
+        self.network.latency = 0.1
+        alice, _bob = self.two()
+        self.clock.pass_time(TIDY_SECONDS - 0.1)
+        peer = alice.reach(BOB)
+        self.assertEqual(alice.overlay.peers(), (peer,))
 
     def test_cancel_all(self) -> None:
         """When nobody waits any longer, there is no link and no peer."""

@@ -39,12 +39,14 @@ class Edition:
     forms: dict[frozenset[Locator], bytes] = field(default_factory=dict, compare=False, repr=False)
     "the signed records for hellos, by the locators that may be shown: those to a stranger show fewer"
 
-    def is_current(self, identity: IIdentity, locators: Sequence[Locator], now: float) -> bool:
-        """Tell whether it still says what is to be said, and will for another half-life."""
+    def is_current(
+        self, identity: IIdentity, locators: Sequence[Locator], now: float, oldest: float = HALF_LIFE / 2
+    ) -> bool:
+        """Tell whether it still says what is to be said, and was made no longer than ``oldest`` seconds ago."""
         return (
             self.statement == identity.statement
             and self.locators == tuple(locators)
-            and 0 <= now - self.made < HALF_LIFE / 2
+            and 0 <= now - self.made < oldest
         )
 
 

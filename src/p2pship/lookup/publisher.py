@@ -5,8 +5,9 @@ holding it by an :class:`~p2pship.lookup.outlet.Outlet`. A round looks at every 
 old one says something else than it should, or is getting old. Rounds come at half of a record's life, give or take a tenth,
 and :data:`COALESCING_TIME` after an identity was made or locators changed, however many changes there are in that time.
 
-Hellos carry the record of the same edition (:meth:`Publisher.record_for`). If they had one of their own, with a higher
-sequence number, whoever accepted it would from then on refuse what is published as stale.
+Hellos carry the record of the same edition (:meth:`Publisher.record_for`), with only the locators that may be shown on that
+link. If they had one of their own, with a higher sequence number, whoever accepted it would from then on refuse what is
+published as stale; two people who call each other at the same moment would not find each other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from p2pship.address import Locator
 from p2pship.errors import LocalError
 from p2pship.interfaces import IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
-from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, sealed
+from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, record_showing, sealed
 from p2pship.lookup.outlet import Outlet
 
 COALESCING_TIME = 0.05
@@ -29,6 +30,10 @@ COALESCING_TIME = 0.05
 
 SPREAD = 0.1
 "The part by which times are made longer or shorter at random: nodes that were started together do not publish together."
+
+OLDEST_IN_HELLO = HALF_LIFE * 1.2
+"""Seconds after which a hello no longer carries what is published: a round should have made it anew. Until then it does, since
+to renew it for a hello would write to the disk while a phone waits."""
 
 WITHDRAWING_TIME = 2.0
 "Seconds that stopping waits for the lookups; a record that stays behind expires."
@@ -80,19 +85,21 @@ class Publisher:
         self._soon()
 
     def record_for(self, identity: IIdentity, locators: Sequence[Locator], now: float) -> bytes:
-        """Return the full record of the current edition, made anew if these are not its locators.
+        """Return the record of the current edition with those of its locators that are among ``locators``.
 
         :raises LocalError: if it cannot be signed.
         """
-        edition = self._edition(identity, locators, now)
+        edition = self._edition(identity, self._locators(), now, OLDEST_IN_HELLO)
         if self._held.get(identity.aor) is not edition:
             self._soon()
-        return edition.full
+        return record_showing(edition, self._keyring.device, locators, now)
 
-    def _edition(self, identity: IIdentity, locators: Sequence[Locator], now: float) -> Edition:
+    def _edition(
+        self, identity: IIdentity, locators: Sequence[Locator], now: float, oldest: float = HALF_LIFE / 2
+    ) -> Edition:
         """Return the current edition of an identity, a new one if need be."""
         edition = self._editions.get(identity.aor)
-        if edition is None or not edition.is_current(identity, locators, now):
+        if edition is None or not edition.is_current(identity, locators, now, oldest):
             edition = self._editions[identity.aor] = new_edition(self._keyring, identity, locators, now)
         return edition
 

@@ -66,11 +66,13 @@ class Dialling:
             return succeed(Stages())
         if peer.key not in self._under_way:
             begin = partial(self._begin, peer, locators, person)
-            self._under_way[peer.key] = Shared(begin, partial(self._end, peer.key))
+            self._under_way[peer.key] = Shared(begin, partial(self._end, peer))
+            peer.dialling = True
         return self._under_way[peer.key].join()
 
-    def _end(self, key: PeerKey) -> None:
-        self._under_way.pop(key, None)
+    def _end(self, peer: Peer) -> None:
+        peer.dialling = False
+        self._under_way.pop(peer.key, None)
 
     def _begin(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Deferred[Stages]:
         work: Deferred[Stages] = Deferred.fromCoroutine(self._reach(peer, locators, person))

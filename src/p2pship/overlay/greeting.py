@@ -56,11 +56,12 @@ class Greeting:
 
         :raises NotReached: if the link takes no more peers.
         """
-        self._number = self._conduit.take_number(self)
         if self._peer.greeting is not None:
             self._peer.greeting.done.cancel()
+        hello = self._vetting.hello(self._peer, self._conduit.link, accepted=False)
+        self._number = self._conduit.take_number(self)
         self._peer.greeting = self
-        self._conduit.send(self._vetting.hello(self._peer, self._conduit.link, accepted=False), self._number)
+        self._conduit.send(hello, self._number)
         return self.done
 
     def frame_received(self, number: int, frame: Frame) -> None:
@@ -124,8 +125,9 @@ class Greeting:
 
     def _fail(self, failure: Failure) -> None:
         """Fail, unless the other side's hello was held and has led to a link now."""
+        before = self._peer.berth
         self._forget()
-        if self._peer.berth is not None:
+        if self._peer.berth is not before:
             self.done.callback(None)
         else:
             self.done.errback(failure)

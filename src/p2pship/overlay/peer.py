@@ -108,6 +108,8 @@ class Peer:
         self.dialled: Locator | None = None
         "where the device was dialled last"
         self.berth: Berth | None = None
+        self.dialling = False
+        "whether somebody waits for it to be reached"
         self.greeting: Greeting | None = None
         "our hello that is not answered yet"
         self.held: Arrival | None = None

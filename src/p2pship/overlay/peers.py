@@ -66,7 +66,7 @@ class Peers:
     def _make_room(self) -> None:
         """End the eldest peer with which nothing is under way: strangers must not be able to fill the table."""
         for peer in self:
-            if not peer.busy and peer.greeting is None:
+            if not peer.busy and not peer.dialling and peer.greeting is None:
                 peer.end("there are too many peers")
                 return
         raise NotReached("there are too many peers")
@@ -90,8 +90,8 @@ class Peers:
             del self._all[peer.key]
 
     def drop_unmet(self, peer: Peer) -> None:
-        """Drop a peer with which no hello has passed, unless one is under way."""
-        if peer.papers is None and peer.greeting is None and peer.held is None:
+        """Drop a peer with which no hello has passed, unless one may still."""
+        if peer.papers is None and not peer.dialling and peer.greeting is None and peer.held is None:
             self.forget(peer)
 
     def tidy(self, now: float) -> None:

@@ -28,7 +28,8 @@ class PeerHop:
 
     def __init__(self, peer: IPeer) -> None:
         self.peer = peer
-        self.key: Hashable = ("peer", peer.identity.aor, peer.aor, peer.hit)
+        # The peer itself: an identity that calls itself has two peers of the same names and HIT.
+        self.key: Hashable = ("peer", peer)
         self.sent_by = f"[{ipaddress.IPv6Address(peer.own_hit)}]"
         self.description = f"peer {peer.aor}"
 

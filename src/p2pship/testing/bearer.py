@@ -99,6 +99,7 @@ class MemoryLink:
         self._network = bearer.network
         self._clock = bearer.reactor
         self._way: deque[tuple[str, bytes]] = deque()
+        self._arrivals: list[IDelayedCall] = []
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._receiver: ILinkReceiver | None = None
         self._begun = False
@@ -146,7 +147,11 @@ class MemoryLink:
         now = self._clock.seconds()
         self._last_due = max(now + self._network.latency, self._last_due)
         self._way.append((kind, data))
-        self._clock.callLater(self._last_due - now, self._arrive)
+        self._arrives_in(self._last_due - now)
+
+    def _arrives_in(self, seconds: float) -> None:
+        self._arrivals = [call for call in self._arrivals if call.active()]
+        self._arrivals.append(self._clock.callLater(seconds, self._arrive))
 
     def _arrive(self) -> None:
         """Hand the eldest thing on the way to the other end: a reactor may call in another order what is due at once."""
@@ -229,8 +234,17 @@ class MemoryLink:
         if self._abort_timer is not None and self._abort_timer.active():
             self._abort_timer.cancel()
         self.bearer.link_ended(self)
+        if self.other._lost_because is not None:
+            self._drop_arrivals()
+            self.other._drop_arrivals()
         if self._begun:
             self._tell_lost()
+
+    def _drop_arrivals(self) -> None:
+        """Forget what is on the way: nobody is there to take it."""
+        for call in self._arrivals:
+            if call.active():
+                call.cancel()
 
     def _tell_lost(self) -> None:
         receiver, self._receiver = self._receiver, None

@@ -80,7 +80,9 @@ class NodeProcess:
 
     def ask(self, command: str, **values: str) -> Deferred[Any]:
         """Give any command over the control socket."""
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), ask, self.state, command, values)
+        return deferToThreadPool(
+            self._reactor, self._reactor.getThreadPool(), ask, self.state, command, values
+        )
 
     def log(self) -> str:
         """Return the end of its output."""

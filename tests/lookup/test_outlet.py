@@ -1,0 +1,93 @@
+"""A lookup is kept holding what it was last told, one identity apart from the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.errors import RemoteError
+from p2pship.journal import Fact, Journal, Published
+from p2pship.lookup.candidate import Slot
+from p2pship.lookup.outlet import FIRST_RETRY, PUBLISH_TIME, Outlet
+from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
+
+ALICE, CAROL = "alice@example.com", "carol@example.com"
+
+
+def slot(number: int) -> Slot:
+    """Return one of many slots."""
+    return Slot(bytes([number]) * 32, bytes(32))
+
+
+class OutletTests(SynchronousTestCase):
+    """Holding, changing and taking back."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.directory = MemoryDirectory()
+        self.lookup = MemoryLookup(self.clock, self.directory)
+        journal = Journal()
+        self.facts: list[Fact] = []
+        journal.watch(self.facts.append)
+        self.outlet = Outlet(self.clock, self.lookup, journal, lambda seconds: seconds)
+
+    def held(self) -> Mapping[Slot, bytes]:
+        """Return what the lookup holds."""
+        return self.directory.items
+
+    def test_changed(self) -> None:
+        """Slots that are no longer wanted are taken back, others hold what is new."""
+        self.outlet.hold(ALICE, {slot(1): b"1", slot(2): b"2"})
+        self.outlet.hold(ALICE, {slot(2): b"two", slot(3): b"3"})
+        self.assertEqual(self.held(), {slot(2): b"two", slot(3): b"3"})
+        self.outlet.hold(ALICE, {})
+        self.assertEqual((self.held(), self.clock.getDelayedCalls()), ({}, []))
+
+    def test_apart(self) -> None:
+        """What one identity publishes is not touched by another."""
+        self.outlet.hold(ALICE, {slot(1): b"1"})
+        self.outlet.hold(CAROL, {slot(2): b"2"})
+        self.outlet.hold(ALICE, {})
+        self.assertEqual(self.held(), {slot(2): b"2"})
+
+    def test_newer(self) -> None:
+        """What is still being published when there is something newer is given up, and not told as a failure."""
+        self.lookup.delay = 1.0
+        self.outlet.hold(ALICE, {slot(1): b"old"})
+        self.outlet.hold(ALICE, {slot(1): b"new"})
+        self.clock.pump([1.0, 1.0])
+        self.assertEqual(self.held(), {slot(1): b"new"})
+        self.assertEqual(self.facts, [Published(ALICE, "memory")])
+
+    def test_newer_ends_the_waiting(self) -> None:
+        """What is newer is published at once, though the last attempt failed and the next was due later."""
+        self.lookup.failure = RemoteError("down")
+        self.outlet.hold(ALICE, {slot(1): b"old"})
+        self.lookup.failure = None
+        self.outlet.hold(ALICE, {slot(1): b"new"})
+        self.assertEqual((self.held(), self.clock.getDelayedCalls()), ({slot(1): b"new"}, []))
+        self.clock.advance(FIRST_RETRY)
+        self.assertEqual([fact.error for fact in self.facts if isinstance(fact, Published)], ["down", ""])
+
+    def test_closed(self) -> None:
+        """Closing takes everything back, also of what is being published or repeated; failing to is no failure."""
+        self.outlet.hold(CAROL, {slot(2): b"2"})
+        self.lookup.failure = RemoteError("down")
+        self.outlet.hold(ALICE, {slot(1): b"1"})
+        self.successResultOf(self.outlet.close())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(PUBLISH_TIME)
+        self.assertEqual(self.held(), {slot(2): b"2"})
+
+    def test_closed_slowly(self) -> None:
+        """Closing is over when the lookup has taken back the last item."""
+        self.outlet.hold(ALICE, {slot(1): b"1"})
+        self.lookup.delay = 1.0
+        closed: Deferred[object] = self.outlet.close()
+        self.assertNoResult(closed)
+        self.clock.advance(1.0)
+        self.successResultOf(closed)
+        self.assertEqual(self.held(), {})
