@@ -273,3 +273,6 @@ class FakeKeyring:
 
     def met(self, aor: str) -> bool:
         return False
+
+    def record_for(self, identity: Any, locators: Any, now: float, parameters: Any = ()) -> bytes:
+        raise AssertionError("SIP signs no records")

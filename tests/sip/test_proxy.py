@@ -289,8 +289,8 @@ class CalleeTests(TestCase):
         """ACK and BYE within the dialog reach the phone at its Contact."""
         self.up()
         tagged = {"To": f"<sip:{BOB}>;tag=t1"}
-        self.station.from_peer(self.peer, "ACK", f"sip:{BOB};gr=x", ALICE, BOB, **tagged)
-        self.station.from_peer(self.peer, "BYE", f"sip:{BOB};gr=x", ALICE, BOB, **tagged)
+        self.station.from_peer(self.peer, "ACK", f"sip:{BOB};gr=x", ALICE, BOB, b"", **tagged)
+        self.station.from_peer(self.peer, "BYE", f"sip:{BOB};gr=x", ALICE, BOB, b"", **tagged)
         self.assertEqual([each.method for each in self.phone.requests()], ["INVITE", "ACK", "BYE"])
         self.assertEqual(self.phone.requests()[-1].uri, "sip:bob@127.0.0.1:5080")
         self.station.answer(self.phone.requests()[-1], 200, self.phone)

@@ -27,7 +27,7 @@ class RegistrarTests(TestCase):
         if contact is not None:
             headers["Contact"] = contact
         self.station.from_phone(
-            self.hop, "REGISTER", "sip:example.com", ALICE, headers.pop("aor", ALICE), **headers
+            self.hop, "REGISTER", "sip:example.com", ALICE, headers.pop("aor", ALICE), b"", **headers
         )
         return self.hop.responses()[-1]
 
