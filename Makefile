@@ -3,12 +3,13 @@
 # make test    the tests: make test TESTS=tests.test_config
 # make check   format, lint, types and layers: seconds, before every commit
 # make demo    two nodes and two phones: a real call with audio, and what each stage of its set-up took
-# make slow    the tests with those that build and install the package
+# make slow    the tests with forty times as many generated examples
 # make etc     etc/p2pship.toml again, from the code
 
 PYTHON_FILES = src tests bench demo examples twisted setup.py .ci/requirements.py
 RUN = .venv/bin/python
 TESTS ?= tests
+JOBS ?= 2
 ARGS ?=
 
 .PHONY: env run test check slow demo etc clean
@@ -22,10 +23,10 @@ run: env
 	.venv/bin/twistd -n --pidfile= p2pship $(ARGS)
 
 test: env
-	$(RUN) -m twisted.trial $(TESTS)
+	$(RUN) -m twisted.trial -j $(JOBS) $(TESTS)
 
 slow: env
-	P2PSHIP_SLOW=1 $(RUN) -m twisted.trial $(TESTS)
+	P2PSHIP_SLOW=1 $(RUN) -m twisted.trial -j $(JOBS) $(TESTS)
 
 check: env
 	.venv/bin/ruff format --check $(PYTHON_FILES)

@@ -29,13 +29,12 @@ def benchmarks() -> dict[str, str]:
 
 
 def show(name: str, figures: list[Figure], as_json: bool) -> None:
-    """Print the figures: as one line of JSON, or for people."""
-    if as_json:
-        print(json.dumps({"bench": name, "figures": [figure.as_json() for figure in figures]}))
-        return
-    print(f"{name}: {benchmarks()[name]}")
-    for figure in figures:
-        print(f"  {figure}")
+    """Print the figures for people, unless only programs read them, and at the end as one line of JSON."""
+    if not as_json:
+        print(f"{name}: {benchmarks()[name]}")
+        for figure in figures:
+            print(f"  {figure}")
+    print(json.dumps({"bench": name, "figures": [figure.as_json() for figure in figures]}))
 
 
 def main() -> int:
@@ -48,7 +47,7 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="fewer rounds: shows that it works, not how fast"
     )
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    parser.add_argument("--json", action="store_true", help="print the line of JSON alone")
     options = parser.parse_args()
     if options.name is None:
         print("\n".join(f"{name:12} {words}" for name, words in known.items()))

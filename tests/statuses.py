@@ -7,7 +7,7 @@ from p2pship.status import CallStatus, FindStatus, IdentityStatus, Status
 STATUS: Status = {
     "version": "9.9",
     "state": "/state/of/alice",
-    "sip": {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5060", "port": 5060, "changed": False},
+    "sip": {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5060", "port": 5060, "wanted": 5060, "changed": False},
     "domain": "home.p2pship.alt",
     "bearers": [{"name": "tls", "encrypted": True, "locators": ["tls:192.0.2.1:5566"]}],
     "lookups": [{"name": "lan"}],
@@ -37,6 +37,7 @@ FOUND: FindStatus = {
             "locators": ["tls:192.0.2.2:5566", "tls:[2001:db8::2]:5566"],
             "lookup": "lan",
             "name_grade": "unproven",
+            "fingerprint": "4oymiquy7qobjgx36tejs35zeqt24qpe",
         }
     ],
     "asked": [{"lookup": "lan", "answer": "completed", "seconds": 0.251}],

@@ -33,16 +33,20 @@ class BannerTests(SynchronousTestCase):
         self.assertNotIn("***", text)
 
     def test_another_port(self) -> None:
-        """A port that is not the usual one is shouted."""
-        self.assertIn("*** THE SIP PORT IS 5070, NOT 5060.", banner(at(5070, changed=False)))
+        """A port that is not the usual one is no news where it was asked for, or is the same as last time."""
+        self.assertNotIn("***", banner(at(5070, wanted=5070, changed=False)))
+        self.assertNotIn("***", banner(at(5061, wanted=5060, changed=False)))
 
     def test_changed_port(self) -> None:
-        """A port that is another than last time is shouted, even if it is the usual one."""
-        self.assertIn("*** THE SIP PORT HAS CHANGED: IT IS 5060 NOW.", banner(at(5060, changed=True)))
+        """A port that is another than last time is shouted, and why, if the configured one is taken."""
+        shown = banner(at(5060, wanted=5060, changed=True))
+        self.assertIn("*** THE SIP PORT HAS CHANGED: IT IS 5060 NOW. ", shown)
+        shown = banner(at(5071, wanted=5070, changed=True))
+        self.assertIn("*** THE SIP PORT HAS CHANGED: IT IS 5071 NOW, BECAUSE 5070 IS TAKEN. ", shown)
 
     def test_two_ports(self) -> None:
         """Where TCP is elsewhere, that is said."""
-        sip: SIPStatus = {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5061", "port": 5060, "changed": False}
+        sip: SIPStatus = {**STATUS["sip"], "tcp": "127.0.0.1:5061"}
         self.assertIn("UDP, or TCP at 127.0.0.1:5061", banner({**STATUS, "sip": sip}))
 
     def test_nothing_on(self) -> None:
@@ -54,7 +58,8 @@ class BannerTests(SynchronousTestCase):
         self.assertIn("tcp (NOT ENCRYPTED)", banner(status))
 
 
-def at(port: int, changed: bool) -> Status:
+def at(port: int, wanted: int, changed: bool) -> Status:
     """Return a status with this SIP port."""
     address = f"127.0.0.1:{port}"
-    return {**STATUS, "sip": {"udp": address, "tcp": address, "port": port, "changed": changed}}
+    sip: SIPStatus = {"udp": address, "tcp": address, "port": port, "wanted": wanted, "changed": changed}
+    return {**STATUS, "sip": sip}

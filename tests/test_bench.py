@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench import media
 from bench.__main__ import benchmarks, show
 from bench.figures import Figure, median
 
@@ -38,8 +39,9 @@ class ShowTests(SynchronousTestCase):
         return output.getvalue()
 
     def test_json(self) -> None:
-        """One line, with every key."""
+        """One line, with every key; it is the last one for people, too."""
         line: dict[str, Any] = json.loads(self.shown(True))
+        self.assertEqual(json.loads(self.shown(False).splitlines()[-1]), line)
         self.assertEqual(line["bench"], "startup")
         self.assertEqual(
             line["figures"],
@@ -63,5 +65,12 @@ class ShowTests(SynchronousTestCase):
     def test_list(self) -> None:
         """Each benchmark says in one line what it measures."""
         known = benchmarks()
-        self.assertIn("startup", known)
+        self.assertEqual(list(known), ["media", "message", "setup", "startup"])
         self.assertTrue(all(known.values()))
+
+    def test_media(self) -> None:
+        """One that needs nothing but sockets runs: every packet comes back, and the peer is measured in the same run."""
+        (figure,) = media.run(quick=True)
+        self.assertEqual((figure.name, figure.peer), ("echoed", "twisted"))
+        self.assertGreater(figure.value, 0)
+        self.assertIsNotNone(figure.ratio)

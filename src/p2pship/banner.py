@@ -7,10 +7,7 @@ from collections.abc import Sequence
 
 from p2pship.status import SIPStatus, Status
 
-USUAL_PORT = 5060
-"Where phones look for SIP when nobody told them (RFC 3261 §19.1.2)."
-
-WIDTH = 96
+WIDTH = 78
 "Columns."
 
 
@@ -34,13 +31,12 @@ def banner(status: Status, command: str = "p2pship") -> str:
 
 
 def _shout(sip: SIPStatus) -> list[str]:
-    if sip["changed"]:
-        text = f"THE SIP PORT HAS CHANGED: IT IS {sip['port']} NOW. Change the port in your phone's settings."
-    elif sip["port"] != USUAL_PORT:
-        text = f"THE SIP PORT IS {sip['port']}, NOT {USUAL_PORT}. Give it in your phone's settings."
-    else:
+    if not sip["changed"]:
         return []
-    return [f"*** {text} ***"]
+    taken = f", BECAUSE {sip['wanted']} IS TAKEN" if sip["port"] != sip["wanted"] else ""
+    return [
+        f"*** THE SIP PORT HAS CHANGED: IT IS {sip['port']} NOW{taken}. Change it in your phone's settings. ***"
+    ]
 
 
 def _phone(sip: SIPStatus, domain: str) -> str:

@@ -179,7 +179,7 @@ class _Conversation(LineReceiver):
 
     def _reply(self, answer: dict[str, Any]) -> None:
         if self.connected:
-            self.sendLine(json.dumps(answer, ensure_ascii=False).encode())
+            self.sendLine(json.dumps(answer, ensure_ascii=False).encode(errors="replace"))
 
     def _end(self, error: str) -> None:
         self._reply({"ok": False, "error": error})

@@ -212,8 +212,8 @@ class Node(MultiService):
         self.lookups = self._make_lookups(self)
         self.bearers = self._make_bearers(self)
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
-        chain = LookupChain(self.reactor, lookups, trust, self.keyring, self.network, self.journal)
-        self.finder = CachingFinder(self.reactor, chain, self.network)
+        self._chain = LookupChain(self.reactor, lookups, trust, self.keyring, self.network, self.journal)
+        self.finder = CachingFinder(self.reactor, self._chain, self.network)
         self._publisher = Publisher(
             self.reactor, self.keyring, lookups, self._locators, self.journal, self.random
         )
@@ -234,12 +234,14 @@ class Node(MultiService):
     def _build_sip(self) -> None:
         self._sip = self.config.get(SIPSettings)
         self._transport = PhoneTransport(self.reactor, self, self.journal)
-        names = OwnNames(self._sip.domain, self._own_addresses)
+        self._names = OwnNames(self._sip.domain, self._own_addresses)
         self.bindings = Bindings(self.reactor, self._database)
-        registrar = Registrar(self.reactor, names, self.bindings, self.keyring, self.journal, self.random)
+        registrar = Registrar(
+            self.reactor, self._names, self.bindings, self.keyring, self.journal, self.random
+        )
         self._proxy = SIPProxy(
             self.reactor,
-            names=names,
+            names=self._names,
             keyring=self.keyring,
             overlay=self.overlay,
             relays=self._relays,
@@ -257,7 +259,7 @@ class Node(MultiService):
             self._transport.listen(self._sip.listen, port)
 
         chosen = self.ports.choose("sip", self._sip.port, self._sip.listen, "udp and tcp", listen)
-        self._sip_moved = chosen.moved_from is not None
+        self._sip_changed = not chosen.kept and chosen.port not in (0, chosen.moved_from or self._sip.port)
 
     def _locators(self) -> Sequence[Locator]:
         return [locator for bearer in self.bearers.values() for locator in bearer.locators()]
@@ -296,7 +298,13 @@ class Node(MultiService):
         return {
             "version": __version__,
             "state": str(self._state),
-            "sip": {"udp": at, "tcp": at, "port": self._transport.port, "changed": self._sip_moved},
+            "sip": {
+                "udp": at,
+                "tcp": at,
+                "port": self._transport.port,
+                "wanted": self._sip.port,
+                "changed": self._sip_changed,
+            },
             "domain": self._sip.domain,
             "bearers": [
                 {
@@ -363,16 +371,17 @@ class Node(MultiService):
         ]
 
     def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
-        """Search every lookup for a person, as a call would, and say what was found.
+        """Search every lookup for a person, and say who answered; nothing is told from memory.
 
         :raises BadAOR: if ``aor`` in the arguments is no name.
         :raises LocalError: if no identity is there to ask for.
         """
-        aor = canonical_aor(str(arguments.get("aor", "")))
+        name = canonical_aor(str(arguments.get("aor", "")))
+        aor = self._names.aor(f"sip:{name}")  # a name at this node's own address is one at its domain
         own = next(iter(self.keyring.identities()), None)
         if own is None:
             raise LocalError("nobody has registered here yet: register a phone first")
-        return collect(self.finder, aor, own).addCallback(_find_status, aor)
+        return collect(self._chain, aor, own).addCallback(_find_status, aor)
 
 
 def _find_status(collected: Collected, aor: str) -> FindStatus:
@@ -385,6 +394,7 @@ def _find_status(collected: Collected, aor: str) -> FindStatus:
                 "locators": [str(locator) for locator in each.locators],
                 "lookup": each.lookup,
                 "name_grade": each.verdict.name.value,
+                "fingerprint": fingerprint(each.papers.statement.key),
             }
             for each in found
         ],

@@ -16,8 +16,10 @@ class SIPStatus(TypedDict):
     tcp: str
     "the address and port"
     port: int
+    wanted: int
+    "the configured port; 0 is any"
     changed: bool
-    "whether the port is another than the last time this node ran: whoever set up a phone has to change it there"
+    "whether this start has another port than the last one had or, the first time, than the configured one"
 
 
 class BearerStatus(TypedDict):
@@ -88,6 +90,8 @@ class FoundStatus(TypedDict):
     "where it was found"
     name_grade: str
     "how true the name is: verified, known, unproven or changed"
+    fingerprint: str
+    "of the person's identity key, to compare with what their own node says"
 
 
 class AskedStatus(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
@@ -44,7 +44,6 @@ class WritingTests(TestCase):
 class ReadingTests(TestCase):
     """How the stream is taken apart."""
 
-    @settings(deadline=None)
     @given(RECORDS, st.lists(st.integers(min_value=0, max_value=100)))
     def test_any_pieces(self, records: list[tuple[Kind, bytes]], cuts: list[int]) -> None:
         """However the octets come, the same records come out."""
@@ -74,7 +73,6 @@ class ReadingTests(TestCase):
             reader.receive(record[:length])
             self.assertEqual((list(reader.records()), reader.waiting), ([], length))
 
-    @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_garbage(self, garbage: bytes) -> None:
         """Anything else is refused, and nothing but BadStream comes out."""

@@ -58,8 +58,9 @@ class ReportTests(SynchronousTestCase):
         """Each device is a line, then each lookup that was asked."""
         self.assertEqual(
             find_text(FOUND),
-            "DEVICE      NAME      FOUND BY  LOCATORS\n"
-            "2001:21::1  unproven  lan       tls:192.0.2.2:5566 tls:[2001:db8::2]:5566\n\n"
+            "FINGERPRINT                       NAME      FOUND BY  DEVICE      LOCATORS\n"
+            "4oymiquy7qobjgx36tejs35zeqt24qpe  unproven  lan       2001:21::1  "
+            "tls:192.0.2.2:5566 tls:[2001:db8::2]:5566\n\n"
             "ASKED  ANSWER     TOOK\nlan    completed  0.25 s",
         )
 
@@ -67,8 +68,8 @@ class ReportTests(SynchronousTestCase):
         """Whoever was not found is named, with what was asked and why."""
         self.assertEqual(
             find_text(NOT_FOUND),
-            "bob@example.com was not found\n\nASKED  ANSWER     TOOK\nlan    completed  1.00 s\n\n"
-            "nobody on the local network has that name",
+            "bob@example.com was not found\n\nnobody on the local network has that name\n\n"
+            "ASKED  ANSWER     TOOK\nlan    completed  1.00 s",
         )
 
     def test_calls(self) -> None:

@@ -149,6 +149,13 @@ class NodeTestCase(TestCase):
         await answered.answered
         return call, answered
 
+    async def have_talked(self, caller: Phone, callee: Phone) -> None:
+        """Let a call pass: the nodes have met and have a link, and nothing is under way."""
+        call, answered = await self.up(caller, callee)
+        await call.hang_up()
+        await answered.ended
+        await self.eventually(lambda: not self._left_over())
+
     async def ringing(self, caller: Phone, callee: Phone, uri: str = "") -> tuple[OutgoingCall, IncomingCall]:
         """Return both ends of a call that rings."""
         before = len(callee.calls)

@@ -36,6 +36,16 @@ class CallTests(NodeTestCase):
         await answered.hang_up()
         self.assertEqual(await call.ended, Ending(remote=True))
 
+
+class TCPCallTests(CallTests):
+    """The same with phones that use TCP."""
+
+    transport = "tcp"
+
+
+class SoundTests(NodeTestCase):
+    """What people say."""
+
     async def test_sound(self) -> None:
         """What one says the other hears, both ways at the same time."""
         alice, bob = await self.two_phones()
@@ -45,9 +55,3 @@ class CallTests(NodeTestCase):
         await self.talk(call, answered, packets=10)
         for voice, heard in zip(voices, (answered.media.sound(), call.media.sound()), strict=True):
             self.assertTrue(compare(voice, heard).alike, compare(voice, heard))
-
-
-class TCPCallTests(CallTests):
-    """The same with phones that use TCP."""
-
-    transport = "tcp"

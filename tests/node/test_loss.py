@@ -16,6 +16,7 @@ from p2pship.bearer import silence
 from p2pship.journal import CallEnded
 from p2pship.overlay import redial, vigil
 from p2pship.sip import legs, proxy
+from p2pship.sip.legs import LINK_PATIENCE, LegToPeer
 from p2pship.testing import bearer
 from p2pship.testing.phone import Ending, IncomingCall, OutgoingCall, Phone
 from p2pship.testing.phonecall import State
@@ -25,8 +26,8 @@ FACTOR = 10
 "By how much the times are shorter."
 
 
-class LossTests(NodeTestCase):
-    """A call that is up."""
+class ImpatientTestCase(NodeTestCase):
+    """Nodes for which all these times are shorter."""
 
     def setUp(self) -> Deferred[Any]:  # type: ignore[override]  # trial waits for it
         """Make the times shorter."""
@@ -42,6 +43,14 @@ class LossTests(NodeTestCase):
         self.patch(redial, "PAUSES", tuple(pause / FACTOR for pause in redial.PAUSES))
         return super().setUp()
 
+    def _has_link(self, node: str) -> bool:
+        """Tell whether a node thinks that it has a link."""
+        return any(peer["path"] for peer in self.node(node).status()["peers"])
+
+
+class LossTests(ImpatientTestCase):
+    """A call that is up."""
+
     async def _up(self) -> tuple[Phone, Phone, OutgoingCall, IncomingCall]:
         alice, bob = await self.two_phones()
         call, answered = await self.up(alice, bob)
@@ -56,10 +65,6 @@ class LossTests(NodeTestCase):
         for word in words:
             self.assertIn(word, ending.reason)
             self.assertIn(word, fact.reason)
-
-    def _has_link(self, node: str) -> bool:
-        """Tell whether a node thinks that it has a link."""
-        return any(peer["path"] for peer in self.node(node).status()["peers"])
 
     async def test_stopped(self) -> None:
         """When a node stops, its phone and the other's are hung up at once."""
@@ -170,3 +175,49 @@ class LossTests(NodeTestCase):
         await call.hang_up()
         await answered.ended
         await self.eventually(lambda: not self.counts("bob")["dialogs"])
+
+
+class MovedTests(ImpatientTestCase):
+    """A node that has moved to another address, while a link to where it was is silent and not yet given up."""
+
+    def setUp(self) -> Deferred[Any]:  # type: ignore[override]  # trial waits for it
+        """Make what a caller waits for shorter, too."""
+        self.patch(LegToPeer, "patience", LINK_PATIENCE / FACTOR)
+        return super().setUp()
+
+    async def _move(self) -> tuple[Phone, Phone]:
+        alice, bob = await self.two_phones()
+        await self.have_talked(alice, bob)
+        published = dict(self.nodes.directory.items)
+        self._old_path = self._path()
+        for link in self.nodes.links.links:
+            link.cut()
+        self.nodes.bearers["bob"].move()
+        await self.eventually(lambda: self.nodes.directory.items != published)
+        return alice, bob
+
+    def _path(self) -> str:
+        (peer,) = self.node("alice").status()["peers"]
+        return peer["path"]
+
+    async def _link_is_given_up(self) -> None:
+        await self.eventually(lambda: self._path() != self._old_path)
+
+    async def test_second_call(self) -> None:
+        """The first call finds out that nobody is there any more, and the second one finds where they are."""
+        alice, bob = await self._move()
+        self.assertEqual((await refusal(alice.call(bob.aor))).status, 480)
+        await self._link_is_given_up()
+        call, rung = await self.ringing(alice, bob)
+        invites = requests(bob, "INVITE")[1:]
+        self.assertEqual([invite.call_id for invite in invites], [call.invite.call_id])
+        await rung.answer()
+        await self.talk(call, rung)
+
+    async def test_messages(self) -> None:
+        """A message that was answered with a failure is not delivered later, when the link is made anew."""
+        alice, bob = await self._move()
+        self.assertEqual((await alice.message(bob.aor, "lost")).status, 480)
+        await self._link_is_given_up()
+        self.assertEqual((await alice.message(bob.aor, "again")).status, 200)
+        self.assertEqual([text.text for text in bob.texts], ["again"])

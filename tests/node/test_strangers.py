@@ -7,14 +7,17 @@ from twisted.internet.defer import Deferred, gatherResults
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import IPeer
 from p2pship.journal import RequestRefused
+from p2pship.sip import transactions
 from p2pship.sip.legs import LegToPhone
 from p2pship.sip.message import Request, Response, request, response_to
-from p2pship.sip.transactions import MAX_SERVERS_OF_PEER
 from p2pship.testing.phone import RING, IncomingCall, OutgoingCall
 from p2pship.testing.phonecall import State
 from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal, requests
 
 MALLORY = "mallory@example.com"
+
+FEW = 30
+"Requests that one peer may have under way: fewer than in real life, so that the flood is over soon."
 
 
 class StrangerTests(NodeTestCase):
@@ -180,6 +183,7 @@ class StrangerTests(NodeTestCase):
 
     async def test_flood(self) -> None:
         """Who begins more requests than one may have under way is refused, and others are served."""
+        self.patch(transactions, "MAX_SERVERS_OF_PEER", FEW)
         self.patch(LegToPhone, "patience", 1.0)  # so long each of them waits for a phone that is switched off
         await self._set_up()
         carol = await self.phone(CAROL, node="bob")
@@ -193,7 +197,7 @@ class StrangerTests(NodeTestCase):
                 CSeq=f"{number} OPTIONS",
                 Call_ID=f"flood{number}",
             )
-            for number in range(MAX_SERVERS_OF_PEER + 100)
+            for number in range(3 * FEW)
         ]
         await gatherResults([self._send(CAROL, each) for each in flood])
         self.assertGreaterEqual(self.counts("bob")["sip.overload"], 1)

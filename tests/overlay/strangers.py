@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from zope.interface import implementer
@@ -9,7 +10,7 @@ from zope.interface import implementer
 from p2pship.interfaces import ILink, ILinkReceiver
 from p2pship.overlay.hello import HelloBody
 from p2pship.overlay.wire import Frame, Hello, Parcel, encode, parse
-from tests.overlay.nodes import Node, OverlayCase
+from tests.overlay.nodes import DeafReceiver, Node, OverlayCase
 
 
 @implementer(ILinkReceiver)
@@ -82,3 +83,24 @@ class Stranger:
     def link_lost(self, reason: str) -> None:
         """Keep why."""
         self.lost.append(reason)
+
+
+class Answerer(DeafReceiver):
+    """Answers every hello that comes to a node's bearer in the node's place."""
+
+    def __init__(self, node: Node, answer: Callable[[int], bytes]) -> None:
+        """Answer a hello that opened a peer number with this frame."""
+        self.got: list[Frame] = []
+        self._answer = answer
+        node.bearer.listen(self._take, lambda: None)
+
+    def _take(self, link: ILink) -> None:
+        self._link = link
+        link.start(self)
+
+    def frame_received(self, frame: bytes) -> None:
+        """Keep it; answer a hello."""
+        parcel = parse(frame)
+        self.got.append(parcel.frame)
+        if isinstance(parcel.frame, Hello):
+            self._link.send(self._answer(parcel.peer))

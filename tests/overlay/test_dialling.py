@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from p2pship.address import Locator
 from p2pship.errors import NotReached
 from p2pship.interfaces import ILink
+from p2pship.overlay.dialling import GREET_SECONDS
 from p2pship.testing.bearer import MemoryBearer
 from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase
 
@@ -167,3 +168,51 @@ class FailureTests(OverlayCase):
         self.clock.pass_time(0.5)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(len(reached.outcomes), 1)
+
+    def test_refused_at_one_locator(self) -> None:
+        """A refused hello lets the next locator try: what answers there may be more willing."""
+        wishes = iter([False, True])
+        alice, bob = self.node(ALICE), self.node(BOB, admit=lambda *_: next(wishes))
+        first = bob.locators()
+        bob.bearer.listen(bob.overlay.link_made, lambda: None)  # it has two places now
+        self.directory.nodes.remove(bob)
+        self.directory.extra = [replace(bob.found(BOB), locators=(*first, *bob.locators()))]
+        reached = alice.people(BOB)
+        self.clock.pass_time(0.5)
+        self.assertEqual([peer.hit for peer in reached.peers], [bob.hit])
+        self.assertEqual(reached.peers[0].dialled, bob.locators()[0])
+
+    def test_refused_everywhere(self) -> None:
+        """Each locator is tried once, and the refusal is told."""
+        asked: list[str] = []
+        alice, bob = self.node(ALICE), self.node(BOB, admit=lambda papers, *_: asked.append(papers.aor))
+        first = bob.locators()
+        bob.bearer.listen(bob.overlay.link_made, lambda: None)
+        self.directory.nodes.remove(bob)
+        self.directory.extra = [replace(bob.found(BOB), locators=(*first, *bob.locators()))]
+        reached = alice.people(BOB)
+        self.clock.pass_time(0.5)
+        self.assertIn("would not talk", reached.outcomes[0].tried[0].reason)
+        self.assertEqual(asked, [ALICE, ALICE])
+
+    def test_dead_link(self) -> None:
+        """A link that has died unnoticed costs 2 s; then another is dialled, and who was on the dead one moves there."""
+        alice, bob = self.node(ALICE, "eve@example.com"), self.node(BOB)
+        before = alice.reach(BOB)
+        self.network.links[0].cut()
+        reached = alice.people(BOB, alice.keyring.identities()[1])
+        self.clock.pass_time(GREET_SECONDS + 0.5)
+        self.assertEqual([peer.hit for peer in reached.peers], [bob.hit])
+        answers = self.watch(before.send("test", b"x"))
+        self.clock.pass_time(0.5)
+        self.assertEqual(answers, [b"took x"])
+
+    def test_one_device_disbelieved(self) -> None:
+        """Whatever is wrong with a device that is asked for by its HIT, it is not reached, and why is told."""
+        alice, bob = self.two(admit=lambda *_: Deferred())
+        one = self.watch(alice.overlay.peer(BOB, alice.own, bob.hit))
+        self.clock.pass_time(0.05)
+        self.network.links[0].lose("cable cut")
+        self.clock.pass_time(0.1)
+        self.assertIsInstance(one[0], NotReached)
+        self.assertEqual(str(one[0]), "cable cut")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
 
 from p2pship.bearer.admission import Admission
+from p2pship.bearer.framing import LARGEST_FRAME
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity
 from p2pship.journal import LinkRefused
+from p2pship.lookup.candidate import Found
 from p2pship.overlay import conduit, conduits
 from p2pship.overlay.conduit import HELLO_SECONDS
 from p2pship.overlay.conduits import MAX_UNGREETED_FROM_ONE_SOURCE
 from p2pship.overlay.greeting import REFUSAL_DELAY
-from p2pship.overlay.hello import parse_hello
-from p2pship.overlay.wire import Bye, Ending, Hello, Payload, Ping, Received, Refused
+from p2pship.overlay.hello import HelloBody, parse_hello
+from p2pship.overlay.wire import MAX_HELLO, Bye, Ending, Hello, Payload, Ping, Received, Refused, encode
 from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase
-from tests.overlay.strangers import Stranger
+from tests.overlay.strangers import Answerer, Stranger
 
 MALLORY = "mallory@example.com"
 
@@ -149,13 +153,28 @@ class ResponderTests(OverlayCase):
         self.clock.pass_time(0.01)
         self.assertEqual((stranger.frames, len(stranger.lost)), ([], 1))
 
-    def test_large_frame(self) -> None:
-        """A frame above 4 KiB before the hello ends the link."""
+    def test_two_hellos_with_a_bye_between(self) -> None:
+        """Taking the first one back makes no room for another: each costs us a look at signatures."""
         stranger = self.stranger()
-        stranger.link.send(b"\x01\x00\x01" + bytes(4094))
+        stranger.greet("nobody@example.com")
+        stranger.send(Bye(Ending.PAUSED, ""))
+        stranger.greet(BOB, 3)
+        self.clock.pass_time(0.01)
+        self.assertEqual((stranger.frames, len(stranger.lost)), ([], 1))
+
+    def test_large_frame(self) -> None:
+        """A frame above 4 KiB before the hello ends the link, which does not even keep it; afterwards it may be larger."""
+        stranger = self.stranger()
+        (link,) = self.bob.links()
+        self.assertEqual(link.limit, MAX_HELLO)
+        stranger.link.send(b"\x01\x00\x01" + bytes(MAX_HELLO - 2))
         self.clock.pass_time(0.01)
         self.assertEqual(len(stranger.lost), 1)
-        self.assertIn("4097 octets", str(self.bob.facts[-1]))
+        another = self.stranger()
+        (link,) = self.bob.links()
+        another.greet(BOB)
+        self.clock.pass_time(0.01)
+        self.assertEqual((link.limit, another.lost), (LARGEST_FRAME, []))
 
     def test_other_frame_first(self) -> None:
         """What is no hello cannot come first."""
@@ -282,16 +301,41 @@ class InitiatorTests(OverlayCase):
         self.failure_with(bob)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
-    def test_other_identity_key(self) -> None:
-        """The answer has to be of the identity key that was found."""
-        bob, other = self.node(BOB), self.node(BOB)
-        found = bob.found(BOB)
-        self.directory.nodes.remove(other)
-        self.directory.nodes.remove(bob)
-        self.directory.extra = [other.found(BOB)]
-        mixed = type(found)(other.papers(BOB), tuple(bob.locators()), STRANGER, "memory")
-        self.directory.extra = [mixed]
-        self.assertTrue(self.failure_with(bob))
+    def failure_with_answer(self, papers: Papers | None = None, called: str = ALICE) -> str:
+        """Let Bob's device answer with these papers, or Bob's own, and return why Alice does not believe it."""
+        own = self.bob.papers(BOB)
+        said = papers or own
+        body = HelloBody(called, said.statement.raw, said.record.raw, 7, 0, 0, ("sip",)).encode()
+        answerer = Answerer(self.bob, lambda number: encode(Hello(body), number))
+        self.directory.extra = [Found(own, tuple(self.bob.locators()), STRANGER, "memory")]
+        reached = self.alice.people(BOB)
+        self.clock.pass_time(1)
+        self.assertEqual(self.links_between(self.alice, self.bob), [])
+        self.assertEqual([type(frame) for frame in answerer.got], [Hello, Bye, Bye])
+        return reached.outcomes[0].tried[0].reason
+
+    def impostor(self, aor: str) -> Papers:
+        """Return the papers of another identity on Bob's very device."""
+        state = Path(self.mktemp())
+        shutil.copytree(self.bob.state / "device", state / "device")
+        papers: Papers = self.node(aor, state=state).papers(aor)
+        self.assertEqual(papers.record.device_key, self.bob.keyring.device.key)
+        return papers
+
+    def test_answers_that_are_not_believed(self) -> None:
+        """The answer has to be for the caller, of the AOR called, and of the identity key that was found."""
+        self.bob = self.node(BOB)
+        other_key, other_aor = self.impostor(BOB), self.impostor("carol@example.com")
+        self.directory.nodes.clear()
+        self.assertIn("for somebody else", self.failure_with_answer(called="eve@example.com"))
+        self.assertIn("identity key", self.failure_with_answer(other_key))
+        self.assertIn("carol@example.com", self.failure_with_answer(other_aor))
+
+    def test_answer_that_is_none(self) -> None:
+        """Anything else in place of the answer ends the link."""
+        bob = self.node(BOB)
+        Answerer(bob, lambda number: encode(Payload(0, 1, b""), number, 1))
+        self.assertIn("in place of the answer", self.failure_with(bob))
 
     def test_hello_never_answered(self) -> None:
         """A hello that is not answered costs 5 s in all, and leaves nothing."""

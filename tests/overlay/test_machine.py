@@ -76,6 +76,29 @@ class SendingTests(SynchronousTestCase):
         for known, received in ((1, 0), (1, 3), (5, 0)):
             self.assertRaises(BadSession, self.session.resume, known, received)
 
+    def test_replaced(self) -> None:
+        """Something else is sent again in the place of what was given up, under the same number."""
+        given_up = payload(2, 100)
+        for frame in (payload(1), given_up, payload(3)):
+            self.session.queue(Priority.PAYLOAD, frame)
+        sent = self.pull_all()
+        self.session.replace(given_up, payload(9))
+        self.session.replace(payload(7), payload(8))
+        self.session.resume(1, 0)
+        self.assertEqual(self.pull_all(), [sent[0], Numbered(2, payload(9)), sent[2]])
+        self.session.confirmed(3)
+        self.assertFalse(self.session.waiting)
+        self.assertTrue(self.session.open)
+
+    def test_waiting(self) -> None:
+        """Something is waited for from when it is sent until the other side says that it came."""
+        self.session.queue(Priority.PAYLOAD, payload())
+        self.assertFalse(self.session.waiting)
+        self.pull_all()
+        self.assertTrue(self.session.waiting)
+        self.session.confirmed(1)
+        self.assertFalse(self.session.waiting)
+
     def test_confirmed_while_resending(self) -> None:
         """What is confirmed meanwhile is not sent again."""
         for id in (1, 2, 3):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, fail
+from types import NoneType
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused, PeerLost, RemoteError
@@ -13,6 +18,12 @@ from p2pship.overlay.peer import CONFIRM_DELAY
 from p2pship.overlay.wire import Ack, Bye, Ending, Hello, Nack, Payload, Received, Refused
 from tests.overlay.nodes import ALICE, BOB, OverlayCase, Recorder
 from tests.overlay.strangers import Stranger
+
+
+def cancel(failure: Failure, other: Deferred[Any]) -> None:
+    """Cancel something else because this has failed."""
+    failure.trap(PeerLost)
+    other.cancel()
 
 
 class PayloadTests(OverlayCase):
@@ -90,6 +101,44 @@ class PayloadTests(OverlayCase):
         self.clock.pass_time(0.1)
         later.callback(b"late")
         self.assertEqual(self.bob.overlay.peers(), ())
+
+    def test_one_failure_cancels_another(self) -> None:
+        """Who gives up another payload or stream when one fails hears of each once."""
+        self.bob.test.answer = lambda _: Deferred()
+        pairs: list[list[Deferred[Any]]] = [
+            [self.peer.send("test", b"1"), self.peer.send("test", b"2")],
+            [self.peer.open_stream("test", b"", Protocol()) for _ in range(2)],
+        ]
+        results = []
+        for first, second in pairs:
+            first.addErrback(cancel, second)
+            results += [self.watch(first), self.watch(second)]
+        self.peer.close("enough")
+        self.assertEqual(
+            [[type(each) for each in result] for result in results], 2 * [[NoneType], [CancelledError]]
+        )
+
+    def test_answers_that_nobody_takes(self) -> None:
+        """Who asks much and takes no answer is refused before the answers fill our memory."""
+        waiting: list[Deferred[bytes]] = []
+
+        def answer(_: bytes) -> Deferred[bytes]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.bob.test.answer = answer
+        results = [self.watch(self.peer.send("test", b"x")) for _ in range(100)]
+        self.clock.pass_time(0.1)
+        self.bob.peer(ALICE).pull = lambda _: None  # type: ignore[method-assign, assignment]
+        for each in waiting:
+            each.callback(bytes(65_536))
+        late = self.watch(self.peer.send("test", b"late"))
+        self.clock.pass_time(0.1)
+        del self.bob.peer(ALICE).pull
+        self.bob.peer(ALICE).stir()
+        self.clock.pass_time(1)
+        self.assertIsInstance(late[0], PayloadRefused)
+        self.assertEqual([len(each[0]) for each in results], [65_536] * 100)
 
     def test_subprotocol_fails_to_hear(self) -> None:
         """One that raises when a peer is lost keeps no other from hearing."""

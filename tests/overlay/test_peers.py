@@ -13,16 +13,29 @@ from p2pship.identity.identity import STATEMENT_FILE, folder_name
 from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash, sign_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
+from p2pship.interfaces import IPeer, ISearch
 from p2pship.overlay import peers as module
 from p2pship.overlay.peer import PeerKey, Surroundings
 from p2pship.overlay.peers import Peers
-from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase
+from p2pship.overlay.reach import Tried
+from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase, Reached
 
 
 def listed(node: Node) -> ListedDevice:
     """Return a node's device as statements list it."""
     device = node.keyring.device
     return ListedDevice(host_identity_hash(device.key), device.publication_key)
+
+
+class Quick(Reached):
+    """Is content with the first device that is reached."""
+
+    search: ISearch
+
+    def peer_reached(self, peer: IPeer, tried: Tried) -> None:
+        """Keep it, and look no further."""
+        super().peer_reached(peer, tried)
+        self.search.cancel()
 
 
 class DevicesTests(OverlayCase):
@@ -69,6 +82,17 @@ class DevicesTests(OverlayCase):
         self.clock.pass_time(0.5)
         self.assertEqual(set(again.peers), set(reached.peers))
         self.assertEqual(len(self.directory.asked), asked)
+
+    def test_cancelled_by_the_receiver(self) -> None:
+        """A receiver that cancels when it hears of one device hears of no other."""
+        self.restate(self.first, self.second)
+        self.first, self.second = self.restart(self.first), self.restart(self.second)
+        self.alice.people(BOB)
+        self.clock.pass_time(0.5)
+        quick = Quick()
+        quick.search = self.alice.overlay.people(BOB, self.alice.own, quick)
+        self.clock.pass_time(1)
+        self.assertEqual((len(quick.peers), quick.outcomes), (1, []))
 
     def test_one_connected(self) -> None:
         """One that is connected is told at once, and the other is searched for all the same."""

@@ -27,6 +27,21 @@ class ResumeTests(OverlayCase):
         self.assertIsNone(peer.lost_since)
         self.assertEqual((alice.test.lost, bob.test.lost), ([], []))
 
+    def test_cancelled(self) -> None:
+        """What its sender has cancelled is not taken when it has to be sent again, and what followed it is."""
+        alice, bob = self.two()
+        peer = alice.reach(BOB)
+        self.network.links[0].cut()
+        given_up = peer.send("test", b"given up")
+        self.watch(given_up)
+        answers = self.watch(peer.send("test", b"x"))
+        self.clock.pass_time(0.1)
+        given_up.cancel()
+        self.network.links[0].lose()
+        self.clock.pass_time(1)
+        self.assertEqual((answers, bob.test.payloads), ([b"took x"], [b"x"]))
+        self.assertEqual((alice.test.lost, bob.test.lost), ([], []))
+
     def test_answer_resent(self) -> None:
         """When only the answer was lost, it comes again, and the payload is not taken again."""
         alice, bob = self.two()
@@ -154,6 +169,20 @@ class ResumeTests(OverlayCase):
         self.clock.pass_time(8)
         self.assertEqual(len(alice.test.lost), 1)
         self.assertTrue(peer.over)
+
+    def test_refused_at_last(self) -> None:
+        """Who is refused when the link is dialled again is not let in any more: everything under way ends at once."""
+        willing = [True]
+        alice, bob = self.node(ALICE), self.node(BOB, admit=lambda *_: willing[0])
+        peer = alice.reach(BOB)
+        peer.watch(True)
+        willing.clear()
+        willing.append(False)
+        alice.links()[0].lose()
+        self.clock.pass_time(1)
+        self.assertEqual((alice.test.lost, alice.links()), (["the other node refused us"], []))
+        self.assertTrue(peer.over)
+        self.assertEqual(bob.test.lost, [])
 
     def test_back_off(self) -> None:
         """Attempts to reach a lost peer become rarer."""

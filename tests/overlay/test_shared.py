@@ -54,3 +54,11 @@ class SharedTests(SynchronousTestCase):
         self.shared.settle("elsewhere")
         self.assertEqual(self.successResultOf(one), "elsewhere")
         self.assertTrue(self.work[0].called)
+
+    def test_one_makes_another_leave(self) -> None:
+        """Who leaves while the others are told hears that it has left, and nothing twice."""
+        both = [self.shared.join(), self.shared.join()]
+        both[0].addCallback(lambda _: both[1].cancel())
+        self.work[0].callback("done")
+        self.assertIsNone(self.successResultOf(both[0]))
+        self.failureResultOf(both[1], CancelledError)

@@ -27,7 +27,15 @@ from p2pship.errors import LocalError, PayloadRefused, PeerLost
 from p2pship.interfaces import IStream
 from p2pship.overlay.stream import BUFFER, WINDOW, PeerAddress, Stream
 from p2pship.overlay.streams import MAX_STREAMS
-from p2pship.overlay.wire import MAX_HEADER, MAX_PAYLOAD, Received, StreamData, StreamOpen, StreamWindow
+from p2pship.overlay.wire import (
+    MAX_HEADER,
+    MAX_PAYLOAD,
+    Received,
+    StreamClose,
+    StreamData,
+    StreamOpen,
+    StreamWindow,
+)
 from tests.overlay.nodes import ALICE, BOB, OverlayCase
 from tests.overlay.strangers import Stranger
 
@@ -455,6 +463,20 @@ class MisbehaviourTests(OverlayCase):
             self.setUp()
             self.assertIn("Bye", self.send(*frames))
             self.assertEqual(self.bob.overlay.peers(), ())
+
+    def test_too_many(self) -> None:
+        """Streams that the other side opens are bounded."""
+        opens = [StreamOpen(2 * number, 1, 0, b"") for number in range(1, MAX_STREAMS + 2)]
+        self.assertEqual(self.send(*opens), ["StreamWindow"] * MAX_STREAMS + ["StreamReset"])
+
+    def test_closed_twice(self) -> None:
+        """A stream is closed once; what comes after the close resets it."""
+        for late in (StreamClose(2), StreamData(2, b"x")):
+            self.setUp()
+            self.keeper = HalfCloser()
+            self.assertEqual(
+                self.send(StreamOpen(2, 1, 0, b""), StreamClose(2), late), ["StreamWindow", "StreamReset"]
+            )
 
     def test_unknown(self) -> None:
         """What comes for a stream that is gone is dropped; a stream for nobody is reset."""

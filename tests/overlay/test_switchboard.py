@@ -230,6 +230,27 @@ class ReachTests(OverlayCase):
         self.clock.pass_time(3)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_stop_at_any_moment(self) -> None:
+        """A node that stops while it searches, dials or says hello reaches nobody afterwards, and leaves no timer."""
+        for step in range(12):
+            self.setUp()
+            self.network.latency = 0.1
+            alice, bob = self.two()
+            reached = alice.people(BOB)
+            one = self.watch(alice.overlay.peer(BOB, alice.own, bob.hit))
+            self.clock.pass_time(0.05 * step)
+            told = len(reached.peers)
+            alice.overlay.stop()
+            alice.bearer.stop()
+            self.clock.pass_time(6)
+            self.assertEqual(len(reached.peers), told)
+            self.assertEqual((len(reached.outcomes), len(one)), (1, 1))
+            self.assertEqual((alice.overlay.peers(), self.network.links), ((), []))
+            bob.overlay.stop()
+            bob.bearer.stop()
+            self.clock.pass_time(3)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_snapshot(self) -> None:
         """The links that are up can be shown."""
         alice, bob = self.two()

@@ -55,6 +55,18 @@ class StallTests(OverlayCase):
         self.clock.pass_time(10)
         self.assertEqual(len(self.links_between(self.alice, self.bob)), 1)
 
+    def test_unconfirmed(self) -> None:
+        """Without a call, too, a link is given up on which something was sent and nothing comes."""
+        self.peer.watch(False)
+        self.clock.pass_time(1)
+        link = self.network.links[0]
+        link.cut()
+        answers = self.watch(self.peer.send("test", b"x"))
+        self.clock.pass_time(STALL + GIVE_UP_AFTER + 1)
+        self.assertEqual(answers, [b"took x"])
+        self.clock.pass_time(10)
+        self.assertNotIn(link, self.links_between(self.alice, self.bob))
+
     def test_datagram_revives(self) -> None:
         """A media packet shows as well that the link lives."""
         packets: list[bytes] = []

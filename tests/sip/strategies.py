@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from p2pship.sip.message import Request, request
 from p2pship.sip.uri import SIPURI, NameAddr, Parameters, Via
-
-settings.register_profile("untimed", deadline=None)  # machines that test are often busy
-settings.load_profile("untimed")
 
 TOKEN_CHARACTERS = "abcXYZ019-.!%*_+`'~"
 tokens = st.text(TOKEN_CHARACTERS, min_size=1, max_size=12)

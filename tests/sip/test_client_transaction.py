@@ -153,6 +153,17 @@ class ClientTests(LayerCase):
         self.assertEqual(taken_back, [self.peer.waiting])
         self.assertEqual(self.user.told, ["failed 408: test P2P peer did not answer within 32 s"])
 
+    def test_withdrawn(self) -> None:
+        """What still waits can be taken back; what was sent stays sent, and its answer is told."""
+        taken_back: list[object] = []
+        self.peer.waiting = Deferred(taken_back.append)
+        self.send("MESSAGE", self.peer).withdraw()
+        self.assertEqual(len(taken_back), 1)
+        client = self.send("MESSAGE")
+        client.withdraw()
+        self.answer(client, 200)
+        self.assertEqual(self.user.told, ["200/MESSAGE"])
+
     def test_broken_user(self) -> None:
         """A user that fails harms nobody."""
         self.user.fails = True
@@ -160,6 +171,15 @@ class ClientTests(LayerCase):
         self.answer(client, 486)
         self.assertEqual(self.phone.brief(), ["INVITE", "ACK"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_ack_again(self) -> None:
+        """An ACK that is sent again has the same octets; that of another call has not."""
+        for ack in (make_request("ACK"), make_request("ACK"), make_request("ACK", call_id="another")):
+            self.layer.send_ack(ack, self.phone)
+        first, again, other = (message.encode() for message in self.phone.sent)
+        self.assertEqual(first, again)
+        self.assertNotEqual(self.phone.sent[0].via.branch, self.phone.sent[2].via.branch)
+        self.assertNotEqual(first, other)
 
     def test_ack_to_success(self) -> None:
         """The ACK to a 2xx gets a Via with a branch of its own, and no transaction."""
@@ -221,6 +241,16 @@ class CancelTests(LayerCase):
         self.assertEqual(cancel.values("Route"), ["<sip:192.0.2.9;lr>"])
         self.assertEqual(cancel.first("Reason"), "SIP;cause=200")
         self.assertNotIn("Require", cancel)
+
+    def test_not_sent_yet(self) -> None:
+        """An INVITE that still waits to be sent is taken back: nobody is called who was not called before."""
+        taken_back: list[object] = []
+        self.peer.waiting = Deferred(taken_back.append)
+        client = self.send("INVITE", self.peer)
+        client.cancel()
+        client.cancel()
+        self.assertEqual(len(taken_back), 1)
+        self.assertEqual((self.peer.brief(), self.user.told), (["INVITE"], []))
 
     def test_own_transaction(self) -> None:
         """The CANCEL is retransmitted by itself; its response ends it, and says nothing about the INVITE."""

@@ -92,5 +92,7 @@ class DeadlinesTests(SynchronousTestCase):
         """Nothing is called back after the end."""
         self.deadlines.set("a", 1.0)
         self.deadlines.stop()
+        self.deadlines.set("b", 1.0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.clock.advance(2)
         self.assertEqual(self.fired, [])

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.sip.multipart import DEEPEST, MOST_PARTS, find_part, media_type
+from p2pship.sip.multipart import DEEPEST, LONGEST_BOUNDARY, MOST_PARTS, find_part, media_type
+from p2pship.sip.parameters import NONE
 
 SDP = "application/sdp"
 MIXED = "multipart/mixed;boundary=b"
@@ -31,8 +32,13 @@ class MediaTypeTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """What is none has an empty type."""
-        for text in ("", "text", "text/", "/plain", "text/plain;;", "a b/c"):
+        for text in ("", "text", "text/", "/plain", "a b/c"):
             self.assertEqual(media_type(text)[0], "", text)
+
+    def test_malformed_parameters(self) -> None:
+        """A type stays one whatever follows it, for a phone goes by it all the same."""
+        for text in ("Application/SDP;=", "application/sdp;;", "application/sdp, text/plain"):
+            self.assertEqual(media_type(text), (SDP, NONE), text)
 
 
 class FindPartTests(SynchronousTestCase):
@@ -60,6 +66,13 @@ class FindPartTests(SynchronousTestCase):
             body = b"--b%d\r\nContent-Type: %s\r\n\r\n%s\r\n--b%d--" % (depth, kind, body, depth)
             kind = b"multipart/alternative;boundary=b%d" % depth
         self.assertIsNone(_found(kind.decode(), body))
+
+    def test_long_boundary(self) -> None:
+        """A boundary is as long as RFC 2046 allows, and no longer: each would be compiled and kept."""
+        for length, found in ((LONGEST_BOUNDARY, b"v=0"), (LONGEST_BOUNDARY + 1, None)):
+            boundary = "x" * length
+            body = f"--{boundary}\r\nContent-Type: {SDP}\r\n\r\nv=0\r\n--{boundary}--".encode()
+            self.assertEqual(_found(f"multipart/mixed;boundary={boundary}", body), found)
 
     def test_disposition(self) -> None:
         """A description for another purpose is passed over (RFC 3959)."""

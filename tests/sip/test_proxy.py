@@ -69,6 +69,8 @@ class CallerTests(TestCase):
         ringing, answer = self.phone.responses()
         self.assertEqual([ringing.status, answer.status], [180, 200])
         self.assertIn("127.0.0.1:5070", answer.first("Via") or "")
+        names = [line.partition(b":")[0] for line in answer.encode().split(b"\r\n")[1:3]]
+        self.assertEqual(names, [b"Via", b"Record-Route"])
         self.assertEqual(answer.lines("Record-Route"), ["<sip:127.0.0.1:5060;transport=udp;lr>"])
         self.assertIn("gr=abc.1", answer.first("Contact") or "")
         self.assertIn(b"m=audio 20000 RTP/AVP 8", answer.body)

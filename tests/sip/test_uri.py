@@ -195,6 +195,13 @@ class NameAddrTests(SynchronousTestCase):
             address = NameAddr.parse(text)
             self.assertEqual((address.display, address.uri, address.tag), (display, uri, tag))
 
+    def test_name_without_quotes(self) -> None:
+        """Telephones send UTF-8 names without quotes; what could be another value is refused."""
+        address = NameAddr.parse("Cärol Doe <sip:c@example.com>;tag=1")
+        self.assertEqual((address.display, address.tag), ("Cärol Doe", "1"))
+        self.assertEqual(str(address), '"Cärol Doe" <sip:c@example.com>;tag=1')
+        self.assertRaises(BadURI, NameAddr.parse, "Döe, C <sip:c@example.com>")
+
     def test_semicolon_outside_brackets(self) -> None:
         """Without brackets a parameter belongs to the header (RFC 3261 §20, RFC 4475 §3.3.12)."""
         self.assertIn("unknownparam", NameAddr.parse("sip:+1972@gw1.example.net;unknownparam").parameters)

@@ -55,19 +55,19 @@ class PortsTests(TestCase):
         self.choose(5566)
         self.taken.clear()
         self.ports = self.reopened()
-        self.assertEqual(self.choose(5566), Chosen(5567, "listening on 5567", None))
+        self.assertEqual(self.choose(5566), Chosen(5567, "listening on 5567", None, kept=True))
 
     def test_configured_anew(self) -> None:
         """Who configures another port gets it, and is told of the change; and back again."""
         self.choose(5566)
         self.ports = self.reopened()
         self.assertEqual(self.choose(7000), Chosen(7000, "listening on 7000", 5566))
-        self.assertEqual(self.choose(7000), Chosen(7000, "listening on 7000", None))
+        self.assertEqual(self.choose(7000), Chosen(7000, "listening on 7000", None, kept=True))
         self.assertEqual(self.choose(5566), Chosen(5566, "listening on 5566", 7000))
         self.taken = {6000, 6001, 6002}
         self.choose(6000)
         self.taken.clear()
-        self.assertEqual(self.choose(6003), Chosen(6003, "listening on 6003", None))
+        self.assertEqual(self.choose(6003), Chosen(6003, "listening on 6003", None, kept=True))
         self.assertEqual(self.choose(6000), Chosen(6000, "listening on 6000", 6003))
 
     def test_moved(self) -> None:
@@ -75,7 +75,7 @@ class PortsTests(TestCase):
         self.choose(5566)
         self.taken = {5566}
         self.assertEqual(self.choose(5566), Chosen(5567, "listening on 5567", 5566))
-        self.assertEqual(self.choose(5566), Chosen(5567, "listening on 5567", None))
+        self.assertEqual(self.choose(5566), Chosen(5567, "listening on 5567", None, kept=True))
 
     def test_order(self) -> None:
         """Kept, preferred, and up from there; none is tried twice."""

@@ -62,7 +62,7 @@ class ProgramTests(TestCase):
     async def test_stubborn(self) -> None:
         """One that does not listen is killed."""
         program = await self.ready(STUBBORN)
-        self.assertEqual(await program.stop(), -9)
+        self.assertEqual(await program.stop(grace=0.1), -9)
 
     async def test_late(self) -> None:
         """Who waits in vain for the end is told so with the output, and the program runs on."""

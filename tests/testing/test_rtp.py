@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from random import Random
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
+from p2pship.testing import rtp
 from p2pship.testing.pcmu import encode
+from p2pship.testing.programs import free_ports
 from p2pship.testing.rtp import INTERVAL, LARGEST_BURST, SAMPLES, RTPStream
 from p2pship.testing.timers import Timers
 
@@ -177,3 +181,19 @@ class RTPStreamTests(SynchronousTestCase):
         self.successResultOf(self.stream.close())
         self.assertEqual(self._advance(2), [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class RealPortTests(TestCase):
+    """The ports of a stream, on real sockets."""
+
+    def test_pair_that_is_half_taken(self) -> None:
+        """Where only the even port is free, another pair is taken."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", free_ports(2) + 1))
+            odd = taken.getsockname()[1]
+            tries = iter([odd - 1])
+            real = rtp._even_port
+            self.patch(rtp, "_even_port", lambda host: next(tries, None) or real(host))
+            stream = RTPStream(reactor, Timers(reactor), "127.0.0.1", Random(1))
+            self.addCleanup(stream.close)
+            self.assertNotEqual(stream.address.port, odd - 1)

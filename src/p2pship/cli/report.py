@@ -42,16 +42,22 @@ def identities_text(identities: Sequence[IdentityStatus]) -> str:
 def find_text(found: FindStatus) -> str:
     """Print the answer to ``find``."""
     devices = [
-        (device["hit"], device["name_grade"], device["lookup"], " ".join(device["locators"]))
+        (
+            device["fingerprint"],
+            device["name_grade"],
+            device["lookup"],
+            device["hit"],
+            " ".join(device["locators"]),
+        )
         for device in found["devices"]
     ]
     asked = [(one["lookup"], one["answer"], f"{one['seconds']:.2f} s") for one in found["asked"]]
     parts = [
-        _aligned([("DEVICE", "NAME", "FOUND BY", "LOCATORS"), *devices])
+        _aligned([("FINGERPRINT", "NAME", "FOUND BY", "DEVICE", "LOCATORS"), *devices])
         if devices
         else f"{found['aor']} was not found",
-        _aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
         found["reason"],
+        _aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

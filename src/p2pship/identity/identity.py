@@ -56,7 +56,7 @@ class Identity:
         self.certificate = _read(folder / CERTIFICATE_FILE)
         certified = self._certified()
         self.aor = certified.aor
-        self.created = certified.begins
+        self.created = certified.begins + SKEW
         "when it was made, in the order of time; Unix time, to the second"
         self._statement = self._read_statement()
 

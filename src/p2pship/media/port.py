@@ -1,8 +1,8 @@
 """One UDP port towards a phone: its packets go to a flow of the peer, the flow's packets go to the phone.
 
-This is the code that runs for every packet of every call. It has a receive loop of its own, because that carries 191,000
-packets a second on a core where Twisted's DatagramProtocol carries 111,000, and it never looks into a packet: SRTP,
-DTLS, any codec and video pass as they are.
+This is the code that runs for every packet of every call. It has a receive loop of its own, because that carries a third more
+than Twisted's DatagramProtocol (``python -m bench media``), and it never looks into a packet: SRTP, DTLS, any codec and
+video pass as they are.
 """
 
 from __future__ import annotations

@@ -111,13 +111,18 @@ class Conduit:
         self._pumping = False
         self._active = self.since
         self._vigil = Vigil(reactor, link, self)
+        self._limit, link.limit = link.limit, MAX_HELLO
         self._door: IDelayedCall | None = reactor.callLater(HELLO_SECONDS, self._look_at_door)
         self._idle: IDelayedCall | None = None
 
     @property
     def usable(self) -> bool:
         """Whether another peer's hello may be sent over it."""
-        return self._settled and not self.over and not self._vigil.stalled and len(self._holders) < MAX_PEERS
+        return self._settled and not self._vigil.stalled and self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        return not self.over and self._next_number <= MAX_NUMBER and len(self._holders) < MAX_PEERS
 
     @property
     def name(self) -> str:
@@ -131,8 +136,6 @@ class Conduit:
             return
         self._vigil.heard()
         try:
-            if not self.greeted and len(frame) > MAX_HELLO:
-                raise BadFrame(f"a frame of {len(frame)} octets came before a hello had passed")
             self._take(parse(frame))
         except RemoteError as error:
             self.refuse(str(error))
@@ -186,7 +189,9 @@ class Conduit:
     def _opened(self, number: int, hello: Hello) -> None:
         if number % 2 == self._next_number % 2 or number <= self._their_last:
             raise BadFrame(f"peer number {number} cannot be opened")
-        if len(self._holders) >= (MAX_PEERS if self.greeted else 1):
+        if not self.greeted and (self._holders or self._their_last):
+            raise BadFrame("another hello came before the first had passed")
+        if len(self._holders) >= MAX_PEERS:
             raise BadFrame("too many peers for one link")
         self._their_last = number
         arrival = self._holders[number] = self._house.arrival(self, number)
@@ -218,6 +223,7 @@ class Conduit:
                 pass
         finally:
             self._pumping = False
+        self.watch_changed()
 
     def _send_next(self) -> bool:
         for priority in Priority:
@@ -246,7 +252,7 @@ class Conduit:
 
         :raises NotReached: if there is none left, or the link is gone.
         """
-        if self.over or self._next_number > MAX_NUMBER or len(self._holders) >= MAX_PEERS:
+        if not self._has_room:
             raise NotReached("the link takes no more peers")
         number, self._next_number = self._next_number, self._next_number + 2
         self._holders[number] = holder
@@ -261,6 +267,7 @@ class Conduit:
         self._active = self._reactor.seconds()
         if not self.greeted:
             self.greeted = True
+            self.link.limit = self._limit
             self._idle = self._reactor.callLater(IDLE_CHECK, self._look_idle)
         if not corked:
             self.settle()
@@ -303,8 +310,8 @@ class Conduit:
             self._door = self._reactor.callLater(HELLO_SECONDS, self._look_at_door)
 
     def watch_changed(self) -> None:
-        """Watch the link closely while a call is up with one of its peers."""
-        self._vigil.watch(not self.over and any(berth.peer.watched for berth in self.berths))
+        """Watch the link closely while something has to come over it: a dead one shows by that alone."""
+        self._vigil.watch(not self.over and any(berth.peer.expects for berth in self.berths))
 
     # ends
 

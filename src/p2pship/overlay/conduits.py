@@ -39,7 +39,7 @@ class Conduits:
         journal: Journal,
         own_key: bytes,
         vetting: Vetting,
-        claim: Callable[[Vetted, Conduit], Peer],
+        claim: Callable[[Vetted], Peer],
         attached: Callable[[Peer], None],
     ) -> None:
         """Let ``claim`` return the peer of a hello that came; tell ``attached`` which peer has got a link."""
@@ -91,9 +91,12 @@ class Conduits:
         return min(usable, key=self._rank, default=None)
 
     def _rank(self, conduit: Conduit) -> tuple[bool, bool, float]:
-        """Order links to one device: encrypted ones first, then those that the smaller HIT dialled, then older ones."""
+        """Order links to one device: encrypted ones first, then those that the smaller HIT dialled.
+
+        Of several of these the youngest is the best: whoever dialled again found the others dead.
+        """
         dialled_by_smaller = conduit.link.dialled == (self._own_hit < hit_of(conduit.link.proof))
-        return not conduit.link.encrypted, not dialled_by_smaller, conduit.since
+        return not conduit.link.encrypted, not dialled_by_smaller, -conduit.since
 
     # House
 

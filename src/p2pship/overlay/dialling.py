@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -24,6 +24,9 @@ from p2pship.overlay.vetting import Vetting
 
 REACH_SECONDS = 5.0
 "Seconds for dialling a device and its hello: a caller who hears nothing for longer hangs up."
+
+GREET_SECONDS = 2.0
+"Seconds for a hello over a link that was up already: it may be dead, and then there must be time to dial another."
 
 _Way = tuple[IBearer, list[Locator]]
 
@@ -56,12 +59,15 @@ class Dialling:
         self._vetting = vetting
         self._under_way: dict[PeerKey, Shared[Stages]] = {}
         self._locks: dict[bytes, DeferredLock] = {}
+        self._closed = False
 
     def reach(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Deferred[Stages]:
         """Get a peer a link; fires when it has one, fails with a RemoteError.
 
         ``person`` is the identity key that must answer, None if any will do.
         """
+        if self._closed:
+            return fail(_stopping())
         if peer.berth is not None and peer.lost_since is None:
             return succeed(Stages())
         if peer.key not in self._under_way:
@@ -69,6 +75,12 @@ class Dialling:
             self._under_way[peer.key] = Shared(begin, partial(self._end, peer))
             peer.dialling = True
         return self._under_way[peer.key].join()
+
+    def close(self) -> None:
+        """Let every dial that is under way fail, and begin no more."""
+        self._closed = True
+        for shared in tuple(self._under_way.values()):
+            shared.fail(Failure(_stopping()))
 
     def _end(self, peer: Peer) -> None:
         peer.dialling = False
@@ -104,16 +116,23 @@ class Dialling:
         conduit = self._conduits.best(peer.device_key)
         if conduit is not None:
             try:
-                return await self._greet(conduit, peer, person, 0.0)
+                return await self._greet(conduit, peer, person, limit=GREET_SECONDS)
             except HelloRefused:
                 raise
-            except RemoteError:
-                pass  # the link was lost: dial another
+            except (RemoteError, TimedOut):
+                pass  # the link was lost, or is dead: dial another
         return await self._dial(peer, locators, person)
 
-    async def _greet(self, conduit: Conduit, peer: Peer, person: bytes | None, dial: float) -> Stages:
+    async def _greet(
+        self,
+        conduit: Conduit,
+        peer: Peer,
+        person: bytes | None,
+        dial: float = 0.0,
+        limit: float = REACH_SECONDS,
+    ) -> Stages:
         began = self._reactor.seconds()
-        await conduit.greet(peer, self._vetting, person)
+        await conduit.greet(peer, self._vetting, person).addTimeout(limit, self._reactor)
         return Stages(dial, self._reactor.seconds() - began)
 
     async def _dial(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
@@ -142,7 +161,7 @@ class Dialling:
         return [group for group in (encrypted, clear) if group]
 
     async def _try(self, ways: list[_Way], peer: Peer, person: bytes | None) -> Stages:
-        """Race the ways; if there is a link but the hello does not pass, race those that are left.
+        """Race the ways; if there is a link but the hello does not pass, race the locators that are left.
 
         :raises NotReached: if no way leads to the device.
         """
@@ -151,7 +170,7 @@ class Dialling:
             began = self._reactor.seconds()
             link = await self._race(left, peer, failed)
             dial = self._reactor.seconds() - began
-            left = [way for way in left if way[0].name != _bearer_of(link)]
+            left = _without(left, link)
             try:
                 return await self._greet(self._conduits.dialled(link), peer, person, dial)
             except RemoteError as error:
@@ -169,8 +188,14 @@ class Dialling:
             raise
 
 
-def _bearer_of(link: ILink) -> str:
-    return str(link.locator.bearer) if link.locator is not None else LocalBearer.name
+def _without(ways: list[_Way], link: ILink) -> list[_Way]:
+    """Return the ways that are left when the one of a link has been tried; a local link is the only way."""
+    left = [(bearer, [one for one in locators if one != link.locator]) for bearer, locators in ways]
+    return [way for way in left if way[1]]
+
+
+def _stopping() -> NotReached:
+    return NotReached("the node is stopping")
 
 
 def _not_reached(failure: Failure) -> Failure:

@@ -149,7 +149,7 @@ class Arrival:
         conduit: Conduit,
         number: int,
         vetting: Vetting,
-        claim: Callable[[Vetted, Conduit], Peer],
+        claim: Callable[[Vetted], Peer],
         reactor: IReactorTime,
     ) -> None:
         """Prepare for the hello that opened ``number``; ``claim`` returns the peer that it is of."""
@@ -173,7 +173,7 @@ class Arrival:
         self._looking.addErrback(self._disbelieved)
 
     def _believed(self, vetted: Vetted) -> None:
-        peer = self._claim(vetted, self._conduit)
+        peer = self._claim(vetted)
         self._vetted, self._peer = vetted, peer
         if peer.greeting is None or not peer.leads:
             self.answer()

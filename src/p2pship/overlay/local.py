@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -41,9 +40,9 @@ class LocalLink:
         self.dialled = dialled
         self._reactor = reactor
         self._receiver: ILinkReceiver | None = None
-        self._inbox: deque[tuple[Literal["frame", "datagram"], bytes]] = deque()
+        self._frames: deque[bytes] = deque()
         self._frame_octets = 0
-        self._datagrams = 0
+        self._datagrams: deque[bytes] = deque(maxlen=MAX_DATAGRAMS)
         self._turn: IDelayedCall | None = None
         self._lost_because: str | None = None
 
@@ -57,47 +56,41 @@ class LocalLink:
 
     def send(self, frame: bytes) -> None:
         _check(frame)
-        self.other._frame_octets += len(frame)
-        self.other._put("frame", frame)
+        if self._lost_because is None:
+            self.other._frame_octets += len(frame)
+            self.other._frames.append(frame)
+            self.other._deliver_soon()
 
     def cast(self, datagram: bytes) -> None:
         _check(datagram)
-        if self.other._datagrams < MAX_DATAGRAMS:
-            self.other._datagrams += 1
-            self.other._put("datagram", datagram)
-
-    def _put(self, kind: Literal["frame", "datagram"], data: bytes) -> None:
         if self._lost_because is None:
-            self._inbox.append((kind, data))
-            self._deliver_soon()
+            self.other._datagrams.append(datagram)
+            self.other._deliver_soon()
 
     def _deliver_soon(self) -> None:
         if self._turn is None and self._receiver is not None:
             self._turn = self._reactor.callLater(0, self._deliver)
 
     def _deliver(self) -> None:
-        """Deliver what had come when the turn began: what that causes waits for the next."""
+        """Deliver what had come when the turn began, media first: what that causes waits for the next."""
+        assert self._receiver is not None
         self._turn = None
         was_full = not self.other.writable
-        for _ in range(len(self._inbox)):
-            self._take(*self._inbox.popleft())
+        for _ in range(len(self._datagrams)):
+            self._receiver.datagram_received(self._datagrams.popleft())
+        for _ in range(len(self._frames)):
+            frame = self._frames.popleft()
+            self._frame_octets -= len(frame)
+            self._receiver.frame_received(frame)
         if was_full and self.other.writable and self.other._receiver is not None:
             self.other._receiver.link_writable()
         if self._lost_because is not None:
             self._tell_lost(self._lost_because)
 
-    def _take(self, kind: Literal["frame", "datagram"], data: bytes) -> None:
-        assert self._receiver is not None
-        if kind == "frame":
-            self._frame_octets -= len(data)
-            self._receiver.frame_received(data)
-            return
-        self._datagrams -= 1
-        self._receiver.datagram_received(data)
-
     def _tell_lost(self, reason: str) -> None:
         receiver, self._receiver = self._receiver, None
-        self._inbox.clear()
+        self._frames.clear()
+        self._datagrams.clear()
         if receiver is not None:
             receiver.link_lost(reason)
 

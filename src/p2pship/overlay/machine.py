@@ -118,6 +118,16 @@ class Session:
         self.queued_octets -= cost(frame)
         return True
 
+    def replace(self, frame: Frame, instead: Frame) -> None:
+        """Send something else in place of a frame that was sent, should it have to be sent again."""
+        for numbered in (*self._kept, *self._again):
+            if numbered.frame is frame:
+                new = Numbered(numbered.number, instead)
+                _exchange(self._kept, numbered, new)
+                _exchange(self._again, numbered, new)
+                self._kept_octets += cost(instead) - cost(frame)
+                return
+
     def pull(self, priority: Priority) -> Numbered | None:
         """Return the next frame of a priority to send now; what is to be sent again comes first, whatever it is.
 
@@ -168,6 +178,11 @@ class Session:
         return True
 
     @property
+    def waiting(self) -> bool:
+        """Whether the other side has yet to say that something came: it does so soon after it has come."""
+        return bool(self._kept)
+
+    @property
     def confirmation_due(self) -> bool:
         """Whether to say at once what came."""
         return self._unconfirmed_frames >= CONFIRM_FRAMES or self._unconfirmed_octets >= CONFIRM_OCTETS
@@ -204,3 +219,8 @@ class Session:
             raise BadSession(f"it says that frame {last} came last, which cannot be")
         self.confirmed(last)
         self._again = deque(self._kept)
+
+
+def _exchange(frames: deque[Numbered], old: Numbered, new: Numbered) -> None:
+    if old in frames:
+        frames[frames.index(old)] = new

@@ -12,13 +12,14 @@ from twisted.python.failure import Failure
 from p2pship.errors import LocalError, PayloadRefused, RemoteError
 from p2pship.interfaces import IPeer, ISubprotocol
 from p2pship.overlay.machine import Priority, Session
-from p2pship.overlay.wire import MAX_PAYLOAD, Ack, Nack, Payload, short
+from p2pship.overlay.wire import MAX_PAYLOAD, NOBODY, Ack, Nack, Payload, short
 
 MAX_UNANSWERED = 1024
 "Payloads that wait for an answer, in each direction: more than all the dialogs of a busy node have under way at once."
 
 MAX_QUEUED_OCTETS = 4 << 20
-"Octets that wait to be sent to a peer: 64 of the largest payloads, or what SIP sends while a link is re-dialled."
+"""Octets that wait to be sent to a peer: 64 of the largest payloads, or what SIP sends while a link is re-dialled. Above it
+payloads of the other side are refused, too: it does not take the answers that it has caused already."""
 
 _MAX_ID = 0xFFFF_FFFF
 
@@ -70,9 +71,10 @@ class Payloads:
             raise PayloadRefused("too much waits to be sent to this peer already")
 
     def _forget(self, priority: Priority, frame: Payload) -> None:
-        """Cancel a payload: one that was sent cannot be taken back, only its answer is not waited for."""
+        """Cancel a payload: one that was sent is not sent again after a break, and its answer is not waited for."""
         del self._sent[frame.id]
-        self._session.withdraw(priority, frame)
+        if not self._session.withdraw(priority, frame):
+            self._session.replace(frame, Payload(NOBODY, frame.id, b""))
 
     def answered(self, frame: Ack | Nack) -> None:
         """Take an answer; one to a payload that was cancelled is dropped."""
@@ -89,8 +91,8 @@ class Payloads:
         if subprotocol is None:
             self._answer(Nack(frame.id, "this node does not take part in that"))
             return
-        if len(self._taken) >= MAX_UNANSWERED:
-            self._answer(Nack(frame.id, "too many payloads wait for their answers"))
+        if len(self._taken) >= MAX_UNANSWERED or self._session.queued_octets > MAX_QUEUED_OCTETS:
+            self._answer(Nack(frame.id, "too much waits to be answered already"))
             return
         self._taken.add(frame.id)
         take: Callable[[IPeer, bytes], Any] = subprotocol.payload_received
@@ -119,9 +121,8 @@ class Payloads:
     def end(self, error: RemoteError) -> None:
         """Fail everything that waits; answers that are still to come go nowhere."""
         self._stir = _nothing
-        waiting, self._sent = self._sent, {}
-        for answer in waiting.values():
-            answer.errback(error)
+        while self._sent:  # one by one: who hears of it may cancel another
+            self._sent.pop(next(iter(self._sent))).errback(error)
 
 
 def _nothing() -> None:

@@ -105,6 +105,8 @@ class Peer:
         self.lost_since: float | None = None
         self.papers: Papers | None = None
         "those of the last hello; None before the first"
+        self.sought: bytes | None = None
+        "the identity key under which a search led to it; None while it has only ever come to us"
         self.dialled: Locator | None = None
         "where the device was dialled last"
         self.berth: Berth | None = None
@@ -148,6 +150,19 @@ class Peer:
     def watched(self) -> bool:
         """Whether a call is up."""
         return self._watchers > 0
+
+    @property
+    def expects(self) -> bool:
+        """Whether something has to come over its link soon: a call is up, or what was sent is not confirmed."""
+        return self.watched or self._session.waiting
+
+    @property
+    def vouched(self) -> bool:
+        """Whether it may be called without a search: its name is proven, or a search led to it with the key it has.
+
+        Anybody can come with a hello and any name; that alone must not turn calls to that name to them.
+        """
+        return self.verdict.proven or (self.papers is not None and self.papers.statement.key == self.sought)
 
     @property
     def wants_link(self) -> bool:

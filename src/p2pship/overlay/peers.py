@@ -29,7 +29,6 @@ class Peers:
         self._own_hit = own_hit
         self._random = random
         self._all: dict[PeerKey, Peer] = {}
-        self._asleep: dict[PeerKey, float] = {}
 
     def __iter__(self) -> Iterator[Peer]:
         return iter(tuple(self._all.values()))
@@ -98,13 +97,9 @@ class Peers:
         """End the peers that have been without a link, and with nothing under way, for long."""
         for peer in self:
             self.drop_unmet(peer)
-        asleep = {
-            peer.key: peer for peer in self if peer.berth is None and not peer.busy and not peer.greeting
-        }
-        self._asleep = {key: self._asleep.get(key, now) for key in asleep}
-        for key, since in tuple(self._asleep.items()):
-            if now - since >= FORGET_AFTER:
-                asleep[key].end("nothing was under way for an hour")
+            sleeps = peer.berth is None and not peer.busy and peer.greeting is None
+            if sleeps and now - peer.since >= FORGET_AFTER:
+                peer.end("nothing was under way for an hour")
 
     def end_unlisted(self, papers: Papers) -> None:
         """End the peers on devices that a person's new statement does not list, or revokes."""

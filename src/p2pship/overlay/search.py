@@ -1,4 +1,10 @@
-"""The search for every device of a person: those that are connected, those of this node, those that are found."""
+"""The search for every device of a person: those that are connected, those of this node, those that are found.
+
+Theory of operation. A peer that is connected is told at once if it is *vouched* for: its name is proven, or an earlier
+search led to it. One that only ever came to us with a hello, under whatever name it liked, has to wait for what the
+search says: it is told when that found nobody, or the same identity key, so that nobody gets another person's calls by
+being quick to say hello.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +20,7 @@ from zope.interface import implementer
 
 from p2pship.errors import RemoteError
 from p2pship.identity.statement import host_identity_hash
+from p2pship.identity.verdict import NameGrade
 from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, IKeyring, IPeopleReceiver, ISearch
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
 from p2pship.overlay.dialling import REACH_SECONDS, Stages
@@ -70,6 +77,8 @@ class PeopleSearch:
         self._finding = False
         self._tried: dict[bytes, Tried] = {}
         self._reached_hits: set[bytes] = set()
+        self._keys: set[bytes] = set()
+        self._came: list[Peer] = []
         self._newest: dict[bytes, Found] = {}
         self._dials: dict[bytes, tuple[Deferred[None], Tried, Found | None]] = {}
         self._over = False
@@ -78,19 +87,28 @@ class PeopleSearch:
     def _begin(self) -> None:
         self._timer = self._reactor.callLater(REACH_SECONDS, self._out_of_time)
         connected = self._reacher.connected(self._aor, self._identity)
-        for peer in connected:
-            self._reached_hits.add(peer.hit)
-            self._tell(peer, Tried(peer.hit, True, CONNECTED, 0.0, 0.0, 0.0))
+        vouched = [peer for peer in connected if peer.vouched]
+        self._came = [peer for peer in connected if not peer.vouched]
+        for peer in vouched:
+            self._connected(peer)
         self._reach_here()
-        if not self._over and not self._are_all(connected):
+        if not self._over and not self._are_all(vouched):
             self._finding = True
             self._asked = self._finder.find(self._aor, self._identity, self)
         self._look_ended()
 
+    def _connected(self, peer: Peer) -> None:
+        self._keys.update(_keys_of([peer]))
+        self._reached_hits.add(peer.hit)
+        self._tell(peer, Tried(peer.hit, True, CONNECTED, self._reactor.seconds() - self._began, 0.0, 0.0))
+
     def _reach_here(self) -> None:
         """Reach the person on this very node, if it is one of ours."""
         hit = self._keyring.device.hit
-        if self._over or hit in self._reached_hits or self._keyring.identity(self._aor) is None:
+        own = self._keyring.identity(self._aor)
+        if own is not None:
+            self._keys.add(own.key)
+        if self._over or hit in self._reached_hits or own is None:
             return
         self._consider(hit, LocalBearer.name, None)
 
@@ -110,6 +128,7 @@ class PeopleSearch:
         hit = found.papers.hit
         if self._over or hit in self._reached_hits or hit == self._keyring.device.hit:
             return
+        self._keys.add(found.papers.statement.key)
         self._newest[hit] = found
         if hit not in self._dials:
             self._consider(hit, found.lookup, found)
@@ -117,7 +136,17 @@ class PeopleSearch:
     def find_ended(self, outcome: FindOutcome) -> None:
         self._finding = False
         self._outcome = outcome
+        if not outcome.ambiguous:
+            self._take_those_who_came()
         self._look_ended()
+
+    def _take_those_who_came(self) -> None:
+        """Tell those who came by themselves, if nobody else is the person and there is only one key among them."""
+        came = [peer for peer in self._came if not peer.over and peer.verdict.name is not NameGrade.CHANGED]
+        keys = self._keys or _keys_of(came)
+        for peer in came:
+            if len(keys) == 1 and _keys_of([peer]) <= keys and peer.hit not in self._reached_hits:
+                self._connected(peer)
 
     # dialling
 
@@ -146,8 +175,7 @@ class PeopleSearch:
         reached = replace(
             tried, reached=True, dial_seconds=stages.dial, hello_seconds=stages.hello, reason=""
         )
-        if not self._over:
-            self._tell(peer, reached)
+        self._tell(peer, reached)
 
     def _failed(self, failure: Failure, tried: Tried, found: Found | None) -> None:
         if failure.check(CancelledError):
@@ -172,6 +200,8 @@ class PeopleSearch:
     # ends
 
     def _tell(self, peer: Peer, tried: Tried) -> None:
+        if self._over:
+            return
         self._note(tried)
         try:
             self._receiver.peer_reached(peer, tried)
@@ -205,6 +235,11 @@ class PeopleSearch:
             self._asked.cancel()
         for dial, _, _ in tuple(self._dials.values()):
             dial.cancel()
+
+
+def _keys_of(peers: Sequence[Peer]) -> set[bytes]:
+    """Return the identity keys of peers."""
+    return {peer.papers.statement.key for peer in peers if peer.papers is not None}
 
 
 @implementer(IFindReceiver)

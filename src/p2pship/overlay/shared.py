@@ -28,29 +28,29 @@ class Shared(Generic[T]):
         self._waiting.append(waiter)
         if self._work is None:
             self._work = self._begin()
-            self._work.addCallbacks(self.settle, self._failed)
+            self._work.addCallbacks(self.settle, self.fail)
         return waiter
 
     def settle(self, result: T) -> None:
         """Give everybody this result; work that has not led to one yet is cancelled."""
-        for waiter in self._end():
-            waiter.callback(result)
+        self._end(lambda waiter: waiter.callback(result))
 
-    def _failed(self, failure: Failure) -> None:
-        for waiter in self._end():
-            waiter.errback(failure)
+    def fail(self, failure: Failure) -> None:
+        """Let everybody hear of a failure; work that has not led to one yet is cancelled."""
+        self._end(lambda waiter: waiter.errback(failure))
 
     def _left(self, waiter: Deferred[T]) -> None:
         self._waiting.remove(waiter)
         if not self._waiting:
-            self._end()
+            self._end(lambda _: None)
 
-    def _end(self) -> list[Deferred[T]]:
-        waiting, self._waiting = self._waiting, []
+    def _end(self, tell: Callable[[Deferred[T]], None]) -> None:
+        """Be over, and tell those who wait one by one: what one hears may make another one leave."""
         if self._is_over:
-            return waiting
+            return
         self._is_over = True
         self._over()
         if self._work is not None:
             self._work.cancel()
-        return waiting
+        while self._waiting:
+            tell(self._waiting.pop(0))

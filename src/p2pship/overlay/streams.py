@@ -183,13 +183,13 @@ class Streams:
     def end(self, error: RemoteError) -> None:
         """End all of them: their session is over."""
         self._stir = _nothing
-        opening, self._opening = self._opening, {}
-        streams, self._all = self._all, {}
         self._ready.clear()
-        for _, _, opened in opening.values():
-            opened.errback(error)
-        for stream in streams.values():
-            stream.lost(str(error))
+        while self._opening:  # one by one: who hears of it may cancel another
+            number = next(iter(self._opening))
+            del self._all[number]
+            self._opening.pop(number)[2].errback(error)
+        while self._all:
+            self._all.popitem()[1].lost(str(error))
 
 
 def _nothing() -> None:

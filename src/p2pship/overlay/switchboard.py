@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pship.address import Locator
-from p2pship.errors import HelloRefused, LocalError, NotReached
+from p2pship.errors import LocalError, NotReached, RemoteError
 from p2pship.identity.hit import hit_of
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
@@ -32,7 +32,6 @@ from p2pship.interfaces import (
 )
 from p2pship.journal import Journal, PeerGone
 from p2pship.lookup.candidate import Found
-from p2pship.overlay.conduit import Conduit
 from p2pship.overlay.conduits import Conduits
 from p2pship.overlay.dialling import REACH_SECONDS, Dialling, Stages
 from p2pship.overlay.hello import MAX_SUBPROTOCOLS, is_name
@@ -120,6 +119,7 @@ class Switchboard:
         """Say goodbye to everybody; what was said leaves while the bearers stop."""
         if self._tidying.running:
             self._tidying.stop()
+        self._dialling.close()
         self._conduits.close("the node is stopping")
         for peer in self._peers:
             peer.end("the node is stopping")
@@ -198,7 +198,9 @@ class Switchboard:
         """
         key = PeerKey(identity.aor, found.papers.aor, found.papers.hit)
         device_key = found.papers.record.device_key
-        return self._peers.claim(key, identity, device_key, found.verdict, self._around)
+        peer = self._peers.claim(key, identity, device_key, found.verdict, self._around)
+        peer.sought = found.papers.statement.key
+        return peer
 
     def own_peer(self, aor: str, identity: IIdentity) -> Peer:
         """Return the peer that our identity ``aor`` on this node is to our identity.
@@ -251,7 +253,7 @@ class Switchboard:
 
     # for hellos and peers
 
-    def _claim(self, vetted: Vetted, conduit: Conduit) -> Peer:
+    def _claim(self, vetted: Vetted) -> Peer:
         key = self._peers.called(vetted)
         device_key = vetted.papers.record.device_key
         return self._peers.claim(key, vetted.identity, device_key, vetted.verdict, self._around)
@@ -278,6 +280,6 @@ def _in_time(failure: Failure) -> Failure:
 
 
 def _not_reached(failure: Failure) -> Failure:
-    if failure.check(HelloRefused):
-        return Failure(NotReached("the other device would not talk to us"))
+    if failure.check(RemoteError) and not failure.check(NotReached):
+        return Failure(NotReached(failure.getErrorMessage()))
     return failure

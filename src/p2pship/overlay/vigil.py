@@ -71,7 +71,7 @@ class Vigil:
     def _tick(self) -> None:
         self._ticking = self._reactor.callLater(_TICK, self._tick)
         self._silent += 1
-        if self._silent >= PING_AFTER:
+        if self._silent > PING_AFTER:
             self._pings += 1
             self._conduit.send(Ping(self._pings), LINK)
 

@@ -35,6 +35,9 @@ MAX_NUMBER = 0xFFFF
 LINK = 0
 "The peer number of a frame that is about the link itself."
 
+NOBODY = 0xFF
+"The subprotocol of a payload that was taken back: no hello has so many, so nobody takes it."
+
 MEDIA_HEADER = Struct("!HH")
 "A media datagram's peer number and flow number; the packet is what follows."
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -11,11 +9,9 @@ from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.journal import CallEnded, CallStarted, Journal
 from p2pship.sip.dialog import Dialog, DialogTable
-from p2pship.sip.fork import STOPPING
+from p2pship.sip.farewell import STOPPING, Ended, bye_to_phone
 from p2pship.sip.hops import PhoneHops, hop_to_phone
-from p2pship.sip.message import Request, Response, request
-from p2pship.sip.transactions import ClientTransaction, TransactionLayer
-from p2pship.sip.uri import NameAddr
+from p2pship.sip.transactions import TransactionLayer
 
 SUBSCRIPTION_GRACE = 64.0
 "Seconds that a subscription outlives its expiry: time for a refresh to arrive and be answered (64*T1, twice)."
@@ -99,7 +95,7 @@ class Calls:
         except RemoteError as error:
             self.log.warn("cannot hang up at {hop}: {error}", hop=dialog.hop.description, error=error)
             return
-        self._layer.send_request(bye, hop, _ByeSent())
+        self._layer.send_request(bye, hop, Ended())
 
     def expire(self) -> None:
         """Forget the subscriptions that ran out."""
@@ -107,32 +103,3 @@ class Calls:
         for dialog in self.dialogs:
             if dialog.expires is not None and now > dialog.expires + SUBSCRIPTION_GRACE:
                 self.end(dialog, "the subscription ran out")
-
-
-def bye_to_phone(dialog: Dialog, reason: str) -> Request:
-    """Build the BYE that ends a dialog at our phone in the peer's name (RFC 3261 §15.1.1, RFC 3326 §2)."""
-    sender = NameAddr.parse(dialog.phone_side.peer).with_parameter("tag", dialog.id.peer_tag)
-    receiver = NameAddr.parse(dialog.phone_side.phone).with_parameter("tag", dialog.id.phone_tag)
-    dialog.peer_cseq += 1
-    headers: Sequence[tuple[str, str]] = (
-        *(("Route", route) for route in dialog.phone_routes),
-        ("Max-Forwards", "70"),
-        ("From", str(sender)),
-        ("To", str(receiver)),
-        ("Call-ID", dialog.id.call_id),
-        ("CSeq", f"{dialog.peer_cseq} BYE"),
-        ("Reason", f'SIP;cause=480;text="{reason}"'),
-    )
-    return request("BYE", dialog.phone_target, headers)
-
-
-class _ByeSent:
-    """Whatever the phone says to a BYE of ours, the call is over (RFC 3261 §15.1.1)."""
-
-    log = Logger()
-
-    def response_received(self, client: ClientTransaction, response: Response) -> None:
-        self.log.debug("the phone answered BYE with {status}", status=response.status)
-
-    def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
-        self.log.info("the phone did not answer BYE: {reason}", reason=reason)

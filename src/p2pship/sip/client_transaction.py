@@ -73,6 +73,13 @@ class ClientTransaction(LiveTransaction):
         """
         self._reason = self._reason or reason_header
         self.feed(Input.CANCEL)
+        if self.state is State.CANCEL_WAITS:
+            self.withdraw()
+
+    def withdraw(self) -> None:
+        """Take back a request that still waits to be sent; whoever has it already is not told."""
+        if self._sending is not None:
+            self._sending.cancel()
 
     def received(self, response: Response) -> None:
         """Take a response that has matched."""
@@ -100,7 +107,6 @@ class ClientTransaction(LiveTransaction):
         self._end(503, self._trouble)
 
     def _end(self, status: int, reason: str) -> None:
-        """A request that still waits to be sent is not sent later, when nobody expects an answer any more."""
-        if self._sending is not None:
-            self._sending.cancel()
+        """End: a request that still waits is not sent later, when nobody expects an answer any more."""
+        self.withdraw()
         self._tell(self._user.client_failed, self, status, reason)

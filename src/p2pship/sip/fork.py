@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.sip.deadlines import Deadlines
+from p2pship.sip.farewell import STOPPING, acknowledge_late, hang_up_late
 from p2pship.sip.message import Request, Response, response_to
 from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
 
@@ -26,9 +27,6 @@ TIMER_C = 185.0
 MAX_BRANCHES = 32
 "Branches of one request: more phones and devices than a person has, few enough not to amplify (RFC 5393 §5)."
 
-
-STOPPING = "the node is stopping"
-"Why everything under way ends, in words."
 
 AVAILABLE_AFTER = 5
 "Seconds after which who asks a node that stops may ask again: it may just be started anew."
@@ -86,6 +84,7 @@ class Fork:
         self._branches: dict[ClientTransaction, Leg] = {}
         self._successes: dict[tuple[ClientTransaction, str | None], Response] = {}
         self._groups: deque[Sequence[Leg]] = deque()
+        self._late: set[tuple[ClientTransaction, str | None]] = set()
         self._finals: list[Response] = []
         self._open = True
         self._begun = 0
@@ -190,6 +189,7 @@ class Fork:
             self.transaction.respond(known)  # what it meant has taken effect, and may not a second time
             return
         if leg is None:
+            self._too_late(client, response)
             return
         if response.status >= 300:
             del self._branches[client]
@@ -199,6 +199,18 @@ class Fork:
             self.log.warn("dropped a response of {hop}: {error}", hop=leg.hop.description, error=error)
             passed = None
         self._take(client, leg, response, passed)
+
+    def _too_late(self, client: ClientTransaction, response: Response) -> None:
+        """End a call that a hop answers after it was given up: the caller has heard that nobody is there."""
+        if not self._invite or not 200 <= response.status < 300:
+            return
+        try:
+            acknowledge_late(self._layer, client, response)
+            if (client, response.to.tag) not in self._late:
+                self._late.add((client, response.to.tag))
+                hang_up_late(self._layer, client, response)
+        except RemoteError as error:
+            self.log.warn("cannot hang up at {hop}: {error}", hop=client.hop.description, error=error)
 
     def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
         """Take it that a branch will have no final response."""
@@ -306,9 +318,14 @@ class Fork:
             client.cancel(reason)
 
     def _unheard(self, client: ClientTransaction) -> None:
-        """Give up a hop that has said nothing: it is cancelled as soon as it does."""
+        """Give up a hop that has said nothing. What it has not got it does not get later, but for BYE, which is true then.
+
+        An INVITE that it has got is cancelled as soon as it speaks (RFC 3261 §9.1).
+        """
         if self._invite:
             client.cancel(None)
+        elif client.request.method != "BYE":
+            client.withdraw()
         self.client_failed(client, 480, "it does not answer at all")
 
     def _heard(self, client: ClientTransaction) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Hashable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -67,3 +67,18 @@ def hop_to_phone(hops: PhoneHops, target: str, routes: Sequence[str], registered
     except BadAddress:
         return registered_over
     return hops.hop_for(host, uri.port or 5060, "TCP" if over_tcp or uri.transport == "tcp" else "UDP")
+
+
+def peer_of(hop: ISIPHop) -> IPeer | None:
+    """Return the peer that a hop leads to; None for a phone."""
+    return hop.peer if isinstance(hop, PeerHop) else None
+
+
+def source_of(hop: ISIPHop) -> HostPort:
+    """Return the address of a phone's hop."""
+    return cast("HostPort", hop.address)
+
+
+def own_route(hop: ISIPHop) -> str:
+    """Return this node's Record-Route value towards a phone: the listener that it talks to (§16.6 item 4)."""
+    return f"<sip:{hop.sent_by};transport={hop.transport.lower()};lr>"

@@ -26,7 +26,7 @@ from p2pship.sip.rewrite import (
     show_sender,
     strip,
 )
-from p2pship.sip.sdp import replace_sdp, sdp_in
+from p2pship.sip.sdp import capabilities, check_none_hidden, replace_sdp, sdp_in
 
 LINK_PATIENCE = 4.5
 "Seconds for a peer's node to say anything to a new request: it answers an INVITE with 100 as soon as it has it."
@@ -36,6 +36,9 @@ PHONE_PATIENCE = 3.5
 
 DEFAULT_SUBSCRIPTION = 3600
 "Seconds that a subscription lives when nothing says how long (RFC 6665 §4.2.1.1 leaves it to the event package)."
+
+OFFERS = frozenset({"INVITE", "ACK", "PRACK", "UPDATE"})
+"Methods whose messages, and the responses to them, may be an offer or an answer (RFC 3264, RFC 6337 §2)."
 
 OVER_WITHOUT_ANSWER = frozenset({408, 481})
 "Failures of a request within a dialog that end the dialog (RFC 3261 §12.2.1.2, RFC 5057 §5.1)."
@@ -182,7 +185,7 @@ class LegToPeer(_InitialLeg):
         strip(sent)
         set_parties(sent, self._link_side, from_phone=True)
         set_contact(sent, gruu(self._peer.identity.aor, self._phone.token))
-        self._offered = _describe(sent, self._media, from_phone=True)
+        self._offered = _describe(sent, sent.method, self._media, from_phone=True)
         return sent
 
     def passed(self, response: Response) -> Response:
@@ -190,7 +193,7 @@ class LegToPeer(_InitialLeg):
         shown = response.copy()
         strip(shown)
         dialog = self._dialog(shown, self._phone)
-        self._agree(_describe(shown, self._media, from_phone=False))
+        self._agree(_describe(shown, self._request.method, self._media, from_phone=False))
         self._settled(shown, dialog)
         return shown
 
@@ -224,7 +227,7 @@ class LegToPhone(_InitialLeg):
         if sent.method in CARRIES_TARGET:
             sent.prepend("Record-Route", self._phone.route)
         show_sender(sent, self._peer.aor)
-        self._offered = _describe(sent, self._media, from_phone=False)
+        self._offered = _describe(sent, sent.method, self._media, from_phone=False)
         return sent
 
     def passed(self, response: Response) -> Response:
@@ -237,7 +240,7 @@ class LegToPhone(_InitialLeg):
             dialog.phone_target = phone.target
         if response.status < 300:
             set_contact(shown, gruu(self._peer.identity.aor, self._phone.token))
-        self._agree(_describe(shown, self._media, from_phone=True))
+        self._agree(_describe(shown, self._request.method, self._media, from_phone=True))
         self._settled(shown, dialog)
         return shown
 
@@ -273,7 +276,7 @@ class LegWithinDialog:
             set_contact(sent, gruu(dialog.peer.identity.aor, dialog.token))
         else:
             self._towards_phone(sent)
-        self._offered = _describe(sent, dialog.media, self._from_phone)
+        self._offered = _describe(sent, sent.method, dialog.media, self._from_phone)
         if self._request.method in ("ACK", "PRACK") and self._offered and dialog.media is not None:
             dialog.media.commit()
         return sent
@@ -295,7 +298,7 @@ class LegWithinDialog:
         strip(shown)
         if not self._from_phone and response.status < 300:
             set_contact(shown, gruu(dialog.peer.identity.aor, dialog.token))
-        described = _describe(shown, dialog.media, not self._from_phone)
+        described = _describe(shown, self._request.method, dialog.media, not self._from_phone)
         self._settle(response, described)
         return shown
 
@@ -333,10 +336,21 @@ class LegWithinDialog:
             self._calls.end(self._dialog, "the subscription ended")
 
 
-def _describe(message: Message, media: OfferAnswer | None, from_phone: bool) -> bool:
-    """Rewrite the session description of a message, if it has one; tells whether it had."""
+def _describe(message: Message, method: str, media: OfferAnswer | None, from_phone: bool) -> bool:
+    """Rewrite the session description of a message of a transaction of ``method``, if it has one.
+
+    Tells whether it was an offer or an answer; what is neither, as in the answer to OPTIONS, shows no address either.
+    """
+    if not message.body:
+        return False
+    negotiates = method in OFFERS
+    if negotiates and not from_phone:
+        check_none_hidden(message)
     description = sdp_in(message)
-    if description is None or media is None:
+    if description is None:
+        return False
+    if media is None or not negotiates:
+        replace_sdp(message, capabilities(description))
         return False
     replace_sdp(message, media.from_phone(description) if from_phone else media.from_peer(description))
     return True

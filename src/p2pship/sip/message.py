@@ -254,6 +254,8 @@ def parse(data: bytes) -> Request | Response:
     message = _read(start, lines, data[end + 4 :])
     if "content-length" in message._keys:
         _cut_body(message)
+    if message._keys.count("content-type") > 1:  # one would be looked at here, and the other by the phone
+        raise BadMessage(400, "there are several Content-Type headers", message)
     return message
 
 

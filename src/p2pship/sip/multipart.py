@@ -10,20 +10,25 @@ from p2pship.sip.parameters import NONE, TOKEN, BadURI, Parameters, unquote
 
 MOST_PARTS = 32  # a body with more is not searched to its end
 DEEPEST = 4  # multiparts within multiparts
+LONGEST_BOUNDARY = 70  # RFC 2046 §5.1.1
 
 _TYPE = re.compile(rf"({TOKEN})[ \t]*/[ \t]*({TOKEN})(.*)", re.DOTALL)
 _END_OF_HEADERS = re.compile(rb"(?:\A|\r\n)\r\n")
 
 
 def media_type(text: str) -> tuple[str, Parameters]:
-    """Read a Content-Type: the type in lower case and its parameters; an empty type if it is malformed."""
+    """Read a Content-Type: the type in lower case and its parameters; an empty type if it is malformed.
+
+    Parameters that cannot be read count as none: phones that take them for something go by the type all the same.
+    """
     match = _TYPE.fullmatch(text.strip(" \t"))
     if match is None:
         return "", NONE
+    kind = f"{match[1]}/{match[2]}".lower()
     try:
-        return f"{match[1]}/{match[2]}".lower(), Parameters.of_header(match[3])
+        return kind, Parameters.of_header(match[3])
     except BadURI:
-        return "", NONE
+        return kind, NONE
 
 
 def find_part(content_type: str, body: bytes, wanted: str) -> slice | None:
@@ -39,7 +44,7 @@ def _find(content_type: str, body: bytes, where: slice, wanted: str, depth: int)
     if kind == wanted:
         return where if where.stop > where.start else None
     boundary = unquote(parameters.get("boundary") or "")
-    if not kind.startswith("multipart/") or not boundary or not depth:
+    if not kind.startswith("multipart/") or not 0 < len(boundary) <= LONGEST_BOUNDARY or not depth:
         return None
     for part in _parts(body, where, boundary.encode("utf-8", "surrogateescape")):
         inner_type, disposition, content = _read_part(body, part)

@@ -9,43 +9,34 @@ are two nodes, four server and four client transactions, and every response take
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from p2pship.address import HostPort
 from p2pship.errors import RemoteError
 from p2pship.identity.aor import BadAOR, split_aor
 from p2pship.interfaces import IIdentity, IKeyring, IMediaRelays, IOverlay, IPeer, ISIPHop
 from p2pship.journal import CallFailed, Journal, RequestRefused
-from p2pship.sip.bindings import Binding, Bindings
+from p2pship.sip.bindings import Bindings
+from p2pship.sip.branches import Branches
 from p2pship.sip.calls import Calls
 from p2pship.sip.deadlines import Deadlines
 from p2pship.sip.dialog import Dialog
 from p2pship.sip.fork import Fork, Waiting
-from p2pship.sip.hops import PeerHop, PhoneHops, hop_to_phone
-from p2pship.sip.legs import LegToPeer, LegToPhone, LegWithinDialog, PhoneSide
+from p2pship.sip.hops import PeerHop, PhoneHops, own_route, peer_of, source_of
+from p2pship.sip.legs import LegToPeer, LegWithinDialog
 from p2pship.sip.message import BadMessage, Request, Response, parse, response_to
 from p2pship.sip.names import OwnNames
-from p2pship.sip.offer import OfferAnswer
 from p2pship.sip.registrar import Registrar
 from p2pship.sip.rewrite import (
     CARRIES_TARGET,
-    FORMS_DIALOG,
-    Parties,
-    contact_uri,
-    gruu_token,
-    party,
     restore,
-    shown_sender,
-    with_uri,
 )
-from p2pship.sip.routes import PersonRoute, groups_of
+from p2pship.sip.routes import PersonRoute
 from p2pship.sip.screen import screen_peer
 from p2pship.sip.transactions import ServerTransaction, TransactionLayer
-from p2pship.sip.uri import BadURI, NameAddr, parse_uri
+from p2pship.sip.uri import BadURI, parse_uri
 from p2pship.sip.validity import validate
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY, PUBLISH, REGISTER"
@@ -81,15 +72,14 @@ class SIPProxy:
         self._names = names
         self._keyring = keyring
         self._overlay = overlay
-        self._relays = relays
         self._registrar = registrar
         self._bindings = bindings
-        self._hops = hops
         self._journal = journal
         self._forks: dict[ServerTransaction, Fork] = {}
         self._searches: dict[Fork, PersonRoute] = {}
         self._deadlines: Deadlines[Waiting] = Deadlines(reactor, _expired)
         self.calls = Calls(reactor, hops, journal)
+        self._branches = Branches(self.calls, relays, bindings, hops, names, keyring.device.hit)
         self.layer = TransactionLayer(reactor, self, random, journal)
         self._tick = LoopingCall(self._look)
         self._tick.clock = reactor
@@ -110,7 +100,7 @@ class SIPProxy:
         if self._tick.running:
             self._tick.stop()
         for transaction, fork in tuple(self._forks.items()):
-            fork.abandon(503 if _peer_of(transaction.origin) is None else 480)
+            fork.abandon(503 if peer_of(transaction.origin) is None else 480)
         self.calls.stop()
         self._deadlines.stop()
         self.layer.stop()
@@ -162,7 +152,7 @@ class SIPProxy:
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """End all that was under way with a peer: it has forgotten it, or will never be reached again."""
         for transaction, fork in tuple(self._forks.items()):
-            if _peer_of(transaction.origin) is peer:
+            if peer_of(transaction.origin) is peer:
                 fork.cancel('SIP;cause=480;text="the caller cannot be reached any more"')
         self.layer.hop_lost(PeerHop(peer).key, reason)
         self.calls.peer_lost(peer, reason)
@@ -175,8 +165,8 @@ class SIPProxy:
             self._cancel(transaction)
             return
         validate(request)
-        peer = _peer_of(transaction.origin)
-        if peer is None and not self._names.is_own(_source(transaction.origin).host):
+        peer = peer_of(transaction.origin)
+        if peer is None and not self._names.is_own(source_of(transaction.origin).host):
             self._refuse(transaction, 403, "phones of other machines are not served")
             return
         if peer is None and self._is_for_node(request):
@@ -215,7 +205,7 @@ class SIPProxy:
         """Answer what a phone asks of the node itself."""
         request = transaction.request
         if request.method == "REGISTER":
-            self._registrar.register(transaction, _source(transaction.origin))
+            self._registrar.register(transaction, source_of(transaction.origin))
             return
         if request.method != "OPTIONS":
             self._answer(transaction, 404, "this node itself takes no such request", ())
@@ -234,12 +224,14 @@ class SIPProxy:
             target = self._names.aor(request.uri, split_aor(own.aor)[1])
         except BadAOR:
             raise BadMessage(404, "this address names nobody", request) from None
-        phone = self._phone_side(transaction, own.aor)
-        link_side = self._link_side(request, own.aor, target)
+        phone = self._branches.phone_side(transaction, own.aor)
+        link_side = self._branches.link_side(request, own.aor, target)
         onward = _onward(request)
         if self._names.is_own(parse_uri(request.uri).host):
             onward.uri = f"sip:{target}"
-        self._call(transaction, own, target, lambda peer: self._leg_to(peer, onward, link_side, phone))
+        self._call(
+            transaction, own, target, lambda peer: self._branches.to_peer(peer, onward, link_side, phone)
+        )
 
     def _sender(self, transaction: ServerTransaction) -> IIdentity | None:
         """Return who of our own sends; a name that no phone has registered is refused."""
@@ -261,7 +253,7 @@ class SIPProxy:
         leg_for: Callable[[IPeer], LegToPeer],
     ) -> None:
         route = (
-            _own_route(transaction.origin) if transaction.request.method in CARRIES_TARGET else None
+            own_route(transaction.origin) if transaction.request.method in CARRIES_TARGET else None
         )  # only a dialog has a route set
         fork = self._fork(transaction, route, routes_kept=True, caller=own.aor, callee=target)
         search = PersonRoute(fork, leg_for)
@@ -276,98 +268,11 @@ class SIPProxy:
             self._journal.count(f"screen.{refusal.rule}")
             self._refuse(transaction, refusal.status, refusal.reason)
             return
+        groups = self._branches.to_phones(peer, _onward(request), self._forks)
         fork = self._fork(transaction, None, routes_kept=False, caller=peer.aor, callee=peer.identity.aor)
         fork.begin()
-        onward = _onward(request)
-        fork.queue(
-            [
-                [self._leg_to_phone(peer, onward, each) for each in group]
-                for group in self._phones(request, peer)
-            ]
-        )
+        fork.queue(groups)
         fork.complete(480, "no phone is registered under this name")
-
-    def _phones(self, request: Request, peer: IPeer) -> list[list[Binding]]:
-        """Return which phones ring, in groups: those of a GRUU, but never the one that calls."""
-        asked = _own_token(gruu_token(request.uri))
-        caller = self._caller_here(request, peer)
-        bindings = self._bindings.of(peer.identity.aor)
-        return groups_of([each for each in bindings if each != caller and asked in (None, each.token)])
-
-    def _caller_here(self, request: Request, peer: IPeer) -> Binding | None:
-        """Return which of our own phones has sent a request that came from this very node; None if none has."""
-        if peer.hit != self._keyring.device.hit or not self._bindings.of(peer.aor):
-            return None
-        for transaction in self._forks:
-            sent = transaction.request
-            if _peer_of(transaction.origin) is None and _same_request(sent, request):
-                return self._binding_of(peer.aor, contact_uri(sent), _source(transaction.origin))
-        return None
-
-    def _leg_to(self, peer: IPeer, request: Request, link_side: Parties, phone: PhoneSide) -> LegToPeer:
-        media = self._media(request, peer, phone.hop)
-        return LegToPeer(self.calls, request, peer, media, link_side, phone)
-
-    def _leg_to_phone(self, peer: IPeer, request: Request, binding: Binding) -> LegToPhone:
-        registered = self._hops.hop_for(binding.source.host, binding.source.port, binding.transport)
-        hop = hop_to_phone(self._hops, binding.contact, binding.path, registered)
-        link_side = Parties(phone=party(request.first("To")), peer=party(request.first("From")))
-        phone = PhoneSide(
-            hop=hop,
-            target=binding.contact,
-            routes=binding.path,
-            token=self._token(binding),
-            parties=Parties(
-                phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer.aor))
-            ),
-            route=_own_route(hop),
-        )
-        return LegToPhone(self.calls, request, peer, self._media(request, peer, hop), link_side, phone)
-
-    def _media(self, request: Request, peer: IPeer, hop: ISIPHop) -> OfferAnswer | None:
-        if request.method != "INVITE":
-            return None
-        own_host = parse_uri(f"sip:{hop.sent_by}").host
-        return OfferAnswer(self._relays, peer, own_host, _source(hop).host)
-
-    def _phone_side(self, transaction: ServerTransaction, aor: str) -> PhoneSide:
-        """Describe the phone that sends a new request."""
-        request = transaction.request
-        target = contact_uri(request)
-        if target is None and request.method in FORMS_DIALOG:
-            raise BadMessage(400, "there must be exactly one Contact", request)
-        return PhoneSide(
-            hop=transaction.origin,
-            target=target or request.from_.uri,
-            routes=tuple(request.values("Record-Route")),
-            token=self._token(self._binding_of(aor, target, _source(transaction.origin))),
-            parties=Parties(phone=party(request.first("From")), peer=party(request.first("To"))),
-            route=_own_route(transaction.origin),
-        )
-
-    def _binding_of(self, aor: str, contact: str | None, source: HostPort) -> Binding:
-        """Return the binding of the phone that sends: by its Contact, else by where it sends from, else the newest."""
-        bindings = self._bindings.of(aor)
-        for binding in bindings:
-            if contact is not None and binding.has_contact(contact):
-                return binding
-        for binding in bindings:
-            if binding.source == source:
-                return binding
-        return bindings[-1]
-
-    def _token(self, binding: Binding) -> str:
-        return f"{self._keyring.device.hit.hex()}.{binding.token}"
-
-    def _link_side(self, request: Request, own: str, target: str) -> Parties:
-        """Return From and To as the link shows them: names at this node's own address become real ones."""
-        sender, receiver = party(request.first("From")), party(request.first("To"))
-        if self._names.is_own(parse_uri(request.from_.uri).host):
-            sender = with_uri(sender, f"sip:{own}")
-        to = NameAddr.parse(receiver).uri
-        if to.lower().startswith(("sip:", "sips:")) and self._names.is_own(parse_uri(to).host):
-            receiver = with_uri(receiver, f"sip:{target}")
-        return Parties(phone=sender, peer=receiver)
 
     # Within dialogs.
 
@@ -377,8 +282,8 @@ class SIPProxy:
         if dialog is None:
             self._answer(transaction, 481, "there is no such dialog")
             return
-        from_peer = _peer_of(transaction.origin) is not None
-        route = None if from_peer or request.method not in CARRIES_TARGET else _own_route(transaction.origin)
+        from_peer = peer_of(transaction.origin) is not None
+        route = None if from_peer or request.method not in CARRIES_TARGET else own_route(transaction.origin)
         leg = self._leg_within(_onward(request), transaction.origin, dialog)
         fork = self._fork(transaction, route, routes_kept=not from_peer)
         fork.begin()
@@ -387,13 +292,13 @@ class SIPProxy:
 
     def _dialog_of(self, request: Request, origin: ISIPHop) -> Dialog | None:
         from_tag, to_tag = request.from_.tag or "", request.to.tag or ""
-        peer = _peer_of(origin)
+        peer = peer_of(origin)
         if peer is None:
             return self.calls.dialogs.of_phone(request.call_id, from_tag, to_tag)
         return self.calls.dialogs.of_peer(peer, request.call_id, to_tag, from_tag)
 
     def _leg_within(self, request: Request, origin: ISIPHop, dialog: Dialog) -> LegWithinDialog:
-        return LegWithinDialog(self.calls, request, dialog, _peer_of(origin) is None, _own_route(dialog.hop))
+        return LegWithinDialog(self.calls, request, dialog, peer_of(origin) is None, own_route(dialog.hop))
 
     # Forks and their ends.
 
@@ -460,7 +365,7 @@ class SIPProxy:
         """Give up the peers that have been out of reach for too long, and forget ended subscriptions."""
         now = self._reactor.seconds()
         peers = {dialog.peer for dialog in self.calls.dialogs if dialog.is_call}
-        peers.update(peer for fork in self._forks.values() if (peer := _peer_of(fork.transaction.origin)))
+        peers.update(peer for fork in self._forks.values() if (peer := peer_of(fork.transaction.origin)))
         for peer in peers:
             if peer.lost_since is not None and now - peer.lost_since >= LOST_AFTER:
                 self.peer_lost(peer, "the other side cannot be reached any more")
@@ -475,31 +380,6 @@ class SIPProxy:
 def _expired(waiting: Waiting, now: float) -> None:
     fork, client = waiting
     fork.expired(client)
-
-
-def _peer_of(origin: ISIPHop) -> IPeer | None:
-    """Return the peer that a hop leads to; None for a phone."""
-    return origin.peer if isinstance(origin, PeerHop) else None
-
-
-def _source(hop: ISIPHop) -> HostPort:
-    """Return the address of a phone's hop."""
-    return cast("HostPort", hop.address)
-
-
-def _own_route(hop: ISIPHop) -> str:
-    """Return this node's Record-Route value towards a phone: the listener that it talks to (§16.6 item 4)."""
-    return f"<sip:{hop.sent_by};transport={hop.transport.lower()};lr>"
-
-
-def _same_request(one: Request, other: Request) -> bool:
-    """Tell whether two are the same request, seen at different hops."""
-    return (one.call_id, one.cseq, one.from_.tag) == (other.call_id, other.cseq, other.from_.tag)
-
-
-def _own_token(token: str | None) -> str | None:
-    """Return the binding's own part of a GRUU token."""
-    return None if token is None else token.rpartition(".")[2]
 
 
 def _onward(request: Request) -> Request:

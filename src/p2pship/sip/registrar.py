@@ -30,7 +30,7 @@ LONGEST_EXPIRES = 86_400
 "Seconds: a phone that vanished stops ringing in vain after a day."
 
 MOST_BINDINGS = 16
-"Phones of one name; each rings at once, so more would only amplify (RFC 5393)."
+"Phones of one name, the latest ones; each rings at once, so more would only amplify (RFC 5393)."
 
 MOST_NAMES = 1_000
 "Names that phones may register: far more than a household has, few enough that a runaway program fills no disk."
@@ -90,11 +90,9 @@ class Registrar:
         request = transaction.request
         before = self._bindings.of(aor)
         after = self._after(request, aor, before, source, transaction.origin.transport)
-        if len(after) > MOST_BINDINGS:
-            self._refuse(
-                transaction, 403, f"{MOST_BINDINGS} phones are registered as {aor}: no more are taken"
-            )
-            return
+        after = after[
+            -MOST_BINDINGS:
+        ]  # the one refreshed longest ago goes: phones come back with another port
         if after and self._keyring.identity(aor) is None:
             try:
                 self._keyring.create(aor)
@@ -116,6 +114,8 @@ class Registrar:
                 raise BadMessage(400, "Contact: * needs Expires: 0 and no other Contact", request)
             self._in_order(request, before)
             return []
+        if len(contacts) > MOST_BINDINGS:  # each is compared with each other: thousands would take minutes
+            raise BadMessage(403, f"there are more than {MOST_BINDINGS} Contacts", request)
         path = tuple(request.values("Path"))
         fresh: list[Binding] = []
         after = list(before)

@@ -7,6 +7,7 @@ and a Contact becomes a GRUU (RFC 5627) that names the device and the phone with
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from p2pship.sip.message import Message, Request, Response
@@ -124,12 +125,17 @@ def restore(response: Response, request: Request, own_route: str | None, routes_
 
     ``own_route`` is this node's own Record-Route towards a phone; with ``routes_kept`` those of the request follow it.
     """
-    response.set("Via", *request.lines("Via"))
     tag = response.to.tag
     response.set("From", request.first("From") or "")
     to = NameAddr.parse(request.first("To") or "")
     response.set("To", str(to) if to.tag or not tag else f"{request.first('To')};tag={tag}")
     routes = ([own_route] if own_route else []) + (request.lines("Record-Route") if routes_kept else [])
-    response.remove("Record-Route")
-    if routes:
-        response.set("Record-Route", *routes)
+    _put_first(response, "Record-Route", routes)
+    _put_first(response, "Via", request.lines("Via"))
+
+
+def _put_first(message: Message, name: str, values: Sequence[str]) -> None:
+    """Give a header these lines, before all others: hops look there first (RFC 3261 §7.3.1)."""
+    message.remove(name)
+    for value in reversed(values):
+        message.prepend(name, value)

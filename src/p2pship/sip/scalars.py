@@ -11,7 +11,7 @@ LARGEST_NUMBER = 2**32 - 1  # of CSeq: §20.16 says 2**31 below; RFC 4475 §3.1.
 
 _CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]+({TOKEN})")
 _NUMBER = re.compile(r"0*([0-9]{1,10})")
-_CALL_ID = re.compile(r"[^ \t\x00-\x1f\x7f]+")
+_CALL_ID = re.compile(r"[^ \t\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 def read_number(text: str, largest: int = LARGEST_NUMBER) -> int:
@@ -26,7 +26,7 @@ def read_number(text: str, largest: int = LARGEST_NUMBER) -> int:
 
 
 def read_call_id(text: str) -> str:
-    """Read a Call-ID: any text without white space.
+    """Read a Call-ID: any text without white space, in UTF-8, so that it can be kept and shown.
 
     :raises BadURI: if it is not one.
     """

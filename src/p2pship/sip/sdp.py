@@ -29,7 +29,9 @@ _RTCP = re.compile(r"([0-9]{1,5})(?: +IN +IP[46] +(\S+))? *")
 
 _OVER_UDP = frozenset({"RTP", "UDP", "UDPTL", "DTLS"})
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
-_HOLDS = frozenset({"0.0.0.0", "::"})
+_NOWHERE = "0.0.0.0"
+_HOLDS = frozenset({_NOWHERE, "::"})
+_MEDIA_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]*m=")
 # RFC 8839 §5; source-filter (RFC 4570) names the sender's address, and path (RFC 4975) the receiver's.
 _LEFT_OUT = frozenset(
     {
@@ -138,7 +140,8 @@ class SDP:
         :raises BadSDP: if a line that is looked at is malformed.
         """
         self.session = session
-        self.media = tuple(MediaLine(lines, session) for lines in media)
+        shared = tuple(line for line in session if line.kind == "c" or line.attribute.strip() in _DIRECTIONS)
+        self.media = tuple(MediaLine(lines, shared) for lines in media)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -170,7 +173,8 @@ class SDP:
         address (RFC 3264 §8.4) stays a hold.
         """
         shown = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
-        lines = _readdressed(self.session, shown)
+        session = [line for line in self.session if line.attribute != "rtcp"]  # RFC 3605 §2.1 knows no such line
+        lines = _readdressed(session, shown)
         for part, pair in zip(self.media, ports, strict=True):
             used = pair if part.is_udp and part.port else None
             lines += _readdressed(_with_ports(part, used), shown)
@@ -189,6 +193,28 @@ def replace_sdp(message: Message, description: bytes) -> None:
     if span is None:
         raise LocalError("there is no session description to replace")
     message.body = message.body[: span.start] + description + message.body[span.stop :]
+
+
+def capabilities(description: bytes) -> bytes:
+    """Return a description that only says what can be done, without an address or a port (RFC 3264 §9).
+
+    :raises BadSDP: if it cannot be read.
+    """
+    sdp = SDP.parse(description)
+    return sdp.rewrite(_NOWHERE, [None] * len(sdp.media))
+
+
+def check_none_hidden(message: Message) -> None:
+    """Check that no session description stands where :func:`sdp_in` does not look: a phone may look there.
+
+    That is in a body that says to be something else, or in another part of a multipart.
+
+    :raises BadSDP: if there is one.
+    """
+    body = message.body
+    span = find_part(message.first("Content-Type") or "", body, _TYPE) or slice(0, 0)
+    if _MEDIA_LINE.search(body[: span.start]) or _MEDIA_LINE.search(body[span.stop :]):
+        raise BadSDP("there is a session description beside the one that counts")
 
 
 def _split(data: bytes) -> Lines:
@@ -229,7 +255,7 @@ def _reachable(host: str | None, port: int) -> HostPort | None:
 
 
 def _readdressed(lines: Iterable[SDPLine], shown: str) -> list[SDPLine]:
-    return [_readdressed_line(line, shown) for line in lines if line.attribute not in _LEFT_OUT]
+    return [_readdressed_line(line, shown) for line in lines if line.attribute.strip().lower() not in _LEFT_OUT]
 
 
 def _readdressed_line(line: SDPLine, shown: str) -> SDPLine:

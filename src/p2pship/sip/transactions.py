@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from hashlib import blake2s
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -87,6 +88,7 @@ class TransactionLayer:
         self.journal = journal
         self.deadlines: Deadlines[LiveTransaction] = Deadlines(reactor, LiveTransaction.expire)
         self._user = user
+        self._secret = random(BRANCH_OCTETS)
         self._clients: dict[Hashable, ClientTransaction] = {}
         self._servers: dict[Hashable, ServerTransaction] = {}
         self._shares: defaultdict[Hashable, set[ServerTransaction]] = defaultdict(set)
@@ -126,12 +128,19 @@ class TransactionLayer:
         """
         if not all(name in request for name in ("From", "To", "Call-ID", "CSeq")):
             raise LocalError(f"{request!r} lacks a header that each request has")
-        request.prepend("Via", self._via(hop))
+        request.prepend("Via", _via(hop, MAGIC_COOKIE + self.random(BRANCH_OCTETS).hex()))
         return self._start_client(request, hop, user)
 
     def send_ack(self, ack: Request, hop: ISIPHop) -> None:
-        """Send the ACK to a 2xx, which is no part of any transaction (RFC 3261 §13.2.2.4); it gets our Via on top."""
-        ack.prepend("Via", self._via(hop))
+        """Send the ACK to a 2xx, which is no part of any transaction (RFC 3261 §13.2.2.4); it gets our Via on top.
+
+        An ACK that is sent again, because the 2xx came again, has the same octets: phones know a repetition by that.
+        """
+        named = ack.call_id, ack.from_.tag, ack.to.tag, ack.cseq[0], hop.description
+        branch = blake2s(
+            repr(named).encode("utf-8", "surrogateescape"), digest_size=BRANCH_OCTETS, key=self._secret
+        )
+        ack.prepend("Via", _via(hop, MAGIC_COOKIE + branch.hexdigest()))
         self._send_alone(ack, hop)
 
     def hop_lost(self, hop_key: Hashable, reason: str) -> None:
@@ -226,10 +235,6 @@ class TransactionLayer:
     def _send_cancel(self, cancel: Request, hop: ISIPHop) -> None:
         self._start_client(cancel, hop, _Nobody())
 
-    def _via(self, hop: ISIPHop) -> str:
-        branch = MAGIC_COOKIE + self.random(BRANCH_OCTETS).hex()
-        return f"SIP/2.0/{hop.transport} {hop.sent_by};branch={branch};rport"
-
     def _send_stateless(self, response: Response | None, origin: ISIPHop) -> None:
         if response is not None:
             self._send_alone(response, origin)
@@ -253,3 +258,7 @@ class TransactionLayer:
             self.journal.count("sip.user_failed")
             return False
         return True
+
+
+def _via(hop: ISIPHop, branch: str) -> str:
+    return f"SIP/2.0/{hop.transport} {hop.sent_by};branch={branch};rport"

@@ -25,8 +25,10 @@ _SIP_URI = re.compile(
 _URI_HEADER = re.compile(
     rf"((?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{_ESCAPED})+)=((?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{_ESCAPED})*)"
 )
+# Telephones send names in UTF-8 without the quotes that they should have (RFC 3261 §25.1).
+_WORD = TOKEN.replace("[", "[\\u0080-\\U0010ffff", 1)
 _NAME_ADDR = re.compile(
-    rf'(?:({QUOTED})|((?:{TOKEN}(?:[ \t]+{TOKEN})*)?))[ \t]*<([^<>" \t\x00-\x1f\x7f]+)>(.*)', re.DOTALL
+    rf'(?:({QUOTED})|((?:{_WORD}(?:[ \t]+{_WORD})*)?))[ \t]*<([^<>" \t\x00-\x1f\x7f]+)>(.*)', re.DOTALL
 )
 # Without brackets a URI ends at the first comma, question mark or semicolon (RFC 3261 §20).
 _ADDR_SPEC = re.compile(r'([^<>",;? \t\x00-\x1f\x7f]+)([ \t]*(?:;.*)?)', re.DOTALL)

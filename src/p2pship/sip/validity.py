@@ -32,6 +32,9 @@ KNOWN_METHODS = frozenset(
 )
 _SIP = frozenset({"sip", "sips"})
 
+# §8.1.1.5: so that whoever ends the dialog, which may be this node, has a higher number left.
+MOST_CSEQ = 2**31 - 1
+
 
 def validate(message: Message, schemes: Collection[str] = _SIP) -> None:
     """Check what every element must: the headers that it needs and the syntax of those that route.
@@ -96,7 +99,9 @@ def _check_address(address: NameAddr, message: Message) -> None:
 
 def _check_method(request: Request) -> None:
     _ = request.max_forwards  # it may be missing (RFC 3261 §16.3), and reading it checks it
-    method = request.cseq[1]
+    number, method = request.cseq
+    if number > MOST_CSEQ:
+        raise BadMessage(400, f"the CSeq number is above {MOST_CSEQ}", request)
     if method == request.method:
         return
     status = 400 if request.method in KNOWN_METHODS else 501

@@ -40,6 +40,8 @@ class Chosen(Generic[T]):
     "what ``try_listen`` returned"
     moved_from: int | None = None
     "the port that was kept before, if it is another: whoever was told that one must be told this one"
+    kept: bool = False
+    "whether it is the one that was kept before"
 
 
 class Ports:
@@ -69,7 +71,7 @@ class Ports:
         port, listening = self._first(name, _candidates(first, preferred), host, family, try_listen)
         if (port, preferred) != (kept, kept_for):
             self._database.write("INSERT OR REPLACE INTO ports VALUES (?, ?, ?)", name, port, preferred)
-        return Chosen(port, listening, None if port == kept else kept)
+        return Chosen(port, listening, None if port == kept else kept, port == kept)
 
     def _kept(self, name: str) -> tuple[int | None, int | None]:
         """Return the port that is kept, and the one that was preferred then; None if none is."""

@@ -132,10 +132,10 @@ class Program(ProcessProtocol):
     def _late(self, cancelled: object, limit: float) -> Failure:
         return Failure(ProgramFailed(f"{self._name} still ran after {limit:.0f} s:\n{self.tail()}"))
 
-    def stop(self) -> Deferred[int]:
-        """Ask it to end, kill it if it does not within :data:`GRACE` seconds, and fire with its exit code."""
+    def stop(self, grace: float = GRACE) -> Deferred[int]:
+        """Ask it to end, kill it if it does not within ``grace`` seconds, and fire with its exit code."""
         self.signal("TERM")
-        ended = self.when_ended(GRACE)
+        ended = self.when_ended(grace)
         return ended.addErrback(self._kill)
 
     def _kill(self, failure: Failure) -> Deferred[int]:

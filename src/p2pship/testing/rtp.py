@@ -62,10 +62,14 @@ class Packet:
     "when it came, in the reactor's seconds"
 
 
+Received = Callable[[bytes, Any], None]
+"Takes a datagram and where it came from."
+
+
 class Datagrams(DatagramProtocol):
     """A UDP port that hands on what comes."""
 
-    def __init__(self, received: Callable[[bytes, Any], None]) -> None:
+    def __init__(self, received: Received) -> None:
         """``received`` gets each datagram and its address."""
         self._received = received
 
@@ -106,7 +110,7 @@ class RTPStream:
         self._sequence = random.getrandbits(16)
         self._timestamp = random.getrandbits(31)
         self._last_event: tuple[int, int] | None = None
-        self._ports = _open_pair(reactor, host, Datagrams(self._rtp_received), Datagrams(self._rtcp_received))
+        self._ports = _open_pair(reactor, host, self._rtp_received, self._rtcp_received)
         self.address = HostPort(host, self._ports[0].getHost().port)
 
     def aim(self, rtp: HostPort | None, rtcp: HostPort | None) -> None:
@@ -216,16 +220,16 @@ class RTPStream:
         self._conditions.check()
 
 
-def _open_pair(reactor: Any, host: str, rtp: Datagrams, rtcp: Datagrams) -> tuple[Any, Any]:
+def _open_pair(reactor: Any, host: str, rtp: Received, rtcp: Received) -> tuple[Any, Any]:
     """Listen at two ports that follow each other, the first of them even (RFC 3550 §11)."""
     for _ in range(_TRIES):
         port = _even_port(host)
         try:
-            first = reactor.listenUDP(port, rtp, interface=host)
+            first = reactor.listenUDP(port, Datagrams(rtp), interface=host)
         except CannotListenError:
             continue
         try:
-            return first, reactor.listenUDP(port + 1, rtcp, interface=host)
+            return first, reactor.listenUDP(port + 1, Datagrams(rtcp), interface=host)
         except CannotListenError:
             first.stopListening()
     raise LocalError(f"no pair of ports is free at {host}")

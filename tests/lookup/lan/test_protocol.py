@@ -109,6 +109,14 @@ class LANTestCase(TestCase):
 class LANLookupTests(LANTestCase):
     """Two nodes on one machine."""
 
+    async def test_absent_interface(self) -> None:
+        """An interface that is named in the configuration and is not there is said once; the others are used."""
+        with capturedLogs() as logs:
+            lookup = await self.lookup(interfaces=("lo", "nope0"))
+        said = [formatEvent(event) or "" for event in logs]
+        self.assertEqual(len([line for line in said if "there is no interface nope0" in line]), 1)
+        self.assertEqual(await self.found_by(lookup, lookup), [])
+
     async def test_interfaces(self) -> None:
         """It provides what it says."""
         lookup = await self.lookup()

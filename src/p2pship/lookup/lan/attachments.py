@@ -42,6 +42,7 @@ class Attachments:
     ) -> None:
         self._reactor = reactor
         self._names = settings.interfaces
+        self._absent: set[str] = set()
         self._groups = (Group(settings.group, settings.port), Group(settings.group6, settings.port))
         self._network = network
         self._question = question
@@ -93,6 +94,7 @@ class Attachments:
         self._follow()
 
     def _follow(self) -> None:
+        self._say_absent()
         wanted = dict(self._wanted())
         for key, attachment in tuple(self._open.items()):
             if wanted.get(key) != attachment.interface:
@@ -103,6 +105,15 @@ class Attachments:
             self._attach(key, wanted[key])
         if wanted.keys() - self._open.keys():
             self._try_again()
+
+    def _say_absent(self) -> None:
+        """Say once which of the interfaces named in the configuration are not there: a name may be mistyped."""
+        absent = set(self._names) - {interface.name for interface in self._network.interfaces()}
+        for name in sorted(absent - self._absent):
+            self.log.warn(
+                "there is no interface {name} (lookup.lan.interfaces): it is used when it comes up", name=name
+            )
+        self._absent = absent
 
     def _wanted(self) -> Iterator[tuple[Key, Interface]]:
         for interface in self._network.interfaces():

@@ -1,0 +1,151 @@
+"""Makes the branches of new requests: what both sides of this node know of our phone, of the peer, and of their media."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from p2pship.address import HostPort
+from p2pship.interfaces import IMediaRelays, IPeer, ISIPHop
+from p2pship.sip.bindings import Binding, Bindings
+from p2pship.sip.calls import Calls
+from p2pship.sip.hops import PhoneHops, hop_to_phone, own_route, peer_of, source_of
+from p2pship.sip.legs import LegToPeer, LegToPhone, PhoneSide
+from p2pship.sip.message import BadMessage, Request
+from p2pship.sip.names import OwnNames
+from p2pship.sip.offer import OfferAnswer
+from p2pship.sip.rewrite import FORMS_DIALOG, Parties, contact_uri, gruu_token, party, shown_sender, with_uri
+from p2pship.sip.routes import groups_of
+from p2pship.sip.transactions import ServerTransaction
+from p2pship.sip.uri import NameAddr, parse_uri
+
+
+class Branches:
+    """Puts together what a branch needs."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        relays: IMediaRelays,
+        bindings: Bindings,
+        hops: PhoneHops,
+        names: OwnNames,
+        own_hit: bytes,
+    ) -> None:
+        self._calls = calls
+        self._relays = relays
+        self._bindings = bindings
+        self._hops = hops
+        self._names = names
+        self._own_hit = own_hit
+
+    def to_peer(self, peer: IPeer, request: Request, link_side: Parties, phone: PhoneSide) -> LegToPeer:
+        """Return the branch of our phone's request to one device of the person called."""
+        media = self._media(request, peer, phone.hop)
+        return LegToPeer(self._calls, request, peer, media, link_side, phone)
+
+    def to_phones(
+        self, peer: IPeer, request: Request, under_way: Iterable[ServerTransaction]
+    ) -> list[list[LegToPhone]]:
+        """Return the branches of a peer's request, in groups that ring together, the preferred one first.
+
+        ``under_way`` are the requests that are not answered yet: one of them is this one, if a phone of ours sent it.
+
+        :raises BadURI: if where a phone is cannot be read.
+        """
+        groups = self._phones(request, peer, under_way)
+        return [[self._to_phone(peer, request, binding) for binding in group] for group in groups]
+
+    def phone_side(self, transaction: ServerTransaction, aor: str) -> PhoneSide:
+        """Describe the phone that sends a new request.
+
+        :raises BadMessage: if the request should have a Contact, and has not.
+        """
+        request = transaction.request
+        target = contact_uri(request)
+        if target is None and request.method in FORMS_DIALOG:
+            raise BadMessage(400, "there must be exactly one Contact", request)
+        return PhoneSide(
+            hop=transaction.origin,
+            target=target or request.from_.uri,
+            routes=tuple(request.values("Record-Route")),
+            token=self._token(self._binding_of(aor, target, source_of(transaction.origin))),
+            parties=Parties(phone=party(request.first("From")), peer=party(request.first("To"))),
+            route=own_route(transaction.origin),
+        )
+
+    def link_side(self, request: Request, own: str, target: str) -> Parties:
+        """Return From and To as the link shows them: names at this node's own address become real ones."""
+        sender, receiver = party(request.first("From")), party(request.first("To"))
+        if self._names.is_own(parse_uri(request.from_.uri).host):
+            sender = with_uri(sender, f"sip:{own}")
+        to = NameAddr.parse(receiver).uri
+        if to.lower().startswith(("sip:", "sips:")) and self._names.is_own(parse_uri(to).host):
+            receiver = with_uri(receiver, f"sip:{target}")
+        return Parties(phone=sender, peer=receiver)
+
+    def _phones(
+        self, request: Request, peer: IPeer, under_way: Iterable[ServerTransaction]
+    ) -> list[list[Binding]]:
+        """Return which phones ring, in groups: those of a GRUU, but never the one that calls."""
+        asked = _own_token(gruu_token(request.uri))
+        caller = self._caller_here(request, peer, under_way)
+        bindings = self._bindings.of(peer.identity.aor)
+        return groups_of([each for each in bindings if each != caller and asked in (None, each.token)])
+
+    def _caller_here(
+        self, request: Request, peer: IPeer, under_way: Iterable[ServerTransaction]
+    ) -> Binding | None:
+        """Return which of our own phones has sent a request that came from this very node; None if none has."""
+        if peer.hit != self._own_hit or not self._bindings.of(peer.aor):
+            return None
+        for transaction in under_way:
+            sent = transaction.request
+            if peer_of(transaction.origin) is None and _same_request(sent, request):
+                return self._binding_of(peer.aor, contact_uri(sent), source_of(transaction.origin))
+        return None
+
+    def _to_phone(self, peer: IPeer, request: Request, binding: Binding) -> LegToPhone:
+        registered = self._hops.hop_for(binding.source.host, binding.source.port, binding.transport)
+        hop = hop_to_phone(self._hops, binding.contact, binding.path, registered)
+        link_side = Parties(phone=party(request.first("To")), peer=party(request.first("From")))
+        phone = PhoneSide(
+            hop=hop,
+            target=binding.contact,
+            routes=binding.path,
+            token=self._token(binding),
+            parties=Parties(
+                phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer.aor))
+            ),
+            route=own_route(hop),
+        )
+        return LegToPhone(self._calls, request, peer, self._media(request, peer, hop), link_side, phone)
+
+    def _media(self, request: Request, peer: IPeer, hop: ISIPHop) -> OfferAnswer | None:
+        if request.method != "INVITE":
+            return None
+        own_host = parse_uri(f"sip:{hop.sent_by}").host
+        return OfferAnswer(self._relays, peer, own_host, source_of(hop).host)
+
+    def _binding_of(self, aor: str, contact: str | None, source: HostPort) -> Binding:
+        """Return the binding of the phone that sends: by its Contact, else by where it sends from, else the newest."""
+        bindings = self._bindings.of(aor)
+        for binding in bindings:
+            if contact is not None and binding.has_contact(contact):
+                return binding
+        for binding in bindings:
+            if binding.source == source:
+                return binding
+        return bindings[-1]
+
+    def _token(self, binding: Binding) -> str:
+        return f"{self._own_hit.hex()}.{binding.token}"
+
+
+def _same_request(one: Request, other: Request) -> bool:
+    """Tell whether two are the same request, seen at different hops."""
+    return (one.call_id, one.cseq, one.from_.tag) == (other.call_id, other.cseq, other.from_.tag)
+
+
+def _own_token(token: str | None) -> str | None:
+    """Return the binding's own part of a GRUU token."""
+    return None if token is None else token.rpartition(".")[2]
