@@ -22,27 +22,29 @@ class AdmissionTests(TestCase):
     """Who may be at the door."""
 
     def test_one_source(self) -> None:
-        """One place has only so many guests at the door, until one leaves."""
+        """One place has only so many guests at the door: for another, the eldest of them has to go, and nobody else."""
         admission: Admission[int] = Admission(from_one_source=2)
-        entered = [admission.enter(guest, "192.0.2.1") for guest in range(3)]
-        self.assertEqual(entered, [True, True, False])
-        self.assertTrue(admission.enter(9, "192.0.2.2"))
-        admission.leave(0)
-        admission.leave(0)
-        self.assertEqual([admission.enter(guest, "192.0.2.1") for guest in (4, 5)], [True, False])
+        self.assertIsNone(admission.enter(9, "192.0.2.2"))
+        entered = [admission.enter(guest, "192.0.2.1") for guest in range(4)]
+        self.assertEqual(entered, [None, None, 0, 1])
+
+    def test_room_again(self) -> None:
+        """Nobody has to go for one who comes when another has left."""
+        admission: Admission[int] = Admission(from_one_source=2)
+        for guest in range(2):
+            admission.enter(guest, "192.0.2.1")
+        admission.leave(1)
+        admission.leave(1)
+        self.assertEqual([admission.enter(guest, "192.0.2.1") for guest in (4, 5)], [None, 0])
 
     def test_eldest_goes(self) -> None:
         """When there are too many in all, the eldest has to go."""
         admission: Admission[int] = Admission(in_all=2)
-        for guest in range(3):
-            self.assertIsNone(admission.surplus())
-            admission.enter(guest, f"192.0.2.{guest}")
-        self.assertEqual(admission.surplus(), 0)
-        admission.leave(0)
-        self.assertIsNone(admission.surplus())
+        entered = [admission.enter(guest, f"192.0.2.{guest}") for guest in range(4)]
+        self.assertEqual(entered, [None, None, 0, 1])
 
     def test_stranger_leaves(self) -> None:
         """Who never entered may leave."""
         admission: Admission[int] = Admission(from_one_source=1)
         admission.leave(1)
-        self.assertTrue(admission.enter(1, "192.0.2.1"))
+        self.assertIsNone(admission.enter(1, "192.0.2.1"))

@@ -1,4 +1,4 @@
-"""Tests of a node that runs within somebody else's service, with all its real parts."""
+"""Tests of a node that runs within somebody else's application, with all its real parts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.address import HostPort
 from p2pship.testing.phone import Phone
+from p2pship.testing.programs import free_ports
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "embed.py"
 
@@ -24,15 +25,19 @@ class EmbeddingTests(TestCase):
     timeout = 30
 
     async def test_runs(self) -> None:
-        """A phone registers with the node in it, the service is told, and all of it stops."""
-        service: Any
-        (service,) = IServiceCollection(runpy.run_path(str(EXAMPLE))["application"])
+        """A phone registers with the node in it, the application is told, and all of it stops."""
+        lan = f'[lookup.lan]\nport = {free_ports(1)}\ninterfaces = ["lo"]\n'
+        config = Path("doorbell.toml")
+        config.write_text(lan + '[bearer.tls]\nport = 0\nlisten = ["127.0.0.1"]\n')
+        self.addCleanup(config.unlink)
+        node: Any
+        (node,) = IServiceCollection(runpy.run_path(str(EXAMPLE))["application"])
         printed = StringIO()
         with redirect_stdout(printed):
-            service.startService()
-            self.addCleanup(service.stopService)
-            await service.node.when_started()
-            port = service.node.status()["sip"]["port"]
+            node.startService()
+            self.addCleanup(node.stopService)
+            await node.when_started()
+            port = node.status()["sip"]["port"]
             phone = Phone(reactor, "alice@example.com", proxy=HostPort("127.0.0.1", port))
             phone.start()
             self.addCleanup(phone.stop)

@@ -70,7 +70,7 @@ class LossTests(ImpatientTestCase):
         """When a node stops, its phone and the other's are hung up at once."""
         _, _, call, answered = await self._up()
         await self.nodes.restart("bob")
-        self._told_why(await call.ended, "alice", "the node is stopping")
+        self._told_why(await call.ended, "alice", "the other node is stopping")
         self._told_why(await answered.ended, "bob", "the node is stopping")
 
     async def test_crashed_and_back(self) -> None:

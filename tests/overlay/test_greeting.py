@@ -199,16 +199,18 @@ class ResponderTests(OverlayCase):
         self.assertEqual(len(stranger.lost), 1)
 
     def test_too_many_from_one_source(self) -> None:
-        """Links without a hello from one address are bounded; those with one do not count."""
+        """Links without a hello from one address are bounded: the eldest goes; those with one do not count."""
         passed = self.stranger()
         passed.greet(BOB)
         self.clock.pass_time(0.05)
         waiting = [self.stranger() for _ in range(MAX_UNGREETED_FROM_ONE_SOURCE)]
         self.assertEqual([one.lost for one in waiting], [[]] * MAX_UNGREETED_FROM_ONE_SOURCE)
-        self.assertEqual(len(self.stranger().lost), 1)
-        waiting[0].greet(BOB)
+        self.assertEqual(self.stranger().lost, [])
+        self.assertEqual([len(one.lost) for one in waiting[:2]], [1, 0])
+        waiting[1].greet(BOB)
         self.clock.pass_time(0.1)
         self.assertEqual(self.stranger().lost, [])
+        self.assertEqual([len(one.lost) for one in (passed, *waiting[1:3])], [0, 0, 0])
 
     def test_too_many_numbers(self) -> None:
         """A link carries a bounded number of peers; who opens more loses it."""
@@ -351,13 +353,36 @@ class RoomTests(OverlayCase):
 
     def test_all(self) -> None:
         """Links in all are bounded, and none is taken after the end."""
-        self.patch(conduits, "MAX_LINKS", 1)
+        self.patch(conduits, "MAX_LINKS", 2)
         bob, home = self.node(BOB), self.node(MALLORY)
         self.assertEqual(Stranger(self, bob, home).lost, [])
+        bob.overlay._conduits._most = 1
         self.assertEqual(len(Stranger(self, bob, home).lost), 1)
         bob.overlay.stop()
         self.clock.pass_time(5)
         self.assertEqual(len(Stranger(self, bob, home).lost), 1)
+
+    def test_idle_goes(self) -> None:
+        """When there are as many links as there may be, the one that was idle for longest goes, but none in use."""
+        self.patch(conduits, "MAX_LINKS", 8)
+        bob, home = self.node(BOB), self.node(MALLORY)
+        strangers = [Stranger(self, bob, self.node(f"m{number}@example.com")) for number in range(3)]
+        for stranger in strangers:
+            stranger.greet(BOB)
+            self.clock.pass_time(1)
+            stranger.send(Received(0))
+        self.clock.pass_time(1)
+        bob.peer("m0@example.com").watch(True)
+        bob.overlay._conduits._most = 3
+        self.assertEqual(Stranger(self, bob, home).lost, [])
+        self.assertEqual([len(one.lost) for one in strangers], [0, 1, 0])
+
+    def test_one_source(self) -> None:
+        """One address never takes more than half of the links, whatever it says in its hellos."""
+        self.patch(conduits, "MAX_LINKS", 4)
+        bob = self.node(BOB)
+        strangers = [Stranger(self, bob, self.node(f"m{number}@example.com")) for number in range(3)]
+        self.assertEqual([len(one.lost) for one in strangers], [0, 0, 1])
 
     def test_too_many_waiting(self) -> None:
         """Of too many links without a hello, the eldest has to go."""

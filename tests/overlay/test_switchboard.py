@@ -213,8 +213,8 @@ class ReachTests(OverlayCase):
         stopped = self.watch(bob.overlay.stop())
         self.clock.pass_time(0.5)
         self.assertEqual(stopped, [None])
-        self.assertEqual(alice.test.lost, ["the node is stopping"])
-        self.assertEqual(alice.facts[-1], PeerGone(ALICE, BOB, "the node is stopping"))
+        self.assertEqual(alice.test.lost, ["the other node is stopping"])
+        self.assertEqual(alice.facts[-1], PeerGone(ALICE, BOB, "the other node is stopping"))
         self.assertTrue(peer.over)
         self.assertEqual((alice.overlay.peers(), bob.overlay.peers()), ((), ()))
 

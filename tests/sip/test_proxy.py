@@ -233,6 +233,18 @@ class CallerTests(TestCase):
         self.station.from_phone(self.phone, "MESSAGE", f"sip:{BOB}", ALICE, BOB, Max_Forwards="0")
         self.assertEqual(self.phone.responses()[-1].status, 483)
 
+    def test_why_not(self) -> None:
+        """A phone is told in words why it was refused: telephones show a Warning."""
+        self.station.from_phone(self.phone, "MESSAGE", f"sip:{BOB}", "carol@example.com", BOB)
+        self.assertIn("register first", self.phone.responses()[-1].first("Warning") or "")
+
+    def test_keep_alive_to_the_domain(self) -> None:
+        """OPTIONS to the domain where a phone believes its registrar to be is answered too."""
+        self.station.from_phone(self.phone, "OPTIONS", "sip:example.com", ALICE, "example.com")
+        self.assertEqual(self.phone.responses()[-1].status, 200)
+        self.station.from_phone(self.phone, "MESSAGE", "sip:example.com", ALICE, "example.com")
+        self.assertEqual(self.phone.responses()[-1].status, 404)
+
     def test_options_to_the_node(self) -> None:
         """A phone's OPTIONS to the node itself, a keep-alive, is answered."""
         self.station.from_phone(self.phone, "OPTIONS", "sip:127.0.0.1:5060", ALICE, "127.0.0.1")

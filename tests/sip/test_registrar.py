@@ -110,6 +110,12 @@ class RegistrarTests(TestCase):
         self.assertEqual(answer.lines("Path"), ["<sip:127.0.0.1:5099;lr>"])
         self.assertEqual(self.station.bindings.of(ALICE)[0].path, ("<sip:127.0.0.1:5099;lr>",))
 
+    def test_unknown_extension(self) -> None:
+        """What a REGISTER requires and is not known here is 420, and named (§10.3 item 2)."""
+        answer = self.register(Require="path, gruu")
+        self.assertEqual((answer.status, answer.first("Unsupported")), (420, "gruu"))
+        self.assertEqual(self.register(Require="path").status, 200)
+
     def test_survives_a_restart(self) -> None:
         """Bindings are there again in the next run, the expired ones are not."""
         self.register("<sip:alice@127.0.0.1:5070>;q=0.5;x", Expires="30", Path="<sip:127.0.0.1:5099;lr>")

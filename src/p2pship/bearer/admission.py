@@ -26,8 +26,9 @@ def source_of(host: str) -> str:
 class Admission(Generic[Guest]):
     """The guests at the door.
 
-    When there are too many in all, the eldest has to go: an honest one needs a moment only, so a crowd that wants to
-    keep everybody else out has to come faster than that, and cannot just sit there.
+    When there are too many from one place, or in all, the eldest of them has to go: an honest one needs a moment only, so
+    a crowd that wants to keep everybody else out has to come faster than that, and cannot just sit there. That holds for
+    one place as well, for honest people may live there too, behind the same router or on the same machine.
     """
 
     def __init__(self, from_one_source: int = MOST_FROM_ONE_SOURCE, in_all: int = MOST_IN_ALL) -> None:
@@ -36,14 +37,15 @@ class Admission(Generic[Guest]):
         self._guests: dict[Guest, str] = {}
         self._sources: Counter[str] = Counter()
 
-    def enter(self, guest: Guest, host: str) -> bool:
-        """Let a guest in, if there are not too many from the same place."""
+    def enter(self, guest: Guest, host: str) -> Guest | None:
+        """Let a guest in, and return the one who has to go for that, if any; who goes is forgotten already."""
         source = source_of(host)
-        if self._sources[source] >= self._from_one_source:
-            return False
+        surplus = self._surplus(source)
+        if surplus is not None:
+            self.leave(surplus)
         self._guests[guest] = source
         self._sources[source] += 1
-        return True
+        return surplus
 
     def leave(self, guest: Guest) -> None:
         """Forget a guest, who has proven a key or is gone; harmless when repeated."""
@@ -54,6 +56,8 @@ class Admission(Generic[Guest]):
         if not self._sources[source]:
             del self._sources[source]
 
-    def surplus(self) -> Guest | None:
-        """Return the guest who has to go because there are too many in all, or None."""
-        return next(iter(self._guests)) if len(self._guests) > self._in_all else None
+    def _surplus(self, source: str) -> Guest | None:
+        """Return the eldest of those of whom there are too many when another comes, or None."""
+        if self._sources[source] >= self._from_one_source:
+            return next(guest for guest, origin in self._guests.items() if origin == source)
+        return next(iter(self._guests)) if len(self._guests) >= self._in_all else None

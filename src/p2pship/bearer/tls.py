@@ -144,16 +144,12 @@ class TLSBearer:
             self._known = locators
             locators_changed()
 
-    def _admit(self, address: Any) -> TLSLink | None:
+    def _admit(self, address: Any) -> TLSLink:
         host = canonical_host(address.host)
         link = TLSLink(self._reactor, self._journal, self._own_key, self._ended)
-        if not self._admission.enter(link, host):
-            self._journal.count("tls.over_limit")
-            return None
-        surplus = self._admission.surplus()
+        surplus = self._admission.enter(link, host)
         if surplus is not None:
             self._journal.count("tls.over_limit")
-            self._admission.leave(surplus)
             surplus.give_up("too many others are at the door")
         self._links.add(link)
         made = link.handshake.addCallbacks(lambda _: self._proven(link), self._refused, errbackArgs=(host,))
@@ -210,11 +206,11 @@ class TLSBearer:
 
 
 class _Door(ServerFactory):
-    """Gives each connection from outside its link, or none."""
+    """Gives each connection from outside its link."""
 
     noisy = False
 
-    def __init__(self, admit: Callable[[Any], TLSLink | None]) -> None:
+    def __init__(self, admit: Callable[[Any], TLSLink]) -> None:
         self._admit = admit
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from socket import socket
@@ -18,11 +19,19 @@ from zope.interface import implementer
 
 from p2pship.address import HostPort
 from p2pship.config import option, within
+from p2pship.descriptors import most
 from p2pship.errors import LocalError
 from p2pship.interfaces import IMediaRelay, IMediaRelays, IPeer
 from p2pship.journal import Journal
 from p2pship.media.latch import Latch
 from p2pship.media.port import MediaPort, bind
+
+SHARE = 4
+"One relay for so many of the descriptors that we may have: it takes two, and the other half is for everything else."
+
+MOST_OF_PEER = 512
+"""Relays of one peer, and at most half of all: 256 calls with video through a gateway. Whoever is called by a stranger opens
+relays before anybody has answered, so without a bound one stranger could take every port and every descriptor."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class MediaRelay:
         self.port = rtp.number
         self.from_peer = 0
         "packets that came from the peer"
-        self._peer = peer
+        self.peer = peer
         self._rtp = rtp
         self._rtcp = rtcp
         self._rtcp_out = rtcp  # the port that sends the phone its RTCP
@@ -132,7 +141,7 @@ class MediaRelay:
         if self._closed is None:
             return
         closed, self._closed = self._closed, None
-        self._peer.close_flow(self.flow)
+        self.peer.close_flow(self.flow)
         self._rtp.close()
         self._rtcp.close()
         closed(self)
@@ -164,6 +173,8 @@ class MediaRelays:
         self._pairs = settings.pairs
         self._next = int.from_bytes(random(4), "big") % len(self._pairs)
         self._open: set[MediaRelay] = set()
+        self._most = most() // SHARE
+        self._of_peers: Counter[IPeer] = Counter()
         self._past_packets = 0
 
     @property
@@ -179,8 +190,13 @@ class MediaRelays:
     def open(self, peer: IPeer, own_host: str, phone_host: str) -> MediaRelay:
         """Open a relay with ports at ``own_host`` for a phone that signals from ``phone_host``.
 
-        :raises LocalError: if no ports, no file descriptors or no flow numbers are left; it says which.
+        :raises LocalError: if no ports, no file descriptors or no flow numbers are left, or the peer has too many; it
+            says which.
         """
+        if len(self._open) >= self._most:
+            raise LocalError(f"{self._most} media relays are open: allow more open files (ulimit -n)")
+        if self._of_peers[peer] >= min(MOST_OF_PEER, self._most // 2):
+            raise LocalError("this peer has too many media relays open")
         rtp, rtcp = (
             MediaPort(self._reactor, opened, Latch(phone_host), peer.cast, self._journal)
             for opened in self._bind_pair(own_host)
@@ -192,6 +208,7 @@ class MediaRelays:
             rtcp.close()
             raise
         self._open.add(relay)
+        self._of_peers[peer] += 1
         return relay
 
     def close(self) -> None:
@@ -201,7 +218,13 @@ class MediaRelays:
 
     def _relay_closed(self, relay: MediaRelay) -> None:
         self._open.discard(relay)
+        self._one_fewer(relay.peer)
         self._past_packets += relay.from_phone + relay.from_peer
+
+    def _one_fewer(self, peer: IPeer) -> None:
+        self._of_peers[peer] -= 1
+        if not self._of_peers[peer]:
+            del self._of_peers[peer]
 
     def _bind_pair(self, host: str) -> tuple[socket, socket]:
         for _ in self._pairs:

@@ -109,7 +109,8 @@ class Conduit:
         self._next_number = 1 if link.dialled else 2
         self._their_last = 0
         self._pumping = False
-        self._active = self.since
+        self.active = self.since
+        "when something was last under way, as far as was looked (Unix time)"
         self._vigil = Vigil(reactor, link, self)
         self._limit, link.limit = link.limit, MAX_HELLO
         self._door: IDelayedCall | None = reactor.callLater(HELLO_SECONDS, self._look_at_door)
@@ -119,6 +120,11 @@ class Conduit:
     def usable(self) -> bool:
         """Whether another peer's hello may be sent over it."""
         return self._settled and not self._vigil.stalled and self._has_room
+
+    @property
+    def idle(self) -> bool:
+        """Whether a hello has passed and nothing is under way."""
+        return self.greeted and not any(berth.peer.busy for berth in self.berths)
 
     @property
     def _has_room(self) -> bool:
@@ -243,7 +249,7 @@ class Conduit:
 
     def _touch(self, frame: Frame) -> None:
         if frame.LAYOUT.counted:
-            self._active = self._reactor.seconds()
+            self.active = self._reactor.seconds()
 
     # who holds which number
 
@@ -264,7 +270,7 @@ class Conduit:
         self._holders[number] = berth
         self._flows[number] = peer.receivers
         self.berths.append(berth)
-        self._active = self._reactor.seconds()
+        self.active = self._reactor.seconds()
         if not self.greeted:
             self.greeted = True
             self.link.limit = self._limit
@@ -325,8 +331,8 @@ class Conduit:
     def _look_idle(self) -> None:
         now = self._reactor.seconds()
         if any(berth.peer.busy for berth in self.berths):
-            self._active = now
-        if now - self._active >= IDLE_SECONDS:
+            self.active = now
+        if now - self.active >= IDLE_SECONDS:
             self.bid_farewell("nothing was under way", Ending.PAUSED)
             return
         self._idle = self._reactor.callLater(IDLE_CHECK, self._look_idle)

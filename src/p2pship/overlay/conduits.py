@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import CancelledError
@@ -9,7 +10,8 @@ from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from p2pship.bearer.admission import Admission
+from p2pship.bearer.admission import Admission, source_of
+from p2pship.descriptors import most
 from p2pship.errors import RemoteError
 from p2pship.identity.hit import hit_of
 from p2pship.interfaces import ILink
@@ -27,7 +29,11 @@ MAX_UNGREETED_FROM_ONE_SOURCE = 16
 "Of these, links from one address or IPv6 /64: a household behind one address, not one node."
 
 MAX_LINKS = 4096
-"Links in all: far more than people talk to each other, and less than the descriptors that a process may have."
+"""Links in all, and at most a quarter of the descriptors that we may have: far more than people who talk to each other. When
+there are as many, one on which nothing is under way goes for each that comes."""
+
+MAX_LINKS_FROM_ONE_SOURCE = 256
+"Of these, links that came from one address or IPv6 /64, and at most half of all: who has one address cannot take them all."
 
 
 class Conduits:
@@ -52,6 +58,9 @@ class Conduits:
         self._attached = attached
         self._closed = False
         self._all: dict[bytes, list[Conduit]] = {}
+        self._most = min(MAX_LINKS, most() // 4)
+        self._most_from_one_source = min(MAX_LINKS_FROM_ONE_SOURCE, self._most // 2)
+        self._sources: Counter[str] = Counter()
         self._door: Admission[Conduit] = Admission(MAX_UNGREETED_FROM_ONE_SOURCE, MAX_UNGREETED)
 
     def __iter__(self) -> Iterator[Conduit]:
@@ -65,20 +74,30 @@ class Conduits:
 
     def link_made(self, link: ILink) -> None:
         """Take a link that another device dialled, if there is room."""
-        if self._closed or sum(map(len, self._all.values())) >= MAX_LINKS:
+        if self._closed or not self._has_room(link):
             self._journal.count("overlay.link_turned_away")
             link.close("the node takes no more links")
             return
         conduit = self._keep(link)
-        if link.remote is not None and not self._door.enter(conduit, link.remote.host):
-            self._journal.count("overlay.link_turned_away")
-            conduit.give_up("too many links from there wait for a hello")
-            return
-        surplus = self._door.surplus()
+        self._sources[_source(link)] += 1
+        surplus = self._door.enter(conduit, link.remote.host) if link.remote is not None else None
         if surplus is not None:
             self._journal.count("overlay.link_turned_away")
             surplus.give_up("too many links wait for a hello")
         link.start(conduit)
+
+    def _has_room(self, link: ILink) -> bool:
+        """Tell whether another link may come, if need be in place of the one that has been idle for longest."""
+        crowd = self._sources[_source(link)] if link.remote is not None else 0
+        if crowd >= self._most_from_one_source:
+            return False
+        if sum(map(len, self._all.values())) < self._most:
+            return True
+        idle = min((one for one in self if one.idle), key=lambda one: one.active, default=None)
+        if idle is None:
+            return False
+        idle.bid_farewell("there are too many links", Ending.PAUSED)
+        return True
 
     def _keep(self, link: ILink) -> Conduit:
         conduit = Conduit(self._reactor, self._journal, link, self)
@@ -115,10 +134,17 @@ class Conduits:
 
     def lost(self, conduit: Conduit) -> None:
         self._door.leave(conduit)
+        if not conduit.link.dialled:
+            self._one_fewer(_source(conduit.link))
         others = self._all[conduit.link.proof]
         others.remove(conduit)
         if not others:
             del self._all[conduit.link.proof]
+
+    def _one_fewer(self, source: str) -> None:
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
 
     def _gather(self, device_key: bytes) -> None:
         """Move the peers of a device to one link: of those on a link that we dialled and that is not the best."""
@@ -141,6 +167,11 @@ class Conduits:
         self._closed = True
         for conduit in self:
             conduit.bid_farewell(reason, Ending.ENDED)
+
+
+def _source(link: ILink) -> str:
+    """Return what counts as the place that a link comes from; empty for one that has no address."""
+    return source_of(link.remote.host) if link.remote is not None else ""
 
 
 def _stay(failure: Failure) -> None:

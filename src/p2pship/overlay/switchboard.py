@@ -120,7 +120,7 @@ class Switchboard:
         if self._tidying.running:
             self._tidying.stop()
         self._dialling.close()
-        self._conduits.close("the node is stopping")
+        self._conduits.close("the other node is stopping")  # as who hears it will say
         for peer in self._peers:
             peer.end("the node is stopping")
         self._local.stop()

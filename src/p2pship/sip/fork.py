@@ -19,6 +19,7 @@ from p2pship.interfaces import ISIPHop
 from p2pship.sip.deadlines import Deadlines
 from p2pship.sip.farewell import STOPPING, acknowledge_late, hang_up_late
 from p2pship.sip.message import Request, Response, response_to
+from p2pship.sip.refusal import add_warning
 from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
 
 TIMER_C = 185.0
@@ -223,10 +224,10 @@ class Fork:
             return
         self.reasons.append(f"{leg.hop.description}: {reason}")
         # The reason may name the phone's address, so that only the log has it.
-        own = (
-            self._own(408, "it did not answer in time")
-            if status == 408
-            else self._own(480, "it cannot be reached")
+        who = "the other node" if leg.hop.address is None else "the phone"
+        late = status == 408
+        own = self._own(
+            408 if late else 480, f"{who} {'did not answer in time' if late else 'cannot be reached'}"
         )
         self._finals.append(own)
         self._settle()
@@ -343,11 +344,10 @@ class Fork:
         self._settle()
 
     def _own(self, status: int, reason: str) -> Response:
-        """Make a response of this node's own; the reason goes into a Warning, where people look for it."""
+        """Make a response of this node's own."""
         response = response_to(self.transaction.request, status, to_tag=self.transaction.tag)
         if reason:
-            text = "".join(c if c.isprintable() and c not in '"\\' else "'" for c in reason)
-            response.append("Warning", f'399 p2pship "{text[:200]}"')
+            add_warning(response, reason)
         return response
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from p2pship.identity.verdict import Acquaintance
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.calls import Calls
 from p2pship.sip.dialog import Dialog, DialogID, DialogRefused
@@ -21,6 +22,7 @@ from p2pship.sip.rewrite import (
     Parties,
     contact_uri,
     gruu,
+    hold_back,
     set_contact,
     set_parties,
     show_sender,
@@ -36,6 +38,9 @@ PHONE_PATIENCE = 3.5
 
 DEFAULT_SUBSCRIPTION = 3600
 "Seconds that a subscription lives when nothing says how long (RFC 6665 §4.2.1.1 leaves it to the event package)."
+
+MOST_EARLY = 64
+"Dialogs that one branch may make, each by another To tag: twice the phones that a fork rings."
 
 OFFERS = frozenset({"INVITE", "ACK", "PRACK", "UPDATE"})
 "Methods whose messages, and the responses to them, may be an offer or an answer (RFC 3264, RFC 6337 §2)."
@@ -103,6 +108,8 @@ class _InitialLeg:
         if self._request.method not in FORMS_DIALOG or not tag or response.status >= 300:
             return None
         known = self._dialogs.get(tag)
+        if known is None and len(self._dialogs) >= MOST_EARLY:
+            raise BadMessage(482, f"there are more than {MOST_EARLY} dialogs of one request")
         if known is None or (known.ended and response.status >= 200):
             known = self._dialogs[tag] = self._begin(response, tag, phone)
         return known
@@ -191,7 +198,7 @@ class LegToPeer(_InitialLeg):
     def passed(self, response: Response) -> Response:
         """Return a peer's response as our phone is to see it, but for what belongs to the request as it came."""
         shown = response.copy()
-        strip(shown)
+        _strip_of(shown, self._peer)
         dialog = self._dialog(shown, self._phone)
         self._agree(_describe(shown, self._request.method, self._media, from_phone=False))
         self._settled(shown, dialog)
@@ -220,7 +227,7 @@ class LegToPhone(_InitialLeg):
         """Return the request as our phone is to see it."""
         self._watch()
         sent = self._request.copy()
-        strip(sent)
+        _strip_of(sent, self._peer)
         sent.uri = self._phone.target
         for route in reversed(self._phone.routes):
             sent.prepend("Route", route)
@@ -334,6 +341,13 @@ class LegWithinDialog:
             self._calls.end(self._dialog, f"{'our phone' if self._from_phone else 'the other side'} hung up")
         elif _last_notify(self._request) and self._dialog.expires is not None:
             self._calls.end(self._dialog, "the subscription ended")
+
+
+def _strip_of(message: Message, peer: IPeer) -> None:
+    """Remove from a peer's message what our phone must not see."""
+    strip(message)
+    if peer.verdict.acquaintance is Acquaintance.STRANGER:
+        hold_back(message)
 
 
 def _describe(message: Message, method: str, media: OfferAnswer | None, from_phone: bool) -> bool:

@@ -28,6 +28,7 @@ from p2pship.sip.hops import PeerHop, PhoneHops, own_route, peer_of, source_of
 from p2pship.sip.legs import LegToPeer, LegWithinDialog
 from p2pship.sip.message import BadMessage, Request, Response, parse, response_to
 from p2pship.sip.names import OwnNames
+from p2pship.sip.refusal import add_warning
 from p2pship.sip.registrar import Registrar
 from p2pship.sip.rewrite import (
     CARRIES_TARGET,
@@ -37,10 +38,13 @@ from p2pship.sip.routes import PersonRoute
 from p2pship.sip.screen import screen_peer
 from p2pship.sip.transactions import ServerTransaction, TransactionLayer
 from p2pship.sip.uri import BadURI, parse_uri
-from p2pship.sip.validity import validate
+from p2pship.sip.validity import check_extensions, validate
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY, PUBLISH, REGISTER"
 "What this node answers or passes on."
+
+REGISTRAR_EXTENSIONS = ("path",)
+"Option tags that a REGISTER may require (RFC 3327)."
 
 HOPS = 70
 "Max-Forwards for a request that has none (RFC 3261 §16.6 item 3)."
@@ -196,19 +200,18 @@ class SIPProxy:
             fork.cancel(transaction.request.first("Reason"))
 
     def _is_for_node(self, request: Request) -> bool:
-        if request.method == "REGISTER":
-            return True
-        uri = parse_uri(request.uri)
-        return not uri.user and self._names.is_own(uri.host)
+        """Tell whether a phone asks this node: to register, or at no person's address, as keep-alives do."""
+        return request.method == "REGISTER" or not parse_uri(request.uri).user
 
     def _serve(self, transaction: ServerTransaction) -> None:
         """Answer what a phone asks of the node itself."""
         request = transaction.request
         if request.method == "REGISTER":
+            check_extensions(request, "Require", REGISTRAR_EXTENSIONS)
             self._registrar.register(transaction, source_of(transaction.origin))
             return
         if request.method != "OPTIONS":
-            self._answer(transaction, 404, "this node itself takes no such request", ())
+            self._answer(transaction, 404, "this address names nobody")
             return
         response = response_to(request, 200, to_tag=transaction.tag)
         response.append("Allow", ALLOW)
@@ -272,7 +275,8 @@ class SIPProxy:
         fork = self._fork(transaction, None, routes_kept=False, caller=peer.aor, callee=peer.identity.aor)
         fork.begin()
         fork.queue(groups)
-        fork.complete(480, "no phone is registered under this name")
+        other = "other " if peer.aor == peer.identity.aor else ""
+        fork.complete(480, f"no {other}phone is registered under this name")
 
     # Within dialogs.
 
@@ -340,7 +344,7 @@ class SIPProxy:
         request = transaction.request
         fact = RequestRefused(request.method, request.from_.uri[:200], request.uri[:200], status, reason)
         self._journal.tell(fact)
-        self._answer(transaction, status, "")
+        self._answer(transaction, status, reason)
 
     def _answer(
         self,
@@ -352,6 +356,8 @@ class SIPProxy:
         response = response_to(transaction.request, status, to_tag=transaction.tag)
         for name, value in headers:
             response.append(name, value)
+        if reason and peer_of(transaction.origin) is None:
+            add_warning(response, reason)
         if reason:
             self.log.debug(
                 "answered {request} with {status}: {reason}",

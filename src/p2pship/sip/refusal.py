@@ -9,6 +9,9 @@ from p2pship.sip.message import BadMessage, Request, Response, response_to
 LONGEST_REASON = 120
 "characters of a reason phrase: enough for a person who reads a trace"
 
+LONGEST_WARNING = 200
+"characters of a Warning: two lines on a telephone's display"
+
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
@@ -32,3 +35,9 @@ def stateless(request: Request, status: int, reason: str) -> Response | None:
     tag = blake2s(seed.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
     phrase = "".join(letter if letter.isprintable() else "?" for letter in reason[:LONGEST_REASON])
     return response_to(request, status, phrase, to_tag=tag)
+
+
+def add_warning(response: Response, reason: str) -> None:
+    """Say in words why this node answers as it does: in a Warning, which telephones show (RFC 3261 §20.43)."""
+    text = "".join(letter if letter.isprintable() and letter not in '"\\' else "'" for letter in reason)
+    response.append("Warning", f'399 p2pship "{text[:LONGEST_WARNING]}"')

@@ -19,7 +19,12 @@ FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 CARRIES_TARGET = FORMS_DIALOG | {"UPDATE", "NOTIFY"}
 "Methods that make a dialog or refresh its target, so that their Contact is where to send next."
 
-_HOP_FIELDS = ("Via", "Route", "Record-Route", "Path", "P-Asserted-Identity", "P-Preferred-Identity")
+# What stands for one hop, or says who somebody is without proof: phones believe Remote-Party-ID more than From.
+_HOP_FIELDS = (
+    *("Via", "Route", "Record-Route", "Path"),
+    *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"),
+)
+_COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "P-Auto-Answer", "Alert-Info", "Call-Info", "Error-Info")
 _WARN_AGENT = "p2pship"
 _NO_TEXT = '""'
 
@@ -40,6 +45,16 @@ def strip(message: Message) -> None:
         message.remove(name)
     if message.first("Warning") is not None:
         message.set("Warning", *(_hide_agent(value) for value in message.values("Warning")))
+
+
+def hold_back(message: Message) -> None:
+    """Remove what a stranger may not tell a phone to do.
+
+    That is to answer by itself, with its microphone on (RFC 5373, and ``answer-after`` in Call-Info), and to fetch
+    something from an address of the stranger's choice, which shows the phone's own (RFC 3261 §20.4, §20.9, §20.18).
+    """
+    for name in _COMMANDS:
+        message.remove(name)
 
 
 def _hide_agent(warning: str) -> str:

@@ -173,7 +173,9 @@ class SDP:
         address (RFC 3264 §8.4) stays a hold.
         """
         shown = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
-        session = [line for line in self.session if line.attribute != "rtcp"]  # RFC 3605 §2.1 knows no such line
+        session = [
+            line for line in self.session if line.attribute != "rtcp"
+        ]  # RFC 3605 §2.1 knows no such line
         lines = _readdressed(session, shown)
         for part, pair in zip(self.media, ports, strict=True):
             used = pair if part.is_udp and part.port else None
@@ -255,7 +257,9 @@ def _reachable(host: str | None, port: int) -> HostPort | None:
 
 
 def _readdressed(lines: Iterable[SDPLine], shown: str) -> list[SDPLine]:
-    return [_readdressed_line(line, shown) for line in lines if line.attribute.strip().lower() not in _LEFT_OUT]
+    return [
+        _readdressed_line(line, shown) for line in lines if line.attribute.strip().lower() not in _LEFT_OUT
+    ]
 
 
 def _readdressed_line(line: SDPLine, shown: str) -> SDPLine:

@@ -8,6 +8,7 @@ from p2pship.errors import LocalError
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.lan.machine import (
     MOST_ANSWERS,
+    MOST_FROM_ONE_SOURCE,
     MOST_SOURCES,
     QUESTION_TIME,
     SENDINGS,
@@ -155,11 +156,15 @@ class QueriesTests(SynchronousTestCase):
         self.query = self.queries.begin(KEY, NOW)
 
     def answer(
-        self, item: bytes = b"item", query: Query | None = None, over_loopback: bool = False
+        self,
+        item: bytes = b"item",
+        query: Query | None = None,
+        over_loopback: bool = False,
+        host: str = "192.0.2.7",
     ) -> bytes | None:
         """Give an answer and return the item that is handed on."""
         datagram = Answer((query or self.query).query_id, item).print()
-        taken = self.queries.answer_received(datagram, over_loopback)
+        taken = self.queries.answer_received(datagram, host, over_loopback)
         return taken[1] if taken else None
 
     def test_sendings(self) -> None:
@@ -183,13 +188,13 @@ class QueriesTests(SynchronousTestCase):
     def test_answer(self) -> None:
         """An answer belongs to the question whose id it has."""
         other = self.queries.begin(OTHER_KEY, NOW)
-        taken = self.queries.answer_received(Answer(other.query_id, b"item").print(), False)
+        taken = self.queries.answer_received(Answer(other.query_id, b"item").print(), "192.0.2.7", False)
         self.assertEqual(taken, (other, b"item"))
 
     def test_wrong_id(self) -> None:
         """An answer that nobody asked for is dropped."""
         stranger = Answer(b"?" * 16, b"item").print()
-        self.assertIsNone(self.queries.answer_received(stranger, True))
+        self.assertIsNone(self.queries.answer_received(stranger, "127.0.0.1", True))
 
     def test_late(self) -> None:
         """An answer to a question that is over or was cancelled is dropped."""
@@ -208,15 +213,23 @@ class QueriesTests(SynchronousTestCase):
         self.assertIsNone(self.answer(b"other"))
 
     def test_bounded(self) -> None:
-        """Who floods with different answers is not listened to for ever."""
-        taken = [self.answer(str(number).encode()) for number in range(3 * MOST_ANSWERS)]
+        """Who floods with different answers is not listened to for ever, and drowns out nobody at another address."""
+        taken = [self.answer(str(number).encode()) for number in range(3 * MOST_FROM_ONE_SOURCE)]
+        self.assertEqual(len([item for item in taken if item]), MOST_FROM_ONE_SOURCE)
+        self.assertEqual(self.answer(b"honest", host="192.0.2.8"), b"honest")
+
+    def test_bounded_in_all(self) -> None:
+        """Whatever addresses they come from, only so many answers are taken."""
+        taken = [
+            self.answer(str(number).encode(), host=f"2001:db8::{number:x}") for number in range(2 * MOST_ANSWERS)
+        ]
         self.assertEqual(len([item for item in taken if item]), MOST_ANSWERS)
 
     def test_garbage(self) -> None:
         """A question, or half an answer, is no answer."""
         answer = Answer(self.query.query_id, b"item").print()
-        self.assertRaises(BadMessage, self.queries.answer_received, self.query.datagram, False)
-        self.assertRaises(BadMessage, self.queries.answer_received, answer[:-1], False)
+        for datagram in (self.query.datagram, answer[:-1]):
+            self.assertRaises(BadMessage, self.queries.answer_received, datagram, "192.0.2.7", False)
 
     def test_wrong_key(self) -> None:
         """To ask with a key of another length is our bug."""

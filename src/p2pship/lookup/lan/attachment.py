@@ -21,8 +21,8 @@ LONGEST_DATAGRAM = QUESTION_LENGTH + 1
 TakeQuestion = Callable[[bytes, str], bytes | None]
 "Takes a datagram that came to the group and its sender's address, and returns the answer if there is one."
 
-TakeAnswer = Callable[[bytes, bool], None]
-"Takes a datagram that came to an asker, and whether it came over loopback."
+TakeAnswer = Callable[[bytes, str, bool], None]
+"Takes a datagram that came to an asker, its sender's address, and whether it came over loopback."
 
 
 class Attachment:
@@ -103,7 +103,7 @@ class Attachment:
 
     def _answer_received(self, datagram: bytes, host: str, port: int) -> None:
         if self._is_on_link(host):
-            self._answer(datagram, self.interface.loopback)
+            self._answer(datagram, host, self.interface.loopback)
 
     def _is_on_link(self, host: str) -> bool:
         on_link = is_on_link(self._networks, host)

@@ -11,7 +11,7 @@ repetition of the question.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,8 +27,12 @@ the repetitions are further and further apart."""
 QUESTION_TIME = 1.5
 "Seconds until a question is over: 0.9 after its last repetition, for a station that sleeps through several beacons."
 
-MOST_ANSWERS = 64
-"Different answers taken to one question: far more than one person's devices, few enough to verify in 10 ms."
+MOST_ANSWERS = 256
+"Different answers taken to one question: far more than one person's devices, few enough to try to open in 10 ms."
+
+MOST_FROM_ONE_SOURCE = 16
+"""Of these, answers from one address: as many as one person has devices. Whoever hears a question can answer it at once with
+anything; he must not be able to crowd out those who know."""
 
 SOURCE_RATE, SOURCE_BURST = 20.0, 60.0
 "Answers a second to one address: a call takes 3; the burst lets somebody open a whole contact list."
@@ -130,6 +134,8 @@ class Query:
     "how often it fell due to be sent"
     taken: set[tuple[bytes, bool]] = field(default_factory=set)
     "the items handed on, and whether they came over loopback"
+    sources: Counter[str] = field(default_factory=Counter)
+    "how many of them came from each address"
 
     @property
     def due(self) -> float:
@@ -160,18 +166,21 @@ class Queries:
         """Forget a question; harmless when it is over."""
         self._queries.pop(query.query_id, None)
 
-    def answer_received(self, datagram: bytes, over_loopback: bool) -> tuple[Query, bytes] | None:
-        """Return the question that a datagram answers, and the item; None when nobody asked, or it is known.
+    def answer_received(self, datagram: bytes, host: str, over_loopback: bool) -> tuple[Query, bytes] | None:
+        """Return the question that a datagram from ``host`` answers, and the item.
+
+        None when nobody asked, it is known, or there were too many.
 
         :raises BadMessage: if it is not an answer.
         """
         answer = Answer.parse(datagram)
         query = self._queries.get(answer.query_id)
-        if query is None or len(query.taken) >= MOST_ANSWERS:
+        if query is None or len(query.taken) >= MOST_ANSWERS or query.sources[host] >= MOST_FROM_ONE_SOURCE:
             return None
         if not query.taken.isdisjoint({(answer.item, over_loopback), (answer.item, True)}):
             return None
         query.taken.add((answer.item, over_loopback))
+        query.sources[host] += 1
         return query, answer.item
 
     def due(self) -> float | None:

@@ -117,9 +117,9 @@ class LANLookup:
         if receiver is not None:
             receiver.search_ended(error)
 
-    def _answer_received(self, datagram: bytes, over_loopback: bool) -> None:
+    def _answer_received(self, datagram: bytes, host: str, over_loopback: bool) -> None:
         try:
-            taken = self._queries.answer_received(datagram, over_loopback)
+            taken = self._queries.answer_received(datagram, host, over_loopback)
         except BadMessage:
             self._journal.count("lan.garbage")
             return
