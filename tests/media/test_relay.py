@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.interfaces import IMediaRelay, IMediaRelays, IPeer
-from p2pship.media import relay
+from p2pship.media import relay as relay_module
 from p2pship.media.relay import SHARE, MediaRelays, MediaSettings
 from tests.media.loopback import HOST, FakePeer, Phone, RelayCase
 
@@ -343,7 +343,7 @@ class MediaRelaysTests(RelayCase):
 
     def test_most_of_peer(self) -> None:
         """One peer cannot have every relay: another still gets one; what is given back can be had again."""
-        self.patch(relay, "MOST_OF_PEER", 2)
+        self.patch(relay_module, "MOST_OF_PEER", 2)
         second = self.opened()
         self.assertIn("this peer", str(self.assertRaises(LocalError, self.opened)))
         self.relays.open(cast(IPeer, FakePeer()), HOST, HOST)

@@ -378,11 +378,15 @@ class RoomTests(OverlayCase):
         self.assertEqual([len(one.lost) for one in strangers], [0, 1, 0])
 
     def test_one_source(self) -> None:
-        """One address never takes more than half of the links, whatever it says in its hellos."""
+        """One address never takes more than half of the links: who comes then takes the place of an idle one of them."""
         self.patch(conduits, "MAX_LINKS", 4)
         bob = self.node(BOB)
         strangers = [Stranger(self, bob, self.node(f"m{number}@example.com")) for number in range(3)]
         self.assertEqual([len(one.lost) for one in strangers], [0, 0, 1])
+        strangers[1].greet(BOB)
+        self.clock.pass_time(0.1)
+        strangers.append(Stranger(self, bob, self.node("m3@example.com")))
+        self.assertEqual([len(one.lost) for one in strangers], [0, 1, 1, 0])
 
     def test_too_many_waiting(self) -> None:
         """Of too many links without a hello, the eldest has to go."""

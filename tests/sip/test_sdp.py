@@ -269,6 +269,15 @@ class RewritingTests(SynchronousTestCase):
         sdp = SDP.parse(PLAIN.replace(b"o=alice 2890844526 2890844527 IN IP4", b"o=alice"))
         self.assertRaises(BadSDP, sdp.rewrite, "198.51.100.1", [None, None])
 
+    def test_session_rtcp(self) -> None:
+        """An a=rtcp that stands where none belongs is left out: it would show an address (RFC 3605 §2.1)."""
+        described = PLAIN.replace(
+            b"t=0 0\r\n", b"t=0 0\r\na=rtcp:9 IN IP4 192.0.2.66\r\na=Candidate:1 1 UDP 1 192.0.2.66\r\n"
+        )
+        self.assertIn(b"192.0.2.66", described)
+        sdp = SDP.parse(described)
+        self.assertNotIn(b"192.0.2.66", sdp.rewrite("127.0.0.1", [(4000, 4001)] * len(sdp.media)))
+
 
 class BodyTests(SynchronousTestCase):
     """The description within a message."""

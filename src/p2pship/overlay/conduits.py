@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TimedOut
@@ -88,12 +88,13 @@ class Conduits:
 
     def _has_room(self, link: ILink) -> bool:
         """Tell whether another link may come, if need be in place of the one that has been idle for longest."""
-        crowd = self._sources[_source(link)] if link.remote is not None else 0
-        if crowd >= self._most_from_one_source:
-            return False
-        if sum(map(len, self._all.values())) < self._most:
-            return True
-        idle = min((one for one in self if one.idle), key=lambda one: one.active, default=None)
+        source = _source(link)
+        if source and self._sources[source] >= self._most_from_one_source:
+            return self._make_room([one for one in self if _source(one.link) == source])
+        return sum(map(len, self._all.values())) < self._most or self._make_room(self)
+
+    def _make_room(self, conduits: Iterable[Conduit]) -> bool:
+        idle = min((one for one in conduits if one.idle), key=lambda one: one.active, default=None)
         if idle is None:
             return False
         idle.bid_farewell("there are too many links", Ending.PAUSED)

@@ -221,7 +221,8 @@ class QueriesTests(SynchronousTestCase):
     def test_bounded_in_all(self) -> None:
         """Whatever addresses they come from, only so many answers are taken."""
         taken = [
-            self.answer(str(number).encode(), host=f"2001:db8::{number:x}") for number in range(2 * MOST_ANSWERS)
+            self.answer(str(number).encode(), host=f"2001:db8::{number:x}")
+            for number in range(2 * MOST_ANSWERS)
         ]
         self.assertEqual(len([item for item in taken if item]), MOST_ANSWERS)
 
