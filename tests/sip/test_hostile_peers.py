@@ -146,7 +146,7 @@ class GoodbyeTests(HostileCase):
 class ShownTests(HostileCase):
     """What the phone is shown, and told to do."""
 
-    COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "Alert-Info", "Call-Info", "Error-Info")
+    COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "Alert-Info", "Call-Info")
 
     def commanded(self) -> Request:
         """Let Eve call with all of them."""
@@ -164,9 +164,13 @@ class ShownTests(HostileCase):
         self.assertEqual(sent.values("P-Asserted-Identity"), [f"<sip:{EVE}>"])
 
     def test_stranger_commands_nothing(self) -> None:
-        """A stranger cannot have the phone answer by itself, or fetch something from an address of the stranger's choice."""
+        """A stranger cannot have the phone answer by itself; what else these headers say arrives."""
         sent = self.commanded()
         self.assertEqual([name for name in self.COMMANDS if name in sent], [])
+        ring = "<http://example.com/ring.wav>"
+        sent = self.ask(body=LINK_OFFER, Alert_Info=f"<x:y>;info=Alert-AutoAnswer, {ring}", Call_Info=ring)
+        assert sent is not None
+        self.assertEqual((sent.values("Alert-Info"), sent.values("Call-Info")), ([ring], [ring]))
 
     def test_contact_may(self) -> None:
         """A contact can: that is how an intercom works."""

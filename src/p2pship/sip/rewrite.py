@@ -24,7 +24,8 @@ _HOP_FIELDS = (
     *("Via", "Route", "Record-Route", "Path"),
     *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"),
 )
-_COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "P-Auto-Answer", "Alert-Info", "Call-Info", "Error-Info")
+_COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "P-Auto-Answer")
+_MAY_COMMAND = ("Alert-Info", "Call-Info")
 _WARN_AGENT = "p2pship"
 _NO_TEXT = '""'
 
@@ -48,13 +49,18 @@ def strip(message: Message) -> None:
 
 
 def hold_back(message: Message) -> None:
-    """Remove what a stranger may not tell a phone to do.
+    """Remove what would have a phone answer a stranger by itself, with its microphone on.
 
-    That is to answer by itself, with its microphone on (RFC 5373, and ``answer-after`` in Call-Info), and to fetch
-    something from an address of the stranger's choice, which shows the phone's own (RFC 3261 §20.4, §20.9, §20.18).
+    That is RFC 5373, and what phones have long understood instead: ``answer-after=0`` in Call-Info, ``Auto Answer`` or
+    ``info=alert-autoanswer`` in Alert-Info. Other values of these pass.
     """
     for name in _COMMANDS:
         message.remove(name)
+    for name in _MAY_COMMAND:
+        values = message.values(name)
+        harmless = [value for value in values if "answer" not in value.lower()]
+        if len(harmless) < len(values):
+            message.set(name, *harmless)
 
 
 def _hide_agent(warning: str) -> str:
