@@ -211,6 +211,17 @@ class CallerTests(TestCase):
         self.assertEqual((bye.from_.tag, bye.to.tag), ("t1", "f1"))
         self.assertEqual(self.station.relays.live(), [])
 
+    def test_peer_lost_before_it_rang(self) -> None:
+        """A peer that said no more than 100 and is out of reach for 30 s: the caller hears 480, and nothing is left."""
+        self.invite()
+        sent = self.reach()
+        self.station.overlay.searches[-1].end()
+        self.station.answer(sent, 100, self.peer)
+        self.peer.lost_since = self.station.clock.seconds()
+        self.station.clock.pump([1.0] * 31)
+        self.assertEqual(self.phone.responses()[-1].status, 480)
+        self.assertEqual((self.station.relays.live(), self.peer.watched), ([], 0))
+
     def test_own_address(self) -> None:
         """A name at the node's own address is read at the caller's domain, and the phone sees what it wrote."""
         self.station.from_phone(

@@ -172,6 +172,11 @@ class Fork:
             self._unheard(client)
 
     @property
+    def hops(self) -> list[ISIPHop]:
+        """Where the branches went that wait for their final response."""
+        return [leg.hop for leg in self._branches.values()]
+
+    @property
     def elapsed(self) -> float:
         """The seconds from the request to the first ringing, or until now when nothing has rung."""
         return (self.rang or self._reactor.seconds()) - self.started

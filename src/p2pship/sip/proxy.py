@@ -371,7 +371,8 @@ class SIPProxy:
         """Give up the peers that have been out of reach for too long, and forget ended subscriptions."""
         now = self._reactor.seconds()
         peers = {dialog.peer for dialog in self.calls.dialogs if dialog.is_call}
-        peers.update(peer for fork in self._forks.values() if (peer := peer_of(fork.transaction.origin)))
+        for fork in self._forks.values():
+            peers.update(peer for hop in (fork.transaction.origin, *fork.hops) if (peer := peer_of(hop)))
         for peer in peers:
             if peer.lost_since is not None and now - peer.lost_since >= LOST_AFTER:
                 self.peer_lost(peer, "the other side cannot be reached any more")
