@@ -168,9 +168,9 @@ class ShownTests(HostileCase):
         sent = self.commanded()
         self.assertEqual([name for name in self.COMMANDS if name in sent], [])
         ring = "<http://example.com/ring.wav>"
-        sent = self.ask(body=LINK_OFFER, Alert_Info=f"<x:y>;info=Alert-AutoAnswer, {ring}", Call_Info=ring)
-        assert sent is not None
-        self.assertEqual((sent.values("Alert-Info"), sent.values("Call-Info")), ([ring], [ring]))
+        told = self.ask(body=LINK_OFFER, Alert_Info=f"<x:y>;info=Alert-AutoAnswer, {ring}", Call_Info=ring)
+        assert told is not None
+        self.assertEqual((told.values("Alert-Info"), told.values("Call-Info")), ([ring], [ring]))
 
     def test_contact_may(self) -> None:
         """A contact can: that is how an intercom works."""

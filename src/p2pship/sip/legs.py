@@ -87,6 +87,7 @@ class _InitialLeg:
         self._media = media
         self._link_side = link_side
         self._phone = phone
+        self.hop: ISIPHop = phone.hop if self.phone_called else PeerHop(peer)
         self._dialogs: dict[str, Dialog] = {}
         self._answered = False
         self._offered = False
@@ -173,18 +174,6 @@ class LegToPeer(_InitialLeg):
     phone_called = False
     patience: float | None = LINK_PATIENCE
 
-    def __init__(
-        self,
-        calls: Calls,
-        request: Request,
-        peer: IPeer,
-        media: OfferAnswer | None,
-        link_side: Parties,
-        phone: PhoneSide,
-    ) -> None:
-        super().__init__(calls, request, peer, media, link_side, phone)
-        self.hop: ISIPHop = PeerHop(peer)
-
     def request(self) -> Request:
         """Return the request as the link shows it."""
         self._watch()
@@ -210,18 +199,6 @@ class LegToPhone(_InitialLeg):
 
     phone_called = True
     patience: float | None = PHONE_PATIENCE
-
-    def __init__(
-        self,
-        calls: Calls,
-        request: Request,
-        peer: IPeer,
-        media: OfferAnswer | None,
-        link_side: Parties,
-        phone: PhoneSide,
-    ) -> None:
-        super().__init__(calls, request, peer, media, link_side, phone)
-        self.hop = phone.hop
 
     def request(self) -> Request:
         """Return the request as our phone is to see it."""
