@@ -90,6 +90,16 @@ class CallerTests(TestCase):
         self.assertEqual(self.station.relays.live(), [])
         self.assertEqual(self.peer.watched, 0)
 
+    def test_contact_without_a_user(self) -> None:
+        """A peer whose Contact names no user is hung up all the same: within a dialog, the dialog says where to."""
+        self.invite()
+        sent = self.reach()
+        self.station.answer(sent, 200, self.peer, LINK_OFFER, Contact="<sip:example.com;gr=abc.1>")
+        self.station.from_phone(
+            self.phone, "BYE", "sip:example.com;gr=abc.1", ALICE, BOB, To=f"<sip:{BOB}>;tag=t1"
+        )
+        self.assertEqual(self.peer.requests()[-1].method, "BYE")
+
     def test_cancel_during_lookup(self) -> None:
         """CANCEL before anybody is reached ends the search with 487, and no INVITE is ever sent."""
         invite = self.invite()

@@ -95,8 +95,8 @@ class Branches:
     def _caller_here(
         self, request: Request, peer: IPeer, under_way: Iterable[ServerTransaction]
     ) -> Binding | None:
-        """Return which of our own phones has sent a request that came from this very node; None if none has."""
-        if peer.hit != self._own_hit or not self._bindings.of(peer.aor):
+        """Return which phone of this very name and node has sent a request to its own name; None if none has."""
+        if peer.hit != self._own_hit or peer.aor != peer.identity.aor or not self._bindings.of(peer.aor):
             return None
         for transaction in under_way:
             sent = transaction.request

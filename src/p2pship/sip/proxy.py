@@ -200,8 +200,11 @@ class SIPProxy:
             fork.cancel(transaction.request.first("Reason"))
 
     def _is_for_node(self, request: Request) -> bool:
-        """Tell whether a phone asks this node: to register, or at no person's address, as keep-alives do."""
-        return request.method == "REGISTER" or not parse_uri(request.uri).user
+        """Tell whether a phone asks this node: to register, or at no person's address, as keep-alives do.
+
+        Within a dialog the address is the peer's own Contact, which may have no user part.
+        """
+        return request.method == "REGISTER" or not (request.to.tag or parse_uri(request.uri).user)
 
     def _serve(self, transaction: ServerTransaction) -> None:
         """Answer what a phone asks of the node itself."""
