@@ -16,8 +16,12 @@ from twisted.internet.task import deferLater, react
 
 from p2pship.testing.audio import Sound, compare, speech
 from p2pship.testing.baresip import Baresip
+from p2pship.testing.baresipcontrol import Text
 from p2pship.testing.namespace import Neighbour, ip
 from p2pship.testing.nodeprocess import NodeProcess
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+KEY, ASKED, ANSWERED = "5", "please hang up", "done"
 
 LAN_PORT = 5565
 EVERYWHERE = ("lookup.lan.interfaces=[]", 'bearer.tls.listen=["0.0.0.0","::"]')
@@ -79,11 +83,37 @@ async def check_cut(phone: Baresip) -> None:
     assert "\nReason: SIP;cause=480;" in phone.log(), phone.log()
 
 
+async def call_again(phone: Baresip) -> None:
+    """Press a key, hold and resume, and write; the other person hangs up then, and writes back."""
+    await phone.dial(f"sip:{BOB}")
+    await phone.when("CALL_ESTABLISHED")
+    await phone.dtmf(KEY)
+    await phone.hold()
+    await phone.resume()
+    await phone.message(BOB, ASKED)
+    await phone.when("CALL_CLOSED")
+    assert await phone.when_text() == Text(BOB, ANSWERED), phone.log()
+
+
+async def take_another_call(phone: Baresip) -> None:
+    """Be called again: hear the key, and do what is asked in writing."""
+    await phone.when("CALL_ESTABLISHED")
+    pressed = await phone.when("CALL_DTMF_START")
+    assert pressed.param == KEY, phone.log()
+    assert await phone.when_text() == Text(ALICE, ASKED), phone.log()
+    await phone.hangup()
+    await phone.when("CALL_CLOSED")
+    await phone.message(ALICE, ANSWERED)
+    sys.stdin.readline()  # a phone that is ended at once sends nothing
+
+
 async def answer(reactor: Any, folder: Path, version: int, happens: str) -> None:
     """Be the other machine: answer one call, and say when it is over and all was as it should be."""
     sys.stdin.readline()
     connect("veth1", version, FAR)
-    node, phone = await machine(reactor, folder, "bob", voice("bob", happens), answer="auto")
+    node, phone = await machine(
+        reactor, folder, "bob", voice("bob", happens), answer="auto", contacts=[ALICE]
+    )
     print("ready", flush=True)
     await phone.when("CALL_ESTABLISHED")
     await deferLater(reactor, TALK)
@@ -92,6 +122,8 @@ async def answer(reactor: Any, folder: Path, version: int, happens: str) -> None
     else:
         await phone.when("CALL_CLOSED")
         await check_heard(voice("alice", happens), phone)
+        print("heard", flush=True)  # only now may another call begin to record
+        await take_another_call(phone)
     print("as it should be", flush=True)
     await phone.stop()
     await node.stop()
@@ -105,10 +137,10 @@ async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
     assert other.process.stdin is not None
     print("the cable is there", file=other.process.stdin, flush=True)
     connect("veth0", version, NEAR)
-    node, phone = await machine(reactor, folder, "alice", voice("alice", happens))
+    node, phone = await machine(reactor, folder, "alice", voice("alice", happens), contacts=[BOB])
     other.wait_for("ready")
 
-    await phone.dial("sip:bob@example.com")
+    await phone.dial(f"sip:{BOB}")
     await phone.when("CALL_ESTABLISHED")
     await deferLater(reactor, TALK)
     (up,) = await node.calls()
@@ -120,6 +152,9 @@ async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
         await phone.hangup()
         await phone.when("CALL_CLOSED")
         await check_heard(voice("bob", happens), phone)
+        other.wait_for("heard")
+        await call_again(phone)
+        print("it was read", file=other.process.stdin, flush=True)
     other.wait_for("as it should be")
     counts = (await node.status())["counts"]
     assert (counts["relays"], counts["dialogs"], counts["pending"]) == (0, 0, 0), counts
