@@ -12,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from p2pship.testing import programs
 from p2pship.testing.programs import Program, ProgramFailed, free_ports, is_listening, require_program
 
 HOST = "127.0.0.1"
@@ -115,6 +116,12 @@ class PortTests(SynchronousTestCase):
     def test_too_many(self) -> None:
         """A row longer than the range is refused."""
         self.assertRaises(ProgramFailed, free_ports, 100000)
+
+    def test_multicast_port_is_taken(self) -> None:
+        """A port at which only a multicast group is listened to is not free: two tests would hear each other."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as group:
+            group.bind(("239.255.55.66", 0))
+            self.assertFalse(programs._is_free("127.0.0.1", group.getsockname()[1]))
 
     def test_is_listening(self) -> None:
         """A port listens from binding on for UDP, from listening on for TCP."""

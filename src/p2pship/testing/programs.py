@@ -60,6 +60,10 @@ def free_ports(count: int, host: str = "127.0.0.1") -> int:
 
 
 def _is_free(host: str, port: int) -> bool:
+    if is_listening(
+        "udp", port
+    ):  # at any address: a multicast group's socket does not keep ours from binding
+        return False
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
             try:
