@@ -14,22 +14,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from p2pship.testing.audio import Sound, compare, speech
+from p2pship.testing.audio import Sound, speech
 from p2pship.testing.baresip import Baresip
 from p2pship.testing.baresipcontrol import Text
 from p2pship.testing.namespace import Neighbour, ip
-from p2pship.testing.nodeprocess import NodeProcess
+from tests.interop.machine import ADDRESSES, ALICE, BOB, FAR, NEAR, check_heard, connect, machine
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
 KEY, ASKED, ANSWERED = "5", "please hang up", "done"
-
-LAN_PORT = 5565
-EVERYWHERE = ("lookup.lan.interfaces=[]", 'bearer.tls.listen=["0.0.0.0","::"]')
-"A node's defaults, which node processes of tests do not use."
-
-ADDRESSES = {4: "10.5.0.{}", 6: "fd55::{}"}
-NEAR, FAR = 1, 2
-"The machines' numbers in these addresses."
 
 TALK = 4.5
 "Seconds until the call is ended, or the cable cut."
@@ -48,33 +39,6 @@ VOICE = {"call": 15, "cut": 60}
 def voice(name: str, happens: str) -> Sound:
     """Return what somebody says."""
     return speech(VOICE[happens], SEEDS[name])
-
-
-def connect(interface: str, version: int, number: int) -> None:
-    """Give this machine an address, and use its end of the cable."""
-    conf = Path("/proc/sys/net/ipv6/conf", interface)
-    (conf / "accept_dad").write_text("0")  # an address can be used at once
-    (conf / "disable_ipv6").write_text(str(int(version == 4)))
-    ip("link set lo up")
-    ip(f"addr add {ADDRESSES[version].format(number)}/{24 if version == 4 else 64} dev {interface}")
-    ip(f"link set {interface} up")
-
-
-async def machine(
-    reactor: Any, folder: Path, name: str, said: Sound, **options: Any
-) -> tuple[NodeProcess, Baresip]:
-    """Start a node and a phone."""
-    node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, EVERYWHERE)
-    await node.start()
-    phone = Baresip(reactor, folder / name, f"{name}@example.com", node.proxy, voice=said, **options)
-    await phone.start()
-    return node, phone
-
-
-async def check_heard(said: Sound, listener: Baresip) -> None:
-    """Check that a phone heard, in the call that has ended, what the other person said."""
-    found = compare(said, await listener.heard())
-    assert found.alike and found.seconds >= HEARD, f"{found}\n{listener.log()}"
 
 
 async def check_cut(phone: Baresip) -> None:
@@ -121,7 +85,7 @@ async def answer(reactor: Any, folder: Path, version: int, happens: str) -> None
         await check_cut(phone)
     else:
         await phone.when("CALL_CLOSED")
-        await check_heard(voice("alice", happens), phone)
+        await check_heard(voice("alice", happens), phone, HEARD)
         print("heard", flush=True)  # only now may another call begin to record
         await take_another_call(phone)
     print("as it should be", flush=True)
@@ -151,7 +115,7 @@ async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
     else:
         await phone.hangup()
         await phone.when("CALL_CLOSED")
-        await check_heard(voice("bob", happens), phone)
+        await check_heard(voice("bob", happens), phone, HEARD)
         other.wait_for("heard")
         await call_again(phone)
         print("it was read", file=other.process.stdin, flush=True)

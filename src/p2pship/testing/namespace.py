@@ -28,15 +28,17 @@ class NamespaceScriptFailed(AssertionError):
 
 
 def require_namespaces() -> None:
-    """Return if this machine can make network namespaces.
-
-    :raises SkipTest: if it cannot; but with ``CI=true`` in the environment this is a failure, so that nothing is
-        thought tested that is not.
-    """
+    """Return if this machine can make network namespaces; else raises as :func:`cannot_run`."""
     probe = subprocess.run(["unshare", "-Urn", "true"], capture_output=True, text=True, check=False)
-    if probe.returncode == 0:
-        return
-    reason = f"no network namespaces here: {probe.stderr.strip()}"
+    if probe.returncode != 0:
+        cannot_run(f"no network namespaces here: {probe.stderr.strip()}")
+
+
+def cannot_run(reason: str) -> None:
+    """End a test that cannot run on this machine.
+
+    :raises SkipTest: but with ``CI=true`` in the environment a failure, so that nothing is thought tested that is not.
+    """
     if os.environ.get("CI") == "true":
         raise NamespaceScriptFailed(reason)
     raise SkipTest(reason)
