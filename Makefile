@@ -3,7 +3,7 @@
 # make test    the tests: make test TESTS=tests.test_config
 # make check   format, lint, types and layers: seconds, before every commit
 # make demo    two nodes and two phones: a real call with audio, and what each stage of its set-up took
-# make slow    the tests with forty times as many generated examples
+# make slow    the long form of the tests that have one: make slow SCALE=0.1 SEED=7 for a tenth of it
 # make etc     etc/p2pship.toml again, from the code
 
 PYTHON_FILES = src tests bench demo examples twisted setup.py .ci/requirements.py
@@ -11,6 +11,9 @@ RUN = .venv/bin/python
 TESTS ?= tests
 JOBS ?= 1
 ARGS ?=
+SCALE ?= 1
+SEED := $(or $(SEED),$(shell date +%s))
+LONG_TESTS = $(shell grep -lrE --include='test_*.py' 'hypothesis|tests\.scale' tests)
 
 .PHONY: env run test check slow demo etc clean
 
@@ -26,7 +29,8 @@ test: env
 	$(RUN) -m twisted.trial -j $(JOBS) $(TESTS)
 
 slow: env
-	P2PSHIP_SLOW=1 $(RUN) -m twisted.trial -j $(JOBS) $(TESTS)
+	@echo "the long tests, seed $(SEED), scale $(SCALE)"
+	P2PSHIP_SLOW=$(SCALE) P2PSHIP_SEED=$(SEED) $(RUN) -m twisted.trial -j $(JOBS) $(LONG_TESTS)
 
 check: env
 	.venv/bin/ruff format --check $(PYTHON_FILES)

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from p2pship.overlay.conduit import HELLO_SECONDS, IDLE_CHECK, IDLE_SECONDS
 from p2pship.overlay.peers import FORGET_AFTER
-from p2pship.overlay.vigil import GIVE_UP_AFTER
+from p2pship.overlay.vigil import GIVE_UP_AFTER, IDLE_AFTER, PROOF_SECONDS
 from p2pship.overlay.wire import LINK, Bye, Ping, Pong, Received
 from tests.overlay.nodes import ALICE, BOB, OverlayCase
 from tests.overlay.strangers import Stranger
@@ -100,6 +100,42 @@ class StallTests(OverlayCase):
         self.assertIsNone(self.peer.lost_since)
         self.clock.pass_time(30)
         self.assertEqual(len(self.links_between(self.alice, self.bob)), 1)
+
+
+class UsedAgainTests(OverlayCase):
+    """A link that nothing was sent over for a while is used again."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.two()
+        self.peer = self.alice.reach(BOB)
+        self.clock.pass_time(IDLE_AFTER + 1)
+        self.link = self.network.links[0]
+
+    def test_died_unnoticed(self) -> None:
+        """If nothing comes at once, another link is dialled, long before a caller gives up; what was sent arrives, once."""
+        self.link.cut()
+        answers = self.watch(self.peer.send("test", b"x"))
+        self.clock.pass_time(PROOF_SECONDS + 0.5)
+        self.assertEqual(answers, [b"took x"])
+        self.assertEqual(self.bob.test.payloads, [b"x"])
+
+    def test_alive(self) -> None:
+        """If it lives, it stays."""
+        answers = self.watch(self.peer.send("test", b"x"))
+        self.peer.watch(True)
+        self.clock.pass_time(PROOF_SECONDS + 1)
+        self.assertEqual(answers, [b"took x"])
+        self.assertIn(self.link, self.links_between(self.alice, self.bob))
+
+    def test_just_used(self) -> None:
+        """A link that was used a moment ago has more time."""
+        self.watch(self.peer.send("test", b"x"))
+        self.clock.pass_time(1)
+        self.link.cut()
+        self.watch(self.peer.send("test", b"y"))
+        self.clock.pass_time(PROOF_SECONDS + 1)
+        self.assertIn(self.link, self.links_between(self.alice, self.bob))
 
 
 class PingTests(OverlayCase):

@@ -1,4 +1,4 @@
-"""The watch over one link while a call is up: pings when it is silent, and gives it up when it stays so."""
+"""The watch over one link while something must come over it: pings when it is silent, and gives it up when it stays so."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ PING_AFTER = 2
 
 GIVE_UP_AFTER = 5.0
 "Seconds after a bearer has said that nothing comes until another link is dialled; a bearer that moves needs some time."
+
+IDLE_AFTER = 10.0
+"Seconds without a watch after which a link may have died unnoticed, as when the other machine was switched off."
+
+PROOF_SECONDS = 2.0
+"""Seconds for anything to come over such a link, which is pinged at once: a caller waits meanwhile, and there must be time left
+to dial another. On a path of 200 ms with a tenth of all packets lost, TCP has sent a ping three times by then."""
 
 _TICK = 1.0
 
@@ -49,6 +56,9 @@ class Vigil:
         self._pings = 0
         self._ticking: IDelayedCall | None = None
         self._giving_up: IDelayedCall | None = None
+        self._proving: IDelayedCall | None = None
+        self._proven = True
+        self._alone_since = reactor.seconds()
 
     @property
     def stalled(self) -> bool:
@@ -61,23 +71,40 @@ class Vigil:
             return
         self._link.watch(closely)
         if closely:
-            self._silent = 0
-            self._ticking = self._reactor.callLater(_TICK, self._tick)
+            self._begin()
             return
+        self._alone_since = self._reactor.seconds()
         self._stop_ticking()
         if self.stalled:
             self._revive()
+
+    def _begin(self) -> None:
+        self._silent = 0
+        self._ticking = self._reactor.callLater(_TICK, self._tick)
+        if self._reactor.seconds() - self._alone_since >= IDLE_AFTER:
+            self._proven = False
+            self._proving = self._reactor.callLater(PROOF_SECONDS, self._look_for_proof)
+            self._ping()
+
+    def _look_for_proof(self) -> None:
+        self._proving = None
+        if not self._proven:
+            self._conduit.give_up("nothing came over the link when it was used again")
 
     def _tick(self) -> None:
         self._ticking = self._reactor.callLater(_TICK, self._tick)
         self._silent += 1
         if self._silent > PING_AFTER:
-            self._pings += 1
-            self._conduit.send(Ping(self._pings), LINK)
+            self._ping()
+
+    def _ping(self) -> None:
+        self._pings += 1
+        self._conduit.send(Ping(self._pings), LINK)
 
     def heard(self) -> None:
         """Hear that something came; called for each packet."""
         self._silent = 0
+        self._proven = True
         if self._giving_up is not None:
             self._revive()
 
@@ -106,9 +133,10 @@ class Vigil:
             self._stop_ticking()
 
     def _stop_ticking(self) -> None:
-        timer, self._ticking = self._ticking, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        timers, self._ticking, self._proving = (self._ticking, self._proving), None, None
+        for timer in timers:
+            if timer is not None and timer.active():
+                timer.cancel()
 
     def _stop_giving_up(self) -> None:
         timer, self._giving_up = self._giving_up, None
