@@ -73,8 +73,10 @@ class IKeyring(Interface):
     def watch(created: Callable[[IIdentity], None]) -> None:
         """Call ``created`` for each identity made from now on."""
 
-    def accept(papers: Papers, now: float) -> None:
+    def accept(papers: Papers, now: float, keep: bool) -> None:
         """Remember a person's papers, once a hello has proven them.
+
+        Who is not to be kept is forgotten when many others have come since: a stranger whom nobody here has called.
 
         :raises BadPapers: if a higher statement version or record sequence of the same identity key was seen before,
             or the device is one that the person has revoked.
@@ -85,6 +87,12 @@ class IKeyring(Interface):
 
     def met(aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""
+
+    def mark_encrypted(hit: bytes) -> None:
+        """Remember for good that a hello of the device of this HIT was accepted over an encrypted link."""
+
+    def must_be_encrypted(hit: bytes) -> bool:
+        """Tell whether the device of this HIT may only be talked to over encrypted links, because it once was."""
 
     def record_for(
         identity: IIdentity,
@@ -123,6 +131,20 @@ class ISearch(Interface):
 
     def cancel() -> None:
         """End the search now; its receiver is told nothing more. Harmless when it has ended."""
+
+
+class IFinding(ISearch):
+    """A search of every lookup for a person under way."""
+
+    def so_far() -> FindOutcome:
+        """Return what would be told now if it ended; a lookup that has not ended yet is told as such."""
+
+
+class IReaching(ISearch):
+    """The reaching of a person under way."""
+
+    def so_far() -> ReachOutcome:
+        """Return what would be told now if it ended; what has not ended yet is told as such."""
 
 
 class ISearchReceiver(Interface):
@@ -172,7 +194,7 @@ class IFindReceiver(Interface):
 class IFinder(Interface):
     """All lookups at once."""
 
-    def find(aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+    def find(aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Search every lookup for the devices of a canonical AOR, on behalf of an own identity."""
 
     def forget(aor: str, device_key: bytes) -> None:
@@ -344,7 +366,7 @@ class IPeopleReceiver(Interface):
 class IOverlay(Interface):
     """One authenticated pipe for each peer."""
 
-    def people(aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> ISearch:
+    def people(aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> IReaching:
         """Find and reach every device of a canonical AOR on behalf of an own identity, within 5 s in all."""
 
     def peer(aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:
@@ -404,6 +426,15 @@ class IMediaRelays(Interface):
         """Open a relay with ports at ``own_host`` for a phone that signals from ``phone_host``.
 
         :raises LocalError: if no ports or no flow numbers are left.
+        """
+
+    def open_beside(relay: IMediaRelay, own_ports: bool) -> IMediaRelay:
+        """Open a relay for another answer to the same offer (RFC 3261 §12.1: another To tag).
+
+        With ``own_ports`` it shares the flow of ``relay``, else its ports; what is shared stays open until all that share
+        it are closed.
+
+        :raises LocalError: as ``open``.
         """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -11,9 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from p2pship.errors import LocalError
-from p2pship.interfaces import IDevice, ILinkReceiver, INetwork
+from p2pship.identity.keys import sign
+from p2pship.interfaces import IDevice, ILinkReceiver, INetwork, INode
+from p2pship.journal import Journal
 from p2pship.network import Interface
+from p2pship.storage.database import Database
+from p2pship.storage.ports import SCHEMA, Ports
 
 
 @implementer(IDevice)
@@ -29,7 +34,7 @@ class FakeDevice:
         self.hit = self.key[-16:]
 
     def sign(self, data: bytes) -> bytes:
-        raise LocalError("no bearer signs with the device's key but in its own handshake")
+        return sign(self.private_key, data)
 
 
 @cache
@@ -60,6 +65,19 @@ class FakeNetwork:
         self._hosts = hosts
         for changed in tuple(self.watchers):
             changed()
+
+
+@implementer(INode)
+class FakeNode:
+    """What a bearer asks of a node."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.keyring = self
+        self.device = device("alice")
+        self.network = FakeNetwork("127.0.0.1")
+        self.ports = Ports(Database(":memory:", [SCHEMA]))
+        self.journal = journal
+        self.random = os.urandom
 
 
 class ClockedReactor(Clock):
@@ -105,3 +123,13 @@ class Recorder:
 
     def link_lost(self, reason: str) -> None:
         self.losses.append(reason)
+
+
+def has_ipv6() -> bool:
+    """Tell whether this machine has an IPv6 loopback address."""
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.channel import Forged, RecordOpener, RecordSealer
 from p2pship.bearer.framing import (
     HEADER_SIZE,
     LARGEST_FRAME,
@@ -15,8 +16,9 @@ from p2pship.bearer.framing import (
     datagram_record,
     frame_record,
 )
-from p2pship.errors import LocalError
+from p2pship.errors import LocalError, RemoteError
 
+KEY = bytes(range(16))
 RECORDS = st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=300)), max_size=20)
 
 
@@ -107,6 +109,31 @@ class ReadingTests(TestCase):
             sizes.append(len(body))
             reader.limit = LARGEST_FRAME
         self.assertEqual(sizes, [5, 1000])
+
+    def test_sealed(self) -> None:
+        """With an opener each record is followed by its MAC; octet by octet will do."""
+        sealer, reader, got = RecordSealer(KEY), RecordReader(opener=RecordOpener(KEY)), []
+        records = [(Kind.FRAME, b"one"), (Kind.DATAGRAM, b""), (Kind.FRAME, b"x" * 70)]
+        for octet in b"".join(sealer.seal(stream_of([record])) for record in records):
+            reader.receive(bytes([octet]))
+            got += list(reader.records())
+        self.assertEqual((got, reader.waiting), (records, 0))
+
+    @given(st.binary(max_size=200))
+    def test_sealed_garbage(self, garbage: bytes) -> None:
+        """Nothing that was not sealed comes out, and no other error than these two."""
+        reader = RecordReader(limit=100, opener=RecordOpener(KEY))
+        reader.receive(garbage)
+        try:
+            self.assertEqual(list(reader.records()), [])
+        except (BadStream, Forged) as error:
+            self.assertIsInstance(error, RemoteError)
+
+    def test_forged(self) -> None:
+        """What is not followed by its MAC is refused, and not given back."""
+        reader = RecordReader(opener=RecordOpener(KEY))
+        reader.receive(RecordSealer(bytes(16)).seal(frame_record(b"one")))
+        self.assertRaises(Forged, list, reader.records())
 
     def test_stop_in_the_middle(self) -> None:
         """Who stops after a record gets the next one later."""

@@ -1,4 +1,4 @@
-"""Tests for p2pship.bearer.streamlink, as TLS uses it: what waits, and how links end."""
+"""Tests for p2pship.bearer.streamlink, as its bearers use it: what waits, and how links end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from twisted.trial.unittest import TestCase
 from p2pship.bearer.sendqueue import MOST_DATAGRAMS
 from tests.bearer import strangers
 from tests.bearer.fakes import Recorder
-from tests.bearer.tlspair import TLSPair
+from tests.bearer.streampair import StreamPair, TCPPair, TLSPair
 
 
-class FlowTests(TLSPair, TestCase):
+class FlowCases(StreamPair):
     """What waits, where, and how much of it."""
 
     async def stuck(self) -> tuple[Any, Any, Recorder]:
@@ -46,7 +46,7 @@ class FlowTests(TLSPair, TestCase):
         near, far, _told = await self.stuck()
         for number in range(1000):
             near.cast(b"%d" % number)
-        self.assertEqual(self.journal.counts["tls.media_dropped"], 1000 - MOST_DATAGRAMS)
+        self.assertEqual(self.journal.counts[f"{self.alice.name}.media_dropped"], 1000 - MOST_DATAGRAMS)
         near.send(b"last")
         far_told = Recorder()
         far.start(far_told)
@@ -69,7 +69,7 @@ class FlowTests(TLSPair, TestCase):
         far.start(far_told)
         await self.until(lambda: len(far_told.frames) == 60)
         self.assertEqual(far_told.datagrams, [b"new"])
-        self.assertEqual(self.journal.counts["tls.media_dropped"], 1)
+        self.assertEqual(self.journal.counts[f"{self.alice.name}.media_dropped"], 1)
 
     async def test_never_taken(self) -> None:
         """Who lets more than 4 MiB wait is not waited for."""
@@ -98,6 +98,29 @@ class FlowTests(TLSPair, TestCase):
         await self.until(lambda: near_told.losses and far_told.losses)
         self.assertEqual((len(near_told.losses), far_told.losses), (1, ["crashed"]))
 
+    async def test_socket_options(self) -> None:
+        """The socket sends at once, keeps little, and notices that the other side is gone."""
+        near, _far = await self.connect()
+        handle = near._socket.getHandle()
+        self.assertTrue(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        self.assertTrue(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), 30_000)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT), 8192)
+
+
+class TLSFlowTests(TLSPair, FlowCases, TestCase):
+    """Within TLS."""
+
+
+class TCPFlowTests(TCPPair, FlowCases, TestCase):
+    """In the clear, with a MAC on each record."""
+
+
+class TLSEndTests(TLSPair, TestCase):
+    """Ends that only TLS tells apart."""
+
     async def test_cut_short(self) -> None:
         """A connection that ends without TLS saying so loses the link, and is not taken for a close."""
         owner = ec.generate_private_key(ec.SECP256R1())
@@ -122,14 +145,3 @@ class FlowTests(TLSPair, TestCase):
         stranger.transport.transport.write(b"\x17\x03\x03\x00\x20" + bytes(32))
         await self.until(lambda: told.losses)
         self.assertEqual((told.frames, len(told.losses)), ([], 1))
-
-    async def test_socket_options(self) -> None:
-        """The socket sends at once, keeps little, and notices that the other side is gone."""
-        near, _far = await self.connect()
-        handle = near._socket.getHandle()
-        self.assertTrue(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-        self.assertTrue(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), 30_000)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT), 8192)

@@ -17,7 +17,7 @@ from p2pship.bearer.tls import TLSBearer
 from p2pship.bearer.tlslink import LONGEST_HANDSHAKE
 from tests.bearer import strangers
 from tests.bearer.fakes import Recorder, device
-from tests.bearer.tlspair import TLSPair
+from tests.bearer.streampair import TLSPair
 
 
 class StrangerTests(TLSPair, TestCase):

@@ -193,14 +193,20 @@ class KeyringTests(TestCase):
         stranger = Identity.create(Path(self.mktemp()), ALICE, example.DEVICE, self.clock)
         self.assertRaises(LocalError, self.keyring.record_for, stranger, (), self.clock.seconds())
 
+    def test_encrypted(self) -> None:
+        """Which devices were reached encrypted is remembered from one run to the next."""
+        self.keyring.mark_encrypted(b"hit")
+        again = self.reopened()
+        self.assertEqual([again.must_be_encrypted(hit) for hit in (b"hit", b"other")], [True, False])
+
     def test_people(self) -> None:
         """People are remembered from one run to the next."""
         met = papers_from(example.statement(version=5), example.record(statement_version=5), example.NOW)
         older = papers_from(example.statement(version=4), example.record(statement_version=4), example.NOW)
         self.keyring.check(met)
         self.assertFalse(self.keyring.met(ALICE))
-        self.keyring.accept(met, example.NOW)
+        self.keyring.accept(met, example.NOW, keep=True)
         again = self.reopened()
         self.assertTrue(again.met(ALICE))
         self.assertRaises(BadPapers, again.check, older)
-        self.assertRaises(BadPapers, again.accept, older, example.NOW)
+        self.assertRaises(BadPapers, again.accept, older, example.NOW, True)

@@ -99,6 +99,23 @@ class CompressedTests(TestCase):
         self.assertRaises(keys.BadKey, keys.compressed, b"not a key")
 
 
+class PointTests(TestCase):
+    """Keys that are used once."""
+
+    def test_round_trip(self) -> None:
+        """The compressed point of a key pair is read as its public key."""
+        pair = keys.new_p256()
+        point = keys.compressed_point(pair)
+        self.assertEqual((len(point), keys.read_point(point)), (33, pair.public_key()))
+        self.assertEqual(keys.compressed(keys.spki(pair)), point)
+
+    def test_refused(self) -> None:
+        """What is no compressed point of the curve is refused: an invalid one would give away the other key."""
+        whole = keys.spki(keys.new_p256())[-65:]
+        for bad in (b"", bytes(33), b"\2" + b"\xff" * 32, b"\0", whole, whole[:33]):
+            self.assertRaises(keys.BadKey, keys.read_point, bad)
+
+
 class PEMTests(TestCase):
     """Key files."""
 

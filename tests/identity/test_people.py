@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
 from p2pship.errors import BadPapers
+from p2pship.identity import people as module
 from p2pship.identity.device import Device
-from p2pship.identity.papers import Papers
+from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.people import SCHEMA, People
 from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verify import papers_from
@@ -110,6 +113,113 @@ class PeopleTests(TestCase):
         before = self.database.query("SELECT total_changes()")
         self.people.accept(papers())
         self.assertEqual(self.database.query("SELECT total_changes()"), before)
+
+
+class StrangersTests(TestCase):
+    """Who only came by themselves is forgotten when too many others have come since."""
+
+    TABLES = ("identity_person", "identity_device", "identity_revoked", "identity_seen")
+
+    def setUp(self) -> None:
+        self.patch(module, "MOST_STRANGERS", 5)
+        self.patch(module, "FORGOTTEN_AT_ONCE", 1)
+        self.database = Database(":memory:", [SCHEMA])
+        self.addCleanup(self.database.close)
+        self.people = People(self.database)
+
+    def come(self, number: int, keep: bool = False, again: bool = False) -> None:
+        """Let somebody come, each a second after the one before."""
+        aor = f"s{number}@example.com"
+        key = hashlib.sha256(aor.encode()).digest()
+        lost = hashlib.sha256(b"lost" + key).digest()
+        statement = Statement(
+            aor=aor, key=key, version=1 + again, issued=0, expires=1, devices=(), revoked=(lost,),
+            mail_holders=(), certificate_hash=b"", raw=b"",
+        )  # fmt: skip
+        their_papers = replace(papers(), statement=statement)
+        self.people.accept(their_papers, float(number + 100 * again), keep)
+
+    def counts(self) -> list[int]:
+        """Return how many rows each table has."""
+        return [self.database.query(f"SELECT count(*) FROM {table}")[0][0] for table in self.TABLES]
+
+    def known(self) -> list[int]:
+        """Return who is remembered."""
+        return [number for number in range(30) if self.people.met(f"s{number}@example.com")]
+
+    def test_bounded(self) -> None:
+        """Of those who came, the last few are remembered, with all that belongs to them and nothing else."""
+        for number in range(20):
+            self.come(number)
+        self.assertEqual(self.known(), [15, 16, 17, 18, 19])
+        self.assertEqual(self.counts(), [5, 5, 5, 5])
+
+    def test_kept(self) -> None:
+        """Those whom we know, or called, stay, also if they came as strangers first, and come as such again."""
+        self.come(0, keep=True)
+        self.come(1)
+        self.come(1, keep=True)
+        self.come(0, keep=False, again=True)
+        for number in range(10, 30):
+            self.come(number)
+        self.assertEqual(self.known(), [0, 1, 25, 26, 27, 28, 29])
+
+    def test_least_recently(self) -> None:
+        """Who comes again stays longer."""
+        for number in range(5):
+            self.come(number)
+        self.come(0, again=True)
+        self.come(5)
+        self.assertEqual(self.known(), [0, 2, 3, 4, 5])
+
+    def test_one_key(self) -> None:
+        """One who makes up devices all the time fills no table either."""
+        self.patch(module, "MOST_OF_KEY", 3)
+        for number in range(10):
+            device = Device.new()
+            revoked = [hashlib.sha256(bytes([number])).digest()]
+            self.people.accept(papers(10 + number, 100, device, revoked=revoked), 0.0, False)
+        self.assertLessEqual(max(self.counts()[:3]), 4)
+
+
+class EncryptedTests(TestCase):
+    """Which devices were reached encrypted."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+
+    def run_once(self) -> People:
+        """Return the people as the next run finds them."""
+        database = Database(self.path, [SCHEMA])
+        self.addCleanup(database.close)
+        return People(database)
+
+    def test_for_good(self) -> None:
+        """A mark outlives the run, and is of that device only."""
+        self.run_once().mark_encrypted(b"hit")
+        people = self.run_once()
+        self.assertEqual([people.must_be_encrypted(hit) for hit in (b"hit", b"other")], [True, False])
+
+    def test_once(self) -> None:
+        """A device that is marked already costs no write."""
+        database = Database(self.path, [SCHEMA])
+        self.addCleanup(database.close)
+        people = People(database)
+        people.mark_encrypted(b"hit")
+        before = database.query("SELECT total_changes()")
+        people.mark_encrypted(b"hit")
+        self.assertEqual(database.query("SELECT total_changes()"), before)
+
+    def test_crowd(self) -> None:
+        """A crowd of devices pushes nobody's mark out, and grows no further: when full, all count as marked."""
+        self.patch(module, "MOST_MARKS", 3)
+        for _ in range(2):
+            people = self.run_once()
+            for number in range(5):
+                people.mark_encrypted(bytes([number]))
+            self.assertTrue(all(people.must_be_encrypted(hit) for hit in (b"\0", b"\1", b"anybody")))
+        (rows,) = Database(self.path, [SCHEMA]).query("SELECT count(*) FROM identity_encrypted")
+        self.assertEqual(rows, (3,))
 
 
 class SequenceTests(TestCase):

@@ -23,13 +23,13 @@ from p2pship.identity.verify import papers_from
 from p2pship.interfaces import (
     IBearer,
     IFinder,
+    IFinding,
     IFindReceiver,
     IIdentity,
     ILink,
     ILinkReceiver,
     IPeer,
     IPeopleReceiver,
-    ISearch,
     IStream,
     ISubprotocol,
 )
@@ -172,12 +172,16 @@ class Reached:
         self.outcomes.append(outcome)
 
 
-@implementer(ISearch)
+@implementer(IFinding)
 class DirectorySearch:
     """A search that can be cancelled."""
 
     def __init__(self) -> None:
         self.cancelled = False
+
+    def so_far(self) -> FindOutcome:
+        """Say that it goes on."""
+        return FindOutcome((Asked("memory", Answer.UNDER_WAY, 0.0),), 0)
 
     def cancel(self) -> None:
         """Tell nothing more."""
@@ -200,7 +204,7 @@ class Directory:
         "whose device was said to be dialled in vain"
         self.searches: list[DirectorySearch] = []
 
-    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Tell of the nodes where the person is."""
         self.asked.append(aor)
         search = DirectorySearch()

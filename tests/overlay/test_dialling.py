@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from p2pship.address import Locator
 from p2pship.errors import NotReached
 from p2pship.interfaces import ILink
-from p2pship.overlay.dialling import GREET_SECONDS
+from p2pship.overlay.dialling import ENCRYPTED_SECONDS, GREET_SECONDS
 from p2pship.testing.bearer import MemoryBearer
 from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase
 
@@ -36,10 +36,14 @@ class FussyBearer(MemoryBearer):
         super().__init__(*arguments)
         self.dialled: list[Sequence[Locator]] = []
         self.broken = False
+        self.mute = False
+        "whether dials neither succeed nor fail"
 
     def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
         """Dial, or fail."""
         self.dialled.append(locators)
+        if self.mute:
+            return Deferred()
         return super().dial(device_key, [] if self.broken else locators)
 
 
@@ -72,6 +76,26 @@ class WaysTests(OverlayCase):
         self.assertFalse(peer.encrypted)
         self.assertEqual(len(self.fussy.dialled), 1)
         self.assertFalse(self.bob.peer(ALICE).encrypted)
+
+    def test_blocked_without_a_word(self) -> None:
+        """Where nothing is heard of the encrypted way the other gets its turn in time; a firewall says nothing."""
+        self.fussy.mute = True
+        reached = self.alice.people(BOB)
+        self.clock.pass_time(ENCRYPTED_SECONDS - 0.1)
+        self.assertEqual(reached.peers, [])
+        self.clock.pass_time(0.5)
+        self.assertFalse(reached.peers[0].encrypted)
+
+    def test_clear_link_that_is_up(self) -> None:
+        """Nor does another hello take a link in the clear that is up, when the device was reached encrypted meanwhile."""
+        alice = self.node(ALICE, "eve@example.com", bearers=both)
+        fussy = alice.bearers[0]
+        assert isinstance(fussy, FussyBearer)
+        fussy.broken = True
+        self.assertFalse(alice.reach(BOB).encrypted)
+        alice.keyring.mark_encrypted(self.bob.hit)
+        fussy.broken = False
+        self.assertTrue(alice.reach(BOB, alice.keyring.identities()[1]).encrypted)
 
     def test_never_again_in_the_clear(self) -> None:
         """A device that was once reached encrypted is never dialled in the clear."""

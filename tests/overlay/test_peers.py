@@ -13,7 +13,7 @@ from p2pship.identity.identity import STATEMENT_FILE, folder_name
 from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash, sign_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
-from p2pship.interfaces import IPeer, ISearch
+from p2pship.interfaces import IPeer, IReaching
 from p2pship.overlay import peers as module
 from p2pship.overlay.peer import PeerKey, Surroundings
 from p2pship.overlay.peers import Peers
@@ -30,7 +30,7 @@ def listed(node: Node) -> ListedDevice:
 class Quick(Reached):
     """Is content with the first device that is reached."""
 
-    search: ISearch
+    search: IReaching
 
     def peer_reached(self, peer: IPeer, tried: Tried) -> None:
         """Keep it, and look no further."""

@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred, succeed
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IIdentity
-from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase
+from p2pship.lookup.candidate import Answer
+from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase, Reached
 
 
 class TrustsAs:
@@ -117,3 +118,35 @@ class ImpostorTests(OverlayCase):
         alice = self.node(ALICE, trust=TrustsAs(NameGrade.CHANGED))
         self.impostor(alice)
         self.assertEqual(self.called(alice), [])
+
+
+class SoFarTests(OverlayCase):
+    """What a search that is given up says."""
+
+    def test_asked(self) -> None:
+        """While nobody has answered, the lookups that were asked are named, and nobody was tried."""
+        alice, _ = self.two()
+        self.directory.silent = True
+        search = alice.overlay.people(BOB, alice.own, Reached())
+        self.assertIsNone(search.so_far().find)
+        self.clock.pass_time(0.5)
+        outcome = search.so_far()
+        assert outcome.find is not None
+        self.assertEqual([asked.answer for asked in outcome.find.asked], [Answer.UNDER_WAY])
+        self.assertEqual((outcome.tried, outcome.met), ((), False))
+
+    def test_dialled(self) -> None:
+        """A device that is being dialled is told with its locators and for how long; one that was reached as such."""
+        alice, bob = self.two()
+        self.network.partition([alice.bearer], [bob.bearer])
+        search = alice.overlay.people(BOB, alice.own, Reached())
+        self.clock.pass_time(1)
+        (tried,) = search.so_far().tried
+        self.assertEqual((tried.hit, tried.reached, tried.locators), (bob.hit, False, tuple(bob.locators())))
+        self.assertAlmostEqual(tried.dial_seconds, 0.99, 1)
+        self.network.heal()
+        search.cancel()
+        alice.reach(BOB)
+        again = alice.overlay.people(BOB, alice.own, Reached())
+        self.clock.pass_time(0.1)
+        self.assertEqual([tried.reached for tried in again.so_far().tried], [True])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import NotReached, PayloadRefused
-from p2pship.interfaces import IOverlay, IPeer
+from p2pship.interfaces import IOverlay, IPeer, IReaching
 from p2pship.journal import PeerGone, PeerReached
 from p2pship.lookup.candidate import Answer
 from p2pship.overlay.switchboard import TIDY_SECONDS
@@ -20,6 +20,7 @@ class ReachTests(OverlayCase):
         alice, _bob = self.two()
         verifyObject(IOverlay, alice.overlay)
         verifyObject(IPeer, alice.reach(BOB))
+        verifyObject(IReaching, alice.overlay.people(BOB, alice.own, Reached()))
 
     def test_people(self) -> None:
         """A person's device is found, dialled and greeted, and both sides know each other by papers."""

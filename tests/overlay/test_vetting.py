@@ -9,7 +9,6 @@ from p2pship.address import HostPort, Locator
 from p2pship.identity.trust import TrustPolicy
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import ILink
-from p2pship.overlay import vetting as module
 from p2pship.overlay.hello import parse_hello
 from p2pship.overlay.vetting import Vetting
 from tests.overlay.nodes import ALICE, BOB, OverlayCase
@@ -67,12 +66,10 @@ class VettingTests(OverlayCase):
             self.assertEqual(self.shown(PretendedLink(remote), True), (PUBLIC, PRIVATE, LOOPBACK))
 
     def test_remembers_encrypted(self) -> None:
-        """Who was reached encrypted is remembered, but not without end."""
-        self.patch(module, "MAX_REMEMBERED", 2)
-        papers = [self.node(f"{name}@example.com").papers(f"{name}@example.com") for name in "abc"]
+        """A hello over an encrypted link marks the device, one in the clear does not."""
+        papers = self.node("carol@example.com").papers("carol@example.com")
         clear, encrypted = (cast(ILink, PretendedLink(FAR, encrypted=one)) for one in (False, True))
-        self.vetting.accept(papers[0], clear)
-        self.assertFalse(self.vetting.was_encrypted(papers[0].hit))
-        for one in papers:
-            self.vetting.accept(one, encrypted)
-        self.assertEqual([self.vetting.was_encrypted(one.hit) for one in papers], [False, True, True])
+        self.vetting.accept(papers, clear, keep=False)
+        self.assertFalse(self.vetting.must_be_encrypted(papers.hit))
+        self.vetting.accept(papers, encrypted, keep=False)
+        self.assertTrue(self.vetting.must_be_encrypted(papers.hit))

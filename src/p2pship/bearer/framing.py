@@ -1,7 +1,7 @@
 """How frames and datagrams follow each other on a byte stream: each behind four octets of kind and length.
 
-The page ``docs/reference/stream-framing.md`` draws it. Nothing here authenticates: a bearer puts records only on a
-stream that is protected already.
+The page ``docs/reference/stream-framing.md`` draws it. A bearer puts records only on a stream that is protected
+already, or has each followed by its MAC (:mod:`p2pship.bearer.channel`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from enum import IntEnum
 
+from p2pship.bearer.channel import MAC_SIZE, RecordOpener
 from p2pship.errors import LocalError, RemoteError
 
 LARGEST_FRAME = 65_600
@@ -68,9 +69,12 @@ class RecordReader:
     frame are ever kept. ``limit`` may be changed at any time, and holds for what has not been given back yet.
     """
 
-    def __init__(self, limit: int = LARGEST_FRAME) -> None:
+    def __init__(self, limit: int = LARGEST_FRAME, opener: RecordOpener | None = None) -> None:
+        """Read records; with an ``opener``, each is followed by a MAC that it checks."""
         self.limit = limit
         "the most octets of a frame or datagram that is taken"
+        self._opener = opener
+        self._trailer = MAC_SIZE if opener is not None else 0
         self._buffer: bytes | bytearray = b""
         self._at = 0
 
@@ -94,6 +98,7 @@ class RecordReader:
         Whoever stops in the middle gets the rest by asking again.
 
         :raises BadStream: if a kind is unknown or a length above ``limit``; the stream is then of no more use.
+        :raises Forged: if a MAC is not valid; nor is it then.
         """
         while self.waiting >= HEADER_SIZE:
             (word,) = _HEADER.unpack_from(self._buffer, self._at)
@@ -102,8 +107,11 @@ class RecordReader:
                 raise BadStream(f"there is no record of kind {kind}")
             if length > self.limit:
                 raise BadStream(f"a record of {length} octets is too long: the most now is {self.limit}")
-            start = self._at + HEADER_SIZE
-            if len(self._buffer) < start + length:
+            start, end = self._at + HEADER_SIZE, self._at + HEADER_SIZE + length
+            if len(self._buffer) < end + self._trailer:
                 return
-            self._at = start + length
-            yield kind, bytes(self._buffer[start : self._at])
+            if self._opener is not None:
+                mac = bytes(self._buffer[end : end + self._trailer])
+                self._opener.check(bytes(self._buffer[self._at : end]), mac)
+            self._at = end + self._trailer
+            yield kind, bytes(self._buffer[start:end])

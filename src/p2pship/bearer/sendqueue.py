@@ -66,8 +66,8 @@ class SendQueue:
         while len(self._datagrams) > MOST_DATAGRAMS or self._datagram_octets > MOST_DATAGRAM_OCTETS:
             self._drop()
 
-    def take(self, now: float) -> bytes:
-        """Return what leaves next: all datagrams that are not late, then frames; empty when nothing waits."""
+    def take(self, now: float) -> list[bytes]:
+        """Return the records that leave next: all datagrams that are not late, then frames; empty when nothing waits."""
         self._drop_late(now)
         turn = [record for _added, record in self._datagrams]
         self._datagrams.clear()
@@ -77,7 +77,7 @@ class SendQueue:
             turn.append(self._frames.popleft())
             octets += len(turn[-1])
         self.waiting -= octets
-        return b"".join(turn)
+        return turn
 
     def _drop_late(self, now: float) -> None:
         while self._datagrams and now - self._datagrams[0][0] > OLDEST_DATAGRAM:

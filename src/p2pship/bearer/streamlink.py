@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pship.address import HostPort, Locator, canonical_host
+from p2pship.bearer.channel import Forged
 from p2pship.bearer.framing import LARGEST_FRAME, BadStream, Kind, RecordReader, datagram_record
 from p2pship.bearer.sendqueue import MOST_WAITING, WINDOW, SendQueue
 from p2pship.bearer.silence import SilenceWatch
@@ -64,6 +65,7 @@ class StreamLink(Protocol):
         self.remote: HostPort | None = None
         self._name = name
         self._clock = clock
+        self._journal = journal
         self._receiver: ILinkReceiver | None = None
         self._reader = RecordReader()
         self._queue = SendQueue(dropped=lambda: journal.count(f"{name}.media_dropped"))
@@ -143,6 +145,9 @@ class StreamLink(Protocol):
                     self._receiver.datagram_received(body)
         except BadStream as error:
             self.abort(f"the other side broke the framing: {error}")
+        except Forged as error:
+            self._journal.count(f"{self._name}.forged")
+            self.abort(f"somebody altered what was sent: {error}")
 
     def send(self, frame: bytes) -> None:
         if self._closing or self._socket is None:
@@ -162,18 +167,19 @@ class StreamLink(Protocol):
             return
         record = datagram_record(datagram)
         self._busy = True
-        self._write(record)
+        self.transport.write(self.sealed([record]))
 
     def _turn(self) -> None:
-        data = self._queue.take(self._clock.seconds())
-        self._busy = bool(data)
-        if data:
-            self._write(data)
+        records = self._queue.take(self._clock.seconds())
+        self._busy = bool(records)
+        if records:
+            self.transport.write(self.sealed(records))
         elif self._closing:
-            self._finish()
+            self.finish()
 
-    def _write(self, data: bytes) -> None:
-        self.transport.write(data)
+    def sealed(self, records: list[bytes]) -> bytes:
+        """Return records as they go over the stream, in this order."""
+        return b"".join(records)
 
     def resumeProducing(self) -> None:
         """Hear from the socket that the kernel has taken everything."""
@@ -207,7 +213,8 @@ class StreamLink(Protocol):
         if not self._busy:
             self._turn()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Close the stream when what was written has left."""
         self._socket.unregisterProducer()
         self.transport.loseConnection()
 

@@ -6,63 +6,32 @@ who may talk is decided above. Names and dates in certificates mean nothing (:mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
-from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
-from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.internet.interfaces import IProtocolFactory
 
-from p2pship.address import Locator, canonical_host
-from p2pship.bearer.admission import Admission
-from p2pship.bearer.listening import listen_everywhere, port_of
-from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
-from p2pship.bearer.race import race
+from p2pship.address import Locator
+from p2pship.bearer.listensettings import ListenSettings
+from p2pship.bearer.streambearer import StreamBearer
 from p2pship.bearer.tlscontext import TLSContext
 from p2pship.bearer.tlslink import TLSLink, TLSStreamFactory
-from p2pship.config import check_host, check_port_or_any, each, option
-from p2pship.errors import NotReached
-from p2pship.interfaces import IBearer, IDevice, ILink, INetwork, INode
+from p2pship.config import check_port_or_any, option
+from p2pship.interfaces import IBearer, IDevice, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.storage.ports import Ports
 
-CONNECT_TIME = 5.0
-"Seconds for a TCP connection: a device that needs three SYNs (RFC 6298 §2) is tried at its other addresses meanwhile."
-
-MOST_LOCATORS = 16
-"Locators of one device that are dialled: a record may hold more, to make us knock at other people's doors."
-
 
 @dataclass(frozen=True)
-class TLSSettings:
+class TLSSettings(ListenSettings):
     """Links over TCP and TLS 1.3: for networks that let no UDP through."""
 
     enabled: bool = option(True, "Whether to make and accept links over TLS.")
-    listen: tuple[str, ...] = option(
-        ("0.0.0.0", "::"),
-        "The addresses of this machine on which other nodes are accepted; 0.0.0.0 and :: are all of them.",
-        check=each(check_host),
-    )
     port: int = option(
         5566,
         "The TCP port; the next free one is taken, and kept, if another program has it. 0 takes any.",
         check=check_port_or_any,
     )
-
-    def __post_init__(self) -> None:
-        if not self.listen:
-            raise ValueError("listen must name an address; to accept no links set enabled = false")
-        if len({*self.listen}) < len(self.listen) or any(map(self._is_covered, self.listen)):
-            raise ValueError("listen names an address twice: 0.0.0.0 and :: are already all of their family")
-
-    def _is_covered(self, host: str) -> bool:
-        anywhere = ANYWHERE[6 if ":" in host else 4]
-        return host != anywhere and anywhere in self.listen
 
 
 SETTINGS = TLSSettings
@@ -73,13 +42,11 @@ def make(reactor: Any, settings: TLSSettings, node: INode) -> IBearer:
     return TLSBearer(reactor, settings, node.keyring.device, node.network, node.ports, node.journal)
 
 
-@implementer(IBearer)
-class TLSBearer:
-    """Makes links over TLS. ``reactor`` provides IReactorTCP, IReactorSocket and IReactorTime."""
+class TLSBearer(StreamBearer):
+    """Makes links over TLS."""
 
     name = "tls"
     encrypted = True
-    log = Logger()
 
     def __init__(
         self,
@@ -90,160 +57,11 @@ class TLSBearer:
         ports: Ports,
         journal: Journal,
     ) -> None:
-        self._reactor = reactor
-        self._settings = settings
-        self._own_key = device.key
+        super().__init__(reactor, settings, device, network, ports, journal)
         self._context = TLSContext(device.private_key)
-        self._network = network
-        self._ports = ports
-        self._journal = journal
-        self._admission: Admission[TLSLink] = Admission()
-        self._links: set[TLSLink] = set()
-        self._listeners: tuple[IListeningPort, ...] = ()
-        self._port = 0
-        self._known: list[Locator] = []
-        self._link_made: Callable[[ILink], None] = _nobody
-        self._unwatch: Callable[[], None] = _nothing
-        self._stopped: Deferred[None] | None = None
 
-    def locators(self) -> list[Locator]:
-        if not self._listeners:
-            return []
-        hosts = dialled_hosts(self._settings.listen, self._network.interfaces())
-        return [Locator(self.name, host, self._port) for host in hosts]
+    def make_link(self, locator: Locator | None = None, expected: bytes = b"") -> TLSLink:
+        return TLSLink(self._reactor, self._journal, self._own_key, self.ended, locator, expected)
 
-    def listen(
-        self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]
-    ) -> Deferred[None]:
-        return maybeDeferred(self._listen, link_made, locators_changed)
-
-    def _listen(self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]) -> None:
-        self._link_made = link_made
-        factory = TLSStreamFactory(self._context, False, _Door(self._admit), self._reactor)
-        hosts = self._settings.listen
-        chosen = self._ports.choose(
-            self.name,
-            self._settings.port,
-            ", ".join(hosts),
-            "tcp",
-            lambda port: listen_everywhere(self._reactor, hosts, port, factory),
-        )
-        self._listeners = chosen.listening
-        self._port = port_of(self._listeners)
-        self._unwatch = self._network.watch(lambda: self._network_changed(locators_changed))
-        self._known = self.locators()
-        self.log.info("accepts links over TLS at port {port}", port=self._port)
-        if chosen.moved_from is not None:
-            self.log.warn(
-                "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
-            )
-
-    def _network_changed(self, locators_changed: Callable[[], None]) -> None:
-        locators = self.locators()
-        if locators != self._known:
-            self._known = locators
-            locators_changed()
-
-    def _admit(self, address: Any) -> TLSLink:
-        host = canonical_host(address.host)
-        link = TLSLink(self._reactor, self._journal, self._own_key, self._ended)
-        surplus = self._admission.enter(link, host)
-        if surplus is not None:
-            self._journal.count("tls.over_limit")
-            surplus.give_up("too many others are at the door")
-        self._links.add(link)
-        made = link.handshake.addCallbacks(lambda _: self._proven(link), self._refused, errbackArgs=(host,))
-        made.addErrback(self._broken, link)
-        return link
-
-    def _proven(self, link: TLSLink) -> None:
-        self._admission.leave(link)
-        self._link_made(link)
-
-    def _refused(self, failure: Failure, host: str) -> None:
-        self._journal.count("tls.refused")
-        self.log.debug("refused {host}: {reason}", host=host, reason=failure.getErrorMessage())
-
-    def _broken(self, failure: Failure, link: TLSLink) -> None:
-        self.log.failure("a link that was made could not be taken", failure)
-        link.give_up("it could not be taken")
-
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-        if device_key == self._own_key:
-            return fail(NotReached("that is this device itself"))
-        tried = locators[:MOST_LOCATORS]
-        return race(self._reactor, [partial(self._attempt, device_key, locator) for locator in tried])
-
-    def _attempt(self, device_key: bytes, locator: Locator) -> Deferred[ILink]:
-        if self._stopped is not None:
-            return fail(NotReached(f"{locator}: the bearer was stopped"))
-        link = TLSLink(self._reactor, self._journal, self._own_key, self._ended, locator, device_key)
-        factory = TLSStreamFactory(self._context, True, _Dial(link), self._reactor)
-        self._links.add(link)
-        self._reactor.connectTCP(locator.host, locator.port, factory, CONNECT_TIME)
-        return link.handshake.addErrback(_named, locator)
-
-    def _ended(self, link: TLSLink) -> None:
-        self._admission.leave(link)
-        self._links.discard(link)
-        if self._stopped is not None and not self._links:
-            self._stopped.callback(None)
-
-    def stop(self) -> Deferred[None]:
-        self._unwatch()
-        self._unwatch = _nothing
-        listeners, self._listeners = self._listeners, ()
-        self._stopped = Deferred()
-        if not self._links:
-            self._stopped.callback(None)
-        for link in tuple(self._links):
-            if link.proof:
-                link.close("the node is stopping")
-            else:
-                link.give_up("the node is stopping")
-        closing: list[Deferred[Any]] = [maybeDeferred(listener.stopListening) for listener in listeners]
-        return DeferredList([*closing, self._stopped]).addCallback(_nothing)
-
-
-class _Door(ServerFactory):
-    """Gives each connection from outside its link."""
-
-    noisy = False
-
-    def __init__(self, admit: Callable[[Any], TLSLink]) -> None:
-        self._admit = admit
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        return self._admit(addr)
-
-
-class _Dial(ClientFactory):
-    """Gives one connection that is dialled its link."""
-
-    noisy = False
-
-    def __init__(self, link: TLSLink) -> None:
-        self._link = link
-
-    def startedConnecting(self, connector: IConnector) -> None:
-        self._link.connector = connector
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        return self._link
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        self._link.not_connected(reason)
-
-
-def _named(failure: Failure, locator: Locator) -> Failure:
-    if failure.check(NotReached):
-        return Failure(NotReached(f"{locator}: {failure.getErrorMessage()}"))
-    return failure
-
-
-def _nobody(link: ILink) -> None:
-    """Take links when nobody listens: there are none."""
-
-
-def _nothing(*_ignored: object) -> None:
-    """Do nothing."""
+    def protected(self, factory: IProtocolFactory, dials: bool) -> IProtocolFactory:
+        return TLSStreamFactory(self._context, dials, factory, self._reactor)

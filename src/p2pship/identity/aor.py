@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from p2pship.address import BadAddress, canonical_host
+from p2pship.address import BadAddress, canonical_host, without_third_colon
 from p2pship.errors import RemoteError
 
 LONGEST_AOR = 254
@@ -29,7 +29,6 @@ _SCHEME = re.compile("sips?:", re.IGNORECASE)
 _PASSWORD = re.compile(":.*", re.DOTALL)
 # Other characters than these may come unescaped, against the grammar: phones dial "*21#" as it is.
 _NEVER_RAW = re.compile(r'[\x00-\x20\x7f-\xa0<>"\ud800-\udfff]|%(?![0-9A-Fa-f]{2})')
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"  # underscores are in live host names
 _HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?=[a-z_]){_LABEL}")
@@ -45,7 +44,8 @@ def canonical_aor(text: str) -> str:
 
     Takes ``user@host`` and SIP and SIPS URIs. Password, port, parameters and headers are dropped. In the user part an
     escape is undone where the character may stand as it is, and written with upper-case digits where it may not; its
-    case matters. The host is in lower case, without the dot at the end; an address literal in its canonical spelling,
+    case matters. Whatever else an escape stands for, a null octet too (RFC 4475 §3.1.1.4), stays escaped: no canonical
+    AOR has a control character. The host is in lower case, without the dot at the end; an address literal in its canonical spelling,
     IPv6 within brackets.
 
     :raises BadAOR: if it is not of that form, or longer than 254 characters.
@@ -77,10 +77,7 @@ def _canonical_user(user: str, text: str) -> str:
         raise BadAOR(f"{text!r} has {bad[0]!r} in its user part")
     if ":" in user:
         raise BadAOR(f"{text!r} is not a SIP address")
-    octets = unquote_to_bytes(user)
-    if _CONTROL.search(octets):
-        raise BadAOR(f"{text!r} has a control character in its user part")
-    return "".join(_SPELLING[octet] for octet in octets)
+    return "".join(_SPELLING[octet] for octet in unquote_to_bytes(user))
 
 
 def _canonical_host(hostport: str, text: str) -> str:
@@ -91,7 +88,7 @@ def _canonical_host(hostport: str, text: str) -> str:
     if len(host) <= LONGEST_HOST and _HOST_NAME.fullmatch(host):
         return host
     try:
-        address = canonical_host(host)
+        address = canonical_host(without_third_colon(host))
     except BadAddress:
         raise BadAOR(f"{text!r}: {host!r} is neither a host name nor an IP address") from None
     return f"[{address}]" if ":" in address else address

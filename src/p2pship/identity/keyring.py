@@ -69,9 +69,9 @@ class Keyring:
         """Call ``created`` for each identity made from now on."""
         self._watchers.append(created)
 
-    def accept(self, papers: Papers, now: float) -> None:
+    def accept(self, papers: Papers, now: float, keep: bool) -> None:
         """Remember a person's papers, once a hello has proven them."""
-        self._people.accept(papers)
+        self._people.accept(papers, now, keep)
 
     def check(self, papers: Papers) -> None:
         """Raise what :meth:`accept` would, and remember nothing."""
@@ -80,6 +80,14 @@ class Keyring:
     def met(self, aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""
         return self._people.met(aor)
+
+    def mark_encrypted(self, hit: bytes) -> None:
+        """Remember for good that a hello of a device was accepted over an encrypted link."""
+        self._people.mark_encrypted(hit)
+
+    def must_be_encrypted(self, hit: bytes) -> bool:
+        """Tell whether a device may only be talked to over encrypted links."""
+        return self._people.must_be_encrypted(hit)
 
     def record_for(
         self,

@@ -98,10 +98,22 @@ def expanded(point: bytes) -> bytes:
 
     :raises BadKey: if it is not 33 octets that name a point of the curve.
     """
+    return read_point(point).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def compressed_point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the compressed point, 33 octets, of a P-256 key pair's public key."""
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+
+
+def read_point(point: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the public key of a compressed P-256 point; it is not remembered, as for keys that are used once.
+
+    :raises BadKey: as :func:`expanded`.
+    """
     if len(point) != _COMPRESSED_LENGTH:
         raise BadKey(f"a key of {len(point)} octets is not a compressed P-256 point")
-    public = _point(point)
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _point(point)
 
 
 def to_pem(key: PrivateKey) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from p2pship.errors import BadPapers
-from p2pship.identity.papers import Papers
+from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.statement import host_identity_hash
 from p2pship.storage.database import Database, Schema
 
@@ -24,9 +24,31 @@ SCHEMA = Schema(
         """CREATE TABLE identity_published (
             identity_key BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL,
             PRIMARY KEY (identity_key, device)) STRICT, WITHOUT ROWID""",
+        "CREATE TABLE identity_encrypted (hit BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
+        """CREATE TABLE identity_seen (
+            aor TEXT NOT NULL, identity_key BLOB NOT NULL, seen INTEGER NOT NULL, kept INTEGER NOT NULL,
+            PRIMARY KEY (aor, identity_key)) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX identity_by_seen ON identity_seen (kept, seen)",
+        "INSERT INTO identity_seen SELECT aor, identity_key, 0, 1 FROM identity_person",
+        "CREATE INDEX identity_by_key ON identity_person (identity_key)",
     ),
 )
-"Keys are kept as the SHA-256 of their SubjectPublicKeyInfo."
+"""Keys are kept as the SHA-256 of their SubjectPublicKeyInfo. ``identity_encrypted`` has the devices that were reached
+encrypted, each by its HIT. ``identity_seen`` says when each person last came, and who is kept whatever happens."""
+
+MOST_STRANGERS = 5000
+"""People who only ever came by themselves: 2 MB. Those who came least recently are forgotten, which costs no more than that
+an old record or statement of theirs, itself not valid for long, could be believed once more."""
+
+FORGOTTEN_AT_ONCE = 100
+"Strangers forgotten together: counting and forgetting is done once for so many hellos."
+
+MOST_OF_KEY = 256
+"Devices, and revoked ones, remembered of one identity key: 16 times what a statement lists."
+
+MOST_MARKS = 100_000
+"""Devices that are remembered to have been reached encrypted: 3 MB. None is ever forgotten for another, or a crowd of
+made-up devices could make us talk to a friend in the clear; when there are as many, all devices count as marked."""
 
 
 class People:
@@ -34,6 +56,8 @@ class People:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._came = 0
+        self._marks: int = database.query("SELECT count(*) FROM identity_encrypted")[0][0]
 
     def check(self, papers: Papers) -> None:
         """Raise BadPapers if newer ones of the same identity key were accepted, or it has revoked the device."""
@@ -55,26 +79,81 @@ class People:
                 f"the record of {papers.aor} has sequence number {papers.record.sequence}, but {seen} was seen"
             )
 
-    def accept(self, papers: Papers) -> None:
-        """Remember papers that a hello has proven; raises what :meth:`check` does."""
+    def accept(self, papers: Papers, now: float = 0.0, keep: bool = True) -> None:
+        """Remember papers that a hello has proven, at the Unix time ``now``; raises what :meth:`check` does.
+
+        Who is not to be kept, as no search of ours was for them, is forgotten when too many others have come since.
+        """
         self.check(papers)
-        if self._known(papers):
+        if self._known(papers, keep):
             return
         key, device = _digests(papers)
-        statement = papers.statement
         with self._database.transaction():
             self._database.write(
-                "INSERT OR REPLACE INTO identity_person VALUES (?, ?, ?)", papers.aor, key, statement.version
+                "INSERT OR REPLACE INTO identity_person VALUES (?, ?, ?)",
+                papers.aor,
+                key,
+                papers.statement.version,
             )
             self._database.write(
                 "INSERT OR REPLACE INTO identity_device VALUES (?, ?, ?)", key, device, papers.record.sequence
             )
-            for revoked in statement.revoked:
-                self._database.write("INSERT OR IGNORE INTO identity_revoked VALUES (?, ?)", key, revoked)
+            self._revoke(key, papers.statement)
+            self._seen(papers.aor, key, now, keep)
+
+    def _revoke(self, key: bytes, statement: Statement) -> None:
+        """Remember revoked devices; of one key only what its newest statement says, when that has been too much."""
+        for revoked in statement.revoked:
+            self._database.write("INSERT OR IGNORE INTO identity_revoked VALUES (?, ?)", key, revoked)
+        listed = [device.host_identity_hash for device in statement.devices]
+        for table, known in (("identity_revoked", statement.revoked), ("identity_device", listed)):
+            if self._number(f"SELECT count(*) FROM {table} WHERE identity_key = ?", key) > MOST_OF_KEY:
+                marks = ", ".join("?" * len(known))
+                sql = f"DELETE FROM {table} WHERE identity_key = ? AND device NOT IN ({marks})"
+                self._database.write(sql, key, *known)
+
+    def _seen(self, aor: str, key: bytes, now: float, keep: bool) -> None:
+        self._database.write(
+            "INSERT INTO identity_seen VALUES (?, ?, ?, ?) ON CONFLICT (aor, identity_key) "
+            "DO UPDATE SET seen = excluded.seen, kept = max(kept, excluded.kept)",
+            aor,
+            key,
+            int(now),
+            int(keep),
+        )
+        self._came += not keep
+        if self._came >= FORGOTTEN_AT_ONCE:
+            self._came = 0
+            self._forget_strangers()
+
+    def _forget_strangers(self) -> None:
+        """Forget those who came least recently, where there are too many; and of keys that nobody has any more all."""
+        gone = self._database.query(
+            "SELECT aor, identity_key FROM identity_seen WHERE kept = 0 ORDER BY seen DESC LIMIT -1 OFFSET ?",
+            MOST_STRANGERS,
+        )
+        for aor, key in gone:
+            for table in ("identity_seen", "identity_person"):
+                self._database.write(f"DELETE FROM {table} WHERE aor = ? AND identity_key = ?", aor, key)
+            if not self._database.query("SELECT 1 FROM identity_person WHERE identity_key = ? LIMIT 1", key):
+                for table in ("identity_device", "identity_revoked"):
+                    self._database.write(f"DELETE FROM {table} WHERE identity_key = ?", key)
 
     def met(self, aor: str) -> bool:
         """Tell whether papers of this AOR were ever accepted."""
         return bool(self._database.query("SELECT 1 FROM identity_person WHERE aor = ? LIMIT 1", aor))
+
+    def mark_encrypted(self, hit: bytes) -> None:
+        """Remember for good that a device was reached encrypted; no more than 100,000 are."""
+        if not self.must_be_encrypted(hit):
+            self._database.write("INSERT INTO identity_encrypted VALUES (?)", hit)
+            self._marks += 1
+
+    def must_be_encrypted(self, hit: bytes) -> bool:
+        """Tell whether a device was ever reached encrypted, or so many were that no more can be remembered."""
+        if self._marks >= MOST_MARKS:
+            return True
+        return bool(self._database.query("SELECT 1 FROM identity_encrypted WHERE hit = ?", hit))
 
     def next_sequence(self, identity_key: bytes, device_key: bytes, now: float) -> int:
         """Return the sequence number of the next record of one of our own; it is kept, and never returned again.
@@ -91,13 +170,17 @@ class People:
         )
         return sequence
 
-    def _known(self, papers: Papers) -> bool:
-        """Tell whether these very papers were accepted before: most hellos need no write."""
+    def _known(self, papers: Papers, keep: bool) -> bool:
+        """Tell whether these very papers were accepted before, and nothing is to change: most hellos need no write."""
         key, device = _digests(papers)
         version = self._number(
             "SELECT version FROM identity_person WHERE aor = ? AND identity_key = ?", papers.aor, key
         )
-        return version == papers.statement.version and self._sequence(key, device) == papers.record.sequence
+        kept = self._number(
+            "SELECT kept FROM identity_seen WHERE aor = ? AND identity_key = ?", papers.aor, key
+        )
+        same = version == papers.statement.version and self._sequence(key, device) == papers.record.sequence
+        return same and kept >= keep
 
     def _sequence(self, key: bytes, device: bytes) -> int:
         return self._number(

@@ -57,6 +57,9 @@ IDLE_SECONDS = 300.0
 IDLE_CHECK = 30.0
 "Seconds between looks at whether something is under way."
 
+PRIORITIES = tuple(Priority)
+"Most urgent first: iterating over the class itself takes ten times as long."
+
 _unpack_media = MEDIA_HEADER.unpack_from
 
 
@@ -232,7 +235,7 @@ class Conduit:
         self.watch_changed()
 
     def _send_next(self) -> bool:
-        for priority in Priority:
+        for priority in PRIORITIES:
             for berth in tuple(self.berths):
                 numbered = berth.pull(priority)
                 if numbered is not None:

@@ -106,9 +106,15 @@ class Conduits:
         return conduit
 
     def best(self, device_key: bytes) -> Conduit | None:
-        """Return the link to a device on which another hello can be sent: the one that stays if there are two."""
+        """Return the link to a device on which another hello can be sent: the one that stays if there are two.
+
+        It is none in the clear if the device was once reached encrypted.
+        """
         usable = [conduit for conduit in self._all.get(device_key, ()) if conduit.usable]
-        return min(usable, key=self._rank, default=None)
+        best = min(usable, key=self._rank, default=None)
+        if best is None or best.link.encrypted or not self._vetting.must_be_encrypted(hit_of(device_key)):
+            return best
+        return None
 
     def _rank(self, conduit: Conduit) -> tuple[bool, bool, float]:
         """Order links to one device: encrypted ones first, then those that the smaller HIT dialled.

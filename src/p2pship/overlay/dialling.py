@@ -28,6 +28,10 @@ REACH_SECONDS = 5.0
 GREET_SECONDS = 2.0
 "Seconds for a hello over a link that was up already: it may be dead, and then there must be time to dial another."
 
+ENCRYPTED_SECONDS = 3.0
+"""Seconds for a link over an encrypted way where there is also one in the clear, which must get its turn within the time
+for the whole: a firewall that drops what it does not let through is never heard from."""
+
 _Way = tuple[IBearer, list[Locator]]
 
 
@@ -137,9 +141,11 @@ class Dialling:
 
     async def _dial(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
         reasons = []
-        for ways in self._groups(peer, locators):
+        groups = self._groups(peer, locators)
+        for ways in groups:
+            limit = REACH_SECONDS if ways is groups[-1] else ENCRYPTED_SECONDS
             try:
-                return await self._try(ways, peer, person)
+                return await self._try(ways, peer, person, limit)
             except NotReached as error:
                 reasons.append(str(error))
         raise NotReached("; ".join(reasons) or "there is no address that can be dialled")
@@ -156,19 +162,21 @@ class Dialling:
         ]
         encrypted = [way for way in ways if way[1] and way[0].encrypted]
         clear = [way for way in ways if way[1] and not way[0].encrypted]
-        if self._vetting.was_encrypted(peer.hit):
+        if self._vetting.must_be_encrypted(peer.hit):
             clear = []
         return [group for group in (encrypted, clear) if group]
 
-    async def _try(self, ways: list[_Way], peer: Peer, person: bytes | None) -> Stages:
+    async def _try(self, ways: list[_Way], peer: Peer, person: bytes | None, limit: float) -> Stages:
         """Race the ways; if there is a link but the hello does not pass, race the locators that are left.
+
+        A race takes at most ``limit`` seconds.
 
         :raises NotReached: if no way leads to the device.
         """
         left, failed = list(ways), None
         while left:
             began = self._reactor.seconds()
-            link = await self._race(left, peer, failed)
+            link = await self._race(left, peer, failed, limit)
             dial = self._reactor.seconds() - began
             left = _without(left, link)
             try:
@@ -177,21 +185,23 @@ class Dialling:
                 failed = error
         raise failed or NotReached()
 
-    async def _race(self, ways: list[_Way], peer: Peer, failed: RemoteError | None) -> ILink:
+    async def _race(self, ways: list[_Way], peer: Peer, failed: RemoteError | None, limit: float) -> ILink:
         attempts: list[Callable[[], Deferred[ILink]]]
         attempts = [partial(bearer.dial, peer.device_key, locators) for bearer, locators in ways]
         try:
-            return await race(self._reactor, attempts)
-        except NotReached:
-            if failed is not None:
-                raise failed from None
-            raise
+            return await race(self._reactor, attempts).addTimeout(limit, self._reactor)
+        except (NotReached, TimedOut) as error:
+            raise failed or _no_link(error, limit) from None
 
 
 def _without(ways: list[_Way], link: ILink) -> list[_Way]:
     """Return the ways that are left when the one of a link has been tried; a local link is the only way."""
     left = [(bearer, [one for one in locators if one != link.locator]) for bearer, locators in ways]
     return [way for way in left if way[1]]
+
+
+def _no_link(error: Exception, limit: float) -> NotReached:
+    return error if isinstance(error, NotReached) else NotReached(f"no link within {limit:.0f} s")
 
 
 def _stopping() -> NotReached:

@@ -79,7 +79,7 @@ class Greeting:
         vetted = await self._vetting.answer(body, self._conduit.link, self._peer, self._person)
         if self._peer.over:
             raise PeerLost(self._peer.over)
-        self._vetting.accept(vetted.papers, self._conduit.link)
+        self._vetting.accept(vetted.papers, self._conduit.link, vetted.keep_for(self._peer))
         self._peer.meet(vetted.hello, vetted.papers, vetted.verdict)
         self._conduit.send(Received(self._peer.session.confirm()), self._number)
         self._conduit.attach(self._number, self._peer, corked=False)
@@ -193,7 +193,7 @@ class Arrival:
     def _accept(self, vetted: Vetted, peer: Peer) -> None:
         if peer.over:
             raise PeerLost(peer.over)
-        self._vetting.accept(vetted.papers, self._conduit.link)
+        self._vetting.accept(vetted.papers, self._conduit.link, vetted.keep_for(peer))
         peer.meet(vetted.hello, vetted.papers, vetted.verdict)
         self._conduit.send(self._vetting.hello(peer, self._conduit.link, accepted=True), self._number)
         self._conduit.attach(self._number, peer, corked=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -96,7 +96,14 @@ class Payloads:
             return
         self._taken.add(frame.id)
         take: Callable[[IPeer, bytes], Any] = subprotocol.payload_received
-        taken: Deferred[bytes | None] = maybeDeferred(take, self._peer, frame.body)
+        try:
+            taken = take(self._peer, frame.body)
+            if not isinstance(taken, Deferred):
+                self._ack(taken, frame.id)
+                return
+        except Exception:  # noqa: BLE001 (a subprotocol may be anybody's code)
+            self._nack(Failure(), frame.id)
+            return
         taken.addCallback(self._ack, frame.id).addErrback(self._nack, frame.id)
 
     def _ack(self, answer: bytes | None, id: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pship.address import Locator
 from p2pship.lookup.candidate import FindOutcome
 
 
@@ -24,6 +25,8 @@ class Tried:
     "from the link to the end of the hello; 0 when the peer was known already"
     reason: str = ""
     "why it was not reached, in words"
+    locators: tuple[Locator, ...] = ()
+    "where it was dialled, most preferred first; empty when it was connected already"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,16 @@ from zope.interface import implementer
 from p2pship.errors import RemoteError
 from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import NameGrade
-from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, IKeyring, IPeopleReceiver, ISearch
+from p2pship.interfaces import (
+    IFinder,
+    IFinding,
+    IFindReceiver,
+    IIdentity,
+    IKeyring,
+    IPeopleReceiver,
+    IReaching,
+    ISearch,
+)
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
 from p2pship.overlay.dialling import REACH_SECONDS, Stages
 from p2pship.overlay.local import LocalBearer
@@ -48,7 +57,7 @@ class Reacher(Protocol):
         """Get a peer a link."""
 
 
-@implementer(ISearch, IFindReceiver)
+@implementer(IReaching, IFindReceiver)
 class PeopleSearch:
     """One call of ``people``."""
 
@@ -72,7 +81,7 @@ class PeopleSearch:
         self._identity = identity
         self._receiver = receiver
         self._began = reactor.seconds()
-        self._asked: ISearch | None = None
+        self._asked: IFinding | None = None
         self._outcome: FindOutcome | None = None
         self._finding = False
         self._tried: dict[bytes, Tried] = {}
@@ -153,7 +162,8 @@ class PeopleSearch:
     def _consider(self, hit: bytes, lookup: str, found: Found | None) -> None:
         """Dial a device; one that was not found is this node itself."""
         waited = self._reactor.seconds() - self._began
-        tried = Tried(hit, False, lookup, waited, 0.0, 0.0, "there was no time left")
+        locators = found.locators if found is not None else ()
+        tried = Tried(hit, False, lookup, waited, 0.0, 0.0, "there was no time left", locators)
         try:
             peer = self._claim(found)
         except RemoteError as error:
@@ -207,6 +217,20 @@ class PeopleSearch:
             self._receiver.peer_reached(peer, tried)
         except Exception:  # noqa: BLE001 (the receiver's bug must not keep other devices from being reached)
             self.log.failure("a peer was reached and could not be taken")
+
+    def so_far(self) -> ReachOutcome:
+        """Return what would be told now if it ended."""
+        outcome = self._outcome
+        if self._finding and self._asked is not None:
+            outcome = self._asked.so_far()
+        now = self._reactor.seconds()
+        dialled = [self._still_dialled(tried, now) for _, tried, _ in self._dials.values()]
+        known = {tried.hit: tried for tried in (*self._tried.values(), *dialled)}
+        return ReachOutcome(outcome, tuple(known.values()), self._keyring.met(self._aor))
+
+    def _still_dialled(self, tried: Tried, now: float) -> Tried:
+        seconds = now - self._began - tried.lookup_seconds
+        return replace(tried, dial_seconds=seconds, reason="it was still being dialled")
 
     def _look_ended(self) -> None:
         if not self._over and not self._dials and not self._finding:

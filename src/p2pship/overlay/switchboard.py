@@ -26,7 +26,7 @@ from p2pship.interfaces import (
     IOverlay,
     IPeer,
     IPeopleReceiver,
-    ISearch,
+    IReaching,
     ISubprotocol,
     ITrustPolicy,
 )
@@ -128,7 +128,7 @@ class Switchboard:
 
     # IOverlay
 
-    def people(self, aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> ISearch:
+    def people(self, aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> IReaching:
         return PeopleSearch(self._reactor, self._keyring, self._finder, self, aor, identity, receiver)
 
     def peer(self, aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:

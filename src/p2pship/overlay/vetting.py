@@ -12,15 +12,12 @@ from twisted.internet.interfaces import IReactorTime
 from p2pship.address import Locator, is_loopback, is_private
 from p2pship.errors import BadPapers, HelloRefused
 from p2pship.identity.papers import Papers
-from p2pship.identity.verdict import Verdict
+from p2pship.identity.verdict import Acquaintance, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IIdentity, IKeyring, ILink, ITrustPolicy
 from p2pship.overlay.hello import HelloBody, parse_hello
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.wire import Hello
-
-MAX_REMEMBERED = 10_000
-"Devices of which we remember that they were reached encrypted: some 100 octets each."
 
 RecordFor: TypeAlias = Callable[[IIdentity, Sequence[Locator], float], bytes]
 "Signs a record of this device for an own identity."
@@ -38,6 +35,11 @@ class Vetted:
     verdict: Verdict
     identity: IIdentity
     "our own identity that it is for"
+
+    def keep_for(self, peer: Peer) -> bool:
+        """Tell whether the papers are to be kept for good: those of whom we know, or have looked for."""
+        known = self.verdict.acquaintance is not Acquaintance.STRANGER
+        return known or self.verdict.proven or peer.sought is not None
 
 
 class Vetting:
@@ -61,7 +63,6 @@ class Vetting:
         self._admit = admit
         self._locators = locators
         self._subprotocols = subprotocols
-        self._encrypted: dict[bytes, None] = {}
 
     def hello(self, peer: Peer, link: ILink, accepted: bool) -> Hello:
         """Return our hello to a peer; ``accepted`` says whether theirs has been believed."""
@@ -126,24 +127,20 @@ class Vetting:
         papers = papers_from(hello.statement, hello.record, self._reactor.seconds(), aor)
         if papers.record.device_key != link.proof:
             raise BadPapers("its record is that of another device than the link has proven")
-        if not link.encrypted and self.was_encrypted(papers.hit):
+        if not link.encrypted and self.must_be_encrypted(papers.hit):
             raise HelloRefused("the device was reached encrypted before, and this link is not")
         self._keyring.check(papers)
         return papers
 
-    def accept(self, papers: Papers, link: ILink) -> None:
-        """Remember papers that a hello has proven.
+    def accept(self, papers: Papers, link: ILink, keep: bool) -> None:
+        """Remember papers that a hello has proven, for good if they are to be kept.
 
         :raises BadPapers: if newer ones have come meanwhile.
         """
-        self._keyring.accept(papers, self._reactor.seconds())
-        if not link.encrypted:
-            return
-        self._encrypted.pop(papers.hit, None)
-        self._encrypted[papers.hit] = None
-        if len(self._encrypted) > MAX_REMEMBERED:
-            del self._encrypted[next(iter(self._encrypted))]
+        self._keyring.accept(papers, self._reactor.seconds(), keep)
+        if link.encrypted:
+            self._keyring.mark_encrypted(papers.hit)
 
-    def was_encrypted(self, hit: bytes) -> bool:
-        """Tell whether a device was reached over an encrypted link since this node began."""
-        return hit in self._encrypted
+    def must_be_encrypted(self, hit: bytes) -> bool:
+        """Tell whether a device may not be talked to in the clear, as it was once reached over an encrypted link."""
+        return self._keyring.must_be_encrypted(hit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 from p2pship.address import HostPort
 from p2pship.config import load
-from p2pship.interfaces import INetwork
+from p2pship.interfaces import IBearer, INetwork
 from p2pship.journal import Fact
 from p2pship.node import Node
 from p2pship.sections import sections
@@ -40,9 +40,8 @@ class MemoryNodes:
         self.nodes = {name: self._make(name) for name in names}
 
     def _make(self, name: str) -> Node:
-        def bearers(node: Node) -> dict[str, MemoryBearer]:
-            self.bearers[name] = MemoryBearer(self._reactor, self.links, node.keyring.device)
-            return {"memory": self.bearers[name]}
+        def bearers(node: Node) -> Mapping[str, IBearer]:
+            return self.bearers_of(name, node)
 
         def lookups(node: Node) -> dict[str, MemoryLookup]:
             self.lookups[name] = MemoryLookup(self._reactor, self.directory)
@@ -55,6 +54,11 @@ class MemoryNodes:
         )
         node.journal.watch(self.facts[name].append)
         return node
+
+    def bearers_of(self, name: str, node: Node) -> dict[str, IBearer]:
+        """Make the bearers of a node; a subclass may add others."""
+        self.bearers[name] = MemoryBearer(self._reactor, self.links, node.keyring.device)
+        return {"memory": self.bearers[name]}
 
     def state(self, name: str) -> Path:
         """Return the state folder of a node."""

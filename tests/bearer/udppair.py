@@ -1,7 +1,8 @@
-"""Two TLS bearers over real sockets on loopback."""
+"""Two UDP bearers over real sockets on loopback."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
-from p2pship.bearer.tls import TLSBearer, TLSSettings
+from p2pship.bearer.udp import UDPBearer, UDPSettings
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
@@ -18,25 +19,28 @@ from tests.bearer.fakes import ClockedReactor, FakeDevice, FakeNetwork, device
 
 HOST = "127.0.0.1"
 
+TURN = 0.002
+"Seconds that pass at each turn of waiting: what is lost over UDP shows by time alone."
 
-class TLSPair(BearerPair):
-    """Two TLS bearers on real sockets, in a time that only the test moves."""
+
+class UDPPair(BearerPair):
+    """Two UDP bearers on real sockets, in a time that only the test moves."""
 
     def setUp(self) -> None:
         self.clock = ClockedReactor(reactor)
         self.journal = Journal()
         self.accepted: list[Any] = []
-        self.bearers: list[TLSBearer] = []
+        self.bearers: list[UDPBearer] = []
         self.alice = self.bearer(device("alice"))
         self.bob = self.bearer(device("bob"))
         self.successResultOf(self.bob.listen(self.accepted.append, lambda: None))
         self.addCleanup(self.stop_all)
 
-    def bearer(self, owner: FakeDevice, **settings: Any) -> TLSBearer:
+    def bearer(self, owner: FakeDevice, **settings: Any) -> UDPBearer:
         """Make a bearer that will be stopped."""
-        chosen = TLSSettings(**{"listen": (HOST,), "port": 0, **settings})
+        chosen = UDPSettings(**{"listen": (HOST,), "port": 0, **settings})
         ports = Ports(Database(":memory:", [SCHEMA]))
-        made = TLSBearer(self.clock, chosen, owner, FakeNetwork(HOST), ports, self.journal)
+        made = UDPBearer(self.clock, chosen, owner, FakeNetwork(HOST), ports, self.journal, os.urandom)
         self.bearers.append(made)
         return made
 
@@ -47,11 +51,21 @@ class TLSPair(BearerPair):
     async def stop_all(self) -> None:
         done: list[Any] = []
         gatherResults([bearer.stop() for bearer in self.bearers]).addBoth(done.append)
-        await self.until(lambda: done)
+        await self.until(lambda: done, step=0.1)
 
-    async def until(self, condition: Callable[[], object], step: float = 0.0) -> None:
+    async def connect(self) -> tuple[Any, Any]:
+        near, far = await super().connect()
+        await self.until(lambda: near.confirmed)
+        return near, far
+
+    async def until(self, condition: Callable[[], object], step: float = TURN) -> None:
         while not condition():
             self.clock.advance(step)
+            await deferLater(reactor, 0, lambda: None)
+
+    async def settle(self) -> None:
+        """Let everything arrive that is on its way, without time passing."""
+        for _ in range(20):
             await deferLater(reactor, 0, lambda: None)
 
     def advance(self, seconds: float) -> None:

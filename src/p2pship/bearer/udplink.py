@@ -1,0 +1,360 @@
+"""A link of the bearer ``udp``: frames by :mod:`p2pship.bearer.arq`, media as single datagrams, all of it sealed.
+
+The code from :meth:`UDPLink.datagram_arrived` to the receiver, and :meth:`UDPLink.cast`, run for every media packet.
+
+A link belongs to its two connection ids and keys, not to an address: when something that is sealed rightly and newer than
+everything before comes from elsewhere, and the other side answers there (:mod:`p2pship.bearer.pathcheck`), the link goes
+on there. So a router that gives a node a new port (RFC 4787 §4.3), or another network under it, does not end a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from p2pship.address import Locator, is_never_dialled
+from p2pship.bearer.arq import ARQ
+from p2pship.bearer.arqreceiver import FrameTooLong
+from p2pship.bearer.arqwire import BadSegment
+from p2pship.bearer.channel import DatagramOpener, DatagramSealer, Replayed
+from p2pship.bearer.datagramport import (
+    Address,
+    DatagramPort,
+    address_of,
+    is_too_large,
+    send_or_lose,
+)
+from p2pship.bearer.exchange import Exchange
+from p2pship.bearer.fragments import BadPart, Cutter, Parts
+from p2pship.bearer.framing import LARGEST_FRAME
+from p2pship.bearer.pathcheck import TOKEN_SIZE, PathCheck
+from p2pship.bearer.pathmtu import PathMTU
+from p2pship.bearer.repetition import Repetition
+from p2pship.bearer.sendqueue import MOST_WAITING, WINDOW
+from p2pship.bearer.silence import SilenceWatch
+from p2pship.bearer.timers import Timers
+from p2pship.bearer.udpwire import ID_SIZE, Carried, overhead
+from p2pship.errors import LocalError, RemoteError
+from p2pship.interfaces import ILink, ILinkReceiver
+from p2pship.journal import Journal
+
+NAME = "udp"
+
+CLOSE_TIME = 2.0
+"Seconds after ``close`` in which what was sent may arrive."
+
+ALIVE_TIME = 15.0
+"""Seconds between datagrams that keep routers from forgetting a watched link. RFC 4787 §4.3 asks them for two minutes, many
+take 30 s; RFC 8445 §11 has the same 15 s."""
+
+_MEDIA, _PART, _SEGMENT, _ALIVE, _GOODBYE, _QUESTION, _REPLY = Carried
+
+
+@implementer(ILink)
+class UDPLink:
+    """One link, made when the other side's key is proven."""
+
+    encrypted = False
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        journal: Journal,
+        exchange: Exchange,
+        own_id: bytes,
+        their_id: bytes,
+        port: DatagramPort,
+        address: Address,
+        ended: Callable[[UDPLink], None],
+        random: Callable[[int], bytes],
+        locator: Locator | None = None,
+    ) -> None:
+        """Make a link of an exchange that is done; ``ended`` is called once, when nothing of it is left."""
+        self.proof = exchange.proof
+        self.dialled = locator is not None
+        self.locator = locator
+        self.own_id = own_id
+        "the connection id of what comes here"
+        self.remote = address_of(address)
+        self._clock = clock
+        self._journal = journal
+        self._their_id = their_id
+        self._port = port
+        self._address = address
+        self._ended = ended
+        self._opener = DatagramOpener(exchange.receive_key)
+        self._open = self._opener.open
+        self._seal = DatagramSealer(exchange.send_key).seal
+        self._mtu = PathMTU(overhead(self.remote.host))
+        self._base_room = self._mtu.base_room
+        self._arq = ARQ(self._mtu)
+        self._cutter = Cutter()
+        self._parts = Parts()
+        self._silence = SilenceWatch(clock, self._stalled)
+        self._heard = self._silence.heard
+        self._receiver: ILinkReceiver | None = None
+        self._repetition: Repetition | None = None
+        self._begun = False
+        self._told_full = False
+        self._closing = False
+        self._over = False
+        self._reason = ""
+        self._timers = Timers(clock)
+        self._check = PathCheck(random)
+        self.confirmed = False
+        "whether anything has come that only the other side can have sent"
+
+    # what it is
+
+    @property
+    def path(self) -> str:
+        return f"{NAME} {self.remote}"
+
+    @property
+    def writable(self) -> bool:
+        return self._arq.writable
+
+    @property
+    def largest_datagram(self) -> int:
+        """The most octets that ``cast`` carries in one piece; what is larger goes in parts."""
+        return self._mtu.room
+
+    @property
+    def limit(self) -> int:
+        """The most octets of a frame that is taken; a longer one ends the link."""
+        return self._arq.limit
+
+    @limit.setter
+    def limit(self, octets: int) -> None:
+        self._arq.limit = octets
+
+    # what comes
+
+    def datagram_arrived(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
+        try:
+            kind, data = self._open(datagram[ID_SIZE:])
+        except RemoteError as error:
+            self._journal.count("udp.replayed" if isinstance(error, Replayed) else "udp.forged")
+            return
+        if source != self._address:
+            self._came_from_elsewhere(kind, data, datagram, source, port)
+        self._heard()
+        self.confirmed = True
+        if kind != _MEDIA:
+            self._take(kind, data)
+        elif self._begun and self._receiver is not None:
+            self._receiver.datagram_received(data)
+
+    def _take(self, kind: int, data: bytes) -> None:
+        try:
+            if kind == _SEGMENT:
+                self._arq.received(data, self._clock.seconds())
+                self._deliver()
+            elif kind == _PART:
+                self._take_part(data)
+            elif kind == _GOODBYE:
+                self._finish("the other side closed the link")
+            elif kind == _QUESTION and len(data) == TOKEN_SIZE:
+                self._put(_REPLY, data)
+        except (BadSegment, BadPart):
+            self._journal.count("udp.malformed")
+
+    def _take_part(self, data: bytes) -> None:
+        whole = self._parts.add(data)
+        if whole is not None and self._begun and self._receiver is not None:
+            self._receiver.datagram_received(whole)
+
+    def _deliver(self) -> None:
+        """Give the receiver what is complete; who has closed the link throws it away."""
+        if not self._begun:
+            return
+        try:
+            for frame in self._arq.frames():
+                if self._receiver is not None and not self._closing:
+                    self._receiver.frame_received(frame)
+        except FrameTooLong as error:
+            self.abort(str(error))
+
+    def batch_ended(self) -> None:
+        """Answer what came; see :class:`~p2pship.bearer.datagramport.Party`."""
+        if self._over:
+            return
+        self._flush()
+        if self._arq.ended and not self._over:
+            self._put(_GOODBYE, b"")  # the acknowledgement says the same, but one of them may be lost
+            self._finish("the other side closed the link")
+
+    def _came_from_elsewhere(
+        self, kind: int, data: bytes, datagram: bytes, source: Address, port: DatagramPort
+    ) -> None:
+        """Ask at an address whether the other side is there, if this is the newest of all; move when it has said so."""
+        if kind == _REPLY and self._check.holds(data, source):
+            self._move(source, port)
+            return
+        counter = int.from_bytes(datagram[ID_SIZE + 1 : ID_SIZE + 9], "big")
+        if counter < self._opener.newest or not source[1] or is_never_dialled(address_of(source).host):
+            return
+        question = self._check.question(source, self._clock.seconds())
+        if question is not None:
+            send_or_lose(port, self._their_id + self._seal(_QUESTION, question), source, self._journal)
+
+    def _move(self, source: Address, port: DatagramPort) -> None:
+        self._address, self._port, self.remote = source, port, address_of(source)
+        self._mtu.restart(overhead(self.remote.host))
+        self._base_room = self._mtu.base_room
+        if self._receiver is not None and self._begun:
+            self._receiver.path_changed(self.path)
+
+    # what leaves
+
+    def send(self, frame: bytes) -> None:
+        if self._closing or self._over:
+            return
+        self._arq.send(frame, self._clock.seconds())
+        self._flush()
+        self._told_full = self._told_full or not self.writable
+        if self._arq.waiting > MOST_WAITING:
+            self.abort("the other side does not take what is sent to it")
+
+    def cast(self, datagram: bytes) -> None:
+        if self._closing or self._over:
+            return
+        if len(datagram) <= self._base_room:
+            self._put(_MEDIA, datagram)
+        else:
+            self._cast_large(datagram)
+
+    def _cast_large(self, datagram: bytes) -> None:
+        if len(datagram) > LARGEST_FRAME:
+            raise LocalError(f"a datagram of {len(datagram)} octets is too long: the most is {LARGEST_FRAME}")
+        self._mtu.wanted(self._clock.seconds())
+        if len(datagram) > self._mtu.room or not self._put(_MEDIA, datagram):
+            for part in self._cutter.cut(datagram, self._mtu.room):
+                self._put(_PART, part)
+        self._flush()
+
+    def _put(self, kind: int, data: bytes) -> bool:
+        """Send one datagram; one that the system does not take is lost. Returns False if it is too large for the path."""
+        try:
+            self._port.send(self._their_id + self._seal(kind, data), self._address)
+        except OSError as error:
+            if is_too_large(error) and len(data) > self._base_room:
+                self._mtu.shrank(self._clock.seconds())
+                return False
+            self._journal.count("udp.unsent")
+        return True
+
+    def _flush(self) -> None:
+        """Send what the frames need, and settle when to look again."""
+        if self._over:
+            return
+        now = self._clock.seconds()
+        for segment in self._arq.outgoing(now):
+            self._put(_SEGMENT, segment)
+        due = self._arq.due()
+        if due is not None:
+            self._timers.start_before("arq", due, self._look)
+        if self._told_full and self._arq.waiting <= WINDOW // 2:
+            self._told_full = False
+            if self._receiver is not None and not self._closing:
+                self._receiver.link_writable()
+        if self._closing and self._arq.done:
+            self._finish(self._reason)
+
+    def _look(self) -> None:
+        now = self._clock.seconds()
+        reason = self._arq.given_up(now)
+        if reason is not None:
+            self.abort(reason)
+            return
+        self._arq.timer_fired(now)
+        self._flush()
+
+    # its life
+
+    def insist(self, closing: bytes) -> None:
+        """Say the last message of the handshake until something comes that shows that it has arrived."""
+
+        def say() -> None:
+            if self.confirmed:
+                repetition.stop()
+            else:
+                send_or_lose(self._port, closing, self._address, self._journal)
+
+        repetition = Repetition(self._clock, say, self._unconfirmed)
+        self._repetition = repetition
+        repetition.begin()
+
+    def _unconfirmed(self) -> None:
+        if not self.confirmed:
+            self.abort("the other side never said that it has the keys")
+
+    def confirm(self) -> None:
+        """Show the other side that its closing has come."""
+        if not self._over:
+            self._put(_ALIVE, b"")
+
+    def start(self, receiver: ILinkReceiver) -> None:
+        self._receiver = receiver
+        self._timers.start("begin", 0.0, self._begin)
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._arq.release()
+        self._deliver()
+        self.batch_ended()
+        if self._over:
+            self._tell_lost()
+
+    def watch(self, closely: bool) -> None:
+        watched = closely and not self._over and not self._closing
+        self._silence.watch(watched)
+        self._timers.stop("alive")
+        if watched:
+            self._timers.start("alive", ALIVE_TIME, self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        self._put(_ALIVE, b"")
+        self._timers.start("alive", ALIVE_TIME, self._keep_alive)
+
+    def _stalled(self) -> None:
+        if self._receiver is not None and self._begun:
+            self._receiver.link_stalled()
+
+    def close(self, reason: str) -> None:
+        if self._closing or self._over:
+            return
+        self.watch(False)
+        self._closing = True
+        self._reason = reason
+        self._arq.end()
+        self._timers.start("close", CLOSE_TIME, self.abort)
+        self._flush()
+
+    def abort(self, reason: str = "") -> None:
+        """End the link without waiting for anything."""
+        if not self._over:
+            self._closing = True
+            self._put(_GOODBYE, b"")
+            self._finish(reason)
+
+    def _finish(self, reason: str) -> None:
+        if self._over:
+            return
+        self.watch(False)
+        self._over = True
+        self._reason = self._reason or reason
+        if self._repetition is not None:
+            self._repetition.stop()
+        self._timers.stop("arq")
+        self._timers.stop("close")
+        self._ended(self)
+        if self._begun:
+            self._timers.start("lost", 0.0, self._tell_lost)
+
+    def _tell_lost(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.link_lost(self._reason)

@@ -1,0 +1,167 @@
+"""Tests for p2pship.bearer.streambearer, over real sockets on loopback, with each bearer that is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SkipTest, TestCase
+
+from p2pship.address import Locator
+from p2pship.bearer.listening import NoSuchAddress
+from p2pship.bearer.listensettings import ListenSettings
+from p2pship.errors import NotReached
+from tests.bearer.fakes import FakeNetwork, Recorder, device, has_ipv6
+from tests.bearer.streampair import HOST, StreamPair, TCPPair, TLSPair
+
+
+class DialCases(StreamPair):
+    """Dialling those that do not answer as they should."""
+
+    def listen_mute(self) -> tuple[Locator, list[Any]]:
+        """Listen for TCP, and say nothing."""
+        met: list[Any] = []
+
+        class Mute(Protocol):
+            def connectionMade(self) -> None:
+                met.append(self)
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                met.remove(self)
+
+        listener: Any = self.clock.listenTCP(0, Factory.forProtocol(Mute), interface=HOST)
+        self.addCleanup(listener.stopListening)
+        return Locator(self.alice.name, HOST, listener.getHost().port), met
+
+    async def test_mute(self) -> None:
+        """Who accepts and then says nothing is given up after 5 s."""
+        locator, met = self.listen_mute()
+        outcome: list[Any] = []
+        self.alice.dial(device("bob").key, [locator]).addErrback(outcome.append)
+        await self.until(lambda: met)
+        await self.until(lambda: outcome, step=1)
+        self.assertTrue(outcome[0].check(NotReached))
+        self.assertIn("5 s", outcome[0].getErrorMessage())
+        await self.until(lambda: not met)
+
+    async def test_cancel(self) -> None:
+        """A dial that is cancelled leaves nothing behind."""
+        locator, met = self.listen_mute()
+        dial = self.alice.dial(device("bob").key, [locator])
+        await self.until(lambda: met)
+        dial.cancel()
+        self.failureResultOf(dial, CancelledError)
+        await self.until(lambda: not met)
+        self.assertEqual((self.alice._links, self.clock.getDelayedCalls()), (set(), []))
+
+    async def test_cancel_connecting(self) -> None:
+        """A dial that is cancelled before there is a connection leaves nothing behind either."""
+        dial = self.alice.dial(device("bob").key, self.bob.locators())
+        dial.cancel()
+        self.failureResultOf(dial, CancelledError)
+        self.assertEqual((self.alice._links, self.clock.getDelayedCalls()), (set(), []))
+
+    async def test_stop_dialling(self) -> None:
+        """A bearer that stops fails the dials under way."""
+        locator, met = self.listen_mute()
+        dial = self.alice.dial(device("bob").key, [locator, *self.bob.locators()])
+        await self.until(lambda: met)
+        self.bearers.remove(self.alice)
+        stopped: list[Any] = []
+        self.alice.stop().addBoth(stopped.append)
+        await self.until(lambda: stopped)
+        self.failureResultOf(dial, NotReached)
+
+    async def test_overtaken(self) -> None:
+        """A locator that does not answer is overtaken by the next after a quarter of a second."""
+        locator, met = self.listen_mute()
+        links: list[Any] = []
+        self.alice.dial(device("bob").key, [locator, *self.bob.locators()]).addCallback(links.append)
+        await self.until(lambda: met)
+        self.advance(0.25)
+        await self.until(lambda: links)
+        self.assertEqual(links[0].locator, self.bob.locators()[0])
+        await self.until(lambda: not met)
+
+    async def test_no_taker(self) -> None:
+        """When the node fails to take a link, the bug is logged and the connection ended."""
+        carol = self.bearer(device("carol"))
+
+        def broken(_link: Any) -> None:
+            raise ZeroDivisionError
+
+        self.successResultOf(carol.listen(broken, lambda: None))
+        links: list[Any] = []
+        self.alice.dial(device("carol").key, carol.locators()).addCallback(links.append)
+        await self.until(lambda: links)
+        told = Recorder()
+        links[0].start(told)
+        await self.until(lambda: told.losses)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class ListenCases(StreamPair):
+    """Where a bearer listens, and what it says of that."""
+
+    def test_taken_port(self) -> None:
+        """When the port is taken, the next free one is."""
+        carol = self.bearer(device("carol"), port=self.port)
+        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
+        self.assertGreater(carol.locators()[0].port, self.port)
+
+    def test_no_such_address(self) -> None:
+        """When this machine has none of the addresses to listen on, listening fails with the reason."""
+        carol = self.bearer(device("carol"), listen=("192.0.2.1",))
+        failure = self.failureResultOf(carol.listen(self.accepted.append, lambda: None), NoSuchAddress)
+        self.assertIn("192.0.2.1", failure.getErrorMessage())
+        self.assertEqual(carol.locators(), [])
+
+    def test_some_addresses(self) -> None:
+        """An address that this machine does not have does not keep it from listening on the others."""
+        carol = self.bearer(device("carol"), listen=("192.0.2.1", HOST))
+        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
+        self.assertEqual([locator.host for locator in carol.locators()], [HOST])
+
+    async def test_both_families(self) -> None:
+        """By default both families are listened on with one port number."""
+        if not has_ipv6():
+            raise SkipTest("this machine has no IPv6")
+        carol = self.bearer(device("carol"), listen=ListenSettings().listen)
+        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
+        port = carol.locators()[0].port
+        for host in (HOST, "::1"):
+            links: list[Any] = []
+            self.alice.dial(device("carol").key, [Locator(self.alice.name, host, port)]).addBoth(links.append)
+            await self.until(lambda: self.accepted)
+            self.assertEqual(links[0].remote.host, host)
+            self.assertEqual(self.accepted.pop().remote.host, host)
+
+    def test_locators_changed(self) -> None:
+        """When the addresses change, the node is told; when they do not, it is not."""
+        network = FakeNetwork("192.0.2.1")
+        told: list[str] = []
+        carol = self.bearer(device("carol"), network, listen=("0.0.0.0",))
+        self.successResultOf(carol.listen(self.accepted.append, lambda: told.append("changed")))
+        network.become("192.0.2.1")
+        self.assertEqual(told, [])
+        network.become("192.0.2.2", "192.0.2.3")
+        self.assertEqual(told, ["changed"])
+        self.assertEqual([locator.host for locator in carol.locators()], ["192.0.2.2", "192.0.2.3"])
+
+
+class TLSDialTests(TLSPair, DialCases, TestCase):
+    """By TLS."""
+
+
+class TCPDialTests(TCPPair, DialCases, TestCase):
+    """By TCP in the clear."""
+
+
+class TLSListenTests(TLSPair, ListenCases, TestCase):
+    """For TLS."""
+
+
+class TCPListenTests(TCPPair, ListenCases, TestCase):
+    """For TCP in the clear."""
