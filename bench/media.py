@@ -18,18 +18,22 @@ from twisted.internet.protocol import DatagramProtocol
 from bench.figures import Figure, median
 from p2pship.address import HostPort
 from p2pship.journal import Journal
+from p2pship.media.ears import Ears
 from p2pship.media.latch import Latch
-from p2pship.media.port import BATCH, MediaPort, bind
+from p2pship.media.port import MediaPort, bind
 
 HOST = "127.0.0.1"
 
 PACKET = bytes(172)
 "20 ms of G.711 with its RTP header."
 
+BATCH = 32
+"Packets that wait."
+
 ROUNDS = 5
 
 Read = Callable[[], object]
-"Takes at most :data:`~p2pship.media.port.BATCH` packets that wait."
+"Takes the packets that wait."
 
 
 def run(quick: bool) -> list[Figure]:
@@ -64,11 +68,15 @@ def _media_port(phone: HostPort) -> Iterator[tuple[int, Read]]:
     def back(_flow: int, packet: bytes) -> None:
         port.send(packet)
 
-    port = MediaPort(cast(Any, reactor), bind(HOST, 0), Latch(HOST), back, Journal())
+    def read() -> None:
+        for _ in range(BATCH):
+            port.doRead()
+
+    port = MediaPort(Ears(cast(Any, reactor)), bind(HOST, 0), Latch(HOST), back, Journal(), time.time)
     port.show(phone)
     port.flow = 2
     try:
-        yield port.number, port.doRead
+        yield port.number, read
     finally:
         port.close()
 

@@ -9,9 +9,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import media
+from bench import media, relay
 from bench.__main__ import benchmarks, show
 from bench.figures import Figure, median
+from bench.load import Outcome
+from bench.talk import description, media_address
+from bench.voice import Heard, Voice, speak
 
 
 class FigureTests(SynchronousTestCase):
@@ -65,7 +68,7 @@ class ShowTests(SynchronousTestCase):
     def test_list(self) -> None:
         """Each benchmark says in one line what it measures."""
         known = benchmarks()
-        self.assertEqual(list(known), ["media", "message", "setup", "startup"])
+        self.assertEqual(list(known), ["calls", "media", "memory", "message", "relay", "setup", "startup"])
         self.assertTrue(all(known.values()))
 
     def test_media(self) -> None:
@@ -74,3 +77,57 @@ class ShowTests(SynchronousTestCase):
         self.assertEqual((figure.name, figure.peer), ("echoed", "twisted"))
         self.assertGreater(figure.value, 0)
         self.assertIsNotNone(figure.ratio)
+
+
+class VoiceTests(SynchronousTestCase):
+    """What is said of packets."""
+
+    def setUp(self) -> None:
+        """Let two phones talk to each other."""
+        self.voices = [Voice(), Voice()]
+        for voice, other in zip(self.voices, reversed(self.voices), strict=True):
+            voice.to = (other.address.host, other.address.port)
+            self.addCleanup(voice.close)
+
+    def test_speak(self) -> None:
+        """Each phone sends a packet every 20 ms, and each that arrives has its delay."""
+        heard = speak(self.voices, 0.1)
+        self.assertEqual((heard.sent, heard.lost, len(heard.delays)), (10, 0, 10))
+        self.assertGreater(min(heard.delays), 0)
+
+    def test_lost(self) -> None:
+        """What does not arrive is counted."""
+        self.voices[0].to = ("127.0.0.1", 9)
+        self.assertEqual(speak(self.voices, 0.04).lost, 2)
+
+    def test_description(self) -> None:
+        """A phone's description says where it hears."""
+        at = self.voices[0].address
+        self.assertEqual(media_address(description(self.voices[0])), (at.host, at.port))
+        self.assertRaises(SystemExit, media_address, b"v=0")
+
+    def test_p99(self) -> None:
+        """It is what 99 of 100 did not exceed; nothing arrived is no delay."""
+        self.assertEqual(Heard(100, [0.001 * n for n in range(100, 0, -1)]).p99, 0.1)
+        self.assertEqual(Heard().p99, 0.0)
+        self.assertEqual(Outcome(1, True, [0.5]).p99, 0.5)
+
+
+class RelayTests(SynchronousTestCase):
+    """The peer of the relays, which needs no program but ours."""
+
+    def test_bare(self) -> None:
+        """Every packet comes through, and processor time was measured."""
+        with relay.bare(1) as bare:
+            heard = speak(bare.voices, 0.2)
+            self.assertEqual(heard.lost, 0)
+            self.assertGreater(bare.served.cpu(), 0)
+
+    def test_figures(self) -> None:
+        """The ratios are those of the medians; without rtpengine nothing is compared with it."""
+        rates = {"node": 80.0, "twisted": 100.0, "udp": 30.0, "twisted_for_udp": 50.0}
+        found = {name: [relay.Measured(rate, Heard(1, [0.002]))] for name, rate in rates.items()}
+        values = {figure.name: figure for figure in relay.figures(found)}
+        self.assertEqual(values["bare_ratio_local"].value, 0.8)
+        self.assertEqual(values["bare_ratio_udp"].value, 0.6)
+        self.assertIsNone(values["packets_per_cpu_s"].peer)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.journal import (
+    LINES_SPAN,
+    LONGEST_LINE,
+    REFUSAL_LINES,
     CallEnded,
     CallFailed,
     CallSetUp,
@@ -41,6 +46,31 @@ class JournalTests(SynchronousTestCase):
         self.journal.count("lan.garbage", 2)
         self.assertEqual(self.heard, [IdentityCreated(A)])
         self.assertEqual(self.journal.counts, {"IdentityCreated": 2, "lan.garbage": 3})
+
+    def test_log_is_not_filled(self) -> None:
+        """Of each kind of fact only so many lines are written in ten seconds; all are counted, and watchers hear all."""
+        clock = Clock()
+        journal = Journal(clock.seconds)
+        journal.watch(self.heard.append)
+        with capturedLogs() as lines:
+            for number in range(1_000):
+                journal.tell(LinkRefused(f"192.0.2.1:{number}", "its hello was refused"))
+            journal.tell(IdentityCreated(A))
+            clock.advance(LINES_SPAN)
+            journal.tell(LinkRefused("192.0.2.2:1", "its hello was refused"))
+        self.assertEqual((len(self.heard), journal.counts["LinkRefused"]), (1_002, 1_001))
+        texts = [formatEvent(line) for line in lines]
+        self.assertEqual(len(texts), REFUSAL_LINES + 3)
+        self.assertEqual(texts[-2], f"and {1_000 - REFUSAL_LINES} more lines like this: LinkRefused")
+        self.assertIn("192.0.2.2:1", texts[-1])
+
+    def test_one_line(self) -> None:
+        """Words of a stranger make no second line in the log, steer no terminal, and are not endless."""
+        with capturedLogs() as lines:
+            self.journal.tell(CallFailed("id", A, B, 480, "\r\n\x1b[2J\x9b\u202eall well" + "x" * 100_000))
+        (text,) = [formatEvent(line) for line in lines]
+        self.assertTrue(text.isprintable())
+        self.assertLessEqual(len(text), LONGEST_LINE)
 
     def test_broken_watcher(self) -> None:
         """A watcher that fails is logged, and keeps the news from nobody."""

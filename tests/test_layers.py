@@ -14,6 +14,7 @@ SOURCE = ROOT / "src" / "p2pship"
 LAYERS: list[set[str]] = [
     {"errors"},
     {"address"},
+    {"cycles"},
     {"descriptors"},
     {"interfaces"},
     {"sectionreader"},

@@ -19,7 +19,9 @@ class SectionsTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """Each part and each built-in plug-in has its section, and all can be read."""
-        self.assertEqual(list(sections()), ["sip", "media", "lookup.lan", "bearer.tls"])
+        self.assertEqual(
+            list(sections()), ["sip", "media", "lookup.lan", "bearer.tcp", "bearer.tls", "bearer.udp"]
+        )
         self.assertEqual(documented_sections(), sections())
 
     def test_file(self) -> None:

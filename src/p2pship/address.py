@@ -5,12 +5,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from p2pship.errors import RemoteError
 
 _PORT = re.compile("[0-9]{1,5}")
+_THIRD_COLON = re.compile(r":::(?=[0-9]{1,3}\.)")
 _BEARER = re.compile("[a-z0-9]{1,32}")
+
+KEPT = 512
+"Addresses that are remembered as read: a few for each phone and peer that talks."
 
 
 class BadAddress(RemoteError):
@@ -24,14 +29,31 @@ def canonical_host(text: str) -> str:
 
     :raises BadAddress: if it is not an address literal.
     """
+    host = _canonical(text)
+    if host is None:
+        raise BadAddress(f"{text!r} is not an IP address")
+    return host
+
+
+@lru_cache(KEPT)
+def _canonical(text: str) -> str | None:
+    """Return what :func:`canonical_host` does, None for what is no address; the same few are asked for in each message."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
-        raise BadAddress(f"{text!r} is not an IP address") from None
+        return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(address)
+
+
+def without_third_colon(host: str) -> str:
+    """Return an IPv6 literal without the colon that RFC 3261's grammar has too many before an IPv4 address.
+
+    ``[2001:db8:::192.0.2.1]`` must be tolerated in SIP (RFC 5118 §4.10); it is not an address anywhere else.
+    """
+    return _THIRD_COLON.sub("::", host)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,6 +130,11 @@ def is_private(host: str) -> bool:
 
 def is_never_dialled(host: str) -> bool:
     """Tell whether an address can be no device's: multicast, broadcast, unspecified or reserved."""
+    return _is_never_dialled(host)
+
+
+@lru_cache(KEPT)
+def _is_never_dialled(host: str) -> bool:
     address = ipaddress.ip_address(host)
     reserved = isinstance(address, ipaddress.IPv4Address) and address.is_reserved
     return address.is_multicast or address.is_unspecified or reserved

@@ -38,7 +38,7 @@ class IDevice(Interface):
     sealing_key = Attribute("bytes: the 32 octets of the X25519 key to which others can seal")
 
     def sign(data: bytes) -> bytes:
-        """Sign with the Host Identity: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets (RFC 9053 §2.1)."""
+        """Sign with the Host Identity: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets (RFC 9053 §2.1), s being the lower one."""
 
 
 class IIdentity(Interface):

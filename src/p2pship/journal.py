@@ -5,13 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
+from typing import ClassVar
 
 from twisted.logger import Logger
+
+REFUSAL_LINES = 20
+"Lines of the log in each span that one kind of refusal may fill: a stranger causes them."
+
+FACT_LINES = 200
+"The same for every other kind of fact: as many calls as a busy node has."
+
+LINES_SPAN = 10.0
+"Seconds in which that many lines of a kind are written; how many more there were is said in one line afterwards."
+
+LONGEST_LINE = 2000
+"Characters of a fact in the log: the words in it may be a stranger's."
+
+
+def printable(words: str, most: int) -> str:
+    """Return a stranger's words as they may be shown and kept: on one line, at most so long, nothing that steers a terminal."""
+    shown = words[:most]
+    return shown if shown.isprintable() else "".join(each if each.isprintable() else "?" for each in shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """Something that happened in the node; each kind of fact is a subclass, and prints as one line for people."""
+
+    lines: ClassVar[int] = FACT_LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +65,7 @@ class Published(Fact):
 class PapersRefused(Fact):
     """A statement or record was not believed."""
 
+    lines: ClassVar[int] = REFUSAL_LINES
     source: str
     "the lookup or link that brought it"
     reason: str
@@ -80,6 +103,7 @@ class PeerGone(Fact):
 class LinkRefused(Fact):
     """A link or its hello was refused."""
 
+    lines: ClassVar[int] = REFUSAL_LINES
     remote: str
     reason: str
 
@@ -106,6 +130,7 @@ class PhoneRegistered(Fact):
 class RequestRefused(Fact):
     """A SIP request was refused by policy."""
 
+    lines: ClassVar[int] = REFUSAL_LINES
     method: str
     sender: str
     target: str
@@ -139,6 +164,18 @@ class CallSetUp(Fact):
             f"lookup {self.lookup * 1000:.0f}, dial {self.dial * 1000:.0f}, hello {self.hello * 1000:.0f}"
         )
         return f"{self.callee} rang {self.total * 1000:.0f} ms after {self.caller} called ({stages} ms)"
+
+
+@dataclass(frozen=True, slots=True)
+class CallForwarded(Fact):
+    """Who was called by one of our phones points to somebody else, who is asked now."""
+
+    call_id: str
+    caller: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"the call from {self.caller} is forwarded to {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,24 +219,50 @@ class CallFailed(Fact):
         return f"call from {self.caller} to {self.callee} failed with {self.status}: {self.reason}"
 
 
+@dataclass(slots=True)
+class _Lines:
+    """What one kind of fact has had of the log in this span."""
+
+    since: float
+    written: int = 0
+    "facts, whether they were written or only counted"
+
+
 class Journal:
     """Takes facts and counts, writes the facts to the log, and passes them to whoever watches."""
 
     log = Logger()
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
+        """``seconds`` tells the time by which lines of the log are limited."""
         self.counts: Counter[str] = Counter()
+        self._seconds = seconds
+        self._lines: dict[type[Fact], _Lines] = {}
         self._watchers: list[Callable[[Fact], None]] = []
 
     def tell(self, fact: Fact) -> None:
         """Record a fact; a watcher that fails disturbs nobody."""
         self.counts[type(fact).__name__] += 1
-        self.log.info("{fact}", fact=fact)
+        self._log(fact)
         for watcher in tuple(self._watchers):
             try:
                 watcher(fact)
             except Exception:  # noqa: BLE001 (a watcher may be anybody's code)
                 self.log.failure("a watcher of the journal failed")
+
+    def _log(self, fact: Fact) -> None:
+        """Write a fact to the log, unless it is full of its kind: nobody may fill the disk with it."""
+        kind, now = type(fact), self._seconds()
+        lines = self._lines.setdefault(kind, _Lines(now))
+        if not 0 <= now - lines.since < LINES_SPAN:
+            self._lines[kind] = _Lines(now)
+            if lines.written > kind.lines:
+                more = lines.written - kind.lines
+                self.log.info("and {more} more lines like this: {kind}", more=more, kind=kind.__name__)
+            lines = self._lines[kind]
+        lines.written += 1
+        if lines.written <= kind.lines:
+            self.log.info("{line}", line=printable(str(fact), LONGEST_LINE), fact=fact)
 
     def count(self, name: str, number: int = 1) -> None:
         """Count something too frequent to be told, such as a datagram that was dropped: ``sip.garbage``."""

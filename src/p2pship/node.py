@@ -7,7 +7,6 @@ keyring, the network watcher, the lookups and the publisher, the bearers, the ov
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from p2pship.identity.keyring import Keyring
 from p2pship.identity.people import SCHEMA as PEOPLE_SCHEMA
 from p2pship.identity.trust import TrustPolicy
 from p2pship.interfaces import IBearer, ILookup, INetwork, INode
-from p2pship.journal import CallSetUp, Fact, Journal
+from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.collected import Collected, collect
@@ -39,20 +38,24 @@ from p2pship.network import NetworkWatcher
 from p2pship.overlay.switchboard import Switchboard
 from p2pship.sip.bindings import SCHEMA as SIP_SCHEMA
 from p2pship.sip.bindings import Bindings
+from p2pship.sip.callbook import SCHEMA as CALLS_SCHEMA
+from p2pship.sip.callbook import CallBook
+from p2pship.sip.intake import Intake
+from p2pship.sip.livecalls import live_calls
 from p2pship.sip.names import OwnNames
 from p2pship.sip.proxy import SIPProxy
 from p2pship.sip.registrar import Registrar
 from p2pship.sip.settings import SIPSettings
 from p2pship.sip.subprotocol import SIPSubprotocol
 from p2pship.sip.transport import PhoneTransport
-from p2pship.status import CallStatus, FindStatus, IdentityStatus, StagesStatus, Status
+from p2pship.status import CallLine, CallStatus, FindStatus, IdentityStatus, Status
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA as PORTS_SCHEMA
 from p2pship.storage.ports import Ports
 from p2pship.storage.state import StateFolder
 
-SET_UPS_KEPT = 200
-"Calls whose stages of set-up are kept: more than are up at a time."
+RECENT_CALLS = 20
+"Calls that are listed when nobody says how many: a screen."
 
 Makers = Callable[["Node"], Mapping[str, Any]]
 "Makes the lookups, or the bearers, of a node, by name."
@@ -93,13 +96,11 @@ class Node(MultiService):
         self.reactor = reactor
         self.config = config
         self.random = random
-        self.journal = Journal()
+        self.journal = Journal(reactor.seconds)
         self.network: INetwork = network or NetworkWatcher(reactor)
         self._state = state
         self._make_lookups = lookups
         self._make_bearers = bearers
-        self._stages: OrderedDict[str, StagesStatus] = OrderedDict()
-        self.journal.watch(self._keep_stages)
         self._started: Deferred[None] | None = None
         self._stopping: Deferred[None] = succeed(None)
         self._waiting: list[Deferred[None]] = []
@@ -139,6 +140,7 @@ class Node(MultiService):
         self._publisher.start()
 
     async def _stop(self) -> None:
+        self._intake.stop()
         self._proxy.stop()
         await self._publisher.stop()
         await self.overlay.stop()
@@ -196,7 +198,9 @@ class Node(MultiService):
     def _open(self) -> None:
         self._folder = StateFolder(self._state)
         try:
-            self._database = Database(self._folder.database, [PEOPLE_SCHEMA, PORTS_SCHEMA, SIP_SCHEMA])
+            self._database = Database(
+                self._folder.database, [PEOPLE_SCHEMA, PORTS_SCHEMA, SIP_SCHEMA, CALLS_SCHEMA]
+            )
             self.ports = Ports(self._database)
             self.keyring = Keyring(self._state, self._database, self.journal, self.reactor)
         except P2PShipError:
@@ -210,7 +214,8 @@ class Node(MultiService):
     def _build(self) -> None:
         trust = TrustPolicy(self.keyring)
         self.lookups = self._make_lookups(self)
-        self.bearers = self._make_bearers(self)
+        made = self._make_bearers(self).items()
+        self.bearers = dict(sorted(made, key=lambda each: not each[1].encrypted))  # so in records too
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
         self._chain = LookupChain(self.reactor, lookups, trust, self.keyring, self.network, self.journal)
         self.finder = CachingFinder(self.reactor, self._chain, self.network)
@@ -233,12 +238,14 @@ class Node(MultiService):
 
     def _build_sip(self) -> None:
         self._sip = self.config.get(SIPSettings)
-        self._transport = PhoneTransport(self.reactor, self, self.journal)
+        self._intake = Intake(self.reactor, self.journal)
+        self._transport = PhoneTransport(self.reactor, self, self.journal, self._intake)
         self._names = OwnNames(self._sip.domain, self._own_addresses)
         self.bindings = Bindings(self.reactor, self._database)
         registrar = Registrar(
             self.reactor, self._names, self.bindings, self.keyring, self.journal, self.random
         )
+        self.call_book = CallBook(self.reactor, self._database, self.random)
         self._proxy = SIPProxy(
             self.reactor,
             names=self._names,
@@ -250,8 +257,10 @@ class Node(MultiService):
             hops=self._transport,
             journal=self.journal,
             random=self.random,
+            book=self.call_book,
+            anonymous=self._sip.anonymous,
         )
-        self.overlay.offer(SIPSubprotocol(self._proxy))
+        self.overlay.offer(SIPSubprotocol(self._proxy, self._intake))
         self.message_received = self._proxy.layer.message_received
 
     def _listen_for_phones(self) -> None:
@@ -267,20 +276,6 @@ class Node(MultiService):
     def _own_addresses(self) -> Iterator[str]:
         return (host for interface in self.network.interfaces() for host, _prefix in interface.addresses)
 
-    def _keep_stages(self, fact: Fact) -> None:
-        """Keep how the latest calls were set up, for whoever asks while they are up."""
-        if not isinstance(fact, CallSetUp):
-            return
-        self._stages[fact.call_id] = {
-            "lookup": fact.lookup,
-            "dial": fact.dial,
-            "hello": fact.hello,
-            "remote": fact.remote,
-            "total": fact.total,
-        }
-        while len(self._stages) > SET_UPS_KEPT:
-            self._stages.popitem(last=False)
-
     # What is said of it.
 
     def commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
@@ -290,6 +285,8 @@ class Node(MultiService):
             "identity list": lambda _: self.own_identities(),
             "find": lambda arguments: self.find(arguments),
             "calls": lambda _: self.live_calls(),
+            "calls recent": lambda arguments: self.recent_calls(arguments),
+            "calls why": lambda arguments: self.call_book.story(str(arguments.get("id", ""))),
         }
 
     def status(self) -> Status:
@@ -352,23 +349,14 @@ class Node(MultiService):
 
     def live_calls(self) -> list[CallStatus]:
         """Describe the calls that are ringing or up."""
-        now = self.reactor.seconds()
-        return [
-            {
-                "call_id": dialog.id.call_id,
-                "caller": dialog.caller,
-                "callee": dialog.callee,
-                "state": "up" if dialog.answered else "ringing",
-                "since": dialog.answered or dialog.started,
-                "seconds": now - (dialog.answered or dialog.started),
-                "path": dialog.peer.path,
-                "encrypted": dialog.peer.encrypted,
-                "media": f"{dialog.media.relays if dialog.media else 0} lines",
-                "stages": self._stages.get(dialog.id.call_id),
-            }
-            for dialog in self._proxy.calls.dialogs
-            if dialog.is_call
-        ]
+        return live_calls(self._proxy.calls.dialogs, self.call_book, self.reactor.seconds())
+
+    def recent_calls(self, arguments: Mapping[str, Any]) -> list[CallLine]:
+        """Describe the latest calls, the latest first: as many as ``number`` in the arguments says."""
+        number = arguments.get("number", RECENT_CALLS)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise LocalError(f"number = {number!r:.40}: give how many calls, 1 or more")
+        return self.call_book.recent(number)
 
     def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
         """Search every lookup for a person, and say who answered; nothing is told from memory.

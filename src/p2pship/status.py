@@ -139,3 +139,128 @@ class CallStatus(TypedDict):
     "what flows, in words"
     stages: StagesStatus | None
     "how its set-up went; None until it is answered, and where it came from a peer"
+    id: str
+    "names the call's story, for ``calls why``; empty where there is none"
+
+
+class AskedStory(TypedDict):
+    """What became of asking one lookup for the person called, or for one to whom the call was forwarded."""
+
+    aor: str
+    "for whom it was asked"
+    lookup: str
+    answer: str
+    "completed, timed out, failed, or not answered yet"
+    seconds: float
+    reason: str
+    "why it failed; empty when it did not"
+
+
+class TriedStory(TypedDict):
+    """What became of one device of a person who was searched for."""
+
+    aor: str
+    "whose device it is"
+    hit: str
+    "the device's HIT, as an IPv6 address"
+    lookup: str
+    "where it was found; ``link`` when a link to it was up already, ``local`` when it is this node itself"
+    locators: list[str]
+    "where it was dialled; empty when it was connected already"
+    reached: bool
+    lookup_seconds: float
+    dial_seconds: float
+    hello_seconds: float
+    reason: str
+    "why it was not reached, with each locator's own reason"
+
+
+class HeardStory(TypedDict):
+    """One answer of a phone or of a peer's node."""
+
+    status: int
+    reason: str
+    "the answer's own words"
+    at: float
+    "seconds after the call began"
+
+
+class BranchStory(TypedDict):
+    """One phone of ours, or one device of the person called, that was sent the call."""
+
+    to: str
+    "what it is: ``phone udp 127.0.0.1:5070``, or ``peer bob@example.com``"
+    at: float
+    "when it was sent the call, in seconds after the call began"
+    heard: list[HeardStory]
+    "what it answered, each status once"
+    error: str
+    "why no final answer came from it; empty when one did or may still"
+
+
+class CallStory(TypedDict):
+    """Everything that is kept of one call. Times but ``began`` are seconds after it; texts of others are made printable."""
+
+    id: str
+    "six letters and digits that name this story on this node"
+    call_id: str
+    "the SIP Call-ID: a call between two phones of one node has two stories with the same one"
+    direction: str
+    "``outgoing`` from one of our phones, ``incoming`` to them"
+    caller: str
+    "the AOR; of an incoming call the one that the link has proven to be the peer's"
+    callee: str
+    began: float
+    "Unix time"
+    state: str
+    "trying, ringing, up, ended, failed, refused, cancelled, missed, redirected or interrupted"
+    name_grade: str
+    "how true the other person's name is; empty as long as nobody was reached"
+    acquaintance: str
+    verdict: str
+    "why both are so, in words"
+    encrypted: bool | None
+    "whether the link is that carries it; None as long as there is none"
+    path: str
+    "which way it runs"
+    rule: str
+    "the rule of this node that refused it; empty if none did"
+    asked: list[AskedStory]
+    "the lookups that were asked"
+    refused: list[str]
+    "why answers of lookups were not believed"
+    tried: list[TriedStory]
+    "the devices that were found"
+    met: bool
+    "whether this node had met the person before"
+    branches: list[BranchStory]
+    "who was sent the call, in order"
+    stages: StagesStatus | None
+    "where the time went until an outgoing call rang; None until it is answered"
+    rang: float | None
+    "when the first phone rang"
+    answered: float | None
+    ended: float | None
+    ended_by: str
+    "our phone, the other side, or this node; empty as long as nobody did"
+    status: int
+    "the final SIP status; 0 as long as there is none"
+    reason: str
+    "why it ended or failed, in words"
+    notes: list[str]
+    "what else happened, such as a transfer"
+
+
+class CallLine(TypedDict):
+    """One call in the answer to ``calls recent``: the beginning of its story."""
+
+    id: str
+    direction: str
+    caller: str
+    callee: str
+    began: float
+    state: str
+    seconds: float
+    "how long it was up, or until it had failed"
+    status: int
+    reason: str

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from p2pship.banner import banner
 from p2pship.config import Config, default_state, load
 from p2pship.control import ControlServer
+from p2pship.cycles import look_rarely
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
 from p2pship.node import Node
@@ -125,6 +126,7 @@ def makeService(options: Options) -> NodeService:
     from twisted.internet import reactor
 
     allow_more()
+    look_rarely()
     try:
         node = Node(reactor, options.config, options.state)
     except P2PShipError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from random import Random
 
 from hypothesis import given
@@ -15,8 +14,9 @@ from p2pship.bearer.arqwire import Ack, BadSegment, ack_segment, data_segment
 from p2pship.bearer.pathmtu import BASE, SIZES, PathMTU
 from p2pship.errors import LocalError, RemoteError
 from tests.bearer.arqpath import OVERHEAD, Path, always, rough
+from tests.scale import SEED, scaled
 
-SEEDS = range(40 if os.environ.get("P2PSHIP_SLOW") else 4)
+SEEDS = range(SEED, SEED + scaled(4, 40))
 
 
 def frames(count: int, seed: int = 1, most: int = 3000) -> list[bytes]:

@@ -36,10 +36,11 @@ class FakeReactor:
 class Hearer:
     """A party that writes down what it hears."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, fails: bool = False, fails_afterwards: bool = False) -> None:
         self.heard: list[bytes] = []
         self.batches = 0
         self._fails = fails
+        self._fails_afterwards = fails_afterwards
 
     def datagram_arrived(self, datagram: bytes, source: Any, port: DatagramPort) -> None:
         self.heard.append(datagram)
@@ -48,6 +49,8 @@ class Hearer:
 
     def batch_ended(self) -> None:
         self.batches += 1
+        if self._fails_afterwards:
+            raise ZeroDivisionError
 
 
 class DatagramPortTests(TestCase):
@@ -98,6 +101,15 @@ class DatagramPortTests(TestCase):
         self.port.doRead()
         self.assertEqual((len(broken.heard), self.strays), (1, [b"after"]))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_bug_afterwards(self) -> None:
+        """Nor does a bug met by what one link has to say close the port, or keep the others from saying theirs."""
+        parties = [Hearer(fails_afterwards=True) for _ in range(2)]
+        self.parties.update({b"1111": parties[0], b"2222": parties[1]})
+        self.say(b"1111", b"2222")
+        self.port.doRead()
+        self.assertEqual([party.batches for party in parties], [1, 1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
     def test_largest(self) -> None:
         """The largest datagram that there is comes whole."""

@@ -150,6 +150,16 @@ class AttackTests(SynchronousTestCase):
             self.assert_refused(far, altered(closing, at))
         self.assertIsNone(far.received(closing))
 
+    def test_respelt_signature(self) -> None:
+        """Somebody who turns a signature into the other that is valid, and is faster, does not end the exchange."""
+        near, far = dialler(), listener()
+        answer = reply(far, near.opening())
+        self.assert_refused(near, respelt(answer), "signature")
+        closing = reply(near, answer)
+        self.assert_refused(far, respelt(closing), "signature")
+        far.received(closing)
+        self.assertEqual((near.send_key, near.receive_key), (far.receive_key, far.send_key))
+
     def test_altered_opening(self) -> None:
         """An opening that was altered is refused at once, or leads to an answer that the dialler refuses."""
         near = dialler()
@@ -312,6 +322,12 @@ OPENING = dialler().opening()
 def altered(message: bytes, at: int) -> bytes:
     """Return a message with one octet changed."""
     return message[:at] + bytes([message[at] ^ 1]) + message[at + 1 :]
+
+
+def respelt(message: bytes) -> bytes:
+    """Return a message with the other signature that is as valid as the one at its end."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    return message[:-32] + (order - int.from_bytes(message[-32:], "big")).to_bytes(32, "big")
 
 
 def forged_answer(opening: bytes, named: FakeDevice, signer: FakeDevice, ephemeral: bytes = b"") -> bytes:

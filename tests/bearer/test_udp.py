@@ -21,7 +21,8 @@ from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
 from tests.bearer.contract import BearerContract
 from tests.bearer.fakes import FakeNetwork, FakeNode, Recorder, device, has_ipv6
-from tests.bearer.udppair import HOST, UDPPair
+from tests.bearer.roughrelay import HOST
+from tests.bearer.udppair import UDPPair
 
 
 class UDPBearerTests(UDPPair, BearerContract, TestCase):

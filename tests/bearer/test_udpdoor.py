@@ -7,8 +7,10 @@ import socket
 from random import Random
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
+from p2pship.address import Locator
 from p2pship.bearer.admission import MOST_FROM_ONE_SOURCE
 from p2pship.bearer.cookie import COOKIE_SIZE
 from p2pship.bearer.exchange import Dialler
@@ -24,9 +26,11 @@ from p2pship.bearer.udpwire import (
     parse,
 )
 from tests.bearer.fakes import Recorder, device
-from tests.bearer.udppair import HOST, UDPPair
+from tests.bearer.roughrelay import HOST
+from tests.bearer.udppair import UDPPair
+from tests.scale import scaled
 
-GARBAGE = 20_000 if os.environ.get("P2PSHIP_SLOW") else 3000
+GARBAGE = scaled(3000, 20_000)
 
 
 class Stranger:
@@ -37,6 +41,7 @@ class Stranger:
         self._socket.setblocking(False)
         self._socket.bind((HOST, 0))
         self._target = (HOST, port)
+        self.port = int(self._socket.getsockname()[1])
         self.exchange = Dialler("udp", device("stranger"), os.urandom, device("bob").key)
 
     def say(self, datagram: bytes) -> None:
@@ -117,6 +122,20 @@ class DoorTests(UDPPair, TestCase):
         self.assertEqual(await self.ask_sealed(who, Closed(answer.own, closing)), 1, "said again if lost")
         self.assertEqual(len(self.accepted), 1)
 
+    async def test_closing_from_elsewhere(self) -> None:
+        """A closing moves nobody: where it comes from may be somebody else's address, to which a link would send."""
+        who, victim = self.stranger(), self.stranger()
+        (answer,) = await self.knock(who)
+        assert isinstance(answer, Answered)
+        closing = who.exchange.received(answer.answer)
+        assert closing is not None
+        victim.say(encode(Closed(answer.own, closing)))
+        await self.until(lambda: self.accepted)
+        self.accepted[0].send(b"a long answer")
+        await self.settle()
+        self.assertEqual((victim.hear(), len(who.hear())), ([], 2))
+        self.assertEqual(self.accepted[0].remote.port, who.port)
+
     async def ask_sealed(self, who: Stranger, message: Handshake) -> int:
         """Return how many sealed datagrams come back to a message; checks that they are not longer."""
         said = encode(message)
@@ -196,6 +215,20 @@ class DoorTests(UDPPair, TestCase):
         who = Stranger(near._port.number)
         self.addCleanup(who.close)
         self.assertEqual(await self.ask(who, Knock(b"\1own", bytes(COOKIE_SIZE), who.exchange.opening())), [])
+
+    async def test_retries_without_end(self) -> None:
+        """Somebody who sends a dialler one cookie after the other makes it knock a few times more, and no more."""
+        liar = Stranger(1)
+        self.addCleanup(liar.close)
+        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, liar.port)])
+        (own_id,) = self.alice._parties
+        liar._target = (HOST, next(iter(self.alice._dialling_ports.values())).number)
+        for _ in range(200):
+            liar.say(encode(Retry(own_id, os.urandom(COOKIE_SIZE))))
+            await self.settle()
+        self.assertLessEqual(len(liar.hear()), 10)
+        dial.cancel()
+        self.failureResultOf(dial, CancelledError)
 
     async def test_answers_to_a_dial(self) -> None:
         """Somebody who answers a dial with nonsense delays it, and no more."""

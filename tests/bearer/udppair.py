@@ -10,14 +10,15 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
+from p2pship.address import Locator
 from p2pship.bearer.udp import UDPBearer, UDPSettings
+from p2pship.interfaces import ILink
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
 from tests.bearer.contract import BearerPair
 from tests.bearer.fakes import ClockedReactor, FakeDevice, FakeNetwork, device
-
-HOST = "127.0.0.1"
+from tests.bearer.roughrelay import HOST, RoughRelay
 
 TURN = 0.002
 "Seconds that pass at each turn of waiting: what is lost over UDP shows by time alone."
@@ -70,3 +71,31 @@ class UDPPair(BearerPair):
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+
+class RelayedPair(UDPPair):
+    """Two bearers with a relay between."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.relay = RoughRelay(self.clock, self.port)
+        self.addCleanup(self.relay.close)
+        self.locator = Locator("udp", HOST, self.relay.port)
+
+    async def connect(self) -> tuple[Any, Any]:
+        """Return the two ends of a link over the relay; dials again if that fails, as the overlay does."""
+        while True:
+            near = await self.dialled()
+            if near is not None and near.confirmed:
+                ends = {link._their_id: link for link in self.accepted}
+                return near, ends[near.own_id]
+
+    async def dialled(self) -> Any:
+        """Return what one dial makes: a link that is confirmed, or given up, or None."""
+        done: list[Any] = []
+        self.alice.dial(device("bob").key, [self.locator]).addBoth(done.append)
+        await self.until(lambda: done)
+        if not ILink.providedBy(done[0]):
+            return None
+        await self.until(lambda: done[0].confirmed or done[0]._over)
+        return done[0]

@@ -19,12 +19,13 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.cli.client import ask
 from p2pship.cli.command import main
-from p2pship.cli.report import calls_text, find_text, identities_text, status_text
+from p2pship.cli.report import calls_text, find_text, identities_text, recent_text, status_text
+from p2pship.cli.story import story_text
 from p2pship.config import print_documented
 from p2pship.control import Command, ControlServer
 from p2pship.errors import RemoteError
 from p2pship.sections import documented_sections
-from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, STATUS
+from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, RECENT, STATUS, STORY
 
 
 class CommandTests(TestCase):
@@ -52,6 +53,7 @@ class CommandTests(TestCase):
             identity_list=returning(IDENTITIES),
             find=returning(FOUND),
             calls=returning(CALLS),
+            calls_recent=returning([]),
         )
         for words, result, text in (
             (["status"], STATUS, status_text(STATUS)),
@@ -63,6 +65,26 @@ class CommandTests(TestCase):
             code, output, _ = await self.run_command(*words, "--json")
             self.assertEqual((code, json.loads(output)), (0, result))
             self.assertEqual(await self.run_command("--json", *words), (0, output, ""))
+
+    async def test_calls(self) -> None:
+        """Without more, the calls under way and the latest that are over; or only those, or the story of one."""
+        asked: list[dict[str, Any]] = []
+
+        def recent(arguments: dict[str, Any]) -> object:
+            asked.append(arguments)
+            return RECENT
+
+        self.serve(calls=returning(CALLS), calls_recent=recent, calls_why=returning(STORY))
+        code, output, _ = await self.run_command("calls")
+        self.assertEqual((code, output), (0, f"{calls_text(CALLS)}\n\n{recent_text(RECENT[:1])}\n"))
+        self.assertEqual(await self.run_command("calls", "--recent"), (0, f"{recent_text(RECENT)}\n", ""))
+        _, output, _ = await self.run_command("calls", "--recent", "7", "--json")
+        self.assertEqual((json.loads(output), asked), (RECENT, [{}, {"number": 20}, {"number": 7}]))
+        self.assertEqual(await self.run_command("calls", "--why", "k3x"), (0, f"{story_text(STORY)}\n", ""))
+        _, output, _ = await self.run_command("calls", "--why", "k3x", "--json")
+        self.assertEqual(json.loads(output), STORY)
+        code, _, complaint = await self.run_command("calls", "--why", "k3x", "--recent")
+        self.assertEqual((code, "not allowed with" in complaint), (2, True))
 
     async def test_find_asks_for_the_name(self) -> None:
         """The name is passed on; a person who is not found is exit code 1."""

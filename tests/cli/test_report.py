@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.cli.report import calls_text, find_text, identities_text, status_text
-from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, STATUS
+from p2pship.cli.report import calls_text, find_text, identities_text, recent_text, status_text
+from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, RECENT, STATUS
 
 
 class ReportTests(SynchronousTestCase):
@@ -76,9 +76,16 @@ class ReportTests(SynchronousTestCase):
         """Each call is a line; none is said in words."""
         self.assertEqual(
             calls_text(CALLS),
-            "FROM               TO               STATE  FOR   PATH                            MEDIA   SET UP IN\n"
+            "FROM               TO               STATE  FOR   PATH                            MEDIA   SET UP IN                            ID\n"
             "alice@example.com  bob@example.com  up     61 s  tls 192.0.2.2:5566 (encrypted)  1 line  "
-            "85 ms: lookup 50, dial 20, hello 10",
+            "85 ms: lookup 50, dial 20, hello 10  k3x7qa",
         )
         self.assertNotIn("ms", calls_text([{**CALLS[0], "stages": None}]))
         self.assertEqual(calls_text([]), "No calls.")
+
+    def test_recent(self) -> None:
+        """Each call that is kept is a line, with its id, and why it ended so."""
+        lines = recent_text(RECENT).splitlines()
+        self.assertIn("k3x7qb", lines[1])
+        self.assertIn("failed  65 s  486 Busy Here", lines[1])
+        self.assertEqual(recent_text([]), "No calls are kept.")

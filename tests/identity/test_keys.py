@@ -39,6 +39,15 @@ class SignatureTests(TestCase):
         self.assertFalse(keys.verify(IDENTITY_KEY, signature, b"Data"))
         self.assertFalse(keys.verify(DEVICE.key, signature, b"data"))
 
+    def test_low(self) -> None:
+        """Of the two signatures that are as good as each other only the lower one is made; the other is known as such."""
+        for number in range(20):
+            signature = keys.sign(KEY, b"%d" % number)
+            self.assertTrue(keys.is_low(signature))
+            other = signature[:32] + (ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
+            self.assertTrue(keys.verify(IDENTITY_KEY, other, b"%d" % number))
+            self.assertFalse(keys.is_low(other))
+
     def test_same_as_der(self) -> None:
         """The 64 octets are r and s: in DER, the library takes them."""
         signature = keys.sign(KEY, b"data")

@@ -46,8 +46,8 @@ class PairCase(TestCase):
 
     async def start_nodes(self) -> None:
         """Start both nodes at a time."""
-        lan_port = free_ports(1)
-        self.alices, self.bobs = (self.node(name, lan_port) for name in ("alice", "bob"))
+        self.lan_port = free_ports(1)
+        self.alices, self.bobs = (self.node(name, self.lan_port) for name in ("alice", "bob"))
         await gatherResults([self.alices.start(), self.bobs.start()])
 
     def node(self, name: str, lan_port: int) -> NodeProcess:

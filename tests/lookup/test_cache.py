@@ -13,7 +13,7 @@ from p2pship.address import Locator
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
-from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
+from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity
 from p2pship.lookup.cache import HEAD_START, MOST_DEVICES, MOST_PEOPLE, CachingFinder
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
 from p2pship.network import Interface
@@ -23,13 +23,17 @@ from tests.lookup.people import BOB, NOW, PRIVATE, PUBLIC, Person, RecordingFind
 ASKED = (Asked("memory", Answer.COMPLETED, 0.5),)
 
 
-@implementer(ISearch)
+@implementer(IFinding)
 class ToldSearch:
     """A search that finds what it is told."""
 
     def __init__(self, receiver: IFindReceiver) -> None:
         self.receiver = receiver
         self.cancelled = False
+
+    def so_far(self) -> FindOutcome:
+        """Say that it has asked."""
+        return FindOutcome(ASKED, 0)
 
     def cancel(self) -> None:
         """Remember it."""
@@ -44,7 +48,7 @@ class ToldFinder:
         self.searches: list[ToldSearch] = []
         self.forgotten: list[tuple[str, bytes]] = []
 
-    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Begin a search."""
         self.searches.append(ToldSearch(receiver))
         return self.searches[-1]
@@ -123,7 +127,7 @@ class CachingFinderTests(SynchronousTestCase):
         """It is a finder, and gives searches."""
         verifyObject(IFinder, self.finder)
         self.find()
-        verifyObject(ISearch, self.search)
+        verifyObject(IFinding, self.search)
 
     def test_first_time(self) -> None:
         """What is not known is passed on as it is found, and so is the outcome."""
@@ -235,7 +239,7 @@ class CachingFinderTests(SynchronousTestCase):
         self.remember(self.found(), self.found(device=1))
 
         class Satisfied(RecordingFindReceiver):
-            search: ISearch
+            search: IFinding
 
             def device_found(self, found: Found) -> None:
                 super().device_found(found)

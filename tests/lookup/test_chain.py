@@ -18,7 +18,7 @@ from p2pship.identity.people import SCHEMA
 from p2pship.identity.seal import lookup_key, seal
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
-from p2pship.interfaces import IFinder, ILookup, ISearch, ISearchReceiver
+from p2pship.interfaces import IFinder, IFinding, ILookup, ISearch, ISearchReceiver
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Answer, Candidate, FindOutcome, Slot
 from p2pship.lookup.chain import LookupChain
@@ -108,7 +108,7 @@ class FindTests(ChainTestCase):
         """Everything provides what it says."""
         chain = self.chain()
         verifyObject(IFinder, chain)
-        verifyObject(ISearch, chain.find(BOB, self.own, RecordingFindReceiver()))
+        verifyObject(IFinding, chain.find(BOB, self.own, RecordingFindReceiver()))
         verifyObject(ILookup, self.memory())
 
     def test_found(self) -> None:
@@ -365,7 +365,7 @@ class RefusedTests(ChainTestCase):
         for sequence, count in ((6, 0), (7, 1), (8, 1)):
             self.setUp()
             accepted = papers_from(self.bob.statement(), self.bob.record(sequence=7), NOW)
-            self.keyring.accept(accepted, NOW)
+            self.keyring.accept(accepted, NOW, keep=True)
             self.publish(self.bob, sequence=sequence)
             self.assertEqual(self.outcome().found, count)
 

@@ -11,14 +11,14 @@ from zope.interface import implementer
 from p2pship.address import Locator
 from p2pship.identity.papers import Papers, Record, Statement
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
-from p2pship.interfaces import IFinder, IFindReceiver, ISearch
+from p2pship.interfaces import IFinder, IFinding, IFindReceiver
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.lookup.collected import collect
 
 OUTCOME = FindOutcome((), 2)
 
 
-@implementer(IFinder, ISearch)
+@implementer(IFinder, IFinding)
 class FakeFinder:
     """A finder with one search, which the test carries on."""
 
@@ -27,13 +27,16 @@ class FakeFinder:
         self.cancelled = False
         self.forgotten: list[bytes] = []
 
-    def find(self, aor: str, own: Any, receiver: IFindReceiver) -> ISearch:
+    def find(self, aor: str, own: Any, receiver: IFindReceiver) -> IFinding:
         self.receiver = receiver
-        search: ISearch = self
+        search: IFinding = self
         return search
 
     def forget(self, aor: str, device_key: bytes) -> None:
         self.forgotten.append(device_key)
+
+    def so_far(self) -> FindOutcome:
+        return OUTCOME
 
     def cancel(self) -> None:
         self.cancelled = True

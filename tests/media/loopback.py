@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.testing import MemoryReactorClock
@@ -12,8 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IPeer
 from p2pship.journal import Journal
+from p2pship.media.ears import Ears
 from p2pship.media.relay import MediaRelay, MediaRelays, MediaSettings
 
 HOST = "127.0.0.1"
@@ -22,7 +25,12 @@ HOST = "127.0.0.1"
 class FakePeer:
     """The media part of a peer: notes what was cast, and delivers what the test says that the other side sent."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, aor: str = "bob@example.com", acquaintance: Acquaintance = Acquaintance.CONTACT
+    ) -> None:
+        self.aor = aor
+        self.identity = SimpleNamespace(aor="alice@example.com")
+        self.verdict = Verdict(NameGrade.KNOWN, acquaintance)
         self.log: list[tuple[int, bytes]] = []
         self.receivers: dict[int, Callable[[int, bytes], None]] = {}
         self.full = False
@@ -116,4 +124,8 @@ class RelayCase(SynchronousTestCase):
 
     def seen(self) -> int:
         """Count the packets that reached the relays' ports."""
-        return sum(port.taken + port.strangers for port in cast("list[Any]", self.reactor.getReaders()))
+        return sum(port.strangers + sum(place.taken for place in port.places) for port in self.ports())
+
+    def ports(self) -> list[Any]:
+        """Return the ports that are open."""
+        return [port for ears in self.reactor.getReaders() for port in cast(Ears, ears).readers]

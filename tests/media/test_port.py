@@ -13,7 +13,6 @@ from twisted.trial.unittest import TestCase
 from p2pship.address import HostPort
 from p2pship.interfaces import IPeer
 from p2pship.journal import Journal
-from p2pship.media.port import BATCH
 from p2pship.media.relay import MediaRelays, MediaSettings
 from tests.media.loopback import HOST, FakePeer, Phone, RelayCase
 
@@ -122,16 +121,26 @@ class MediaPortTests(RelayCase):
         super().setUp()
         self.agree(self.rtp.at, self.rtcp.at)
 
-    def test_batch(self) -> None:
-        """A flood at one port is taken in portions, so that other ports have their turn."""
-        for _ in range(BATCH + 1):
-            self.rtp.send(b"voice", self.relay.port)
-        port = next(port for port in self.reactor.getReaders() if cast(Any, port).number == self.relay.port)
-        select.select([port], [], [], 10)
-        port.doRead()
-        self.assertEqual(len(self.peer.log), BATCH)
-        port.doRead()
-        self.assertEqual(len(self.peer.log), BATCH + 1)
+    def test_one_at_a_time(self) -> None:
+        """Of a flood at one port a packet is taken at each turn, so that other ports have theirs."""
+        for _ in range(3):
+            self.rtp.send(b"flood", self.relay.port)
+        self.rtcp.send(b"report", self.relay.port + 1)
+        self.turn()
+        self.assertEqual(sorted(self.peer.log), [(40, b"flood"), (41, b"report")])
+        self.turn()
+        self.assertEqual(self.peer.log[2:], [(40, b"flood")])
+
+    def turn(self) -> None:
+        """Let the reactor see that something has come."""
+        (ears,) = self.reactor.getReaders()
+        select.select([ears], [], [], 10)
+        ears.doRead()
+
+    def test_nothing_there(self) -> None:
+        """A port that is told in vain waits on."""
+        cast(Any, self.relay._rtp).doRead()
+        self.assertEqual(self.peer.log, [])
 
     def test_closed_by_a_packet(self) -> None:
         """A relay may be closed while it passes a packet on."""
@@ -143,14 +152,6 @@ class MediaPortTests(RelayCase):
         port.doRead()
         self.assertEqual(self.relay.from_phone, 1)
         self.assertEqual(port.fileno(), -1)
-
-    def test_lost_descriptor(self) -> None:
-        """When the reactor disconnects a port it is closed, and the relay can still be."""
-        port = cast(Any, self.relay._rtp)
-        port.connectionLost(None)
-        self.assertEqual(port.fileno(), -1)
-        self.relay.close()
-        self.assertIn(str(self.relay.port), port.logPrefix())
 
 
 class Listener(DatagramProtocol):

@@ -13,7 +13,6 @@ from zope.interface.verify import verifyObject
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.interfaces import IMediaRelay, IMediaRelays, IPeer
-from p2pship.media import relay as relay_module
 from p2pship.media.relay import SHARE, MediaRelays, MediaSettings
 from tests.media.loopback import HOST, FakePeer, Phone, RelayCase
 
@@ -341,15 +340,6 @@ class MediaRelaysTests(RelayCase):
         self.assertEqual(len(self.peer.receivers), 1)
         self.opened()
 
-    def test_most_of_peer(self) -> None:
-        """One peer cannot have every relay: another still gets one; what is given back can be had again."""
-        self.patch(relay_module, "MOST_OF_PEER", 2)
-        second = self.opened()
-        self.assertIn("this peer", str(self.assertRaises(LocalError, self.opened)))
-        self.relays.open(cast(IPeer, FakePeer()), HOST, HOST)
-        second.close()
-        self.opened()
-
     def test_most(self) -> None:
         """There are no more relays than leave half of the descriptors to others."""
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -357,9 +347,9 @@ class MediaRelaysTests(RelayCase):
         resource.setrlimit(resource.RLIMIT_NOFILE, (2 * SHARE, limits[1]))
         relays = self.narrow(16384, 100)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        for _ in range(2):
-            relays.open(cast(IPeer, FakePeer()), HOST, HOST)
-        error = self.assertRaises(LocalError, relays.open, FakePeer(), HOST, HOST)
+        for name in "ab":
+            relays.open(cast(IPeer, FakePeer(name)), HOST, HOST)
+        error = self.assertRaises(LocalError, relays.open, FakePeer("c"), HOST, HOST)
         self.assertIn("ulimit", str(error))
 
     def test_not_our_address(self) -> None:

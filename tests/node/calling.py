@@ -48,10 +48,14 @@ class NodeTestCase(TestCase):
         """Start the nodes."""
         folder = Path(self.mktemp()).absolute()
         folder.mkdir(parents=True)
-        self.nodes = MemoryNodes(reactor, folder, self.names)
+        self.nodes = self.make_nodes(folder)
         self.phones: list[Phone] = []
         self.addCleanup(lambda: Deferred.fromCoroutine(self._end()))
         return self.nodes.start()
+
+    def make_nodes(self, folder: Path) -> MemoryNodes:
+        """Make the nodes, with their state in a folder."""
+        return MemoryNodes(reactor, folder, self.names)
 
     async def _end(self) -> None:
         """End every call, look that nothing is left of them, and switch all off."""

@@ -2,114 +2,62 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import IPeer
-from p2pship.journal import RequestRefused
 from p2pship.sip import transactions
 from p2pship.sip.legs import LegToPhone
-from p2pship.sip.message import Request, Response, request, response_to
+from p2pship.sip.message import Request, response_to
 from p2pship.testing.phone import RING, IncomingCall, OutgoingCall
 from p2pship.testing.phonecall import State
-from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal, requests
-
-MALLORY = "mallory@example.com"
+from tests.node.calling import ALICE, BOB, CAROL, refusal, requests
+from tests.node.stranger import MALLORY, StrangerCase
 
 FEW = 30
 "Requests that one peer may have under way: fewer than in real life, so that the flood is over soon."
 
 
-class StrangerTests(NodeTestCase):
-    """Mallory's node has a link to Bob's, while Alice and Bob talk."""
-
-    names = ("alice", "bob", "mallory")
-
-    async def _set_up(self) -> None:
-        alice, bob = await self.two_phones()
-        self.alice, self.bob, self.mallory = alice, bob, await self.phone(MALLORY)
-        self.call, self.answered = await self.up(alice, bob)
-        await self.mallory.message(bob.aor, "hello")  # which makes the link
-        await self.mallory.message(alice.aor, "hello")
-        self.heard = len(bob.received)
-
-    def _peer(self, aor: str) -> IPeer:
-        (peer,) = [peer for peer in self.node("mallory").overlay.peers() if peer.aor == aor]
-        return peer
-
-    def _send(self, aor: str, message: Request | Response) -> Deferred[bytes]:
-        return self._peer(aor).send("sip", message.encode())
-
-    def _request(
-        self, method: str, uri: str = f"sip:{BOB}", sender: str = f"<sip:{MALLORY}>;tag=m", **changed: str
-    ) -> Request:
-        """Make a request as it goes over a link, with what the test wants to be wrong."""
-        headers = {
-            "Via": "SIP/2.0/P2P [2001:20::1];branch=z9hG4bKmallory;rport",
-            "Max-Forwards": "70",
-            "From": sender,
-            "To": f"<{uri}>",
-            "Call-ID": "forged",
-            "CSeq": f"1 {method}",
-        }
-        headers |= {name.replace("_", "-"): value for name, value in changed.items()}
-        return request(method, uri, list(headers.items()))
-
-    async def _undisturbed(self) -> None:
-        """Look that the phone has heard nothing, and that the two talk on."""
-        self.assertEqual((self.call.state, self.answered.state), (State.UP, State.UP))
-        self.assertEqual((await self.call.send_info("1")).status, 200)
-        await self.talk(self.call, self.answered)
-        received = [message for message in self.bob.received[self.heard :] if isinstance(message, Request)]
-        self.assertEqual([message.method for message in received], ["INFO"])
-
-    async def _is_refused(self, message: Request, rule: str) -> None:
-        """Look that Bob's node refuses a request by a rule, tells its journal who it was, and that all goes on."""
-        await self._set_up()
-        await self._send(BOB, message)
-        await self.eventually(lambda: self.counts("bob").get(f"screen.{rule}") == 1)
-        (fact,) = self.told("bob", RequestRefused)
-        self.assertEqual((fact.method, fact.status), (message.method, 403))
-        self.assertIn(MALLORY, fact.reason)
-        await self._undisturbed()
+class StrangerTests(StrangerCase):
+    """What Mallory sends is refused and counted."""
 
     async def test_forged_sender(self) -> None:
         """A message in another's name is refused."""
-        await self._is_refused(self._request("MESSAGE", sender=f"<sip:{ALICE}>;tag=a"), "forged-from")
+        await self.is_refused(self.request("MESSAGE", sender=f"<sip:{ALICE}>;tag=a"), "forged-from")
 
     async def test_forged_call(self) -> None:
         """So is a call, whatever it asserts about itself."""
-        forged = self._request(
+        forged = self.request(
             "INVITE",
             sender=f"<sip:{ALICE}>;tag=a",
             Contact=f"<sip:{ALICE};gr=x.1>",
             P_Asserted_Identity=f"<sip:{ALICE}>",
         )
-        await self._is_refused(forged, "forged-from")
+        await self.is_refused(forged, "forged-from")
 
     async def test_third_person(self) -> None:
         """A request to somebody who lives elsewhere is not passed on."""
-        await self._is_refused(self._request("MESSAGE", f"sip:{ALICE}"), "open-relay")
+        await self.is_refused(self.request("MESSAGE", f"sip:{ALICE}"), "open-relay")
 
     async def test_third_person_here(self) -> None:
         """Nor is one to somebody of this node whom the link was not made for."""
         carol = await self.phone(CAROL, node="bob")
-        await self._is_refused(self._request("MESSAGE", f"sip:{CAROL}"), "open-relay")
+        await self.is_refused(self.request("MESSAGE", f"sip:{CAROL}"), "open-relay")
         self.assertEqual(carol.texts, [])
 
     async def test_register(self) -> None:
         """Nobody registers a phone from elsewhere."""
-        forged = self._request("REGISTER", Contact="<sip:bob@192.0.2.66>")
-        await self._is_refused(forged, "remote-register")
+        forged = self.request("REGISTER", Contact="<sip:bob@192.0.2.66>")
+        await self.is_refused(forged, "remote-register")
         (identity,) = self.node("bob").own_identities()
         self.assertEqual(identity["phones"], [self.bob.line.contact])
 
     async def test_request_in_a_dialog_of_others(self) -> None:
         """Who knows everything about a call of others can still not end it."""
-        await self._set_up()
+        await self.set_up()
         dialog = self.call.dialog
         for method in ("BYE", "INVITE", "INFO"):
-            forged = self._request(
+            forged = self.request(
                 method,
                 sender=str(dialog.local),
                 To=str(dialog.remote),
@@ -118,16 +66,16 @@ class StrangerTests(NodeTestCase):
                 Via=f"SIP/2.0/P2P [2001:20::1];branch=z9hG4bK{method}",
                 Contact=f"<sip:{MALLORY};gr=x.1>",
             )
-            await self._send(BOB, forged)
-        await self._undisturbed()
+            await self.send(BOB, forged)
+        await self.undisturbed()
 
     async def test_response_to_another(self) -> None:
         """A response to a request that was sent to somebody else is not taken, though all of it fits."""
-        await self._set_up()
+        await self.set_up()
         call, rung = await self._another_call()
         forged = response_to(self._sent_to_bob(call), 200, to_tag="m")
         forged.append("Contact", f"<sip:{MALLORY};gr=x.1>")
-        await self._send(ALICE, forged)
+        await self.send(ALICE, forged)
         await self.mallory.message(self.alice.aor, "after it")
         self.assertIs(call.state, State.RINGING)
         rung.reject(486)
@@ -135,11 +83,11 @@ class StrangerTests(NodeTestCase):
 
     async def test_cancel_for_another(self) -> None:
         """A CANCEL of a request that somebody else sent finds nothing to cancel, though its branch is right."""
-        await self._set_up()
+        await self.set_up()
         call, rung = await self._another_call()
         asked = self._sent_to_bob(call)
-        forged = self._request("CANCEL", CSeq=f"{asked.cseq[0]} CANCEL", Via=asked.first("Via") or "")
-        await self._send(BOB, forged)
+        forged = self.request("CANCEL", CSeq=f"{asked.cseq[0]} CANCEL", Via=asked.first("Via") or "")
+        await self.send(BOB, forged)
         await self.mallory.message(self.bob.aor, "after it")
         self.assertEqual((rung.state, requests(self.bob, "CANCEL")), (State.RINGING, []))
 
@@ -159,8 +107,8 @@ class StrangerTests(NodeTestCase):
 
     async def test_garbage(self) -> None:
         """What is no SIP is refused, whatever its size, and the link stays."""
-        await self._set_up()
-        peer = self._peer(BOB)
+        await self.set_up()
+        peer = self.peer(BOB)
         for payload in (
             b"",
             b"\r\n\r\n",
@@ -172,7 +120,7 @@ class StrangerTests(NodeTestCase):
             await self._refuses(peer, payload)
         self.assertRaises(LocalError, peer.send, "sip", bytes(65_537))
         self.assertEqual(len(self.nodes.links.links), 6)
-        await self._undisturbed()
+        await self.undisturbed()
 
     async def _refuses(self, peer: IPeer, payload: bytes) -> None:
         """Send what is refused, or taken and dropped."""
@@ -185,12 +133,12 @@ class StrangerTests(NodeTestCase):
         """Who begins more requests than one may have under way is refused, and others are served."""
         self.patch(transactions, "MAX_SERVERS_OF_PEER", FEW)
         self.patch(LegToPhone, "patience", 1.0)  # so long each of them waits for a phone that is switched off
-        await self._set_up()
+        await self.set_up()
         carol = await self.phone(CAROL, node="bob")
         await self.mallory.message(carol.aor, "hello")
         await carol.stop()
         flood = [
-            self._request(
+            self.request(
                 "OPTIONS",
                 carol.aor,
                 Via=f"SIP/2.0/P2P [2001:20::1];branch=z9hG4bK{number}",
@@ -199,6 +147,6 @@ class StrangerTests(NodeTestCase):
             )
             for number in range(3 * FEW)
         ]
-        await gatherResults([self._send(CAROL, each) for each in flood])
+        await gatherResults([self.send(CAROL, each) for each in flood])
         self.assertGreaterEqual(self.counts("bob")["sip.overload"], 1)
-        await self._undisturbed()
+        await self.undisturbed()

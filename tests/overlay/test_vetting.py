@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from p2pship.address import HostPort, Locator
+from p2pship.errors import HelloRefused
 from p2pship.identity.trust import TrustPolicy
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import ILink
@@ -73,3 +74,10 @@ class VettingTests(OverlayCase):
         self.assertFalse(self.vetting.must_be_encrypted(papers.hit))
         self.vetting.accept(papers, encrypted, keep=False)
         self.assertTrue(self.vetting.must_be_encrypted(papers.hit))
+
+    def test_encrypted_meanwhile(self) -> None:
+        """While a hello in the clear was looked at, one over an encrypted link has passed: that in the clear is refused."""
+        papers = self.node("carol@example.com").papers("carol@example.com")
+        clear, encrypted = (cast(ILink, PretendedLink(FAR, encrypted=one)) for one in (False, True))
+        self.vetting.accept(papers, encrypted, keep=False)
+        self.assertRaises(HelloRefused, self.vetting.accept, papers, clear, keep=False)

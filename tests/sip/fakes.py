@@ -21,7 +21,7 @@ from p2pship.interfaces import (
     IOverlay,
     IPeer,
     IPeopleReceiver,
-    ISearch,
+    IReaching,
     ISIPHop,
 )
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome
@@ -186,12 +186,19 @@ class FakeRelays:
         self.opened.append(relay)
         return relay
 
+    def open_beside(self, relay: IMediaRelay, own_ports: bool) -> FakeRelay:
+        number = 2 * len(self.opened)
+        ports = 20000 + number, relay.flow
+        opened = FakeRelay(*(ports if own_ports else (relay.port, 100 + number)))
+        self.opened.append(opened)
+        return opened
+
     def live(self) -> list[FakeRelay]:
         """Return those that are not closed."""
         return [relay for relay in self.opened if not relay.closed]
 
 
-@implementer(ISearch)
+@implementer(IReaching)
 @dataclass
 class FakeSearch:
     """A search under way, which the test carries on by its receiver."""
@@ -200,6 +207,9 @@ class FakeSearch:
     identity: IIdentity
     receiver: IPeopleReceiver
     cancelled: bool = False
+
+    def so_far(self) -> ReachOutcome:
+        return UNKNOWN
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -220,7 +230,7 @@ class FakeOverlay:
 
     searches: list[FakeSearch] = field(default_factory=list)
 
-    def people(self, aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> ISearch:
+    def people(self, aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> IReaching:
         self.searches.append(FakeSearch(aor, identity, receiver))
         return self.searches[-1]
 
@@ -265,7 +275,7 @@ class FakeKeyring:
     def watch(self, created: Callable[[IIdentity], None]) -> None:
         raise AssertionError("SIP does not watch the keyring")
 
-    def accept(self, papers: Any, now: float) -> None:
+    def accept(self, papers: Any, now: float, keep: bool) -> None:
         raise AssertionError("SIP sees no papers")
 
     def check(self, papers: Any) -> None:
@@ -273,6 +283,12 @@ class FakeKeyring:
 
     def met(self, aor: str) -> bool:
         return False
+
+    def mark_encrypted(self, hit: bytes) -> None:
+        raise AssertionError("SIP makes no links")
+
+    def must_be_encrypted(self, hit: bytes) -> bool:
+        raise AssertionError("SIP makes no links")
 
     def record_for(self, identity: Any, locators: Any, now: float, parameters: Any = ()) -> bytes:
         raise AssertionError("SIP signs no records")

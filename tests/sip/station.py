@@ -8,6 +8,8 @@ from twisted.internet.task import Clock
 
 from p2pship.journal import Journal
 from p2pship.sip.bindings import SCHEMA, Bindings
+from p2pship.sip.callbook import SCHEMA as CALLS_SCHEMA
+from p2pship.sip.callbook import CallBook
 from p2pship.sip.hops import PeerHop
 from p2pship.sip.message import Message, Request, Response, parse, request, response_to
 from p2pship.sip.names import OwnNames
@@ -48,11 +50,12 @@ class Station:
         self.overlay = FakeOverlay()
         self.relays = FakeRelays()
         self.hops = FakeHops()
-        self.database = Database(":memory:", [SCHEMA])
+        self.database = Database(":memory:", [SCHEMA, CALLS_SCHEMA])
         self.random = counting()
-        names = OwnNames("home.p2pship.alt", lambda: ["192.0.2.7"])
+        names = self.names = OwnNames("home.p2pship.alt", lambda: ["192.0.2.7"])
         self.bindings = Bindings(self.clock, self.database)
         registrar = Registrar(self.clock, names, self.bindings, self.keyring, self.journal, self.random)
+        self.book = CallBook(self.clock, self.database, self.random)
         self.proxy = SIPProxy(
             self.clock,
             names=names,
@@ -64,6 +67,7 @@ class Station:
             hops=self.hops,
             journal=self.journal,
             random=self.random,
+            book=self.book,
         )
         self.proxy.start()
         self._branch = 0

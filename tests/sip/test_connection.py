@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.journal import Journal
-from p2pship.sip.connection import CLOSE_AFTER, MAX_UNREAD, PATIENCE, Connection
+from p2pship.sip.connection import CLOSE_AFTER, MAX_UNREAD, MAX_UNSERVED, PATIENCE, Connection
 from p2pship.sip.message import BadMessage
 from tests.sip.exchange import received_request
 
@@ -25,6 +25,8 @@ class Owner:
         self.clock: Any = Clock()
         self.journal = Journal()
         self.told: list[str] = []
+        self.busy = False
+        "whether nothing is served for now"
 
     def made(self, connection: Connection) -> None:
         """Note it."""
@@ -41,6 +43,8 @@ class Owner:
     def received(self, connection: Connection, data: bytes) -> None:
         """Note it."""
         self.told.append("received")
+        if not self.busy:
+            connection.served(len(data))
 
     def broken(self, connection: Connection, error: BadMessage) -> None:
         """Note it."""
@@ -133,6 +137,38 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.dataReceived(REQUEST + b"nonsense\r\n")
         self.assertEqual(self.owner.told, ["made", "received", "broken", "retired"])
         self.assert_closed()
+
+    def test_waits(self) -> None:
+        """While too much waits to be served nothing is read; reading goes on when half of it has been."""
+        self.owner.busy = True
+        count = MAX_UNSERVED // len(REQUEST) + 1
+        self.connection.dataReceived(REQUEST * (count - 1))
+        self.assertEqual(self.transport.producerState, "producing")
+        self.connection.dataReceived(REQUEST)
+        self.assertEqual(self.transport.producerState, "paused")
+        self.connection.served(len(REQUEST) * (count // 2))
+        self.assertEqual(self.transport.producerState, "paused")
+        self.connection.served(len(REQUEST))
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_broken_while_it_waits(self) -> None:
+        """What came before the garbage is served before the connection is closed, so that it can be answered."""
+        self.owner.busy = True
+        self.connection.dataReceived(REQUEST + b"nonsense\r\n")
+        self.assertEqual(self.owner.told, ["made", "received", "broken"])
+        self.assertEqual(self.transport.producerState, "paused")
+        self.assert_open()
+        self.connection.served(len(REQUEST))
+        self.assert_closed()
+
+    def test_lost_while_it_waits(self) -> None:
+        """When it is gone before all is served, nothing happens to it any more."""
+        self.owner.busy = True
+        self.connection.dataReceived(REQUEST * (MAX_UNSERVED // len(REQUEST) + 1) + b"nonsense\r\n")
+        self.connection.connectionLost()
+        self.connection.served(len(REQUEST) * (MAX_UNSERVED // len(REQUEST) + 1))
+        self.assertEqual(self.owner.told[-1], "lost")
+        self.assertEqual(self.owner.clock.getDelayedCalls(), [])
 
     def test_lost(self) -> None:
         """When it is gone, nothing is left to do."""

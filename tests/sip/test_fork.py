@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.sip.fork import best
+from p2pship.sip.best import best
 from p2pship.sip.message import request, response_to
 
 ASKED = request(

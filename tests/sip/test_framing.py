@@ -49,6 +49,14 @@ class StreamParserTests(SynchronousTestCase):
         self.assertTrue(parser.broken)
         self.assertRaises(BadMessage, parser.feed, b"")
 
+    def test_body_without_length(self) -> None:
+        """A body that has a type and no length has no end: it is answerable, and ends the stream (RFC 4475 §3.3.9)."""
+        for line in (b"Content-Type: application/sdp", b"c:application/sdp", b"CONTENT-TYPE : a/b"):
+            error = self.assertRaises(
+                BadMessage, StreamParser().feed, b"BYE sip:a SIP/2.0\r\n" + line + b"\r\n\r\nv=0\r\n"
+            )
+            self.assertEqual((error.status, type(error.message)), (400, Request))
+
     def test_other_protocols(self) -> None:
         """What is not SIP is refused with its first line, or its first octet, and nothing after is looked at."""
         for data in (

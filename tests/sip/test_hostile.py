@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pship.errors import RemoteError
 from p2pship.sip.framing import StreamParser
 from p2pship.sip.headers import elements, raw_value
-from p2pship.sip.multipart import find_part, media_type
+from p2pship.sip.multipart import PartHeaders, find_parts, media_type
 from p2pship.sip.parameters import Parameters
 from p2pship.sip.sdp import SDP
 from p2pship.sip.uri import NameAddr, Via, parse_uri
@@ -106,7 +106,7 @@ class HostileTests(SynchronousTestCase):
             b"--b\r\n" + b"\r\n" * SIZE,
             b"--b\r\n" * SIZE,
         ):
-            self._check(lambda body=body: find_part(MIXED, body, "application/sdp"))  # type: ignore[misc]
+            self._check(lambda body=body: find_parts(PartHeaders(MIXED), body, "application/sdp"))  # type: ignore[misc]
 
     def test_streams(self) -> None:
         """Headers that look like Content-Length, line ends alone, and one octet at a time."""

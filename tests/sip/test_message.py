@@ -321,6 +321,13 @@ class MakeTests(SynchronousTestCase):
             b"SIP/2.0 505 Version Not Supported\r\nVia: x\r\nTo: <<\r\nContent-Length: 0\r\n\r\n",
         )
 
+    def test_shown(self) -> None:
+        """What the log shows of a message is text on one line that steers no terminal, whatever its octets are."""
+        asked = parse(b"BYE sip:\xff\xc2\x9b2J SIP/2.0\r\n\r\n")
+        answered = parse(b"SIP/2.0 200 \x1b[2J\xff\r\n\r\n")
+        self.assertEqual((repr(asked), repr(answered)), ("<BYE sip:??2J>", "<200 ?[2J?>"))
+        self.assertLess(len(repr(request("BYE", "sip:" + "a" * 4_000, []))), 250)
+
     def test_reason(self) -> None:
         """A reason can be chosen and changed; an unknown status has none."""
         made = response_to(invite(), 480, "Peer lost")

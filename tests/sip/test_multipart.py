@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.sip.multipart import DEEPEST, LONGEST_BOUNDARY, MOST_PARTS, find_part, media_type
+from p2pship.sip.multipart import (
+    DEEPEST,
+    LONGEST_BOUNDARY,
+    MOST_PARTS,
+    PartHeaders,
+    find_parts,
+    media_type,
+    replace_part,
+)
 from p2pship.sip.parameters import NONE
 
 SDP = "application/sdp"
@@ -18,8 +26,9 @@ def _part(content: bytes, *headers: bytes) -> bytes:
 
 
 def _found(content_type: str, body: bytes) -> bytes | None:
-    span = find_part(content_type, body, SDP)
-    return None if span is None else body[span]
+    """Return the first description for the session."""
+    parts = find_parts(PartHeaders(content_type), body, SDP)
+    return next((body[part.content] for part in parts if part.disposition == "session"), None)
 
 
 class MediaTypeTests(SynchronousTestCase):
@@ -82,6 +91,40 @@ class FindPartTests(SynchronousTestCase):
         )
         self.assertEqual(_found(MIXED, early + plain + b"--b--"), b"plain")
         self.assertIsNone(_found(MIXED, early + b"--b--"))
+        purposes = [
+            part.disposition for part in find_parts(PartHeaders(MIXED), early + plain + b"--b--", SDP)
+        ]
+        self.assertEqual(purposes, ["early-session", "session"])
+
+    def test_encoded(self) -> None:
+        """What is encoded or compressed, or lies in what is, is told from what can be read."""
+        for header, plain in (
+            (b"Content-Encoding: gzip", False),
+            (b"Content-Transfer-Encoding: base64", False),
+            (b"content-transfer-encoding: BINARY ", True),
+            (b"Content-Encoding: identity", True),
+        ):
+            inner = _part(b"v=0", b"Content-Type: application/sdp", header) + b"--b--"
+            outer = _part(b"v=0", b"Content-Type: application/sdp").replace(b"--b", b"--c") + b"--c--"
+            nested = _part(outer, b"Content-Type: multipart/mixed;boundary=c", header) + b"--b--"
+            for body in (inner, nested):
+                (part,) = find_parts(PartHeaders(MIXED), body, SDP)
+                self.assertEqual((part.is_plain, body[part.content]), (plain, b"v=0"), header)
+
+    def test_lengths(self) -> None:
+        """The Content-Length of a part, and of the multipart around it, fits what was put there; all else stays."""
+        inner = _part(b"x" * 95, b"Content-Type: application/sdp", b"Content-Length:  95 ") + b"--b--\r\n"
+        sizes = b"Content-Length: %d" % (len(inner) + 7)
+        body = _part(b"pre\r\n\r\n" + inner, b"Content-Type: multipart/mixed;boundary=b", sizes).replace(
+            b"--b\r\n", b"--o\r\n", 1
+        )
+        body += b"--o--\r\n"
+        (part,) = find_parts(PartHeaders("multipart/related;boundary=o"), body, SDP)
+        new = replace_part(body, part, b"y" * 100)
+        grown = inner.replace(b"x" * 95, b"y" * 100).replace(b" 95 ", b" 100 ")
+        self.assertIn(grown, new)
+        self.assertIn(b"Content-Length: %d\r\n" % (len(grown) + 7), new)
+        self.assertEqual(len(new), len(body) + 6)
 
     def test_not_found(self) -> None:
         """Bodies that lack the part, its end or a boundary have none."""
@@ -117,5 +160,6 @@ class FindPartTests(SynchronousTestCase):
     def test_garbage(self, pieces: list[bytes]) -> None:
         """Whatever the body is, what is found lies within it."""
         body = b"".join(pieces)
-        span = find_part(MIXED, body, SDP)
-        self.assertTrue(span is None or 0 <= span.start < span.stop <= len(body))
+        for part in find_parts(PartHeaders(MIXED), body, SDP):
+            self.assertTrue(0 <= part.content.start < part.content.stop <= len(body))
+            self.assertIn(b"replaced", replace_part(body, part, b"replaced"))

@@ -151,6 +151,13 @@ class RegistrarTests(TestCase):
         self.assertEqual(self.register(aor="example.com").status, 400)
         self.assertEqual(self.station.keyring.identities(), [])
 
+    def test_only_over_tls(self) -> None:
+        """A phone that may be called over TLS only is told what to do instead, as no call would ever reach it."""
+        answer = self.register("<sips:alice@127.0.0.1:5061>")
+        self.assertEqual(answer.status, 403)
+        self.assertIn("no TLS", answer.first("Warning") or "")
+        self.assertEqual(self.register("<sip:alice@127.0.0.1:5061;transport=tls>").status, 200)
+
 
 class TransportTests(TestCase):
     """What a phone registered over."""

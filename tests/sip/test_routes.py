@@ -1,4 +1,4 @@
-"""Tests for p2pship.sip.routes, p2pship.sip.screen and p2pship.sip.names."""
+"""Tests for p2pship.sip.routes and p2pship.sip.names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from twisted.trial.unittest import TestCase
 from p2pship.identity.aor import BadAOR
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome
 from p2pship.overlay.reach import ReachOutcome, Tried
-from p2pship.sip.message import request
 from p2pship.sip.names import OwnNames
 from p2pship.sip.routes import status_for
-from p2pship.sip.screen import screen_peer
-from tests.sip.fakes import FakePeer
 
 ASKED = Asked("lan", Answer.COMPLETED, 1.5)
 FAILED = Asked("lan", Answer.FAILED, 0.0, "no network")
@@ -40,29 +37,6 @@ class StatusTests(TestCase):
             status, reason = status_for(given)
             self.assertEqual(status, expected, given)
             self.assertTrue(reason)
-
-
-class ScreenTests(TestCase):
-    """Who may say what."""
-
-    def screen(self, sender: str, target: str = "sip:bob@example.com", method: str = "MESSAGE") -> str | None:
-        """Screen a request of alice to bob; returns the rule that refuses it."""
-        headers = [("From", f"<{sender}>;tag=1"), ("To", "<sip:bob@example.com>"), ("Call-ID", "c")]
-        refusal = screen_peer(
-            request(method, target, headers), FakePeer("bob@example.com", "alice@example.com")
-        )
-        return None if refusal is None else refusal.rule
-
-    def test_rules(self) -> None:
-        """Only in one's own name or anonymously, only to who was called."""
-        self.assertIsNone(self.screen("sip:alice@EXAMPLE.com:5060;x=y"))
-        self.assertIsNone(self.screen("sip:anonymous@anonymous.invalid"))
-        self.assertEqual(self.screen("sip:Alice@example.com"), "forged-from")
-        self.assertEqual(self.screen("sip:alice+x@example.com"), "forged-from")
-        self.assertEqual(self.screen("tel:+123"), "forged-from")
-        self.assertEqual(self.screen("sip:alice@example.com", "sip:carol@example.com"), "open-relay")
-        self.assertEqual(self.screen("sip:alice@example.com", "sip:example.com"), "open-relay")
-        self.assertEqual(self.screen("sip:alice@example.com", method="REGISTER"), "remote-register")
 
 
 class OwnNamesTests(TestCase):

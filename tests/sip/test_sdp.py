@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.address import HostPort
-from p2pship.errors import LocalError
-from p2pship.sip.message import request
-from p2pship.sip.sdp import LARGEST_SDP, MOST_MEDIA, SDP, BadSDP, MediaLine, replace_sdp, sdp_in
+from p2pship.sip.sdp import LARGEST_SDP, MOST_MEDIA, SDP, BadSDP, MediaLine
+from tests.sip.descriptions import Described, descriptions
 
 PLAIN = b"""v=0
 o=alice 2890844526 2890844527 IN IP4 192.0.2.1
@@ -173,6 +172,43 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(len(again.media), len(sdp.media))
 
 
+class NoAddressTests(SynchronousTestCase):
+    """No address of the phone goes on, and nothing else is touched."""
+
+    def test_in_unknown_places(self) -> None:
+        """An attribute that names an address of the description goes, and in text another stands for it."""
+        described = (
+            PLAIN.replace(b"o=alice", b"o=alice@192.0.2.1")
+            .replace(b"s=-", b"s=call from 192.0.2.1")
+            .replace(
+                b"a=sendonly",
+                b"a=X-mine:192.0.2.2:99\r\na=alt:1 1 : u p 10.1.1.1 99\r\na=altc:1 IP4 10.1.1.2 99\r\na=sendonly",
+            )
+        )
+        shown = SDP.parse(described).rewrite("2001:20::1", [(2, 3), (4, 5)])
+        for address in (b"192.0.2.", b"10.1.1."):
+            self.assertNotIn(address, shown)
+        self.assertIn(b"o=alice@2001:20::1 2890844526 2890844527 IN IP6 2001:20::1\r\n", shown)
+        self.assertIn(b"s=call from 2001:20::1\r\n", shown)
+        self.assertIn(b"a=sendonly\r\n", shown)
+
+    @given(descriptions())
+    def test_anything(self, described: Described) -> None:
+        """Whatever a phone says: its addresses are gone, as many lines are offered, and every other line keeps its octets."""
+        sdp = SDP.parse(described.text)
+        shown = sdp.rewrite("2001:20::1", [(4000 + 2 * at, 4001 + 2 * at) for at in range(len(sdp.media))])
+        for address in described.addresses:
+            self.assertNotIn(address.encode(), shown)
+        again = SDP.parse(shown)
+        self.assertEqual([line.kind for line in again.media], [line.kind for line in sdp.media])
+        self.assertEqual(
+            [line.port for line in again.media],
+            [4000 + 2 * at if line.port and line.is_udp else 0 for at, line in enumerate(sdp.media)],
+        )
+        kept = [line for line in shown.splitlines(True) if line in described.untouched]
+        self.assertEqual(kept, described.untouched)
+
+
 class RewritingTests(SynchronousTestCase):
     """What a relay changes."""
 
@@ -277,37 +313,3 @@ class RewritingTests(SynchronousTestCase):
         self.assertIn(b"192.0.2.66", described)
         sdp = SDP.parse(described)
         self.assertNotIn(b"192.0.2.66", sdp.rewrite("127.0.0.1", [(4000, 4001)] * len(sdp.media)))
-
-
-class BodyTests(SynchronousTestCase):
-    """The description within a message."""
-
-    def test_alone(self) -> None:
-        """A body that is a description is found and replaced, with its Content-Length."""
-        message = request("INVITE", "sip:a", [("c", "Application/SDP; charset=utf-8")], PLAIN)
-        self.assertEqual(sdp_in(message), PLAIN)
-        replace_sdp(message, b"v=0\r\n")
-        self.assertEqual((message.body, message.first("l")), (b"v=0\r\n", "5"))
-
-    def test_multipart(self) -> None:
-        """Within a multipart, only the description changes."""
-        body = b"--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b\r\nContent-Type: application/sdp\r\n\r\n%s\r\n--b--\r\n"
-        message = request(
-            "INVITE", "sip:a", [("Content-Type", 'multipart/mixed; boundary="b"')], body % PLAIN
-        )
-        self.assertEqual(sdp_in(message), PLAIN)
-        replace_sdp(message, b"v=0\r\n")
-        self.assertEqual(message.body, body % b"v=0\r\n")
-
-    def test_none(self) -> None:
-        """Other bodies have none, and replacing is then our error."""
-        for content_type, body in (
-            ("text/plain", PLAIN),
-            ("application/sdp", b""),
-            ("", PLAIN),
-            ("junk", PLAIN),
-        ):
-            message = request("INVITE", "sip:a", [("Content-Type", content_type)], body)
-            self.assertIsNone(sdp_in(message))
-            self.assertRaises(LocalError, replace_sdp, message, b"")
-        self.assertIsNone(sdp_in(request("INVITE", "sip:a", [], PLAIN)))

@@ -17,6 +17,9 @@ from p2pship.errors import LocalError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
 from p2pship.sip import tcp
+from p2pship.sip.allowance import BURST_OF_NAME
+from p2pship.sip.connection import Connection
+from p2pship.sip.intake import Intake
 from p2pship.sip.message import Request, parse, response_to
 from p2pship.sip.transactions import TransactionLayer
 from p2pship.sip.transport import PhoneTransport
@@ -42,7 +45,8 @@ class TransportTests(TestCase):
     def setUp(self) -> None:
         self.journal = Journal()
         self.receiver = Receiver()
-        self.transport = PhoneTransport(reactor, self.receiver, self.journal)
+        self.intake = Intake(reactor, self.journal)
+        self.transport = PhoneTransport(reactor, self.receiver, self.journal, self.intake)
         self.transport.listen(HOST, 0)
         self.port = self.transport.port
         self.addCleanup(self.transport.stop)
@@ -173,6 +177,16 @@ class UDPTests(TransportTests):
         self.assertEqual(self.journal.counts["sip.garbage"], 1)
         self.assertEqual(phone.items, [])
 
+    async def test_unreadable_via(self) -> None:
+        """A request whose Via cannot be read goes on as it came, and an answer to it to where it came from."""
+        phone = self.datagram_phone()
+        phone.send(received_request("OPTIONS", "SIP/2.0/UDP x;;").encode(), self.port)
+        request, origin = await self.received()
+        self.assertEqual(request.lines("Via"), ["SIP/2.0/UDP x;;"])
+        await origin.send(response_to(request, 400))
+        await phone.holds(1)
+        self.assertTrue(phone.items[0][0].startswith(b"SIP/2.0 400 "))
+
     async def test_large(self) -> None:
         """A message of the largest size passes; a larger one fails."""
         phone = self.datagram_phone()
@@ -257,12 +271,10 @@ class TCPTests(TransportTests):
     async def test_bad_message(self) -> None:
         """A bad message whose end is known is answered, and the connection goes on."""
         phone = await self.stream_phone()
-        bad = self.request(1).replace(
-            b"Via: SIP/2.0/TCP", b"Via: SIP/2.0/TCP x, nonsense\r\nVia: SIP/2.0/TCP"
-        )
-        phone.transport.write(bad.replace(b"Via: SIP/2.0/TCP x, ", b"Via: ") + self.request(2))
+        phone.transport.write(self.request(1).replace(b"To: ", b"nonsense\r\nTo: ") + self.request(2))
         request, _ = await self.received()
         self.assertEqual(request.cseq[0], 2)
+        await phone.hears(b"SIP/2.0 400 ")
         self.assertEqual(self.journal.counts["sip.garbage"], 1)
 
     async def test_request_over_the_phones_connection(self) -> None:
@@ -393,7 +405,7 @@ class ListenTests(TestCase):
     """Ports."""
 
     def setUp(self) -> None:
-        self.transport = PhoneTransport(reactor, Receiver(), Journal())
+        self.transport = PhoneTransport(reactor, Receiver(), Journal(), Intake(reactor, Journal()))
         self.addCleanup(self.transport.stop)
 
     def test_taken(self) -> None:
@@ -433,6 +445,42 @@ class ListenTests(TestCase):
         self.assertRaises(LocalError, self.transport.hop_for, HOST, 5060, "TLS")
 
 
+class FloodTests(TransportTests):
+    """Phones that register without end."""
+
+    def flood(self, transport: str) -> bytes:
+        """Make many REGISTERs for one name."""
+        return received_request("REGISTER", f"SIP/2.0/{transport} x.example.com").encode()
+
+    async def test_datagrams(self) -> None:
+        """Over UDP what is too much is dropped; another request of the same phone is served, and so are others."""
+        mad, good = self.datagram_phone(), self.datagram_phone()
+        for _ in range(120):
+            mad.send(self.flood("UDP"), self.port)
+        for phone in (mad, good):
+            phone.send(received_request("OPTIONS", "SIP/2.0/UDP x.example.com").encode(), self.port)
+        await self.receiver.until(lambda: self.methods().count("OPTIONS") == 2)
+        self.check_flood()
+
+    async def test_stream(self) -> None:
+        """Over TCP, too; the connection goes on."""
+        mad = await self.stream_phone()
+        request = received_request("OPTIONS", "SIP/2.0/TCP x.example.com").encode()
+        mad.transport.write(self.flood("TCP") * 120 + request)
+        await self.receiver.until(lambda: self.methods().count("OPTIONS") == 1)
+        self.check_flood()
+
+    def methods(self) -> list[str]:
+        """Return what has come to be served."""
+        return [message.method for message, _ in self.receiver.items]
+
+    def check_flood(self) -> None:
+        """Check that the burst was served, with what was earned meanwhile, and the rest counted."""
+        served = self.methods().count("REGISTER")
+        self.assertTrue(BURST_OF_NAME <= served < 120, served)
+        self.assertEqual(self.journal.counts["sip.flood"], 120 - served)
+
+
 class FuzzTests(SynchronousTestCase):
     """Anybody's datagrams."""
 
@@ -444,10 +492,12 @@ class FuzzTests(SynchronousTestCase):
         journal = Journal()
         user = Callee(Clock(), 486, 1.0)
         layer = TransactionLayer(user.clock, user, counting_random(), journal)
-        phones = PhoneTransport(MemoryReactorClock(), layer, journal)
+        phones = PhoneTransport(MemoryReactorClock(), layer, journal, Intake(user.clock, journal))
         data = self.good[:at] + junk + self.good[at + length :]
-        take = phones._datagram_received if transport == "UDP" else phones._stream_received
-        take(data, HostPort(HOST, 5070))
+        if transport == "UDP":
+            phones._datagram_received(data, (HOST, 5070))
+        else:
+            phones._stream_received(data, Connection(phones._pool, dialled=False))
         user.clock.pump([0.5] * 80)
         self.assertEqual(len(user.heard) + journal.counts["sip.garbage"], 1)
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -103,7 +103,15 @@ class WayBackTests(SynchronousTestCase):
         )
 
     def test_no_via(self) -> None:
-        """Without a Via that can be read, there is no way back."""
-        for bad in (request_with(), request_with("nonsense")):
-            self.assertRaises(BadMessage, mark_source, bad, SOURCE)
-            self.assertRaises(BadMessage, way_back, response_to(bad, 200), SOURCE)
+        """Without a Via, there is no way back."""
+        bad = request_with()
+        self.assertRaises(BadMessage, mark_source, bad, SOURCE)
+        self.assertRaises(BadMessage, way_back, response_to(bad, 200), SOURCE)
+
+    def test_unreadable_via(self) -> None:
+        """Who sends a Via that cannot be read is answered where it sends from, with its own Via as it was."""
+        for via in ("nonsense", "SIP/2.0/UDP 192.0.2.9;;", ""):
+            bad = request_with(via)
+            mark_source(bad, SOURCE)
+            self.assertEqual(bad.lines("Via"), [via])
+            self.assertEqual(way_back(response_to(bad, 400), SOURCE), SOURCE)

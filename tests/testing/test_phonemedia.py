@@ -75,3 +75,18 @@ class MediaTests(SynchronousTestCase):
         ):
             self.assertRaises(NoCommonMedia, self.other.take_offer, self.one.offer().replace(old, new))
         self.assertRaises(BadSDP, self.other.take_offer, b"hello")
+
+    def test_video(self) -> None:
+        """Video is offered and answered once it is asked for; else, and when it is switched off again, it has port 0."""
+        picture, other = self.one.add_video(), self.other
+        declined = SDP.parse(other.take_offer(self.one.offer())).media[1]
+        self.assertEqual((declined.kind, declined.port), ("video", 0))
+        answer = SDP.parse(self.other_with_video().take_offer(self.one.offer())).media[1]
+        self.assertNotIn(answer.port, (0, picture.address.port))
+        self.one.video_on = False
+        self.assertEqual(SDP.parse(self.one.offer()).media[1].port, 0)
+
+    def other_with_video(self) -> Media:
+        """Let the other phone take video too."""
+        self.other.add_video()
+        return self.other

@@ -9,8 +9,9 @@ and as both names are signed, neither side can be wrong about who shares the key
 ISO 9798-3 exchange). The keys for the channel, one for each direction, come from ECDH and the hash of all three
 messages by HKDF (RFC 5869).
 
-A message that is refused changes nothing, so that a stranger who can only add datagrams does not end an exchange; and
-one that is repeated gets the same reply again. The listener signs only when the opening has its own key's hash, and
+A message that is refused changes nothing, so that a stranger who can only add datagrams does not end an exchange; for the
+same reason a signature is taken in one spelling only, as the keys depend on its octets. A message that is repeated gets
+the same reply again. The listener signs only when the opening has its own key's hash, and
 does the ECDH only when the dialler's signature holds.
 """
 
@@ -43,6 +44,7 @@ from p2pship.identity.keys import (
     compressed,
     compressed_point,
     expanded,
+    is_low,
     new_p256,
     read_point,
     verify,
@@ -142,7 +144,7 @@ class Dialler(Exchange):
         if self._other_key(answer.device) != self._expected:
             raise BadExchange("another device answered")
         signed = self._signed("listener", self._opening + signed_part(message))
-        if not verify(self._expected, answer.signature, signed):
+        if not _valid(self._expected, answer.signature, signed):
             raise BadExchange("the signature of the answer is not valid")
         said = self._opening + message
         closing = Closing(self._device.sign(self._signed("dialler", said))).encode()
@@ -187,11 +189,16 @@ class Listener(Exchange):
 
     def _close(self, message: bytes) -> None:
         closing = parse_closing(message)
-        if not verify(self._dialler, closing.signature, self._signed("dialler", self._said)):
+        if not _valid(self._dialler, closing.signature, self._signed("dialler", self._said)):
             raise BadExchange("the signature of the dialler is not valid")
         self.receive_key, self.send_key = self._agree(*self._ephemerals, self._said + message)
         self.proof = self._dialler
         self.done = True
+
+
+def _valid(key: bytes, signature: bytes, signed: bytes) -> bool:
+    """Tell whether a signature is one that its owner made: nobody else can turn it into another that is taken."""
+    return is_low(signature) and verify(key, signature, signed)
 
 
 def _read(read: Callable[[bytes], Read], point: bytes) -> Read:

@@ -73,7 +73,7 @@ class UDPDial:
             case Answered(own=their_id, answer=answer):
                 self._answered(their_id, answer)
             case Refused():
-                self.fail("another device answered")
+                self.fail("another device answered, or one that speaks another version")
 
     def _answered(self, their_id: bytes, answer: bytes) -> None:
         try:

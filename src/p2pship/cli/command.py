@@ -12,7 +12,8 @@ from typing import Any
 
 from p2pship import __version__
 from p2pship.cli.client import NoNode, ask
-from p2pship.cli.report import calls_text, find_text, identities_text, status_text
+from p2pship.cli.report import calls_text, find_text, identities_text, recent_text, status_text
+from p2pship.cli.story import story_text
 from p2pship.config import default_state, print_documented
 from p2pship.errors import P2PShipError
 
@@ -21,6 +22,9 @@ FAILED = 1
 
 NO_NODE = 3
 "The exit code when no node is running."
+
+LIVE = ("trying", "ringing", "up")
+"States of calls that are listed as under way."
 
 INTERRUPTED = 130
 "The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."
@@ -67,7 +71,17 @@ def _find(options: argparse.Namespace) -> int:
 
 
 def _calls(options: argparse.Namespace) -> int:
-    return _say(options, ask(options.state, "calls"), calls_text)
+    if options.why is not None:
+        return _say(options, ask(options.state, "calls why", {"id": options.why}), story_text)
+    if options.recent is not None:
+        recent = ask(options.state, "calls recent", {"number": options.recent})
+        return _say(options, recent, recent_text)
+    live = ask(options.state, "calls")
+    if options.json:
+        return _say(options, live, calls_text)
+    recent = [call for call in ask(options.state, "calls recent") if call["state"] not in LIVE]
+    print(f"{calls_text(live)}\n\n{recent_text(recent)}" if recent else calls_text(live))
+    return 0
 
 
 def _config(options: argparse.Namespace) -> int:
@@ -102,7 +116,23 @@ def make_parser() -> argparse.ArgumentParser:
     )
     find = _add_verb(nouns, "find", "search every lookup for a person", _find)
     find.add_argument("aor", metavar="AOR", help="the person's name, such as bob@example.com")
-    _add_verb(nouns, "calls", "the calls under way", _calls)
+    calls = _add_verb(
+        nouns, "calls", "the calls under way and the latest ones; with --why the story of one", _calls
+    )
+    which = calls.add_mutually_exclusive_group()
+    which.add_argument(
+        "--why",
+        metavar="ID",
+        help="tell the story of a call: who was asked, what was tried, how long it took; ID may be cut short, or a Call-ID",
+    )
+    which.add_argument(
+        "--recent",
+        metavar="NUMBER",
+        type=int,
+        nargs="?",
+        const=20,
+        help="only the latest calls that are kept: so many, or 20",
+    )
     _add_verb(nouns, "config", "print the configuration file with every option and its default", _config)
     return parser
 

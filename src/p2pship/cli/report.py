@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from p2pship.status import CallStatus, FindStatus, IdentityStatus, PeerStatus, StagesStatus, Status
+from p2pship.status import CallLine, CallStatus, FindStatus, IdentityStatus, PeerStatus, StagesStatus, Status
+
+WIDEST_REASON = 60
+"Characters of why a call failed in a list: the whole is in its story."
 
 
 def status_text(status: Status) -> str:
@@ -66,7 +70,7 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
     """Print the answer to ``calls``."""
     if not calls:
         return "No calls."
-    head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA", "SET UP IN")
+    head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA", "SET UP IN", "ID")
     rows = [
         (
             call["caller"],
@@ -76,6 +80,28 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
             f"{call['path']} ({_secrecy(call['encrypted'])})",
             call["media"],
             _set_up(call["stages"]),
+            call["id"],
+        )
+        for call in calls
+    ]
+    return _aligned([head, *rows])
+
+
+def recent_text(calls: Sequence[CallLine]) -> str:
+    """Print the answer to ``calls recent``."""
+    if not calls:
+        return "No calls are kept."
+    head = ("ID", "WHEN", "", "FROM", "TO", "STATE", "FOR", "WHY")
+    rows = [
+        (
+            call["id"],
+            f"{datetime.fromtimestamp(call['began']):%m-%d %H:%M:%S}",
+            "out" if call["direction"] == "outgoing" else "in",
+            call["caller"],
+            call["callee"],
+            call["state"],
+            f"{call['seconds']:.0f} s",
+            f"{call['status']} {call['reason']}"[:WIDEST_REASON] if call["status"] >= 300 else call["reason"],
         )
         for call in calls
     ]

@@ -39,6 +39,8 @@ _P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d0301070342
 "The SubjectPublicKeyInfo of a P-256 key up to its point of 65 octets."
 _P256_LENGTH = len(_P256_PREFIX) + 65
 _COMPRESSED_LENGTH = 33
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"Of the group of P-256 (FIPS 186-4, D.1.2.3)."
 _ES256 = ec.ECDSA(hashes.SHA256())
 _WAY_OUT = "restore it from a backup, or move its folder away to begin with new keys that nobody knows yet"
 
@@ -64,9 +66,18 @@ def raw_public(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
 
 
 def sign(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
-    """Sign with ECDSA P-256 and SHA-256: r ‖ s, 64 octets (RFC 9053 §2.1)."""
+    """Sign with ECDSA P-256 and SHA-256: r ‖ s, 64 octets (RFC 9053 §2.1); of the two values of s it is the lower one."""
     r, s = decode_dss_signature(key.sign(data, _ES256))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return r.to_bytes(32, "big") + min(s, _ORDER - s).to_bytes(32, "big")
+
+
+def is_low(signature: bytes) -> bool:
+    """Tell whether a signature of 64 octets has the lower value of s.
+
+    Whoever sees a signature (r, s) can make (r, order - s) of it, which is valid as well; nobody can make a lower one of a
+    lower one. Where a signature is part of what is agreed on, only the lower one may be taken.
+    """
+    return 2 * int.from_bytes(signature[32:], "big") < _ORDER
 
 
 def verify(key: bytes, signature: bytes, data: bytes) -> bool:

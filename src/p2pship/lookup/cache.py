@@ -19,7 +19,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, INetwork, ISearch
+from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity, INetwork
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.network import Interface
 
@@ -57,7 +57,7 @@ class CachingFinder:
         self._people: OrderedDict[_Who, dict[bytes, _Entry]] = OrderedDict()
         self._searches: set[_CachedSearch] = set()
 
-    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Search as the finder behind does; devices found before are told if it is slow to find them again.
 
         ``receiver`` is told nothing before this has returned.
@@ -104,7 +104,7 @@ class CachingFinder:
         self._searches.discard(search)
 
 
-@implementer(ISearch, IFindReceiver)
+@implementer(IFinding, IFindReceiver)
 class _CachedSearch:
     """A search under way: tells what is found, what is kept, and then what is news."""
 
@@ -114,14 +114,19 @@ class _CachedSearch:
         self._receiver = receiver
         self._told: dict[bytes, Found] = {}
         self._devices: set[bytes] = set()
-        self._search: ISearch | None = None
+        self._search: IFinding | None = None
         self._timer: Any = None
         self._over = False
 
-    def begin(self, reactor: Any, search: ISearch) -> None:
+    def begin(self, reactor: Any, search: IFinding) -> None:
         """Tell what is kept after the head start; ``search`` is that of the finder behind."""
         self._search = search
         self._timer = reactor.callLater(HEAD_START, self._tell_kept)
+
+    def so_far(self) -> FindOutcome:
+        """Return what would be told now if it ended."""
+        behind: FindOutcome = self._search.so_far() if self._search is not None else FindOutcome((), 0)
+        return self._seen_from_here(behind)
 
     def cancel(self) -> None:
         """End the search; harmless when it is over."""
@@ -153,8 +158,11 @@ class _CachedSearch:
         if self._over:
             return
         self.cancel()
+        self._receiver.find_ended(self._seen_from_here(outcome))
+
+    def _seen_from_here(self, outcome: FindOutcome) -> FindOutcome:
         ambiguous = outcome.ambiguous and not self._devices
-        self._receiver.find_ended(replace(outcome, found=len(self._devices), ambiguous=ambiguous))
+        return replace(outcome, found=len(self._devices), ambiguous=ambiguous)
 
     def _tell_kept(self) -> None:
         for found in self._cache.kept(self._who):

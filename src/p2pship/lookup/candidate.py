@@ -53,6 +53,8 @@ class Answer(Enum):
     "it was asked, and it has said all that it had to say"
     TIMED_OUT = "timed out"
     FAILED = "failed"
+    UNDER_WAY = "not answered yet"
+    "it has not ended: only in what a search says of itself before its end"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from zope.interface import implementer
 
 from p2pship.interfaces import (
     IFinder,
+    IFinding,
     IFindReceiver,
     IIdentity,
     IKeyring,
     ILookup,
     INetwork,
-    ISearch,
     ITrustPolicy,
 )
 from p2pship.journal import Journal
@@ -41,7 +41,7 @@ class LookupChain:
         self._network = network
         self._journal = journal
 
-    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> ISearch:
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Search every lookup; ``receiver`` is told nothing before this has returned.
 
         A device is told again when more of its locators become known. Our own device is told like any other, and so is

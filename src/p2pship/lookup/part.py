@@ -52,6 +52,11 @@ class Part:
             self.log.failure("the lookup {name} failed when asked", name=self._lookup.name)
             self._end(Answer.FAILED, str(error) or type(error).__name__)
 
+    def so_far(self) -> Asked:
+        """Return how it ended, or that it has not yet."""
+        waited = self._reactor.seconds() - self._began if self._began else 0.0
+        return self.asked or Asked(self._lookup.name, Answer.UNDER_WAY, waited)
+
     def candidate_received(self, candidate: Candidate) -> None:
         """Pass a candidate on, as long as there are not too many."""
         if self.asked is None and self._candidates < MOST_CANDIDATES:

@@ -23,12 +23,12 @@ from p2pship.identity.seal import day_of, lookup_key, open_item
 from p2pship.identity.verdict import NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import (
+    IFinding,
     IFindReceiver,
     IIdentity,
     IKeyring,
     ILookup,
     INetwork,
-    ISearch,
     ITrustPolicy,
 )
 from p2pship.journal import Journal, PapersRefused
@@ -54,7 +54,7 @@ MOST_REFUSALS = 8
 "Refusals told one by one; the rest is counted, or a flood would fill the log."
 
 
-@implementer(ISearch)
+@implementer(IFinding)
 class Search:
     """A search under way; see the module's theory of operation."""
 
@@ -114,6 +114,10 @@ class Search:
         for timer in self._timers:
             if timer.active():
                 timer.cancel()
+
+    def so_far(self) -> FindOutcome:
+        """Return what would be told now if it ended."""
+        return self._outcome(tuple(part.so_far() for part in self._parts))
 
     def _after(self, seconds: float, call: Callable[[], None]) -> None:
         self._timers.append(self._reactor.callLater(seconds, call))
@@ -221,6 +225,7 @@ class Search:
 
     def _end(self, asked: tuple[Asked, ...]) -> None:
         self.cancel()
-        self._receiver.find_ended(
-            FindOutcome(asked, len(self._told), self._claims.ambiguous, tuple(self._refused))
-        )
+        self._receiver.find_ended(self._outcome(asked))
+
+    def _outcome(self, asked: tuple[Asked, ...]) -> FindOutcome:
+        return FindOutcome(asked, len(self._told), self._claims.ambiguous, tuple(self._refused))

@@ -39,10 +39,14 @@ class Latch:
             self._shown, self._heard = address, None
         self._since = now
 
+    def knows(self, host: str, port: int) -> bool:
+        """Tell whether this is where the SDP says, or where was latched to."""
+        return HostPort(host, port) in (self._shown, self._heard)
+
     def admits(self, host: str, port: int, now: float) -> bool:
         """Tell whether a packet from there is the phone's, and lock or latch to it if so."""
         source = HostPort(host, port)
-        if source in (self._shown, self._heard) or self._may_latch(host, now):
+        if self.knows(host, port) or self._may_latch(host, now):
             self._heard = self._shown if source == self._shown else source
             return True
         return False

@@ -3,13 +3,16 @@
 RTP has the even port and flow, RTCP the next (RFC 3550 §11). With rtcp-mux (RFC 5761 §5.1.1) the phone's two addresses are
 the same, and so are the peer's two flows: then all leaves from the RTP port, to the RTP flow. RTP and RTCP are told
 apart by where they arrive, never by what is in them.
+
+Several answers to one offer (RFC 3264 §4 with forking, RFC 3261 §12.1) have a relay each, which shares what the offer showed:
+the flow, if our phone offered, and each answer shows the phone ports of its own; or the ports, if the peer offered, and
+each answer shows the peer a flow of its own. What is shared stays until the last of them closes.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from socket import socket
@@ -23,15 +26,14 @@ from p2pship.descriptors import most
 from p2pship.errors import LocalError
 from p2pship.interfaces import IMediaRelay, IMediaRelays, IPeer
 from p2pship.journal import Journal
+from p2pship.media.ears import Ears
+from p2pship.media.flow import Flow
 from p2pship.media.latch import Latch
-from p2pship.media.port import MediaPort, bind
+from p2pship.media.port import Guest, MediaPort, bind
+from p2pship.media.quota import Holder, Quota
 
 SHARE = 4
 "One relay for so many of the descriptors that we may have: it takes two, and the other half is for everything else."
-
-MOST_OF_PEER = 512
-"""Relays of one peer, and at most half of all: 256 calls with video through a gateway. Whoever is called by a stranger opens
-relays before anybody has answered, so without a bound one stranger could take every port and every descriptor."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,20 @@ class MediaSettings:
         return range(self.first_port + self.first_port % 2, self.last_port, 2)
 
 
+Places = tuple[MediaPort | Guest, MediaPort | Guest]
+"Where a phone is heard and spoken to: for RTP, and for RTCP."
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The two ends of the way to the phone."""
+
+    own: str
+    "where our ports are"
+    phone: str
+    "where the phone signals from"
+
+
 @dataclass(frozen=True, slots=True)
 class Aims:
     """Where a relay sends, as an offer and its answer say; None sends nothing there."""
@@ -74,34 +90,47 @@ class MediaRelay:
     def __init__(
         self,
         peer: IPeer,
-        rtp: MediaPort,
-        rtcp: MediaPort,
+        hosts: Hosts,
+        places: Places,
+        flow: Flow | None,
         seconds: Callable[[], float],
         closed: Callable[[MediaRelay], None],
     ) -> None:
-        """Open a flow for two ports that are open.
+        """Join two ports, of RTP and of RTCP, to a flow.
 
+        :param flow: one to share; without, a new one is opened
         :param seconds: tells the time
-        :param closed: called with the relay when it has closed
+        :param closed: called with the relay when it closes
         :raises LocalError: if the peer has no flow number left.
         """
-        self.port = rtp.number
-        self.from_peer = 0
-        "packets that came from the peer"
         self.peer = peer
-        self._rtp = rtp
-        self._rtcp = rtcp
-        self._rtcp_out = rtcp  # the port that sends the phone its RTCP
-        self._seconds = seconds
+        self.hosts = hosts
+        self._rtp, self._rtcp = places
+        self._rtcp_out = self._rtcp  # the port that sends the phone its RTCP
+        self.port = self._rtp.number
         self._closed: Callable[[MediaRelay], None] | None = closed
-        self._peer_heard_at = seconds()
         self._agreed = self._staged = Aims()
-        self.flow = peer.open_flow(self._flow_received)
+        if flow is None:
+            flow = Flow(peer, seconds, self)
+        else:
+            flow.join(self)
+        self._flow = flow
+        self.flow = flow.number
+
+    @property
+    def outlets(self) -> Places:
+        """From where the phone gets RTP and RTCP."""
+        return self._rtp, self._rtcp_out
 
     @property
     def heard_at(self) -> float:
         """When a packet last came from either side, or the time of opening (Unix time)."""
-        return max(self._peer_heard_at, self._rtp.heard_at, self._rtcp.heard_at)
+        return max(self._flow.heard_at, self._rtp.heard_at, self._rtcp.heard_at)
+
+    @property
+    def from_peer(self) -> int:
+        """Packets that came from the peer for this relay; none while another takes what comes to a flow that both share."""
+        return self._flow.packets if self._flow.carries(self) else 0
 
     @property
     def from_phone(self) -> int:
@@ -131,28 +160,31 @@ class MediaRelay:
         self._rtp.flow = aims.peer_rtp
         self._rtcp.flow = aims.peer_rtcp
         self._rtcp_out = self._rtp if aims.phone_rtp == aims.phone_rtcp else self._rtcp
+        self._flow.aim()
 
     def rollback(self) -> None:
         """Forget what was staged since the last commit."""
         self._staged = self._agreed
 
     def close(self) -> None:
-        """Give the ports and the flow back; harmless when repeated."""
+        """Give the ports and the flow back, unless they are shared; harmless when repeated."""
         if self._closed is None:
             return
         closed, self._closed = self._closed, None
-        self.peer.close_flow(self.flow)
+        closed(self)
+        self._flow.leave(self)
         self._rtp.close()
         self._rtcp.close()
-        closed(self)
 
-    def _flow_received(self, flow: int, packet: bytes) -> None:
-        self._peer_heard_at = self._seconds()
-        self.from_peer += 1
-        if flow & 1:
-            self._rtcp_out.send(packet)
-        else:
-            self._rtp.send(packet)
+    @property
+    def shared_flow(self) -> Flow:
+        """Its flow, for another relay to share."""
+        return self._flow
+
+    def guests(self) -> Places:
+        """Return places for another phone at the ports of this relay."""
+        rtp, rtcp = (at.invite(Latch(self.hosts.phone), self.peer.cast) for at in (self._rtp, self._rtcp))
+        return rtp, rtcp
 
 
 @implementer(IMediaRelays)
@@ -167,14 +199,13 @@ class MediaRelays:
         journal: Journal,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._reactor = reactor
+        self._ears = Ears(reactor)
         self._seconds = IReactorTime(reactor).seconds
         self._journal = journal
         self._pairs = settings.pairs
         self._next = int.from_bytes(random(4), "big") % len(self._pairs)
-        self._open: set[MediaRelay] = set()
-        self._most = most() // SHARE
-        self._of_peers: Counter[IPeer] = Counter()
+        self._open: dict[MediaRelay, Holder] = {}
+        self._quota = Quota(most() // SHARE, len(self._pairs))
         self._past_packets = 0
 
     @property
@@ -193,38 +224,51 @@ class MediaRelays:
         :raises LocalError: if no ports, no file descriptors or no flow numbers are left, or the peer has too many; it
             says which.
         """
-        if len(self._open) >= self._most:
-            raise LocalError(f"{self._most} media relays are open: allow more open files (ulimit -n)")
-        if self._of_peers[peer] >= min(MOST_OF_PEER, self._most // 2):
-            raise LocalError("this peer has too many media relays open")
-        rtp, rtcp = (
-            MediaPort(self._reactor, opened, Latch(phone_host), peer.cast, self._journal)
-            for opened in self._bind_pair(own_host)
-        )
-        try:
-            relay = MediaRelay(peer, rtp, rtcp, self._seconds, self._relay_closed)
-        except LocalError:
-            rtp.close()
-            rtcp.close()
-            raise
-        self._open.add(relay)
-        self._of_peers[peer] += 1
-        return relay
+        hosts = Hosts(own_host, phone_host)
+        return self._joined(peer, hosts, lambda: self._places(peer, hosts), None)
+
+    def open_beside(self, relay: IMediaRelay, own_ports: bool) -> MediaRelay:
+        """Open a relay for another answer to the same offer; raises as :meth:`open`.
+
+        With ``own_ports`` it shares the flow of ``relay``, because our phone offered; else it shares the ports.
+        """
+        assert isinstance(relay, MediaRelay)
+        peer, hosts = relay.peer, relay.hosts
+        if own_ports:
+            return self._joined(peer, hosts, lambda: self._places(peer, hosts), relay.shared_flow)
+        return self._joined(peer, hosts, relay.guests, None)
 
     def close(self) -> None:
         """Close every relay."""
         for relay in tuple(self._open):
             relay.close()
 
-    def _relay_closed(self, relay: MediaRelay) -> None:
-        self._open.discard(relay)
-        self._one_fewer(relay.peer)
-        self._past_packets += relay.from_phone + relay.from_peer
+    def _places(self, peer: IPeer, hosts: Hosts) -> Places:
+        rtp, rtcp = (
+            MediaPort(self._ears, opened, Latch(hosts.phone), peer.cast, self._journal, self._seconds)
+            for opened in self._bind_pair(hosts.own)
+        )
+        return rtp, rtcp
 
-    def _one_fewer(self, peer: IPeer) -> None:
-        self._of_peers[peer] -= 1
-        if not self._of_peers[peer]:
-            del self._of_peers[peer]
+    def _joined(
+        self, peer: IPeer, hosts: Hosts, places_for: Callable[[], Places], flow: Flow | None
+    ) -> MediaRelay:
+        holder = self._quota.take(peer)
+        places: Places | tuple[()] = ()
+        try:
+            places = places_for()
+            relay = MediaRelay(peer, hosts, places, flow, self._seconds, self._relay_closed)
+        except LocalError:
+            self._quota.give_back(holder)
+            for place in places:
+                place.close()
+            raise
+        self._open[relay] = holder
+        return relay
+
+    def _relay_closed(self, relay: MediaRelay) -> None:
+        self._quota.give_back(self._open.pop(relay))
+        self._past_packets += relay.from_phone + relay.from_peer
 
     def _bind_pair(self, host: str) -> tuple[socket, socket]:
         for _ in self._pairs:

@@ -127,16 +127,20 @@ class Vetting:
         papers = papers_from(hello.statement, hello.record, self._reactor.seconds(), aor)
         if papers.record.device_key != link.proof:
             raise BadPapers("its record is that of another device than the link has proven")
-        if not link.encrypted and self.must_be_encrypted(papers.hit):
-            raise HelloRefused("the device was reached encrypted before, and this link is not")
+        self._check_way(papers, link)
         self._keyring.check(papers)
         return papers
+
+    def _check_way(self, papers: Papers, link: ILink) -> None:
+        if not link.encrypted and self.must_be_encrypted(papers.hit):
+            raise HelloRefused("the device was reached encrypted before, and this link is not")
 
     def accept(self, papers: Papers, link: ILink, keep: bool) -> None:
         """Remember papers that a hello has proven, for good if they are to be kept.
 
-        :raises BadPapers: if newer ones have come meanwhile.
+        :raises RemoteError: if newer ones have come meanwhile, or a hello over an encrypted link, and this one is not.
         """
+        self._check_way(papers, link)
         self._keyring.accept(papers, self._reactor.seconds(), keep)
         if link.encrypted:
             self._keyring.mark_encrypted(papers.hit)

@@ -14,7 +14,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from p2pship.address import HostPort
-from p2pship.sip.uri import Parameters, parse_uri, same_uri
+from p2pship.sip.sameness import same_uri
+from p2pship.sip.uri import Parameters, parse_uri
 from p2pship.storage.database import Database, Schema, StorageFailed
 
 SCHEMA = Schema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from p2pship.address import HostPort
 from p2pship.interfaces import IMediaRelays, IPeer, ISIPHop
@@ -10,13 +10,25 @@ from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.calls import Calls
 from p2pship.sip.hops import PhoneHops, hop_to_phone, own_route, peer_of, source_of
 from p2pship.sip.legs import LegToPeer, LegToPhone, PhoneSide
+from p2pship.sip.linepool import LinePool
+from p2pship.sip.match import has_cookie
 from p2pship.sip.message import BadMessage, Request
 from p2pship.sip.names import OwnNames
-from p2pship.sip.offer import OfferAnswer
-from p2pship.sip.rewrite import FORMS_DIALOG, Parties, contact_uri, gruu_token, party, shown_sender, with_uri
+from p2pship.sip.privacy import ANONYMOUS_FROM, is_temporary_gruu_of, temporary_gruu
+from p2pship.sip.replaces import replaced_by
+from p2pship.sip.rewrite import (
+    FORMS_DIALOG,
+    Parties,
+    contact_uri,
+    gruu,
+    gruu_token,
+    party,
+    shown_sender,
+    with_uri,
+)
 from p2pship.sip.routes import groups_of
 from p2pship.sip.transactions import ServerTransaction
-from p2pship.sip.uri import NameAddr, parse_uri
+from p2pship.sip.uri import NameAddr, parse_uri, request_uri
 
 
 class Branches:
@@ -30,6 +42,7 @@ class Branches:
         hops: PhoneHops,
         names: OwnNames,
         own_hit: bytes,
+        random: Callable[[int], bytes],
     ) -> None:
         self._calls = calls
         self._relays = relays
@@ -37,11 +50,12 @@ class Branches:
         self._hops = hops
         self._names = names
         self._own_hit = own_hit
+        self._random = random
 
     def to_peer(self, peer: IPeer, request: Request, link_side: Parties, phone: PhoneSide) -> LegToPeer:
         """Return the branch of our phone's request to one device of the person called."""
-        media = self._media(request, peer, phone.hop)
-        return LegToPeer(self._calls, request, peer, media, link_side, phone)
+        pool = self._pool(request, peer, phone.hop)
+        return LegToPeer(self._calls, request, peer, pool, link_side, phone)
 
     def to_phones(
         self, peer: IPeer, request: Request, under_way: Iterable[ServerTransaction]
@@ -55,28 +69,39 @@ class Branches:
         groups = self._phones(request, peer, under_way)
         return [[self._to_phone(peer, request, binding) for binding in group] for group in groups]
 
-    def phone_side(self, transaction: ServerTransaction, aor: str) -> PhoneSide:
-        """Describe the phone that sends a new request.
+    def names_phone(self, peer: IPeer, uri: str) -> bool:
+        """Tell whether a URI is the GRUU of a phone of the one whom a peer called (RFC 5627 §6.1); raises BadURI."""
+        if "gr" not in parse_uri(uri).parameters:
+            return False
+        return any(self._is_gruu_of(uri, each) for each in self._bindings.of(peer.identity.aor))
+
+    def phone_side(self, transaction: ServerTransaction, aor: str, hidden: bool) -> PhoneSide:
+        """Describe the phone that sends a new request; when its name is ``hidden`` its GRUU must not tell it.
+
+        A client of RFC 2543 may call without a Contact; it is then called back where it has registered.
 
         :raises BadMessage: if the request should have a Contact, and has not.
         """
         request = transaction.request
         target = contact_uri(request)
-        if target is None and request.method in FORMS_DIALOG:
+        if target is None and request.method in FORMS_DIALOG and not _may_lack_contact(request):
             raise BadMessage(400, "there must be exactly one Contact", request)
+        binding = self._binding_of(aor, target, source_of(transaction.origin))
         return PhoneSide(
             hop=transaction.origin,
-            target=target or request.from_.uri,
+            target=target or request_uri(binding.contact),
             routes=tuple(request.values("Record-Route")),
-            token=self._token(self._binding_of(aor, target, source_of(transaction.origin))),
+            gruu=temporary_gruu(binding.token, self._random) if hidden else self._gruu(binding),
             parties=Parties(phone=party(request.first("From")), peer=party(request.first("To"))),
             route=own_route(transaction.origin),
         )
 
-    def link_side(self, request: Request, own: str, target: str) -> Parties:
-        """Return From and To as the link shows them: names at this node's own address become real ones."""
+    def link_side(self, request: Request, own: str, target: str, hidden: bool) -> Parties:
+        """Return From and To as the link shows them: names at this node's own address become real ones, if any."""
         sender, receiver = party(request.first("From")), party(request.first("To"))
-        if self._names.is_own(parse_uri(request.from_.uri).host):
+        if hidden:
+            sender = ANONYMOUS_FROM
+        elif self._names.is_own(parse_uri(request.from_.uri).host):
             sender = with_uri(sender, f"sip:{own}")
         to = NameAddr.parse(receiver).uri
         if to.lower().startswith(("sip:", "sips:")) and self._names.is_own(parse_uri(to).host):
@@ -86,11 +111,23 @@ class Branches:
     def _phones(
         self, request: Request, peer: IPeer, under_way: Iterable[ServerTransaction]
     ) -> list[list[Binding]]:
-        """Return which phones ring, in groups: those of a GRUU, but never the one that calls."""
-        asked = _own_token(gruu_token(request.uri))
+        """Return which phones ring, in groups, but never the one that calls: the one of a GRUU, or else that has the dialog
+        which is to be replaced, or else all."""
         caller = self._caller_here(request, peer, under_way)
-        bindings = self._bindings.of(peer.identity.aor)
-        return groups_of([each for each in bindings if each != caller and asked in (None, each.token)])
+        asked = request.uri if "gr" in parse_uri(request.uri).parameters else self._replaced(request, peer)
+        bindings = [each for each in self._bindings.of(peer.identity.aor) if each != caller]
+        return groups_of([each for each in bindings if asked is None or self._is_gruu_of(asked, each)])
+
+    def _replaced(self, request: Request, peer: IPeer) -> str | None:
+        """Return the GRUU of our phone whose dialog an INVITE replaces (RFC 3891); None if no such dialog is known."""
+        replaced = replaced_by(request)
+        if replaced is None:
+            return None
+        dialog = self._calls.dialogs.of_phone(replaced.call_id, replaced.local_tag, replaced.remote_tag)
+        return None if dialog is None or dialog.peer.identity.aor != peer.identity.aor else dialog.gruu
+
+    def _is_gruu_of(self, uri: str, binding: Binding) -> bool:
+        return gruu_token(uri) == self._token(binding) or is_temporary_gruu_of(uri, binding.token)
 
     def _caller_here(
         self, request: Request, peer: IPeer, under_way: Iterable[ServerTransaction]
@@ -110,21 +147,21 @@ class Branches:
         link_side = Parties(phone=party(request.first("To")), peer=party(request.first("From")))
         phone = PhoneSide(
             hop=hop,
-            target=binding.contact,
+            target=request_uri(binding.contact),
             routes=binding.path,
-            token=self._token(binding),
+            gruu=self._gruu(binding),
             parties=Parties(
                 phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer.aor))
             ),
             route=own_route(hop),
         )
-        return LegToPhone(self._calls, request, peer, self._media(request, peer, hop), link_side, phone)
+        return LegToPhone(self._calls, request, peer, self._pool(request, peer, hop), link_side, phone)
 
-    def _media(self, request: Request, peer: IPeer, hop: ISIPHop) -> OfferAnswer | None:
+    def _pool(self, request: Request, peer: IPeer, hop: ISIPHop) -> LinePool | None:
         if request.method != "INVITE":
             return None
         own_host = parse_uri(f"sip:{hop.sent_by}").host
-        return OfferAnswer(self._relays, peer, own_host, source_of(hop).host)
+        return LinePool(self._relays, peer, own_host, source_of(hop).host)
 
     def _binding_of(self, aor: str, contact: str | None, source: HostPort) -> Binding:
         """Return the binding of the phone that sends: by its Contact, else by where it sends from, else the newest."""
@@ -137,15 +174,18 @@ class Branches:
                 return binding
         return bindings[-1]
 
+    def _gruu(self, binding: Binding) -> str:
+        return gruu(binding.aor, self._token(binding))
+
     def _token(self, binding: Binding) -> str:
         return f"{self._own_hit.hex()}.{binding.token}"
+
+
+def _may_lack_contact(request: Request) -> bool:
+    """Tell whether a request is an INVITE of a client of RFC 2543 without a Contact, which was optional then (§6.13)."""
+    return request.method == "INVITE" and "Contact" not in request and not has_cookie(request.via)
 
 
 def _same_request(one: Request, other: Request) -> bool:
     """Tell whether two are the same request, seen at different hops."""
     return (one.call_id, one.cseq, one.from_.tag) == (other.call_id, other.cseq, other.from_.tag)
-
-
-def _own_token(token: str | None) -> str | None:
-    """Return the binding's own part of a GRUU token."""
-    return None if token is None else token.rpartition(".")[2]

@@ -8,9 +8,11 @@ from twisted.logger import Logger
 from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.journal import CallEnded, CallStarted, Journal
+from p2pship.sip.callbook import CallBook
 from p2pship.sip.dialog import Dialog, DialogTable
 from p2pship.sip.farewell import STOPPING, Ended, bye_to_phone
 from p2pship.sip.hops import PhoneHops, hop_to_phone
+from p2pship.sip.trail import THIS_NODE
 from p2pship.sip.transactions import TransactionLayer
 
 SUBSCRIPTION_GRACE = 64.0
@@ -22,10 +24,11 @@ class Calls:
 
     log = Logger()
 
-    def __init__(self, reactor: IReactorTime, hops: PhoneHops, journal: Journal) -> None:
+    def __init__(self, reactor: IReactorTime, hops: PhoneHops, journal: Journal, book: CallBook) -> None:
         self._reactor = reactor
         self._hops = hops
         self._journal = journal
+        self._book = book
         self._layer: TransactionLayer | None = None
         self.dialogs = DialogTable()
 
@@ -45,8 +48,6 @@ class Calls:
     def begin(self, dialog: Dialog) -> None:
         """Take up a dialog; raises :class:`~p2pship.sip.dialog.DialogRefused`."""
         self.dialogs.add(dialog)
-        if dialog.media is not None:
-            dialog.media.users += 1
         if dialog.is_call:
             dialog.peer.watch(True)
 
@@ -55,22 +56,37 @@ class Calls:
         if dialog.answered is None:
             dialog.answered = self.now()
             self._journal.tell(CallStarted(dialog.id.call_id, dialog.caller, dialog.callee))
+            trail = self._book.of(dialog)
+            if trail is not None:
+                trail.up(dialog, dialog.peer)
 
-    def end(self, dialog: Dialog, reason: str) -> None:
-        """Forget a dialog and close its relays; harmless when repeated."""
+    def end(self, dialog: Dialog, reason: str, by: str = THIS_NODE) -> None:
+        """Forget a dialog and close its relays; ``by`` says who ended it; harmless when repeated."""
         if dialog.ended:
             return
         dialog.ended = True
-        self.dialogs.remove(dialog)
+        self._forget(dialog)
         if dialog.media is not None:
-            dialog.media.users -= 1
-            if not dialog.media.users:
-                dialog.media.close()
+            dialog.media.close()
         if dialog.is_call:
             dialog.peer.watch(False)
         if dialog.answered is not None:
             seconds = self.now() - dialog.answered
             self._journal.tell(CallEnded(dialog.id.call_id, dialog.caller, dialog.callee, seconds, reason))
+            trail = self._book.of(dialog)
+            if trail is not None:
+                trail.down(dialog, by, reason)
+
+    def transfer_ended(self, dialog: Dialog, number: int) -> None:
+        """Take it that the subscription of a REFER within a call ended: the dialog lives no longer than the last."""
+        dialog.transfers.pop(number, None)
+        if dialog.ended:
+            self._forget(dialog)
+
+    def _forget(self, dialog: Dialog) -> None:
+        """Forget a dialog, unless who was referred still has to tell how that went (RFC 3515 §2.4.7, RFC 5057 §4.2)."""
+        if not dialog.transfers:
+            self.dialogs.remove(dialog)
 
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """End every call with a peer that has lost its memory of them."""
@@ -83,6 +99,10 @@ class Calls:
 
     def hang_up(self, dialog: Dialog, reason: str) -> None:
         """End a dialog whose peer is gone; an answered call's phone gets BYE with a Reason (RFC 3326)."""
+        dialog.transfers.clear()
+        if dialog.ended:
+            self._forget(dialog)
+            return
         if dialog.answered is not None:
             self._send_bye(dialog, reason)
         self.end(dialog, reason)
@@ -98,8 +118,14 @@ class Calls:
         self._layer.send_request(bye, hop, Ended())
 
     def expire(self) -> None:
-        """Forget the subscriptions that ran out."""
+        """End the sessions, and forget the subscriptions, that ran out."""
         now = self.now()
         for dialog in self.dialogs:
-            if dialog.expires is not None and now > dialog.expires + SUBSCRIPTION_GRACE:
+            for number in [number for number, ends in dialog.transfers.items() if now > ends]:
+                self.transfer_ended(dialog, number)
+            if dialog.ended:
+                continue
+            if dialog.session_ends is not None and now > dialog.session_ends:
+                self.hang_up(dialog, "the session timer ran out: nobody has refreshed the call")
+            elif dialog.expires is not None and now > dialog.expires + SUBSCRIPTION_GRACE:
                 self.end(dialog, "the subscription ran out")

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from p2pship.interfaces import ISIPHop
 from p2pship.sip.derived import ack_of, cancel_of
+from p2pship.sip.large import rerouted
 from p2pship.sip.live_transaction import Keeper, LiveTransaction
 from p2pship.sip.message import Request, Response
 from p2pship.sip.transaction import TIMEOUT, Effect, Input, State, response_input
@@ -32,6 +33,16 @@ class IClientUser(Protocol):
         """Hear that no final response will come: 408 when none came in time, 503 when the hop could not be reached."""
 
 
+class Nobody:
+    """The user of a CANCEL, for what comes of it shows in the INVITE (RFC 3261 §9.1), and of a transaction that is over."""
+
+    def response_received(self, client: ClientTransaction, response: Response) -> None:
+        """Nothing is to be done."""
+
+    def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
+        """Nothing is to be done."""
+
+
 class ClientTransaction(LiveTransaction):
     """A request under way to one hop; made by the layer's ``send_request``."""
 
@@ -52,10 +63,13 @@ class ClientTransaction(LiveTransaction):
         keeper: Keeper,
         user: IClientUser,
         send_cancel: Callable[[Request, ISIPHop], object],
+        instead: ISIPHop | None = None,
     ) -> None:
+        """``instead`` is where the request goes if it cannot be sent to ``hop``, for which it is only too large."""
         super().__init__(INVITE_CLIENT if request.method == "INVITE" else CLIENT, request, hop, key, keeper)
-        self._user = user
+        self._user: IClientUser = user
         self._send_cancel_request = send_cancel
+        self._instead = instead
         self._sending: Deferred[None] | None = None
         self._response: Response | None = None
         self._reason: str | None = None
@@ -86,8 +100,21 @@ class ClientTransaction(LiveTransaction):
         self._response = response
         self.feed(response_input(response.status))
 
+    def _release(self) -> None:
+        self._user = Nobody()
+        self._sending = None
+
     def _send(self) -> None:
         self._sending = self._transmit(self.request)
+
+    def _feed_error(self, reason: str) -> None:
+        hop, self._instead = self._instead, None
+        if hop is None or self.state is not self._machine.kind.first:
+            super()._feed_error(reason)
+            return
+        rerouted(self.request, hop)
+        self.hop = hop
+        self.start_again()
 
     def _send_ack(self) -> None:
         assert self._response is not None

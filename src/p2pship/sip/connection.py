@@ -19,8 +19,10 @@ PATIENCE = 30.0
 "seconds for the first whole message of a connection, and for the rest of one that has begun"
 CLOSE_AFTER = 2.0
 "seconds that a connection which is being closed has for what is still to be sent"
-MAX_UNREAD = 1_048_576
-"octets that may wait for a phone that does not read, beside the 64 KiB at which the transport says so: 16 messages"
+MAX_UNSERVED = 65_536
+"octets of messages that wait to be served above which no more is read: beyond it the phone has to wait"
+MAX_UNREAD = 262_144
+"octets that may wait for a phone that does not read, beside the 64 KiB at which the transport says so: 500 usual messages"
 
 
 class Connections(Protocol):
@@ -39,7 +41,7 @@ class Connections(Protocol):
         """Hear that a connection is gone."""
 
     def received(self, connection: Connection, data: bytes) -> None:
-        """Take the octets of a message."""
+        """Take the octets of a message, and call the connection's ``served`` once they have been served."""
 
     def broken(self, connection: Connection, error: BadMessage) -> None:
         """Hear that what comes is not SIP."""
@@ -57,8 +59,13 @@ class Connection(StreamProtocol):
         self.dialled = dialled
         self._connections = connections
         self._parser = StreamParser()
-        self._heard = dialled
+        self.heard = dialled
+        "whether a whole message has come, or need not"
         self._patience: IDelayedCall | None = None
+        self._unserved = 0
+        self._paused = False
+        self._ending = False
+        "whether it is to be closed as soon as what came before has been served"
         self._unread: int | None = None
         "octets written since the transport said that it is full; None while it is not"
         self.remote = HostPort("0.0.0.0", 0)
@@ -82,12 +89,14 @@ class Connection(StreamProtocol):
                 self._parser.feed(b"")
         except BadMessage as error:
             self._connections.broken(self, error)
-            self.close()
+            self._end()
             return
+        self._pause_if_behind()
         self._watch(any(isinstance(item, bytes) for item in items))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Hear from the reactor that it is over."""
+        self._ending = self._paused = False
         self._stop_watching()
         self._connections.lost(self)
 
@@ -102,6 +111,21 @@ class Connection(StreamProtocol):
                 return False
         self.transport.write(data)
         return True
+
+    def served(self, octets: int) -> None:
+        """Hear that a message of so many octets has been served."""
+        self._unserved -= octets
+        if self._paused and self._unserved <= MAX_UNSERVED // 2:
+            self._paused = False
+            self.transport.resumeProducing()
+        if self._ending and not self._unserved:
+            self._ending = False
+            self.close()
+
+    def abort(self) -> None:
+        """Break off at once."""
+        self._connections.retired(self)
+        self.transport.abortConnection()
 
     def close(self) -> None:
         """Close when what was written has left, or soon."""
@@ -125,18 +149,32 @@ class Connection(StreamProtocol):
 
     def _take(self, item: bytes | KeepAlive) -> None:
         if isinstance(item, bytes):
+            self._unserved += len(item)
             self._connections.received(self, item)
         elif item is KeepAlive.PING:
             self.write(KeepAlive.PONG.value)
 
+    def _pause_if_behind(self) -> None:
+        if self._unserved > MAX_UNSERVED and not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def _end(self) -> None:
+        """Read no more; close once all has been served, so that it can be answered over this connection."""
+        if not self._unserved:
+            self.close()
+            return
+        self._ending = True
+        self.transport.pauseProducing()
+
     def _watch(self, complete: bool) -> None:
         """Give the message that has begun, or must come first, its time; ``complete`` says that one has come."""
         if complete:
-            self._heard = True
+            self.heard = True
             self._stop_watching()
-        if self._patience is None and (self._parser.waiting or not self._heard):
+        if self._patience is None and (self._parser.waiting or not self.heard):
             self._patience = self._connections.clock.callLater(PATIENCE, self._impatient)
-        elif self._heard and not self._parser.waiting:
+        elif self.heard and not self._parser.waiting:
             self._stop_watching()
 
     def _stop_watching(self) -> None:

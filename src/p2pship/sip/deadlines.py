@@ -41,9 +41,11 @@ class Deadlines(Generic[Thing]):
 
     def set(self, thing: Thing, due: float | None) -> None:
         """Set the deadline of a thing, in place of the one that it had; None takes it away."""
+        if due == self._due.get(thing):
+            return
         if due is None or self._stopped:
             self._due.pop(thing, None)
-        elif self._due.get(thing) != due:
+        else:
             self._due[thing] = due
             heappush(self._heap, (due, next(self._order), thing))
         self._sweep()

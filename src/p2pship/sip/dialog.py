@@ -6,13 +6,18 @@ other make two of them, one for each side.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer, ISIPHop
+from p2pship.sip.message import Request, Response
 from p2pship.sip.offer import OfferAnswer
 from p2pship.sip.rewrite import Parties
+
+DEFAULT_SUBSCRIPTION = 3600
+"Seconds that a subscription lives when nothing says how long (RFC 6665 §4.2.1.1 leaves it to the event package)."
 
 MAX_DIALOGS = 10_000
 "Live dialogs of the node: 64 times what a busy person's phones hold, and about 40 MB at the most."
@@ -40,8 +45,8 @@ class Dialog:
     "the other side"
     hop: ISIPHop
     "where the phone signals from"
-    token: str
-    "the phone's GRUU token"
+    gruu: str
+    "the URI that stands for the phone elsewhere (RFC 5627)"
     phone_target: str
     "the phone's own Contact URI: the Request-URI towards it"
     phone_routes: tuple[str, ...]
@@ -55,11 +60,15 @@ class Dialog:
     started: float
     "Unix time"
     media: OfferAnswer | None = None
-    "the relays of a call; None in a dialog without media"
+    "what a call has agreed, and its relays; None in a dialog without media"
     answered: float | None = None
     "when a call was answered (Unix time)"
     expires: float | None = None
     "when a subscription ends unless refreshed (Unix time); None for a call"
+    session_ends: float | None = None
+    "when a call ends unless refreshed (RFC 4028, Unix time); None without a session timer"
+    transfers: dict[int, float] = field(default_factory=dict)
+    """when the subscription of each REFER in a call ends unless refreshed (RFC 3515 §2.4.4, Unix time), by its CSeq"""
     peer_cseq: int = 0
     "the highest CSeq that the peer has used"
     ended: bool = False
@@ -112,6 +121,12 @@ class DialogTable:
         dialog = self._dialogs.get(DialogID(call_id, phone_tag, peer_tag))
         return dialog if dialog is not None and dialog.peer is peer else None
 
+    def of_sender(self, peer: IPeer | None, call_id: str, from_tag: str, to_tag: str) -> Dialog | None:
+        """Find the dialog in which a peer, or one of our phones (None), sends a request with these tags."""
+        if peer is None:
+            return self.of_phone(call_id, from_tag, to_tag)
+        return self.of_peer(peer, call_id, to_tag, from_tag)
+
     def with_peer(self, peer: IPeer) -> list[Dialog]:
         """Return every dialog with a peer."""
         return [dialog for dialog in self._dialogs.values() if dialog.peer is peer]
@@ -120,3 +135,12 @@ class DialogTable:
         """Forget a dialog; harmless when repeated."""
         if self._dialogs.get(dialog.id) is dialog:
             del self._dialogs[dialog.id]
+
+
+def granted(request: Request, response: Response) -> int:
+    """Return for how long a subscription was granted, in seconds."""
+    for message in (response, request):
+        value = message.first("Expires")
+        if value is not None and re.fullmatch("[0-9]{1,9}", value):
+            return int(value)
+    return DEFAULT_SUBSCRIPTION

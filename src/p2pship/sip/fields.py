@@ -97,16 +97,16 @@ _COMMON = (
     "Warning",
     "WWW-Authenticate",
 )
-_KEYS = {spelling: name.lower() for name in _COMMON for spelling in (name, name.lower())}
-_KEYS.update({form: name for short, name in COMPACT.items() for form in (short, short.upper())})
-_RAW_KEYS = {f"{spelling}:".encode(): key for spelling, key in _KEYS.items()}
+KEYS = {spelling: name.lower() for name in _COMMON for spelling in (name, name.lower())}
+KEYS.update({form: name for short, name in COMPACT.items() for form in (short, short.upper())})
+_RAW_KEYS = {f"{spelling}:".encode(): key for spelling, key in KEYS.items()}
 
 _NAME = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+")
 
 
 def key_of(name: str) -> str:
     """Return the one lower-case spelling of a header field's name, the long one."""
-    known = _KEYS.get(name)
+    known = KEYS.get(name)
     if known is not None:
         return known
     lower = name.lower()

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
+from p2pship.journal import printable
+from p2pship.sip.best import best
+from p2pship.sip.breadth import Breadth, breadth_of, serial
 from p2pship.sip.deadlines import Deadlines
 from p2pship.sip.farewell import STOPPING, acknowledge_late, hang_up_late
-from p2pship.sip.message import Request, Response, response_to
-from p2pship.sip.refusal import add_warning
+from p2pship.sip.leg import Leg, Onward
+from p2pship.sip.message import BadMessage, Response, response_to
+from p2pship.sip.refusal import add_warning, warning_text
+from p2pship.sip.trail import Trail
 from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
 
 TIMER_C = 185.0
@@ -32,29 +36,11 @@ MAX_BRANCHES = 32
 AVAILABLE_AFTER = 5
 "Seconds after which who asks a node that stops may ask again: it may just be started anew."
 
+LONGEST_WHY = 1000
+"Characters of why a call failed: a line for each of a few branches."
+
 Waiting = tuple["Fork", ClientTransaction | None]
 "A fork that waits for a branch to say anything at all, or (None) for timer C."
-
-
-class Leg(Protocol):
-    """One branch's side of the work: what it sends, and what its responses mean on the other side of the node."""
-
-    hop: ISIPHop
-    patience: float | None
-    "seconds after which a hop that has said nothing at all counts as gone; None to wait as long as RFC 3261 says"
-
-    def request(self) -> Request:
-        """Return the request to send.
-
-        :raises RemoteError: if the request cannot be read so far as this needs.
-        :raises LocalError: if this node has no room for it.
-        """
-
-    def passed(self, response: Response) -> Response:
-        """Return a response, other than 100, as the other side is to see it; raises as :meth:`request`."""
-
-    def ended(self, answered: bool) -> None:
-        """Hear that the branch has had its final response, or none will come."""
 
 
 class Fork:
@@ -70,11 +56,14 @@ class Fork:
         transaction: ServerTransaction,
         restore: Callable[[Response], None],
         done: Callable[[Response], None],
+        trail: Trail | None = None,
     ) -> None:
         """Serve ``transaction``.
 
         ``restore`` makes a response fit the request as it came; ``done`` hears the final one. What comes due in
-        ``deadlines`` is told to :meth:`expired`.
+        ``deadlines`` is told to :meth:`expired`, and what the branches do to ``trail``.
+
+        :raises BadMessage: if the request allows no branches (RFC 5393).
         """
         self._reactor = reactor
         self._layer = layer
@@ -82,58 +71,74 @@ class Fork:
         self.transaction = transaction
         self._restore = restore
         self._done = done
+        self.trail = trail
         self._branches: dict[ClientTransaction, Leg] = {}
         self._successes: dict[tuple[ClientTransaction, str | None], Response] = {}
         self._groups: deque[Sequence[Leg]] = deque()
         self._late: set[tuple[ClientTransaction, str | None]] = set()
         self._finals: list[Response] = []
-        self._open = True
+        self._searches = 1
+        "how many searches may still add branches"
         self._begun = 0
-        self._on_cancel: Callable[[], None] | None = None
+        self._most = breadth_of(transaction.request)
+        self._breadth = Breadth(self._most)
+        self._shares: dict[ClientTransaction, int] = {}
+        self.forwarding: Onward | None = None
+        "who is asked when those who were called point to others; it is cancelled with the fork"
         self.cancelled = False
+        self.cancel_reason: str | None = None
         self.reasons: list[str] = []
         self.final: Response | None = None
         self.started = reactor.seconds()
         self.rang: float | None = None
         self._invite = transaction.request.method == "INVITE"
 
-    def begin(self, on_cancel: Callable[[], None] | None = None) -> None:
-        """Answer an INVITE with 100 at once; ``on_cancel`` ends the search for branches."""
-        self._on_cancel = on_cancel
+    def begin(self) -> None:
+        """Answer an INVITE with 100 at once."""
         if self._invite:
             self.transaction.answer(100)
             self._reset_timer_c()
 
-    def add(self, leg: Leg) -> None:
-        """Add a branch and send to it now."""
+    def add(self, leg: Leg, more: int = 0) -> None:
+        """Add a branch and send to it now; ``more`` are expected to be added beside it."""
         if self.cancelled or self.final is not None:
             leg.ended(False)
             return
-        if self._begun >= MAX_BRANCHES:
+        share = self._breadth.take(more) if self._begun < MAX_BRANCHES else 0
+        if not share:
             leg.ended(False)
-            self._finals.append(self._own(440, "Max-Breadth Exceeded"))
+            self._finals.append(self.own(440, "Max-Breadth Exceeded"))
             return
         self._begun += 1
         try:
             request = leg.request()
         except (RemoteError, LocalError) as error:
+            self._breadth.give_back(share)
             self._refuse_leg(leg, error)
             return
+        request.set("Max-Breadth", str(share))
         client = self._layer.send_request(request, leg.hop, self)
         self._branches[client] = leg
+        self._shares[client] = share
+        if self.trail is not None:
+            self.trail.sent(client, leg.hop.description)
         if leg.patience is not None:
             self._deadlines.set((self, client), self._reactor.seconds() + leg.patience)
 
     def queue(self, groups: Sequence[Sequence[Leg]]) -> None:
         """Add groups of branches, each tried when all before it have failed."""
-        self._groups.extend(groups)
+        self._groups.extend(serial(groups, self._most))
         self._next_group()
 
-    def complete(self, status: int, reason: str) -> None:
-        """Say that no more branches come, and what to answer if there was none."""
-        self._open = False
-        if self._begun == 0:
-            self._finals.append(self._own(status, reason))
+    def reopen(self, searches: int) -> None:
+        """Say that so many more searches begin, each of which ends with :meth:`complete`."""
+        self._searches += searches
+
+    def complete(self, failure: tuple[int, str] | None = None) -> None:
+        """Say that a search adds no more branches; ``failure`` is the status and reason of one that added none."""
+        self._searches -= 1
+        if failure is not None:
+            self._finals.append(self.own(*failure))
         self._settle()
 
     def cancel(self, reason: str | None) -> None:
@@ -141,10 +146,8 @@ class Fork:
         if self.final is not None or self.cancelled:
             return
         self.cancelled = True
-        self._open = False
-        self._drop_groups()
-        if self._on_cancel is not None:
-            self._on_cancel()
+        self.cancel_reason = reason
+        self._ask_no_more()
         self._cancel_branches(reason)
         self._settle()
 
@@ -152,14 +155,12 @@ class Fork:
         """Answer now, because this node stops, and wait for nothing more; harmless after the answer."""
         if self.final is not None:
             return
-        self._drop_groups()
-        if self._on_cancel is not None:
-            self._on_cancel()
+        self._ask_no_more()
         self._cancel_branches(f'SIP;cause=503;text="{STOPPING}"')
         branches, self._branches = self._branches, {}
         for leg in branches.values():
             leg.ended(False)
-        response = self._own(status, STOPPING)
+        response = self.own(status, STOPPING)
         if status == 503:
             response.append("Retry-After", str(AVAILABLE_AFTER))
         self._answer(response)
@@ -177,6 +178,14 @@ class Fork:
         return [leg.hop for leg in self._branches.values()]
 
     @property
+    def why(self) -> str:
+        """Why the final response is what it is, in words: its own, and what became of the branches."""
+        if self.final is None:
+            return ""
+        words = self.reasons or [warning_text(value) for value in self.final.values("Warning")[:1]]
+        return printable("; ".join([self.final.reason, *words]), LONGEST_WHY)
+
+    @property
     def elapsed(self) -> float:
         """The seconds from the request to the first ringing, or until now when nothing has rung."""
         return (self.rang or self._reactor.seconds()) - self.started
@@ -186,6 +195,8 @@ class Fork:
     def response_received(self, client: ClientTransaction, response: Response) -> None:
         """Take a response of a branch."""
         self._heard(client)
+        if self.trail is not None:
+            self.trail.heard(client, response)
         leg = self._branches.get(client)
         if response.status == 100:
             self._reset_timer_c()
@@ -199,6 +210,7 @@ class Fork:
             return
         if response.status >= 300:
             del self._branches[client]
+            self._breadth.give_back(self._shares.pop(client))
         try:
             passed = leg.passed(response)
         except (RemoteError, LocalError) as error:
@@ -207,7 +219,7 @@ class Fork:
         self._take(client, leg, response, passed)
 
     def _too_late(self, client: ClientTransaction, response: Response) -> None:
-        """End a call that a hop answers after it was given up: the caller has heard that nobody is there."""
+        """End a call that a hop answers after it was given up, or with what cannot be passed: the caller is not there."""
         if not self._invite or not 200 <= response.status < 300:
             return
         try:
@@ -224,14 +236,17 @@ class Fork:
         leg = self._branches.pop(client, None)
         if leg is None:
             return
+        self._breadth.give_back(self._shares.pop(client))
         leg.ended(False)
         if self.final is not None:
             return
         self.reasons.append(f"{leg.hop.description}: {reason}")
+        if self.trail is not None:
+            self.trail.failed(client, reason)
         # The reason may name the phone's address, so that only the log has it.
         who = "the other node" if leg.hop.address is None else "the phone"
         late = status == 408
-        own = self._own(
+        own = self.own(
             408 if late else 480, f"{who} {'did not answer in time' if late else 'cannot be reached'}"
         )
         self._finals.append(own)
@@ -245,15 +260,16 @@ class Fork:
         if response.status < 300:
             if passed is not None:
                 self._successes[client, response.to.tag] = passed
-            self._success(leg, passed or self._own(500, "the answer could not be read"))
+            else:
+                self._too_late(client, response)
+            self._success(leg, passed or self.own(500, "the answer could not be read"))
             return
         leg.ended(False)
         if self.final is not None:
             return
-        self._finals.append(passed or self._own(500, "the answer could not be read"))
+        self._count(passed or self.own(500, "the answer could not be read"))
         if response.status >= 600:
-            self._drop_groups()
-            self._open = False
+            self._ask_no_more()
             self._cancel_branches(None)
         self._settle()
 
@@ -267,9 +283,12 @@ class Fork:
         self.transaction.respond(response)
 
     def _success(self, leg: Leg, response: Response) -> None:
-        """Pass a 2xx; of an INVITE every one passes, again and again (RFC 3261 §16.7 item 5, RFC 6026)."""
+        """Pass a 2xx; of an INVITE every one passes, again and again (RFC 3261 §16.7 item 5, RFC 6026).
+
+        One that cannot be read counts as a failure, unless the request has its answer.
+        """
         leg.ended(response.status < 300)
-        if self.final is not None and (not self._invite or self.final.status >= 300):
+        if self.final is not None and (not self._invite or max(self.final.status, response.status) >= 300):
             return
         self._restore(response)
         self.transaction.respond(response)
@@ -285,11 +304,11 @@ class Fork:
         if self._groups:
             self._next_group()
             return
-        if self._open:
+        if self._searches > 0 or (self.forwarding is not None and self.forwarding.next()):
             return
-        response = self._own(487, "") if self.cancelled else best(self._finals)
+        response = self.own(487, "") if self.cancelled else best(self._finals)
         if response.status == 503:  # it speaks of its sender only, and not of this node (§16.7 item 6)
-            response = self._own(500, "what was asked is overloaded")
+            response = self.own(500, "what was asked is overloaded")
         self._answer(response)
 
     def _answer(self, response: Response) -> None:
@@ -301,11 +320,28 @@ class Fork:
         self.final = response
         self._deadlines.set((self, None), None)
         self._done(response)
+        self.forwarding = (
+            None  # it holds this fork in turn: a cycle would wait for a search that stops the node
+        )
 
     def _next_group(self) -> None:
         while self._groups and not self._branches and self.final is None:
-            for leg in self._groups.popleft():
-                self.add(leg)
+            group = self._groups.popleft()
+            for at, leg in enumerate(group, 1):
+                self.add(leg, len(group) - at)
+
+    def _count(self, response: Response) -> None:
+        """Let a failure count for the answer, unless others are asked because of it."""
+        counts = response if self.forwarding is None else self.forwarding.taken(response)
+        if counts is not None:
+            self._finals.append(counts)
+
+    def _ask_no_more(self) -> None:
+        """Add no more branches."""
+        self._searches = 0
+        self._drop_groups()
+        if self.forwarding is not None:
+            self.forwarding.cancel()
 
     def _drop_groups(self) -> None:
         while self._groups:
@@ -314,8 +350,12 @@ class Fork:
 
     def _refuse_leg(self, leg: Leg, error: Exception) -> None:
         leg.ended(False)
-        status = 400 if isinstance(error, RemoteError) else 500
-        self._finals.append(self._own(status, str(error)))
+        known = error if isinstance(error, BadMessage) else None
+        status = known.status if known is not None else 400 if isinstance(error, RemoteError) else 500
+        refusal = self.own(status, str(error))
+        for name, value in known.headers if known is not None else ():
+            refusal.append(name, value)
+        self._finals.append(refusal)
 
     def _cancel_branches(self, reason: str | None) -> None:
         if not self._invite:
@@ -342,37 +382,14 @@ class Fork:
             self._deadlines.set((self, None), self._reactor.seconds() + TIMER_C)
 
     def _timed_out(self) -> None:
-        self._open = False
-        self._drop_groups()
-        self._finals.append(self._own(408, "nobody answered"))
+        self._ask_no_more()
+        self._finals.append(self.own(408, "nobody answered"))
         self._cancel_branches(None)
         self._settle()
 
-    def _own(self, status: int, reason: str) -> Response:
+    def own(self, status: int, reason: str) -> Response:
         """Make a response of this node's own."""
         response = response_to(self.transaction.request, status, to_tag=self.transaction.tag)
         if reason:
             add_warning(response, reason)
         return response
-
-
-def best(responses: Sequence[Response]) -> Response:
-    """Choose the response that passes when all have failed (RFC 3261 §16.7 item 6).
-
-    A 6xx wins; else the lowest class, and within 4xx those that tell how to go on. A 408 or 480 of one phone says less
-    than what another said.
-    """
-    return min(responses, key=_rank)
-
-
-_TELLING = frozenset({401, 407, 415, 420, 484})
-_LEAST = frozenset({408, 480, 487, 503})
-
-
-def _rank(response: Response) -> tuple[int, int]:
-    status = response.status
-    if status >= 600:
-        return (0, status)
-    if status in _TELLING:
-        return (status // 100, 0)
-    return (status // 100, 2 if status in _LEAST else 1)

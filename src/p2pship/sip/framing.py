@@ -11,6 +11,7 @@ from p2pship.sip.parameters import TOKEN, BadURI
 from p2pship.sip.scalars import read_number
 
 _METHOD = re.compile(TOKEN.encode())
+_TYPE = re.compile(rb"\r\n(?:content-type|c)[ \t]*:", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\n((?:content-length|l)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE)
 
 
@@ -129,8 +130,13 @@ def _is_start(line: bytes | bytearray) -> bool:
 
 
 def _length_in(head: bytes) -> int:
-    """Return the Content-Length; 0 without one, though the sender must give it (RFC 3261 §18.3)."""
+    """Return the Content-Length; 0 without one, though the sender must give it (RFC 3261 §18.3).
+
+    With a body that says of what type it is, but not how long, the framing is lost (RFC 4475 §3.3.9).
+    """
     lines = _LENGTH.findall(head)
+    if not lines and _TYPE.search(head):
+        raise BadMessage(400, "there is a body without Content-Length", _answerable(head))
     if not lines:
         return 0
     try:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from p2pship.errors import LocalError
-from p2pship.sip.fields import key_of
+from p2pship.sip.fields import KEYS, key_of
 
 _FOLD = re.compile(rb"\r\n[ \t]+")
 # A quoted-string, a URI in brackets, or one other character but the comma. An unclosed quoted-string goes on to the
@@ -62,14 +62,16 @@ class Headers:
 
     def first(self, name: str) -> str | None:
         """Return the value of the first line of that name, unfolded and stripped."""
-        key = key_of(name)
-        if key not in self._keys:
+        key, keys = KEYS.get(name) or key_of(name), self._keys
+        if key not in keys:
             return None
-        return text_of(raw_value(self._lines[self._keys.index(key)]))
+        return text_of(raw_value(self._lines[keys.index(key)]))
 
     def lines(self, name: str) -> list[str]:
         """Return the value of every line of that name, unfolded and stripped."""
-        return [text_of(raw_value(self._lines[at])) for at in self._places(key_of(name))]
+        key = KEYS.get(name) or key_of(name)
+        found = zip(self._keys, self._lines, strict=True)
+        return [text_of(raw_value(line)) for each, line in found if each == key]
 
     def values(self, name: str) -> list[str]:
         """Return the comma-separated values over all lines of that name, top to bottom."""
@@ -85,10 +87,12 @@ class Headers:
         self._keys[at:at] = [key] * len(lines)
         self._lines[at:at] = lines
 
-    def remove(self, name: str) -> None:
-        """Take away every line of that name."""
-        key = key_of(name)
-        self._drop(key, self._places(key))
+    def remove(self, *names: str) -> None:
+        """Take away every line of these names."""
+        for name in names:
+            key = KEYS.get(name) or key_of(name)
+            if key in self._keys:
+                self._drop(key, self._places(key))
 
     def prepend(self, name: str, value: str) -> None:
         """Add a line before the first of that name, else before all headers."""

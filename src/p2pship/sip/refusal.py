@@ -13,10 +13,14 @@ LONGEST_WARNING = 200
 "characters of a Warning: two lines on a telephone's display"
 
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
+_NEEDED = ("Via", "CSeq")  # by these the sender knows what is answered (RFC 3261 §17.1.3)
 
 
 def refusal(error: BadMessage) -> Response | None:
-    """Return the answer to a bad message; None to a response, an ACK, or what lacks a header that an answer copies."""
+    """Return the answer to a bad message; None to a response, an ACK, or what lacks Via or CSeq.
+
+    What else an answer copies, it lacks where the request does (RFC 4475 §3.3.1).
+    """
     bad = error.message
     if not isinstance(bad, Request):
         return None
@@ -29,7 +33,7 @@ def refusal(error: BadMessage) -> Response | None:
 
 def stateless(request: Request, status: int, reason: str) -> Response | None:
     """Make an answer whose To tag is the same for each retransmission of the request; None where none may be sent."""
-    if request.method == "ACK" or not all(name in request for name in _COPIED):
+    if request.method == "ACK" or not all(name in request for name in _NEEDED):
         return None
     seed = "\n".join(request.first(name) or "" for name in _COPIED)
     tag = blake2s(seed.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
@@ -41,3 +45,9 @@ def add_warning(response: Response, reason: str) -> None:
     """Say in words why this node answers as it does: in a Warning, which telephones show (RFC 3261 §20.43)."""
     text = "".join(letter if letter.isprintable() and letter not in '"\\' else "'" for letter in reason)
     response.append("Warning", f'399 p2pship "{text[:LONGEST_WARNING]}"')
+
+
+def warning_text(value: str) -> str:
+    """Return the words of a Warning value, without its code and agent (RFC 3261 §20.43)."""
+    _, quoted, text = value.partition('"')
+    return text.rstrip('"') if quoted else value

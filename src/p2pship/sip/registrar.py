@@ -13,12 +13,12 @@ from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.identity.aor import BadAOR
 from p2pship.interfaces import IKeyring
-from p2pship.journal import Journal, PhoneRegistered, RequestRefused
+from p2pship.journal import Journal, PhoneRegistered, RequestRefused, printable
 from p2pship.sip.bindings import Binding, Bindings
-from p2pship.sip.message import BadMessage, Request, Response, response_to
+from p2pship.sip.message import LONGEST_SHOWN, BadMessage, Request, Response, response_to
 from p2pship.sip.names import OwnNames
 from p2pship.sip.transactions import ServerTransaction
-from p2pship.sip.uri import NameAddr, Parameters, parse_uri
+from p2pship.sip.uri import BadURI, NameAddr, Parameters, parse_uri, scheme_of
 
 DEFAULT_EXPIRES = 3600
 "Seconds, where the phone asks for none (RFC 3261 §10.2.1.1 lets the registrar choose)."
@@ -79,7 +79,7 @@ class Registrar:
         request = transaction.request
         try:
             aor = self._names.aor(request.to.uri)
-        except BadAOR as error:
+        except (BadAOR, BadURI) as error:  # 400 also for another scheme (RFC 4475 §3.3.4)
             raise BadMessage(400, str(error), request) from None
         if not self._bindings.of(aor) and self._bindings.names() >= MOST_NAMES:
             self._refuse(transaction, 403, f"{MOST_NAMES} names are registered here: no more are taken")
@@ -121,6 +121,7 @@ class Registrar:
         after = list(before)
         for contact in contacts:
             address = NameAddr.parse(contact)
+            _check_scheme(address, request)
             same = self._same(after, fresh, address)
             self._in_order(request, same)
             after = [binding for binding in after if binding not in same]
@@ -187,7 +188,8 @@ class Registrar:
     def _refuse(self, transaction: ServerTransaction, status: int, reason: str) -> None:
         request = transaction.request
         transaction.respond(response_to(request, status, to_tag=self._random(8).hex()))
-        self._journal.tell(RequestRefused("REGISTER", request.from_.uri, request.to.uri, status, reason))
+        sender, target = (printable(uri, LONGEST_SHOWN) for uri in (request.from_.uri, request.to.uri))
+        self._journal.tell(RequestRefused("REGISTER", sender, target, status, reason))
 
     def _tell(self, before: list[Binding], after: list[Binding]) -> None:
         tokens = {binding.token for binding in before}
@@ -204,6 +206,14 @@ class Registrar:
 
     def _expire(self) -> None:
         self._tell_gone(self._bindings.expired())
+
+
+def _check_scheme(address: NameAddr, request: Request) -> None:
+    """Refuse a Contact that may only be called over TLS (RFC 5630 §3.2): this node has no TLS towards phones."""
+    if scheme_of(address.uri) == "sips":
+        raise BadMessage(
+            403, "this node has no TLS for phones: register with sip: over UDP or TCP, not sips:", request
+        )
 
 
 def _number(text: str | None) -> int | None:

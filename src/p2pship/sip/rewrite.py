@@ -11,13 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from p2pship.sip.message import Message, Request, Response
-from p2pship.sip.uri import BadURI, NameAddr, parse_uri
+from p2pship.sip.privacy import is_anonymous, keeps_name
+from p2pship.sip.uri import BadURI, NameAddr, parse_uri, request_uri
 
 FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 "Methods whose success makes a dialog (RFC 3261 §12, RFC 6665 §4.4.1, RFC 3515 §2.4)."
 
 CARRIES_TARGET = FORMS_DIALOG | {"UPDATE", "NOTIFY"}
 "Methods that make a dialog or refresh its target, so that their Contact is where to send next."
+
+HOPS = 70
+"Max-Forwards for a request that has none (RFC 3261 §16.6 item 3)."
 
 # What stands for one hop, or says who somebody is without proof: phones believe Remote-Party-ID more than From.
 _HOP_FIELDS = (
@@ -27,6 +31,7 @@ _HOP_FIELDS = (
 _COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "P-Auto-Answer")
 _MAY_COMMAND = ("Alert-Info", "Call-Info")
 _WARN_AGENT = "p2pship"
+_HIT = re.compile("[0-9a-f]{32}")
 _NO_TEXT = '""'
 
 
@@ -40,10 +45,17 @@ class Parties:
     "the From or To value that stands for the peer"
 
 
+def onward(request: Request) -> Request:
+    """Return a copy with one hop fewer to go (RFC 3261 §16.6 item 3)."""
+    copy = request.copy()
+    hops = request.max_forwards
+    copy.set("Max-Forwards", str(HOPS if hops is None else hops - 1))
+    return copy
+
+
 def strip(message: Message) -> None:
     """Remove what one side must not see of the other: Vias, routes and asserted identities."""
-    for name in _HOP_FIELDS:
-        message.remove(name)
+    message.remove(*_HOP_FIELDS)
     if message.first("Warning") is not None:
         message.set("Warning", *(_hide_agent(value) for value in message.values("Warning")))
 
@@ -54,8 +66,7 @@ def hold_back(message: Message) -> None:
     That is RFC 5373, and what phones have long understood instead: ``answer-after=0`` in Call-Info, ``Auto Answer`` or
     ``info=alert-autoanswer`` in Alert-Info. Other values of these pass.
     """
-    for name in _COMMANDS:
-        message.remove(name)
+    message.remove(*_COMMANDS)
     for name in _MAY_COMMAND:
         values = message.values(name)
         harmless = [value for value in values if "answer" not in value.lower()]
@@ -80,7 +91,8 @@ def set_parties(message: Message, parties: Parties, from_phone: bool) -> None:
 def _set_party(message: Message, name: str, value: str) -> None:
     current = NameAddr.parse(message.first(name) or "")
     wanted = NameAddr.parse(value)
-    if str(current.without_parameter("tag")) == str(wanted):
+    untagged = current.without_parameter("tag")
+    if untagged == wanted or str(untagged) == str(wanted):
         return
     message.set(name, str(wanted.with_parameter("tag", current.tag) if current.tag else wanted))
 
@@ -97,24 +109,26 @@ def with_uri(value: str, uri: str) -> str:
 
 
 def contact_uri(message: Message) -> str | None:
-    """Return the URI of the only Contact, or None when there is not exactly one.
+    """Return the URI of the only Contact, as requests to it have it, or None when there is not exactly one.
 
     :raises BadURI: if it cannot be read.
     """
     values = message.values("Contact")
-    return NameAddr.parse(values[0]).uri if len(values) == 1 and values[0] != "*" else None
+    return request_uri(NameAddr.parse(values[0]).uri) if len(values) == 1 and values[0] != "*" else None
 
 
-def set_contact(message: Message, uri: str) -> None:
-    """Give the only Contact another URI; its header parameters stay."""
+def set_contact(message: Message, uri: str, needed: bool = False) -> None:
+    """Give the only Contact another URI; its header parameters stay. One that is ``needed`` and missing is added."""
     values = message.values("Contact")
     if len(values) == 1:
         message.set("Contact", str(NameAddr("", uri, NameAddr.parse(values[0]).parameters)))
+    elif needed and not values:
+        message.append("Contact", f"<{uri}>")
 
 
 def shown_sender(sender: NameAddr, aor: str) -> NameAddr:
     """Return a From as our phone is to see it: a display name, which anybody can make up, ends with the AOR."""
-    if not sender.display or sender.display.endswith(aor):
+    if not sender.display or sender.display.endswith(aor) or is_anonymous(sender.uri):
         return sender
     return replace(sender, display=f"{sender.display} {aor}")
 
@@ -124,13 +138,19 @@ def show_sender(request: Request, aor: str) -> None:
     shown = shown_sender(request.from_, aor)
     if shown != request.from_:
         request.set("From", str(shown))
-    if "id" not in re.split(r"[\s;,]+", (request.first("Privacy") or "").lower()):
+    if not keeps_name(request):
         request.append("P-Asserted-Identity", f"<sip:{aor}>")
 
 
 def gruu(aor: str, token: str) -> str:
     """Return the GRUU of one phone: ``sip:alice@example.com;gr=TOKEN`` (RFC 5627 §3)."""
     return f"sip:{aor};gr={token}"
+
+
+def gruu_device(uri: str) -> bytes | None:
+    """Return the HIT of the device that a GRUU of a node like this one names; None of any other URI."""
+    device, dot, _ = (gruu_token(uri) or "").partition(".")
+    return bytes.fromhex(device) if dot and _HIT.fullmatch(device) else None
 
 
 def gruu_token(uri: str) -> str | None:

@@ -8,12 +8,17 @@ from itertools import groupby
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from p2pship.interfaces import IIdentity, IOverlay, IPeer, IPeopleReceiver, ISearch
+from p2pship.interfaces import IIdentity, IOverlay, IPeer, IPeopleReceiver, IReaching
 from p2pship.journal import CallSetUp
 from p2pship.lookup.candidate import Answer, FindOutcome
 from p2pship.overlay.reach import ReachOutcome, Tried
 from p2pship.sip.bindings import Binding
-from p2pship.sip.fork import Fork, Leg
+from p2pship.sip.fork import Fork
+from p2pship.sip.leg import Leg
+
+DEVICES_MORE = 1
+"""Devices of a person that are thought to be reached after each: the first gets half of the breadth, which is enough to
+ring the phones of three homes, and the sixth, the last that a person can publish, still gets one."""
 
 
 @implementer(IPeopleReceiver)
@@ -22,32 +27,41 @@ class PersonRoute:
 
     log = Logger()
 
-    def __init__(self, fork: Fork, leg_for: Callable[[IPeer], Leg]) -> None:
+    def __init__(self, fork: Fork, leg_for: Callable[[IPeer], Leg], device: bytes | None = None) -> None:
+        """``device`` is the HIT of the only device that is asked for, as by a GRUU (RFC 5627 §6.1)."""
         self._fork = fork
         self._leg_for = leg_for
-        self._search: ISearch | None = None
+        self._device = device
+        self._search: IReaching | None = None
         self._ended = False
+        self._aor = ""
         self._reached: Tried | None = None
 
     def begin(self, overlay: IOverlay, aor: str, identity: IIdentity) -> None:
         """Search for the person on behalf of one of our own."""
-        search: ISearch = overlay.people(aor, identity, self)
+        self._aor = aor
+        search: IReaching = overlay.people(aor, identity, self)
         if not self._ended:
             self._search = search
 
     def cancel(self) -> None:
         """End the search; no branch is added any more."""
         self._ended = True
-        if self._search is not None:
-            self._search.cancel()
-            self._search = None
+        search, self._search = self._search, None
+        if search is None:
+            return
+        if self._fork.trail is not None:
+            self._fork.trail.searched(self._aor, search.so_far())
+        search.cancel()
 
     def peer_reached(self, peer: IPeer, tried: Tried) -> None:
         """Add a branch to one device."""
-        if self._ended:
+        if self._ended or self._device not in (None, peer.hit):
             return
         self._reached = self._reached or tried
-        self._fork.add(self._leg_for(peer))
+        if self._fork.trail is not None:
+            self._fork.trail.reached(peer, tried)
+        self._fork.add(self._leg_for(peer), DEVICES_MORE)
 
     def stages(self, call_id: str, caller: str, callee: str) -> CallSetUp:
         """Return how long each stage of the set-up took, up to the first ringing, or the answer if none rang."""
@@ -62,7 +76,9 @@ class PersonRoute:
             return
         self._ended = True
         self._search = None
-        self._fork.complete(*status_for(outcome))
+        if self._fork.trail is not None:
+            self._fork.trail.searched(self._aor, outcome)
+        self._fork.complete(None if self._reached else status_for(outcome))
 
 
 def status_for(outcome: ReachOutcome) -> tuple[int, str]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2pship.identity.aor import BadAOR, canonical_aor
+from p2pship.identity.verdict import Acquaintance
 from p2pship.interfaces import IPeer
-from p2pship.sip.message import Request
-
-ANONYMOUS = "anonymous@anonymous.invalid"
-"The AOR of those who do not tell theirs (RFC 3323 §4.1.1.3)."
+from p2pship.sip.message import BadMessage, Request
+from p2pship.sip.privacy import ANONYMOUS, is_anonymous
+from p2pship.sip.references import References, take_out_commands
+from p2pship.sip.uri import NameAddr
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +26,69 @@ class Refusal:
     "in words, for the log"
 
 
-def screen_peer(request: Request, peer: IPeer) -> Refusal | None:
-    """Screen a peer's request outside a dialog; None lets it pass.
+class Screen:
+    """Looks at what peers send before any phone hears of it."""
 
-    The From must be the peer's own, or anonymous; the request must be for the one of our persons whom the peer called:
-    it is never passed on to another peer.
+    def __init__(self, references: References, anonymous: bool) -> None:
+        """``anonymous`` says whether callers may leave out their name."""
+        self._references = references
+        self._anonymous = anonymous
 
-    :raises BadMessage: if From cannot be read.
-    """
-    sender = _aor_or_none(request.from_.uri)
-    if sender not in (peer.aor, ANONYMOUS):
-        return Refusal(403, "forged-from", f"the peer {peer.aor} says to be {request.from_.uri[:120]}")
-    if _aor_or_none(request.uri) != peer.identity.aor:
-        return Refusal(403, "open-relay", f"the peer {peer.aor} asked for {request.uri[:120]}")
-    if request.method == "REGISTER":
-        return Refusal(403, "remote-register", f"the peer {peer.aor} tried to register")
-    return None
+    def new(self, request: Request, peer: IPeer) -> Refusal | None:
+        """Screen a peer's request outside a dialog; None lets it pass.
+
+        It must be for the one of our persons whom the peer called: it is never passed on to another peer.
+
+        :raises BadMessage: if what names people in it cannot be read.
+        """
+        refusal = self.sender(request, peer)
+        if refusal is not None:
+            return refusal
+        if _aor_or_none(request.uri) != peer.identity.aor:
+            return Refusal(403, "open-relay", f"the peer {peer.aor} asked for {request.uri[:120]}")
+        if request.method == "REGISTER":
+            return Refusal(403, "remote-register", f"the peer {peer.aor} tried to register")
+        if request.method == "REFER":
+            return self.refer(request, peer) or self.unasked_refer(peer)
+        return None
+
+    def sender(self, request: Request, peer: IPeer) -> Refusal | None:
+        """Screen the From, which must be the peer's own, or nobody's where that is taken (RFC 5079)."""
+        sender = _aor_or_none(request.from_.uri)
+        if sender not in (peer.aor, ANONYMOUS):
+            return Refusal(403, "forged-from", f"the peer {peer.aor} says to be {request.from_.uri[:120]}")
+        if sender == ANONYMOUS and peer.aor != ANONYMOUS and not self._anonymous:
+            return Refusal(433, "anonymous", f"the peer {peer.aor} does not show its name")
+        return None
+
+    def refer(self, request: Request, peer: IPeer) -> Refusal | None:
+        """Screen a peer's REFER, in a dialog or not: who it says to refer, and where to (RFC 3515 §4, RFC 3892 §5).
+
+        What no URI may ask a phone to say is taken out of it.
+
+        :raises BadMessage: if there is not exactly one Refer-To (RFC 3515 §2.4.2).
+        :raises BadURI: if it cannot be read.
+        """
+        targets = request.values("Refer-To")
+        if len(targets) != 1:
+            raise BadMessage(400, "there must be exactly one Refer-To", request)
+        for value in request.values("Referred-By"):
+            uri = NameAddr.parse(value).uri
+            if _aor_or_none(uri) != peer.aor and not is_anonymous(uri):
+                return Refusal(
+                    403, "forged-referrer", f"the peer {peer.aor} refers in the name of {uri[:120]}"
+                )
+        target = NameAddr.parse(targets[0]).uri
+        if self._references.leads_here(target):
+            return Refusal(403, "refer-here", f"the peer {peer.aor} refers to this machine: {target[:120]}")
+        take_out_commands(request)
+        return None
+
+    def unasked_refer(self, peer: IPeer) -> Refusal | None:
+        """Screen a REFER to somebody who has not talked with the peer: some phones call whom it names without asking."""
+        if peer.verdict.acquaintance is Acquaintance.STRANGER:
+            return Refusal(403, "strangers-refer", f"the stranger {peer.aor} asks our phone to call")
+        return None
 
 
 def _aor_or_none(uri: str) -> str | None:

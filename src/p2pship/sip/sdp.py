@@ -13,13 +13,10 @@ from itertools import pairwise
 from typing import Self
 
 from p2pship.address import BadAddress, HostPort, canonical_host, is_never_dialled
-from p2pship.errors import LocalError, RemoteError
-from p2pship.sip.message import Message
-from p2pship.sip.multipart import find_part
+from p2pship.errors import RemoteError
 
 LARGEST_SDP = 32_768  # a browser's offer with candidates has about 8 KiB
 MOST_MEDIA = 32  # each may cost a pair of ports
-_TYPE = "application/sdp"
 
 _LINE = re.compile(rb"([a-z])=([^\r\n]*)(\r\n|\n|\Z)")
 _MEDIA = re.compile(r"(\S+) +([0-9]{1,5})(?:/[0-9]+)? +(\S+)((?: +\S+)*) *")
@@ -31,11 +28,14 @@ _OVER_UDP = frozenset({"RTP", "UDP", "UDPTL", "DTLS"})
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 _NOWHERE = "0.0.0.0"
 _HOLDS = frozenset({_NOWHERE, "::"})
-_MEDIA_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]*m=")
-# RFC 8839 §5; source-filter (RFC 4570) names the sender's address, and path (RFC 4975) the receiver's.
+# RFC 8839 §5; source-filter (RFC 4570) names the sender's address, and path (RFC 4975), altc (RFC 6947), ccap (RFC 7006) and
+# the alt of some old phones the receiver's.
 _LEFT_OUT = frozenset(
     {
+        "alt",
+        "altc",
         "candidate",
+        "ccap",
         "end-of-candidates",
         "ice-lite",
         "ice-mismatch",
@@ -83,7 +83,10 @@ Lines = tuple[SDPLine, ...]
 class MediaLine:
     """One media description: an m= line and what follows it, with what the session says for all."""
 
-    __slots__ = ("direction", "formats", "host", "kind", "lines", "muxed", "port", "protocol", "rtcp", "rtp")
+    __slots__ = (
+        *("direction", "formats", "host", "kind", "lines", "muxed", "port", "protocol"),
+        *("rtcp", "rtp", "separate_rtcp"),
+    )
 
     def __init__(self, lines: Lines, session: Lines = ()) -> None:
         """Take the lines, the m= line first, and the session's.
@@ -107,8 +110,10 @@ class MediaLine:
         "the address or name in the c= line that applies; None if there is none"
         self.rtp = _reachable(self.host, self.port)
         "where RTP is wanted; None when nowhere: port 0, hold by address, or an address that nothing can be sent to"
-        self.rtcp = self._find_rtcp()
-        "where RTCP is wanted; None when RTP is wanted nowhere"
+        self.separate_rtcp = self._find_rtcp()
+        "where RTCP is wanted if it does not share the port of RTP; None when RTP is wanted nowhere"
+        self.rtcp = self.rtp if self.muxed else self.separate_rtcp
+        "where RTCP is wanted if the other side has it share the port of RTP when this one would"
 
     @property
     def is_udp(self) -> bool:
@@ -119,9 +124,14 @@ class MediaLine:
         """Return the values of an attribute; empty text for one without a value."""
         return [line.value.partition(":")[2] for line in self.lines if line.attribute == name]
 
+    @property
+    def rtcp_with_rtp(self) -> bool:
+        """Whether RTCP is wanted at the port of RTP whatever the other side says of rtcp-mux (RFC 3605)."""
+        return self.rtp is not None and self.rtp == self.separate_rtcp
+
     def _find_rtcp(self) -> HostPort | None:
-        if self.rtp is None or self.muxed:
-            return self.rtp
+        if self.rtp is None:
+            return None
         stated = self.attributes("rtcp")
         if not stated:
             return _reachable(self.host, self.port + 1)
@@ -170,31 +180,27 @@ class SDP:
 
         ``address`` is an IP address literal. ``ports`` has, for each media description, the ports of RTP and RTCP;
         None refuses it with port 0, as does a transport that is not UDP. What is refused already stays so, and a hold by
-        address (RFC 3264 §8.4) stays a hold.
+        address (RFC 3264 §8.4) stays a hold. An attribute of any kind that has an address of the description in it goes, and in
+        other lines, such as the session's name, the new address takes its place.
         """
         shown = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
+        known = self._addresses()
         session = [
             line for line in self.session if line.attribute != "rtcp"
         ]  # RFC 3605 §2.1 knows no such line
-        lines = _readdressed(session, shown)
+        lines = _readdressed(session, shown, known)
         for part, pair in zip(self.media, ports, strict=True):
             used = pair if part.is_udp and part.port else None
-            lines += _readdressed(_with_ports(part, used), shown)
+            lines += _readdressed(_with_ports(part, used), shown, known)
         return b"".join([line.raw for line in lines])
 
-
-def sdp_in(message: Message) -> bytes | None:
-    """Return the session description in the body, also within a multipart (RFC 5621); None if there is none."""
-    span = find_part(message.first("Content-Type") or "", message.body, _TYPE)
-    return None if span is None else message.body[span]
-
-
-def replace_sdp(message: Message, description: bytes) -> None:
-    """Put another session description where :func:`sdp_in` found one; other parts keep their octets."""
-    span = find_part(message.first("Content-Type") or "", message.body, _TYPE)
-    if span is None:
-        raise LocalError("there is no session description to replace")
-    message.body = message.body[: span.start] + description + message.body[span.stop :]
+    def _addresses(self) -> set[str]:
+        """Return the literal addresses that it names as its own."""
+        hosts = {line.value.split()[-1] for line in self.session if line.kind == "o" and line.value.strip()}
+        hosts.update(
+            host for host in (_connection(self.session), *[part.host for part in self.media]) if host
+        )
+        return {host for host in hosts if _is_address(host)}
 
 
 def capabilities(description: bytes) -> bytes:
@@ -204,19 +210,6 @@ def capabilities(description: bytes) -> bytes:
     """
     sdp = SDP.parse(description)
     return sdp.rewrite(_NOWHERE, [None] * len(sdp.media))
-
-
-def check_none_hidden(message: Message) -> None:
-    """Check that no session description stands where :func:`sdp_in` does not look: a phone may look there.
-
-    That is in a body that says to be something else, or in another part of a multipart.
-
-    :raises BadSDP: if there is one.
-    """
-    body = message.body
-    span = find_part(message.first("Content-Type") or "", body, _TYPE) or slice(0, 0)
-    if _MEDIA_LINE.search(body[: span.start]) or _MEDIA_LINE.search(body[span.stop :]):
-        raise BadSDP("there is a session description beside the one that counts")
 
 
 def _split(data: bytes) -> Lines:
@@ -256,21 +249,40 @@ def _reachable(host: str | None, port: int) -> HostPort | None:
     return None if is_never_dialled(literal) else HostPort(literal, port)
 
 
-def _readdressed(lines: Iterable[SDPLine], shown: str) -> list[SDPLine]:
-    return [
-        _readdressed_line(line, shown) for line in lines if line.attribute.strip().lower() not in _LEFT_OUT
-    ]
+def _is_address(host: str) -> bool:
+    return host not in _HOLDS and (":" in host or host.replace(".", "").isdigit())
 
 
-def _readdressed_line(line: SDPLine, shown: str) -> SDPLine:
-    if line.kind == "c" and _connection((line,)) not in _HOLDS:
-        return SDPLine.make("c", shown, line)
-    if line.kind != "o":
+def _readdressed(lines: Iterable[SDPLine], shown: str, known: set[str]) -> list[SDPLine]:
+    new: list[SDPLine] = []
+    for line in lines:
+        if line.kind == "a":
+            told = any(address in line.value for address in known)
+            if not told and line.attribute.strip().lower() not in _LEFT_OUT:
+                new.append(line)
+        else:
+            new.append(_readdressed_line(line, shown, known))
+    return new
+
+
+def _readdressed_line(line: SDPLine, shown: str, known: set[str]) -> SDPLine:
+    """Return a line other than of an attribute with another address, also where it stands in a text."""
+    kind, value = line.kind, line.value
+    if kind == "m":
         return line
-    match = _ORIGIN.fullmatch(line.value)
-    if match is None:
-        raise BadSDP(f"o={line.value!r} is malformed")
-    return SDPLine.make("o", f"{match[1]} {shown}", line)
+    if kind == "c":
+        return line if _connection((line,)) in _HOLDS else SDPLine.make("c", shown, line)
+    if kind == "o":
+        match = _ORIGIN.fullmatch(value)
+        if match is None:
+            raise BadSDP(f"o={value!r} is malformed")
+        value = f"{match[1]} "
+    for address in known:
+        if address in value:
+            value = value.replace(address, shown.rpartition(" ")[2])
+    if kind == "o":
+        return SDPLine.make("o", value + shown, line)
+    return line if value is line.value else SDPLine.make(kind, value, line)
 
 
 def _with_ports(part: MediaLine, pair: tuple[int, int] | None) -> list[SDPLine]:

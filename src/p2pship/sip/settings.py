@@ -27,3 +27,8 @@ class SIPSettings:
         "alice@DOMAIN.",
         check=check_aor_domain,
     )
+    anonymous: bool = option(
+        True,
+        "Whether calls of people who do not show their name (RFC 3323) are taken; otherwise they hear 433. The node knows "
+        "who they are either way.",
+    )

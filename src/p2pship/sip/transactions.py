@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 from p2pship.errors import LocalError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
-from p2pship.sip.client_transaction import ClientTransaction, IClientUser
+from p2pship.sip.client_transaction import ClientTransaction, IClientUser, Nobody
 from p2pship.sip.deadlines import Deadlines
+from p2pship.sip.large import hop_for_size, rerouted, via_of
 from p2pship.sip.live_transaction import LiveTransaction
 from p2pship.sip.match import MAGIC_COOKIE, client_key, request_key, scope, server_key
 from p2pship.sip.message import BadMessage, Message, Request, Response
@@ -48,16 +49,6 @@ RETRY_AFTER = 5
 "seconds after which an overloaded node may be asked again: some of the transactions will have ended"
 BRANCH_OCTETS = 12
 "random octets in a branch: 96 bits, which nobody guesses within the life of a transaction"
-
-
-class _Nobody:
-    """The user of a CANCEL: what comes of it shows in the INVITE (RFC 3261 §9.1)."""
-
-    def response_received(self, client: ClientTransaction, response: Response) -> None:
-        """Nothing is to be done."""
-
-    def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
-        """Nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +115,15 @@ class TransactionLayer:
     def send_request(self, request: Request, hop: ISIPHop, user: IClientUser) -> ClientTransaction:
         """Send a request, other than ACK, to a hop; it gets our Via on top and is the layer's from now on.
 
+        To a phone over UDP it goes over TCP if it is too large for a datagram and the phone takes a connection.
+
         :raises LocalError: if it has no From, To, Call-ID or CSeq, of which a CANCEL or an ACK would be made.
         """
         if not all(name in request for name in ("From", "To", "Call-ID", "CSeq")):
             raise LocalError(f"{request!r} lacks a header that each request has")
-        request.prepend("Via", _via(hop, MAGIC_COOKIE + self.random(BRANCH_OCTETS).hex()))
-        return self._start_client(request, hop, user)
+        first = hop_for_size(request, hop)
+        request.prepend("Via", via_of(first, MAGIC_COOKIE + self.random(BRANCH_OCTETS).hex()))
+        return self._start_client(request, first, user, None if first is hop else hop)
 
     def send_ack(self, ack: Request, hop: ISIPHop) -> None:
         """Send the ACK to a 2xx, which is no part of any transaction (RFC 3261 §13.2.2.4); it gets our Via on top.
@@ -140,8 +134,9 @@ class TransactionLayer:
         branch = blake2s(
             repr(named).encode("utf-8", "surrogateescape"), digest_size=BRANCH_OCTETS, key=self._secret
         )
-        ack.prepend("Via", _via(hop, MAGIC_COOKIE + branch.hexdigest()))
-        self._send_alone(ack, hop)
+        first = hop_for_size(ack, hop)
+        ack.prepend("Via", via_of(first, MAGIC_COOKIE + branch.hexdigest()))
+        self._send_alone(ack, first, None if first is hop else hop)
 
     def hop_lost(self, hop_key: Hashable, reason: str) -> None:
         """Hear that a hop is gone for good: a transport error for each of its transactions (RFC 3261 §18.4)."""
@@ -226,23 +221,32 @@ class TransactionLayer:
             response.append("Retry-After", str(RETRY_AFTER))
         self._send_stateless(response, origin)
 
-    def _start_client(self, request: Request, hop: ISIPHop, user: IClientUser) -> ClientTransaction:
-        client = ClientTransaction(request, hop, request_key(request, hop), self, user, self._send_cancel)
+    def _start_client(
+        self, request: Request, hop: ISIPHop, user: IClientUser, instead: ISIPHop | None = None
+    ) -> ClientTransaction:
+        key = request_key(request, hop)
+        client = ClientTransaction(request, hop, key, self, user, self._send_cancel, instead)
         self._clients[client.key] = client
         client.start()
         return client
 
     def _send_cancel(self, cancel: Request, hop: ISIPHop) -> None:
-        self._start_client(cancel, hop, _Nobody())
+        self._start_client(cancel, hop, Nobody())
 
     def _send_stateless(self, response: Response | None, origin: ISIPHop) -> None:
         if response is not None:
             self._send_alone(response, origin)
 
-    def _send_alone(self, message: Message, hop: ISIPHop) -> None:
-        """Send what is part of no transaction: if it cannot be sent, the other side will ask again, or give up."""
+    def _send_alone(self, message: Message, hop: ISIPHop, instead: ISIPHop | None = None) -> None:
+        """Send what is part of no transaction: if it cannot be sent, the other side will ask again, or give up.
+
+        ``instead`` is where it goes if that fails.
+        """
         try:
-            hop.send(message).addErrback(self._unsent)
+            sent = hop.send(message)
+            if instead is not None:
+                sent.addErrback(lambda _: self._send_alone(rerouted(message, instead), instead))
+            sent.addErrback(self._unsent)
         except Exception:  # noqa: BLE001 (a hop may be anybody's code)
             self._unsent(Failure())
 
@@ -258,7 +262,3 @@ class TransactionLayer:
             self.journal.count("sip.user_failed")
             return False
         return True
-
-
-def _via(hop: ISIPHop, branch: str) -> str:
-    return f"SIP/2.0/{hop.transport} {hop.sent_by};branch={branch};rport"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Hashable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -14,6 +15,10 @@ from p2pship.address import HostPort, canonical_host
 from p2pship.errors import LocalError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
+from p2pship.sip.allowance import RegisterAllowance
+from p2pship.sip.connection import Connection
+from p2pship.sip.datagram_port import DatagramPort
+from p2pship.sip.intake import Intake
 from p2pship.sip.message import BadMessage, Message, Request, parse
 from p2pship.sip.refusal import refusal
 from p2pship.sip.tcp import ConnectionPool, TCPHop
@@ -22,8 +27,12 @@ from p2pship.sip.way_back import mark_source
 
 LARGEST_DATAGRAM = 65_535
 "octets: the largest that there is must be taken (§18.1.1)"
-RECEIVE_BUFFER = 1_048_576
-"octets that the kernel is asked to hold for us: some hundred messages, while the reactor does something else"
+RECEIVE_BUFFER = 4_194_304
+"""octets that the kernel is asked to hold for us, and which it cuts to what it allows: all phones share them, so that a
+flood of 10,000 messages a second must not fill them while the reactor does something else"""
+CONNECT_SOON = 0.5
+"""seconds for a phone that is reached over UDP to take a TCP connection, before it gets a large request over UDP after
+all: T1, after which a request over UDP would be sent again anyway"""
 BACKLOG = 50
 "TCP connections that may wait to be accepted"
 PAIRS_TRIED = 20
@@ -45,11 +54,16 @@ class IMessageReceiver(Protocol):
 class PhoneTransport:
     """Hears phones, and finds the hop to each."""
 
-    def __init__(self, reactor: Any, receiver: IMessageReceiver, journal: Journal) -> None:
-        """``reactor`` provides IReactorUDP, IReactorTCP and IReactorTime; what comes goes to ``receiver``."""
+    def __init__(self, reactor: Any, receiver: IMessageReceiver, journal: Journal, intake: Intake) -> None:
+        """What comes goes to ``receiver``, in the order of ``intake``.
+
+        ``reactor`` provides IReactorFDSet, IReactorTCP and IReactorTime.
+        """
         self._reactor = reactor
         self._receiver = receiver
         self._journal = journal
+        self._intake = intake
+        self._registers = RegisterAllowance()
         self._datagrams = DatagramSocket(self._datagram_received, journal)
         self._pool = ConnectionPool(reactor, journal, self._stream_received, self._stream_broken)
         self._ports: list[IListeningPort] = []
@@ -98,7 +112,7 @@ class PhoneTransport:
         """
         address = HostPort(canonical_host(host), port)
         if transport == "UDP":
-            return UDPHop(self._datagrams, address, self._own)
+            return UDPHop(self._datagrams, address, self._own, self._stream_to)
         if transport == "TCP":
             return TCPHop(self._pool, address, self._own)
         raise LocalError(f"there is no transport {transport!r} towards phones")
@@ -108,9 +122,8 @@ class PhoneTransport:
         return self._pool.is_open(address)
 
     def _listen(self, host: str, port: int) -> None:
-        datagrams = self._reactor.listenUDP(
-            port, self._datagrams, interface=host, maxPacketSize=LARGEST_DATAGRAM
-        )
+        datagrams = DatagramPort(port, self._datagrams, host, LARGEST_DATAGRAM, self._reactor)
+        datagrams.startListening()
         chosen = datagrams.getHost().port
         try:
             connections = self._reactor.listenTCP(chosen, self._pool, backlog=BACKLOG, interface=host)
@@ -128,11 +141,37 @@ class PhoneTransport:
             return self.address
         return HostPort(_own_host(remote) or self.address.host, self.address.port)
 
-    def _datagram_received(self, datagram: bytes, source: HostPort) -> None:
-        self._take(datagram, UDPHop(self._datagrams, source, self._own))
+    def _stream_to(self, address: HostPort) -> TCPHop | None:
+        """Return the hop over TCP for what is too large for a datagram."""
+        return TCPHop(self._pool, address, self._own, CONNECT_SOON) if self._pool.accepts(address) else None
 
-    def _stream_received(self, data: bytes, source: HostPort) -> None:
-        self._take(data, TCPHop(self._pool, source, self._own))
+    def _datagram_received(self, datagram: bytes, source: tuple[str, int]) -> None:
+        if not self._admits(datagram, source):
+            return
+        self._intake.take(source, len(datagram), lambda: self._take_datagram(datagram, source))
+
+    def _take_datagram(self, datagram: bytes, source: tuple[str, int]) -> None:
+        host = canonical_host(source[0]) if ":" in source[0] else source[0]
+        self._take(datagram, UDPHop(self._datagrams, HostPort(host, source[1]), self._own, self._stream_to))
+
+    def _stream_received(self, data: bytes, connection: Connection) -> None:
+        source = connection.remote
+
+        def serve() -> None:
+            try:
+                self._take(data, TCPHop(self._pool, source, self._own))
+            finally:
+                connection.served(len(data))
+
+        if not self._admits(data, source) or not self._intake.take(source, len(data), serve):
+            connection.served(len(data))
+
+    def _admits(self, message: bytes, source: Hashable) -> bool:
+        """Tell whether a message may be served: this is all that happens to most of a flood."""
+        if self._registers.allows(message, source, self._reactor.seconds()):
+            return True
+        self._journal.count("sip.flood")
+        return False
 
     def _stream_broken(self, error: BadMessage, source: HostPort) -> None:
         self._refuse(error, TCPHop(self._pool, source, self._own))

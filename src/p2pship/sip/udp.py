@@ -10,7 +10,7 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from zope.interface import implementer
 
-from p2pship.address import HostPort, canonical_host
+from p2pship.address import HostPort
 from p2pship.errors import RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
@@ -30,17 +30,15 @@ class NotSent(RemoteError):
 class DatagramSocket(DatagramProtocol):
     """The UDP socket towards phones."""
 
-    def __init__(self, received: Callable[[bytes, HostPort], None], journal: Journal) -> None:
+    def __init__(self, received: Callable[[bytes, tuple[str, int]], None], journal: Journal) -> None:
         """``received`` gets each datagram that may be a message, and its source."""
         self._received = received
         self._journal = journal
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Take a datagram from the reactor."""
-        if len(datagram) <= LONGEST_KEEP_ALIVE or not datagram.strip(b"\r\n"):
-            return
-        host = canonical_host(addr[0]) if ":" in addr[0] else addr[0]
-        self._received(datagram, HostPort(host, addr[1]))
+        if len(datagram) > LONGEST_KEEP_ALIVE and (datagram[0] not in b"\r\n" or datagram.strip(b"\r\n")):
+            self._received(datagram, addr)
 
     def send(self, datagram: bytes, to: HostPort) -> None:
         """Send a datagram. A socket that is full loses it, as a network would.
@@ -59,20 +57,36 @@ class DatagramSocket(DatagramProtocol):
             raise NotSent(f"cannot send to {to} over UDP: {error}") from None
 
 
+def _no_stream(_: HostPort) -> None:
+    """Say that there is no TCP."""
+
+
 @implementer(ISIPHop)
 class UDPHop:
     """A phone's address. A response goes where its Via says, which may be another port (RFC 3261 §18.2.2)."""
 
-    __slots__ = ("_own", "_socket", "address")
+    __slots__ = ("_own", "_socket", "_stream", "address")
 
     reliable = False
     transport = "UDP"
 
-    def __init__(self, socket: DatagramSocket, address: HostPort, own: Callable[[str], HostPort]) -> None:
-        """``own`` tells this node's own address towards a host."""
+    def __init__(
+        self,
+        socket: DatagramSocket,
+        address: HostPort,
+        own: Callable[[str], HostPort],
+        stream: Callable[[HostPort], ISIPHop | None] = _no_stream,
+    ) -> None:
+        """``own`` tells this node's own address towards a host, ``stream`` gives the hop to an address over TCP."""
         self._socket = socket
         self.address = address
         self._own = own
+        self._stream = stream
+
+    @property
+    def stream(self) -> ISIPHop | None:
+        """The same phone over TCP, for a request that is too large for a datagram; None if it takes no connection."""
+        return self._stream(self.address)
 
     @property
     def sent_by(self) -> str:

@@ -5,11 +5,23 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
+from p2pship.address import without_third_colon
 from p2pship.sip.parameters import NONE, QUOTED, TOKEN, BadURI, Parameters, quote, unquote
 
-__all__ = ["SIPURI", "BadURI", "NameAddr", "Parameters", "Via", "parse_uri", "same_uri", "scheme_of"]
+__all__ = [
+    "SIPURI",
+    "BadURI",
+    "NameAddr",
+    "Parameters",
+    "Via",
+    "parse_uri",
+    "request_uri",
+    "scheme_of",
+    "unescaped",
+]
 
 _ESCAPED = "%[0-9A-Fa-f]{2}"
 _HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9\-._]*"  # underscores are in live host names
@@ -38,12 +50,9 @@ _VIA = re.compile(
     re.DOTALL,
 )
 
-# RFC 3261 §19.1.4 and RFC 2396 §2.2: only these differ from their escapes.
-_RESERVED = frozenset(b";/?:@&=+$,")
-_ESCAPE = re.compile(_ESCAPED)
-_ALWAYS_COMPARED = ("user", "ttl", "method", "maddr")
-_ADDRESS_HEADERS = frozenset({"to", "from", "contact", "route", "record-route", "reply-to", "t", "f", "m"})
-_CASE_MATTERS = frozenset({"body", "call-id", "i", "subject", "s"})
+# In one call each From, To, Via and URI is read some ten times, by each transaction and each copy of a message.
+_KEPT = 1_024  # texts of each kind that are remembered as read: some hundred calls
+_LONGEST_KEPT = 256  # so that they are at most some hundred kilobytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class SIPURI:
     @property
     def username(self) -> str:
         """The user part with its escapes resolved, once; empty if there is none."""
-        return "" if self.user is None else _unescaped(self.user)
+        return "" if self.user is None else unescaped(self.user)
 
     @property
     def transport(self) -> str | None:
@@ -97,6 +106,10 @@ def parse_uri(text: str) -> SIPURI:
 
     :raises BadURI: with ``status`` 416 and ``scheme`` if it is of another scheme, else with ``status`` 400.
     """
+    return _kept_uri(text) if len(text) <= _LONGEST_KEPT else _read_uri(text)
+
+
+def _read_uri(text: str) -> SIPURI:
     scheme = "sip" if text.startswith("sip:") else scheme_of(text)
     if scheme not in ("sip", "sips"):
         raise BadURI(f"{text!r} is not a SIP URI", 416, scheme)
@@ -115,20 +128,20 @@ def parse_uri(text: str) -> SIPURI:
     )
 
 
-def same_uri(a: SIPURI, b: SIPURI) -> bool:
-    """Tell whether two URIs are equivalent (RFC 3261 §19.1.4).
+_kept_uri = lru_cache(_KEPT)(_read_uri)
 
-    IPv6 addresses compare by value (RFC 5954 §4.2).
+
+def request_uri(text: str) -> str:
+    """Return a URI as it may stand in a Request-URI: without headers and method (RFC 3261 §16.6 item 2, §19.1.1).
+
+    Nobody can thereby have header fields of their choice put into a request (§19.1.5).
+
+    :raises BadURI: if it is malformed.
     """
-    return (
-        a.scheme == b.scheme
-        and _plain(a.user) == _plain(b.user)
-        and _plain(a.password) == _plain(b.password)
-        and _comparable_host(a.host) == _comparable_host(b.host)
-        and a.port == b.port
-        and _same_parameters(a.parameters, b.parameters)
-        and _same_headers(a.headers, b.headers)
-    )
+    if ("?" not in text and "method" not in text.lower()) or scheme_of(text) not in ("sip", "sips"):
+        return text
+    uri = parse_uri(text)
+    return str(replace(uri, parameters=uri.parameters.drop("method"), headers=()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +160,20 @@ class NameAddr:
         return f"{name}<{self.uri}>{self.parameters}"
 
     @classmethod
+    @lru_cache(_KEPT)
+    def _kept(cls, text: str) -> Self:
+        return cls._read(text)
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """Read one value, unfolded.
 
         :raises BadURI: if it is malformed; of the URI, only the scheme is looked at.
         """
+        return cls._kept(text) if len(text) <= _LONGEST_KEPT else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> Self:
         bare = text.strip(" \t")
         match = _NAME_ADDR.fullmatch(bare)
         if match is not None:
@@ -170,11 +192,11 @@ class NameAddr:
 
     def with_parameter(self, name: str, value: str | None = None) -> NameAddr:
         """Return this with a parameter set."""
-        return replace(self, parameters=self.parameters.put(name, value))
+        return NameAddr(self.display, self.uri, self.parameters.put(name, value))
 
     def without_parameter(self, *names: str) -> NameAddr:
         """Return this without the parameters of these names."""
-        return replace(self, parameters=self.parameters.drop(*names))
+        return NameAddr(self.display, self.uri, self.parameters.drop(*names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +216,20 @@ class Via:
         return f"{self.protocol}/{self.transport} {self.sent_by}{self.parameters}"
 
     @classmethod
+    @lru_cache(_KEPT)
+    def _kept(cls, text: str) -> Self:
+        return cls._read(text)
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """Read one value, unfolded.
 
         :raises BadURI: if it is malformed.
         """
+        return cls._kept(text) if len(text) <= _LONGEST_KEPT else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> Self:
         match = _VIA.fullmatch(text.strip(" \t"))
         if match is None:
             raise BadURI(f"{text!r} is not a Via")
@@ -231,11 +262,11 @@ class Via:
 
     def with_parameter(self, name: str, value: str | None = None) -> Via:
         """Return this with a parameter set."""
-        return replace(self, parameters=self.parameters.put(name, value))
+        return Via(self.transport, self.host, self.port, self.parameters.put(name, value), self.protocol)
 
     def without_parameter(self, *names: str) -> Via:
         """Return this without the parameters of these names."""
-        return replace(self, parameters=self.parameters.drop(*names))
+        return Via(self.transport, self.host, self.port, self.parameters.drop(*names), self.protocol)
 
 
 def _sent_by(host: str, port: int | None) -> str:
@@ -253,12 +284,19 @@ def _addr_spec(text: str) -> tuple[str, str]:
 def _bare_host(host: str) -> str:
     if ":" not in host:
         return host
-    bare = host.strip("[]")
-    try:
-        ipaddress.IPv6Address(bare)
-    except ValueError:
-        raise BadURI(f"{host!r} is not an IPv6 address") from None
+    bare = without_third_colon(host.strip("[]"))
+    if not _is_ipv6(bare):
+        raise BadURI(f"{host!r} is not an IPv6 address")
     return bare
+
+
+@lru_cache(_KEPT)
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _port(text: str | None) -> int | None:
@@ -280,70 +318,11 @@ def _uri_headers(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """Resolve the escapes of a text, once (RFC 3261 §19.1.2)."""
     octets = re.sub(
         rb"%([0-9A-Fa-f]{2})",
         lambda match: bytes([int(match[1], 16)]),
         text.encode("utf-8", "surrogateescape"),
     )
     return octets.decode("utf-8", "surrogateescape")
-
-
-def _plain(text: str | None) -> str | None:
-    """Resolve the escapes of all characters but the reserved ones, whose escapes get one spelling."""
-    if text is None or "%" not in text:
-        return text
-    return _ESCAPE.sub(_plain_character, text)
-
-
-def _plain_character(match: re.Match[str]) -> str:
-    octet = int(match[0][1:], 16)
-    if octet in _RESERVED or octet == 0x25:
-        return match[0].upper()
-    return chr(octet)
-
-
-def _folded(text: str | None) -> str | None:
-    plain = _plain(text)
-    return None if plain is None else plain.lower()
-
-
-def _comparable_host(host: str) -> str:
-    return str(ipaddress.IPv6Address(host)) if ":" in host else host.lower()
-
-
-def _same_parameters(a: Parameters, b: Parameters) -> bool:
-    if not a.items and not b.items:
-        return True
-    ours = {_folded(name): _folded(value) for name, value in a}
-    theirs = {_folded(name): _folded(value) for name, value in b}
-    if any((name in ours) != (name in theirs) for name in _ALWAYS_COMPARED):
-        return False
-    return all(theirs[name] == value for name, value in ours.items() if name in theirs)
-
-
-def _same_headers(a: tuple[tuple[str, str], ...], b: tuple[tuple[str, str], ...]) -> bool:
-    if len(a) != len(b):
-        return False
-    return sorted(map(_comparable_header, a)) == sorted(map(_comparable_header, b))
-
-
-def _comparable_header(header: tuple[str, str]) -> tuple[str, str]:
-    name, value = _unescaped(header[0]).lower(), _unescaped(header[1])
-    if name in _CASE_MATTERS:
-        return name, value
-    if name in _ADDRESS_HEADERS:
-        return name, _comparable_address(value)
-    return name, value.lower()
-
-
-def _comparable_address(value: str) -> str:
-    """Return the same text for addresses that are the same but for case outside the user part (RFC 3261 §20)."""
-    try:
-        address = NameAddr.parse(value)
-        uri = parse_uri(address.uri)
-    except BadURI:
-        return value
-    parameters = sorted(str(_folded(f"{name}={text}")) for name, text in uri.parameters)
-    port = "" if uri.port is None else str(uri.port)
-    return " ".join([uri.scheme, _plain(uri.user) or "", _comparable_host(uri.host), port, *parameters])

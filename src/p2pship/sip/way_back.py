@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from p2pship.address import BadAddress, HostPort, canonical_host, is_never_dialled
 from p2pship.sip.match import DEFAULT_PORT
-from p2pship.sip.message import Request, Response
+from p2pship.sip.message import BadMessage, Message, Request, Response
 from p2pship.sip.uri import Via
 
 
 def mark_source(request: Request, source: HostPort) -> None:
     """Note in the top Via where a request came from (§18.2.1, RFC 3581 §4).
 
-    What the sender itself wrote there is overwritten, or it could have the response sent to somebody else.
+    What the sender itself wrote there is overwritten, or it could have the response sent to somebody else. A Via that
+    cannot be read stays as it is, so that its sender recognises it in the 400 (RFC 4475 §3.1.2.1).
 
-    :raises BadMessage: if there is no Via that can be read.
+    :raises BadMessage: if there is no Via.
     """
-    via = request.via
+    via = _read_or_none(request)
+    if via is None:
+        return
     marked = _marked(via, source)
     if marked is not via:
         request.pop("Via")
@@ -25,17 +28,30 @@ def mark_source(request: Request, source: HostPort) -> None:
 def way_back(response: Response, source: HostPort) -> HostPort:
     """Return where a response goes without a connection, when its request came from ``source`` (§18.2.2, RFC 3581 §4).
 
-    An maddr counts only as the address of one host: there is no multicast towards phones.
+    An maddr counts only as the address of one host: there is no multicast towards phones. Where the Via cannot be read,
+    the response goes back to where its request came from.
 
-    :raises BadMessage: if there is no Via that can be read.
+    :raises BadMessage: if there is no Via.
     """
-    via = response.via
+    via = _read_or_none(response)
+    if via is None:
+        return source
     maddr = _address(via.parameters.get("maddr"))
     if maddr is not None and not is_never_dialled(maddr):
         return HostPort(maddr, via.port or DEFAULT_PORT)
     if "rport" in via.parameters:
         return source
     return HostPort(source.host, via.port or DEFAULT_PORT)
+
+
+def _read_or_none(message: Message) -> Via | None:
+    """Return the top Via, or None if it cannot be read; raises BadMessage if there is none."""
+    if "Via" in message:
+        try:
+            return message.via
+        except BadMessage:
+            return None
+    return message.via
 
 
 def _marked(via: Via, source: HostPort) -> Via:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -25,22 +26,35 @@ class IncomingCall(Call):
         self.invite = server.request
         self._server = server
         self._early: bytes = b""
+        self._reliable = 0  # the last RSeq
         phone.line.respond(server, 100)
 
-    def ring(self, early_media: bool = False) -> None:
-        """Say that it rings; with early media it is 183 with the answer, and packets are sent."""
+    def ring(self, early_media: bool = False, reliable: bool = False) -> None:
+        """Say that it rings; with early media it is 183 with the answer, and packets are sent.
+
+        ``reliable`` asks for a PRACK (RFC 3262). An INVITE without an offer then gets one in the 183 (§5).
+        """
         if self.state is State.ENDED:
             return
         self.state = State.RINGING
-        headers = [self.phone.line.contact_header]
+        body = b""
         if early_media and self.invite.body:
-            self._early = self.media.take_offer(self.invite.body)
-            self.phone.line.respond(
-                self._server, 183, [*headers, SDP_TYPE], self._early, self.dialog.local.tag
-            )
-        else:
-            self.phone.line.respond(self._server, 180, headers, to_tag=self.dialog.local.tag)
+            body = self._early = self._early or self.media.take_offer(self.invite.body)
+        elif early_media and reliable:
+            body = self._early = self.media.offer()
+            self._awaits_answer = True
+        self.progress(183 if body else 180, body, reliable=reliable)
         self._ringing.fire(None)
+
+    def progress(
+        self, status: int, body: bytes = b"", tag: str | None = None, reliable: bool = False
+    ) -> None:
+        """Send a response to the INVITE; with another ``tag`` as a proxy does that has several phones (RFC 3261 §16.7)."""
+        headers = [self.phone.line.contact_header, *([SDP_TYPE] if body else [])]
+        if reliable:
+            self._reliable += 1
+            headers += [("Require", "100rel"), ("RSeq", str(self._reliable))]
+        self.phone.line.respond(self._server, status, headers, body, tag or self.dialog.local.tag)
 
     def answer(self) -> Deferred[None]:
         """Answer it; fires when the caller has acknowledged."""
@@ -54,14 +68,14 @@ class IncomingCall(Call):
             return self.answered
         self.state = State.UP
         self._server.unacknowledged = self._not_acknowledged
-        headers = [self.phone.line.contact_header, SDP_TYPE]
-        self.phone.line.respond(self._server, 200, headers, body, self.dialog.local.tag)
+        said = bool(self._early and self._reliable)  # then it is not said again (RFC 3262 §5)
+        self.progress(200, b"" if said else body)
         return self.answered
 
-    def reject(self, status: int = 486) -> None:
-        """Refuse it."""
+    def reject(self, status: int = 486, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Refuse it; with a Contact among the headers it may be 302, which points to somebody else."""
         if self.state is not State.ENDED:
-            self.phone.line.respond(self._server, status, to_tag=self.dialog.local.tag)
+            self.phone.line.respond(self._server, status, headers, to_tag=self.dialog.local.tag)
             self.end(Ending(False, status))
 
     def hang_up(self, reason: str = "") -> Deferred[Ending]:

@@ -25,6 +25,7 @@ class OutgoingCall(Call):
         self.responses: list[Response] = []
         "every response to the INVITE, in order"
         self._cancelled = False
+        self._pracked = 0  # the last RSeq
         self._cancel_sent = False
         self._offered = offer
         more = [phone.line.contact_header, *([SDP_TYPE] if offer else []), *headers]
@@ -70,9 +71,29 @@ class OutgoingCall(Call):
         if response.status == 100 or self.state not in (State.BEGUN, State.RINGING):
             return
         self.state = State.RINGING
+        if self.dialog.remote.tag is None:
+            self.dialog.answered(response)
         if response.body and self._offered:
             self.media.take_answer(response.body)  # early media
+        if response.first("RSeq") is not None and response.to.tag == self.dialog.remote.tag:
+            self._acknowledge(response)
         self._ringing.fire(None)
+
+    def _acknowledge(self, response: Response) -> None:
+        """Send the PRACK to a reliable response, with the answer if that brings the offer (RFC 3262 §4, §5)."""
+        number = int(response.first("RSeq") or 0)
+        if number <= self._pracked:
+            return
+        self._pracked = number
+        headers = [("RAck", f"{number} {response.first('CSeq')}")]
+        body = b""
+        if response.body and not self._offered:
+            self._offered = True  # what the 2xx says is not a new one
+            body = self.media.take_offer(response.body)
+            headers.append(SDP_TYPE)
+        self.phone.line.send(
+            self.dialog.request("PRACK", headers, body), lambda _response: None, lambda _error: None
+        )
 
     def _success(self, response: Response) -> None:
         other = self.state is State.UP and response.to.tag != self.dialog.remote.tag

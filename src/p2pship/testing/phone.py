@@ -22,6 +22,7 @@ from p2pship.testing.outgoingcall import OutgoingCall
 from p2pship.testing.phonecall import Call, CallOver, Ending, Refused
 from p2pship.testing.phonedialog import Dialog
 from p2pship.testing.phoneline import Line, Traffic
+from p2pship.testing.phonemedia import Media
 from p2pship.testing.phonetransactions import NoAnswer, ServerTransaction
 
 __all__ = [
@@ -115,6 +116,8 @@ class Phone:
         self.on_message: Callable[[Text], None] = lambda text: None
         self.on_request: Callable[[Request], Response | None] = lambda request: None
         "asked first how to answer a request outside of dialogs but INVITE; None leaves it to the phone"
+        self.on_media: Callable[[Media], object] = lambda media: None
+        "called with the media of each call before anything is offered or answered"
         user = parse_uri(self.aor).user or ""
         self.line = Line(reactor, user, transport, host, random or Random(), self._taken, self._acked)
         self._transport = transport.lower()

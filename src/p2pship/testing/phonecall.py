@@ -65,6 +65,7 @@ class Call:
         self.dialog = dialog
         self.state = State.BEGUN
         self.media = phone.line.open_media()
+        phone.on_media(self.media)
         self.requests: list[Request] = []
         "what came within the dialog, but ACK"
         self.on_request: Callable[[Request], Response | None] = lambda request: None
@@ -73,6 +74,7 @@ class Call:
         self._answered: Moment[None] = Moment()
         self._ended: Moment[Ending] = Moment()
         self._offering = False
+        self._awaits_answer = False  # an offer of ours in a reliable response is not answered yet
         self._acks: dict[tuple[int, str | None], Request] = {}
 
     @property
@@ -127,11 +129,15 @@ class Call:
         self.media.wanted = "sendrecv"
         return self.reinvite()
 
-    def reinvite(self, hold_by_address: bool = False) -> Deferred[Response]:
+    def update(self) -> Deferred[Response]:
+        """Offer anew with UPDATE, which needs no answered call (RFC 3311); fires and fails as :meth:`reinvite`."""
+        return self.reinvite(method="UPDATE")
+
+    def reinvite(self, hold_by_address: bool = False, method: str = "INVITE") -> Deferred[Response]:
         """Offer anew; fires with the 2xx once it is acknowledged, fails with :class:`Refused`."""
         outcome: Moment[Response] = Moment()
         body = self.media.offer(hold_by_address)
-        request = self.dialog.request("INVITE", [self.phone.line.contact_header, SDP_TYPE], body)
+        request = self.dialog.request(method, [self.phone.line.contact_header, SDP_TYPE], body)
         self._offering = True
 
         def heard(response: Response) -> None:
@@ -142,7 +148,10 @@ class Call:
                 outcome.fail(Refused(response))
                 return
             self.dialog.refreshed(response)
-            self._take_2xx(response)
+            if method == "INVITE":
+                self._take_2xx(response)
+            else:
+                self._take_answer(response)
             outcome.fire(response)
 
         def failed(error: Exception) -> None:
@@ -167,7 +176,12 @@ class Call:
         if chosen is not None:
             server.respond(chosen)
             return
-        answers = {"BYE": self._bye_received, "INVITE": self._offer_received, "UPDATE": self._offer_received}
+        answers = {
+            "BYE": self._bye_received,
+            "INVITE": self._offer_received,
+            "PRACK": self._prack_received,
+            "UPDATE": self._offer_received,
+        }
         answer = answers.get(request.method)
         if answer is not None:
             answer(server)
@@ -224,6 +238,18 @@ class Call:
             return
         self.dialog.refreshed(request)
         self._respond_with_sdp(server)
+
+    def _prack_received(self, server: ServerTransaction) -> None:
+        """Take the PRACK to a reliable response, which may bring the answer or another offer (RFC 3262 §5)."""
+        described = server.request.body
+        if not described:
+            self.phone.line.respond(server, 200)
+        elif self._awaits_answer:
+            self._awaits_answer = False
+            self.media.take_answer(described)
+            self.phone.line.respond(server, 200)
+        else:
+            self._respond_with_sdp(server)
 
     def _respond_with_sdp(self, server: ServerTransaction) -> bool:
         """Answer 200 with the answer to what was offered, or an offer if nothing was; 488 if that cannot be."""

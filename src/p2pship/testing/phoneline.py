@@ -27,7 +27,7 @@ from p2pship.testing.phonetransactions import (
 )
 from p2pship.testing.timers import Timers
 
-ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE"
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""What a test phone offers and answers (RFC 3264): one audio stream, PCMU and telephone events."""
+"""What a test phone offers and answers (RFC 3264): audio, PCMU and telephone events, and video if it is asked to."""
 
 from __future__ import annotations
 
 import re
 from random import Random
 from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
 
 from p2pship.errors import RemoteError
 from p2pship.sip.sdp import SDP, MediaLine
@@ -50,13 +52,28 @@ class Media(RTPStream):
         "the direction that is agreed, as this side says it"
         self.remote: MediaLine | None = None
         "what the other side says of its audio"
+        self.video: RTPStream | None = None
+        "the picture, once there is one; what it sends only looks like one"
+        self.video_on = False
+        "whether it is offered, and answered"
+        self._open_stream = lambda: RTPStream(reactor, timers, host, random)
         self._session = random.getrandbits(31)
         self._version = 0
+
+    def add_video(self) -> RTPStream:
+        """Offer and answer video from now on, and return its stream."""
+        self.video = self.video or self._open_stream()
+        self.video_on = True
+        return self.video
+
+    def close(self) -> Deferred[Any]:
+        """Close all ports."""
+        return gatherResults([super().close(), *([self.video.close()] if self.video is not None else [])])
 
     def offer(self, hold_by_address: bool = False) -> bytes:
         """Return an offer; ``hold_by_address`` says it in the manner of RFC 2543, with 0.0.0.0."""
         shown = "0.0.0.0" if hold_by_address else self.address.host
-        return self._describe(self._audio_lines(self.wanted), shown)
+        return self._describe([*self._audio_lines(self.wanted), *self._video_lines()], shown)
 
     def take_offer(self, description: bytes) -> bytes:
         """Take an offer, and return the answer.
@@ -72,13 +89,36 @@ class Media(RTPStream):
         lines: list[str] = []
         for line in offer.media:
             refused = f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}"
-            lines += self._audio_lines(direction) if line is chosen else [refused]
+            if line is chosen:
+                lines += self._audio_lines(direction)
+            elif line.kind == "video" and line.port and self.video_on:
+                self._aim_video(line)
+                lines += self._video_lines()
+            else:
+                lines.append(refused)
         return self._describe(lines, self.address.host)
 
     def take_answer(self, description: bytes) -> None:
         """Take the answer to what was offered last; raises as :meth:`take_offer`."""
-        answered = audio_in(SDP.parse(description))
+        answer = SDP.parse(description)
+        answered = audio_in(answer)
         self._agree(answered, answer_direction(answered.direction, self.wanted))
+        for line in answer.media:
+            if line.kind == "video":
+                self._aim_video(line)
+
+    def _aim_video(self, line: MediaLine) -> None:
+        if self.video is not None:
+            self.video.aim(line.rtp if self.video_on else None, line.rtcp)
+
+    def _video_lines(self) -> list[str]:
+        """Return the line of the picture, with port 0 once it is switched off again (RFC 3264 §8.2)."""
+        if self.video is None:
+            return []
+        return [
+            f"m=video {self.video.address.port if self.video_on else 0} RTP/AVP 96",
+            "a=rtpmap:96 H264/90000",
+        ]
 
     def _agree(self, remote: MediaLine, direction: str) -> None:
         self.remote, self.direction = remote, direction

@@ -1,0 +1,226 @@
+"""The journal of calls: the story of every call, kept in the node's database, and bounded.
+
+Theory of operation. A story that changed waits at most a second, and is then written with all others that wait, in one
+transaction: an fsync for each call would cost more than the call. Each story stands on a shelf (:class:`Shelf`), and of each
+shelf only the newest are kept, so that strangers who are refused push out nobody but each other; on those shelves no
+caller has more than a few. A story that is found alive at the start is one of a run that was killed, which it then says.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b32encode
+from collections.abc import Callable, Iterable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from p2pship.errors import RemoteError
+from p2pship.interfaces import IPeer
+from p2pship.journal import printable
+from p2pship.sip.dialog import Dialog
+from p2pship.sip.trail import LONGEST_NAME, Shelf, Trail, begun
+from p2pship.status import CallLine, CallStory
+from p2pship.storage.database import Database, Schema, StorageFailed
+
+SCHEMA = Schema(
+    "calls",
+    (
+        """CREATE TABLE calls_story (
+            id TEXT PRIMARY KEY, began REAL NOT NULL, shelf TEXT NOT NULL, caller TEXT NOT NULL,
+            call_id TEXT NOT NULL, live INTEGER NOT NULL, story TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX calls_by_shelf ON calls_story (shelf, began)",
+        "CREATE INDEX calls_by_caller ON calls_story (shelf, caller, began)",
+    ),
+)
+
+WRITE_AFTER = 1.0
+"Seconds that a change may wait to be written: what a kill may take away."
+
+MOST_WAITING = 500
+"Stories that wait: with more they are written at once, so that a flood fills no memory."
+
+MOST = {Shelf.CALL: 2000, Shelf.MISSED: 500, Shelf.REFUSED: 500}
+"Stories kept of each shelf: a year of a person's calls, and a few weeks of strangers; about 1 kB each."
+
+MOST_OF_CALLER = 50
+"Stories kept of one caller on a shelf of strangers: one who calls all the time pushes out only their own."
+
+MOST_RECENT = 3000
+"Stories told at a time: all."
+
+_ID_OCTETS, _ID_LETTERS = 5, 6
+_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+
+_Key = tuple[str, str, IPeer | None]
+"Call-ID, tag of the caller, and the peer that called (None: a phone of ours did)."
+
+
+class NoSuchCall(RemoteError):
+    """There is no call of that name."""
+
+
+class CallBook:
+    """Keeps the stories."""
+
+    log = Logger()
+
+    def __init__(self, reactor: IReactorTime, database: Database, random: Callable[[int], bytes]) -> None:
+        self._reactor = reactor
+        self._database = database
+        self._random = random
+        self._waiting: dict[str, Trail] = {}
+        self._live: dict[_Key, Trail] = {}
+        self._write: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Take it that the calls that were alive in the last run ended with it; raises StorageFailed."""
+        rows = self._database.query("SELECT story FROM calls_story WHERE live = 1")
+        if not rows:
+            return
+        with self._database.transaction():
+            for (text,) in rows:
+                story: CallStory = json.loads(text)
+                story["state"], story["ended_by"] = "interrupted", "this node"
+                story["reason"] = "the node stopped"
+                self._database.write(
+                    "UPDATE calls_story SET live = 0, story = ? WHERE id = ?", json.dumps(story), story["id"]
+                )
+
+    def stop(self) -> None:
+        """Write what was not written yet."""
+        if self._write is not None:
+            self.flush()
+
+    # Stories while they happen.
+
+    def begin(self, call_id: str, tag: str, peer: IPeer | None, caller: str, callee: str) -> Trail:
+        """Begin the story of an INVITE: a peer's, or, if ``peer`` is None, that of a phone of ours."""
+        direction = "outgoing" if peer is None else "incoming"
+        story = begun(self._new_id(), call_id, direction, caller, callee, self._reactor.seconds())
+        key = (call_id, tag, peer)
+        trail = Trail(story, self._reactor.seconds, lambda trail: self._changed(key, trail))
+        self._live[key] = trail
+        if peer is not None:
+            trail.with_peer(peer)
+        return trail
+
+    def of(self, dialog: Dialog) -> Trail | None:
+        """Return the story of the call that a dialog belongs to, as long as it lives."""
+        called = dialog.phone_called
+        tag = dialog.id.peer_tag if called else dialog.id.phone_tag
+        return self._live.get((dialog.id.call_id, tag, dialog.peer if called else None))
+
+    def _changed(self, key: _Key, trail: Trail) -> None:
+        self._waiting[trail.story["id"]] = trail
+        if not trail.live and self._live.get(key) is trail:
+            del self._live[key]
+        if len(self._waiting) >= MOST_WAITING:
+            self.flush()
+        elif self._write is None:
+            self._write = self._reactor.callLater(WRITE_AFTER, self.flush)
+
+    def _new_id(self) -> str:
+        """Return 30 random bits; that they name a story that is kept already, in whose place this one comes, is
+        as likely as 1 in 350,000."""
+        return b32encode(self._random(_ID_OCTETS)).decode().lower()[-_ID_LETTERS:]
+
+    # Stories that are kept.
+
+    def recent(self, number: int) -> list[CallLine]:
+        """Return the beginnings of the latest stories, the latest first."""
+        self.flush()
+        rows = self._database.query(
+            "SELECT story FROM calls_story ORDER BY began DESC LIMIT ?", max(0, min(number, MOST_RECENT))
+        )
+        return [_line(json.loads(text), self._reactor.seconds()) for (text,) in rows]
+
+    def story(self, name: str) -> CallStory:
+        """Return the story with this id, the only one whose id begins so, or the latest with this Call-ID.
+
+        :raises NoSuchCall: if there is none, or there are several.
+        """
+        self.flush()
+        texts = self._starting_with(name.lower()) or self._database.query(
+            "SELECT id, story FROM calls_story WHERE call_id = ? ORDER BY began DESC LIMIT 1",
+            printable(name, LONGEST_NAME),
+        )
+        if not texts:
+            raise NoSuchCall(
+                f"there is no call {name[:60]!r}: `p2pship calls --recent` lists those that are kept"
+            )
+        if len(texts) > 1:
+            raise NoSuchCall(f"several calls begin with {name!r}: {', '.join(id for id, _ in texts)}")
+        story: CallStory = json.loads(texts[0][1])
+        return story
+
+    def _starting_with(self, prefix: str) -> list[tuple[str, str]]:
+        """Return a few of the stories whose id begins so."""
+        if not prefix or not set(prefix) <= _ALPHABET:
+            return []
+        rows = self._database.query(
+            "SELECT id, story FROM calls_story WHERE id >= ? AND id < ? LIMIT 5", prefix, prefix + "{"
+        )
+        return [(id, story) for id, story in rows]
+
+    def flush(self) -> None:
+        """Write what waits, and drop what is too much; a failure is logged, as no call may fail for it."""
+        if self._write is not None and self._write.active():
+            self._write.cancel()
+        self._write = None
+        waiting, self._waiting = self._waiting, {}
+        if not waiting:
+            return
+        try:
+            with self._database.transaction():
+                for trail in waiting.values():
+                    self._keep(trail)
+                self._prune(waiting.values())
+        except StorageFailed:
+            self.log.failure("the stories of calls will not survive a restart")
+
+    def _keep(self, trail: Trail) -> None:
+        story = trail.story
+        self._database.write(
+            "INSERT OR REPLACE INTO calls_story VALUES (?, ?, ?, ?, ?, ?, ?)",
+            story["id"],
+            story["began"],
+            trail.shelf.value,
+            story["caller"],
+            story["call_id"],
+            int(trail.live),
+            json.dumps(story),
+        )
+
+    def _prune(self, written: Iterable[Trail]) -> None:
+        touched = {(trail.shelf, trail.story["caller"]) for trail in written}
+        for shelf, caller in touched:
+            if shelf is not Shelf.CALL:
+                self._drop_beyond(MOST_OF_CALLER, "shelf = ? AND caller = ?", shelf.value, caller)
+        for shelf in {shelf for shelf, _ in touched}:
+            self._drop_beyond(MOST[shelf], "shelf = ?", shelf.value)
+
+    def _drop_beyond(self, most: int, condition: str, *parameters: str) -> None:
+        """Keep the newest of those that meet a condition; ``condition`` is one of our own texts."""
+        self._database.write(
+            "DELETE FROM calls_story WHERE id IN "
+            f"(SELECT id FROM calls_story WHERE {condition} ORDER BY began DESC LIMIT -1 OFFSET ?)",
+            *parameters,
+            most,
+        )
+
+
+def _line(story: CallStory, now: float) -> CallLine:
+    ended = story["ended"] if story["ended"] is not None else now - story["began"]
+    seconds = ended - (story["answered"] or 0.0)
+    return CallLine(
+        id=story["id"],
+        direction=story["direction"],
+        caller=story["caller"],
+        callee=story["callee"],
+        began=story["began"],
+        state=story["state"],
+        seconds=0.0 if story["state"] == "interrupted" else seconds,
+        status=story["status"],
+        reason=story["reason"],
+    )

@@ -1,0 +1,285 @@
+"""Tests for p2pship.sip.callbook and p2pship.sip.trail: what is kept of calls, for how long, and how much of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from p2pship.lookup.candidate import Answer, Asked, FindOutcome
+from p2pship.overlay.reach import ReachOutcome, Tried
+from p2pship.sip import callbook
+from p2pship.sip.callbook import SCHEMA, WRITE_AFTER, CallBook, NoSuchCall
+from p2pship.sip.message import request, response_to
+from p2pship.sip.trail import MOST_ENTRIES, MOST_HEARD, OTHER_SIDE, OUR_PHONE, Shelf, Trail
+from p2pship.storage.database import Database, StorageFailed
+from tests.sip.fakes import HIT, FakePeer
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+NOW = 1_800_000_000.0
+
+
+class CallBookCase(TestCase):
+    """A book in a file, which can be opened anew."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.clock = Clock()
+        self.clock.advance(NOW)
+        self.book = self.reopened()
+        self._calls = 0
+
+    def reopened(self) -> CallBook:
+        """Return the book as the next run finds it, whatever became of the last one."""
+        self.database = Database(self.path, [SCHEMA])
+        self.addCleanup(self.database.close)
+        book = CallBook(self.clock, self.database, Random(7).randbytes)
+        book.start()
+        return book
+
+    def outgoing(self, callee: str = BOB) -> Trail:
+        """Begin a call of one of our phones."""
+        self._calls += 1
+        trail = self.book.begin(f"call-{self._calls}", "f", None, ALICE, callee)
+        trail.of_ours(ALICE, callee)
+        return trail
+
+    def incoming(self, caller: str = "mallory@example.com") -> Trail:
+        """Begin a stranger's call."""
+        self._calls += 1
+        return self.book.begin(f"call-{self._calls}", "f", FakePeer(ALICE, caller), caller, ALICE)
+
+    def kept(self) -> list[str]:
+        """Return the names of those whose other end is told by the stories that are kept, the latest first."""
+        return [
+            line["callee"] if line["direction"] == "outgoing" else line["caller"]
+            for line in self.book.recent(1000)
+        ]
+
+
+class KeepingTests(CallBookCase):
+    """What survives, and what is dropped."""
+
+    def rows(self) -> int:
+        """Return how many stories are on the disk now."""
+        return int(self.database.query("SELECT count(*) FROM calls_story")[0][0])
+
+    def test_written_together(self) -> None:
+        """What changed is on the disk a second later at most, and costs one transaction."""
+        for _ in range(20):
+            self.outgoing().finished(404, "Not Found")
+        self.assertEqual(self.rows(), 0)
+        before = self.database.query("SELECT total_changes()")[0][0]
+        self.clock.advance(WRITE_AFTER)
+        self.assertEqual(self.rows(), 20)
+        self.assertEqual(self.database.query("SELECT total_changes()")[0][0] - before, 20)
+        self.clock.advance(10 * WRITE_AFTER)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_written_at_the_end(self) -> None:
+        """A node that stops in good order loses nothing."""
+        self.outgoing().finished(404, "Not Found")
+        self.book.stop()
+        self.assertEqual((self.rows(), self.clock.getDelayedCalls()), (1, []))
+        self.book.stop()
+
+    def test_killed(self) -> None:
+        """A call that was alive when the node was killed says so in the next run, and what is known stays."""
+        trail = self.outgoing()
+        trail.up("dialog", FakePeer(ALICE, BOB))
+        self.clock.advance(WRITE_AFTER)
+        self.book = self.reopened()
+        story = self.book.story(trail.story["id"])
+        self.assertEqual(
+            (story["state"], story["ended_by"], story["reason"], story["answered"], story["ended"]),
+            ("interrupted", "this node", "the node stopped", 0.0, None),
+        )
+        self.assertEqual([line["state"] for line in self.book.recent(5)], ["interrupted"])
+
+    def test_most(self) -> None:
+        """Of the calls only the latest are kept."""
+        self.patch(callbook, "MOST", {Shelf.CALL: 10, Shelf.MISSED: 5, Shelf.REFUSED: 5})
+        for number in range(25):
+            self.outgoing(f"p{number}@example.com").finished(404, "Not Found")
+            self.clock.advance(1)
+        self.assertEqual(self.kept(), [f"p{number}@example.com" for number in range(24, 14, -1)])
+
+    def test_flood_of_strangers(self) -> None:
+        """Strangers' calls, refused or not answered, push out only each other."""
+        self.patch(callbook, "MOST", {Shelf.CALL: 10, Shelf.MISSED: 5, Shelf.REFUSED: 5})
+        self.outgoing(BOB).finished(486, "Busy Here")
+        for number in range(100):
+            trail = self.incoming(f"s{number}@example.com")
+            if number % 2:
+                self.ring(trail)
+            trail.refused("forged-from")
+            trail.finished(403, "Forbidden")
+            self.clock.advance(0.1)
+        kept = self.kept()
+        self.assertEqual((len(kept), kept[-1]), (11, BOB))
+
+    def test_flood_of_one(self) -> None:
+        """One stranger who calls all the time pushes out only their own calls."""
+        self.patch(callbook, "MOST_OF_CALLER", 3)
+        self.incoming("eve@example.com").finished(403, "Forbidden")
+        for _ in range(50):
+            self.incoming().finished(403, "Forbidden")
+            self.clock.advance(0.1)
+        self.assertEqual(self.kept(), ["mallory@example.com"] * 3 + ["eve@example.com"])
+
+    def test_flood_at_once(self) -> None:
+        """More calls than may wait are written at once."""
+        self.patch(callbook, "MOST_WAITING", 10)
+        for _ in range(25):
+            self.incoming().finished(403, "Forbidden")
+        self.assertGreaterEqual(self.rows(), 15)
+        self.assertLess(len(self.book._waiting), 10)
+        self.assertEqual(self.book._live, {})
+
+    def ring(self, trail: Trail) -> None:
+        """Let a phone ring."""
+        trail.sent("branch", "phone udp 127.0.0.1:5070")
+        trail.heard("branch", response_to(request("INVITE", f"sip:{ALICE}", []), 180))
+
+    def test_shelves(self) -> None:
+        """What a story counts for changes with what becomes of the call."""
+        trail = self.incoming()
+        self.assertIs(trail.shelf, Shelf.REFUSED)
+        self.ring(trail)
+        self.assertIs(trail.shelf, Shelf.MISSED)
+        trail.up("dialog", FakePeer(ALICE, BOB))
+        self.assertIs(trail.shelf, Shelf.CALL)
+        self.assertIs(self.outgoing().shelf, Shelf.CALL)
+
+    def test_disk_full(self) -> None:
+        """A database that cannot be written fails no call, and is said once a batch."""
+        self.outgoing().finished(404, "Not Found")
+        self.database.close()
+        self.clock.advance(WRITE_AFTER)
+        self.assertEqual(len(self.flushLoggedErrors(StorageFailed)), 1)
+        self.outgoing().finished(404, "Not Found")
+
+
+class FindingTests(CallBookCase):
+    """A story is found by its id, its beginning, or its Call-ID."""
+
+    def test_found(self) -> None:
+        """By the id in any case, by a beginning that only one has, and by the Call-ID."""
+        trail = self.outgoing()
+        id = trail.story["id"]
+        self.assertEqual((len(id), id.isalnum(), id), (6, True, id.lower()))
+        for name in (id, id.upper(), id[:3], "call-1"):
+            self.assertEqual(self.book.story(name)["call_id"], "call-1")
+
+    def test_not_found(self) -> None:
+        """What names no call, or several, is refused in words; whatever it is."""
+        for name in (
+            "",
+            "zzzzzz",
+            "%",
+            "é",
+            "\ud800",
+            "a" * 100_000,
+            "call-7",
+            "1",
+            "'; DROP TABLE calls_story",
+        ):
+            error = self.assertRaises(NoSuchCall, self.book.story, name)
+            self.assertIn("there is no call", str(error))
+        ids = [self.outgoing().story["id"] for _ in range(40)]
+        shared = next(first for first in {id[0] for id in ids} if sum(id[0] == first for id in ids) > 1)
+        self.assertIn("several calls", str(self.assertRaises(NoSuchCall, self.book.story, shared)))
+
+
+class TrailTests(CallBookCase):
+    """What a story says."""
+
+    def finished(self, trail: Trail) -> tuple[str, str]:
+        """Return how a call ended, and by whom."""
+        return trail.story["state"], trail.story["ended_by"]
+
+    def test_states(self) -> None:
+        """The word for the end of a call that was not answered."""
+        for status, cancelled, elsewhere, rang, out, into in (
+            (404, None, False, False, "failed", "failed"),
+            (486, None, False, True, "failed", "failed"),
+            (302, None, False, False, "redirected", "redirected"),
+            (487, OUR_PHONE, False, False, "cancelled", "cancelled"),
+            (487, OUR_PHONE, False, True, "cancelled", "missed"),
+            (487, OUR_PHONE, True, True, "cancelled", "cancelled"),
+            (480, None, False, True, "failed", "missed"),
+            (480, None, False, False, "failed", "failed"),
+        ):
+            for trail, state in ((self.outgoing(), out), (self.incoming(), into)):
+                if rang:
+                    trail.sent("b", "phone")
+                    trail.heard("b", response_to(request("INVITE", f"sip:{ALICE}", []), 180))
+                trail.finished(status, "why", cancelled, elsewhere)
+                self.assertEqual(self.finished(trail), (state, cancelled or ""), status)
+
+    def test_refused(self) -> None:
+        """A rule of this node that refuses is named."""
+        trail = self.incoming()
+        trail.refused("forged-from")
+        trail.finished(403, "Forbidden")
+        self.assertEqual((trail.story["state"], trail.story["rule"]), ("refused", "forged-from"))
+
+    def test_two_dialogs(self) -> None:
+        """A call that two phones answered at once ends with the second dialog; what comes later changes nothing."""
+        trail, peer = self.outgoing(), FakePeer(ALICE, BOB)
+        trail.up("one", peer)
+        trail.up("two", peer)
+        trail.finished(200, "OK")
+        trail.down("one", OUR_PHONE, "our phone hung up")
+        self.assertEqual(trail.story["state"], "up")
+        trail.down("two", OTHER_SIDE, "the other side hung up")
+        self.assertEqual(self.finished(trail), ("ended", OTHER_SIDE))
+        trail.finished(487, "late", OUR_PHONE)
+        trail.down("three", OUR_PHONE, "late")
+        self.assertEqual(self.finished(trail), ("ended", OTHER_SIDE))
+
+    def test_answer_without_a_dialog(self) -> None:
+        """A 2xx that makes no dialog leaves no call that never ends."""
+        trail = self.outgoing()
+        trail.finished(200, "OK")
+        self.assertEqual((trail.live, self.book._live), (False, {}))
+
+    def test_printable(self) -> None:
+        """Nothing that others say steers a terminal, and no text or list of theirs is long."""
+        peer = FakePeer(ALICE, "m@example.com")
+        peer.path = "x"
+        trail = self.book.begin("\x1b[2J\ud800\n" + "i" * 10_000, "f", peer, "m\x07@example.com", ALICE)
+        for number in range(100):
+            trail.sent(number, "\x1b]0;" + "p" * 10_000)
+            for status in range(100, 200):
+                trail.heard(number, response_to(request("INVITE", "sip:x", []), status, "\x9b" + "w" * 5000))
+            trail.failed(number, "\r\n" + "e" * 10_000)
+            trail.note("\u202e" + "n" * 10_000)
+        asked = tuple(Asked("l", Answer.FAILED, 1.0, "\x00" + "r" * 10_000) for _ in range(100))
+        tried = tuple(
+            Tried(number.to_bytes(16, "big"), False, "l", 0, 0, 0, "t" * 10_000) for number in range(100)
+        )
+        trail.searched(BOB, ReachOutcome(FindOutcome(asked, 0, True, ("\x1b" * 10_000,) * 100), tried, False))
+        trail.finished(480, "\x1b" + "z" * 100_000)
+        text = json.dumps(self.book.story(trail.story["id"]), ensure_ascii=False)
+        self.assertTrue(text.isprintable())
+        self.assertLess(len(text), 60_000)
+        self.assertEqual(len(trail.story["branches"]), MOST_ENTRIES)
+        self.assertEqual(len(trail.story["branches"][0]["heard"]), MOST_HEARD)
+
+    def test_clock_set_back(self) -> None:
+        """A clock that is set back makes no time negative."""
+        trail = self.outgoing()
+        self.clock.rightNow -= 3600
+        trail.finished(404, "Not Found")
+        self.assertEqual(trail.story["ended"], 0.0)
+
+    def test_search_again(self) -> None:
+        """Of several attempts at one device the last is told."""
+        trail, tried = self.outgoing(), Tried(HIT, False, "lan", 0.1, 0.2, 0.0, "first")
+        trail.searched(BOB, ReachOutcome(None, (tried,), False))
+        trail.reached(FakePeer(ALICE, BOB), Tried(HIT, True, "lan", 0.1, 0.2, 0.3))
+        self.assertEqual([each["reached"] for each in trail.story["tried"]], [True])

@@ -1,0 +1,212 @@
+"""Tests for p2pship.sip.underway and p2pship.sip.breadth: loops, floods, and how many phones one request makes ring."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.sip import underway
+from p2pship.sip.breadth import MOST, Breadth, breadth_of, serial
+from p2pship.sip.message import BadMessage, request
+from tests.sip.fakes import FakePeer
+from tests.sip.station import LINK_OFFER, OFFER, Station
+
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+
+
+class LoopTests(TestCase):
+    """A node whose phones send on what they get."""
+
+    def setUp(self) -> None:
+        self.station = Station()
+        self.addCleanup(self.station.stop)
+        self.phone = self.station.register(ALICE)
+        self.station.register(BOB)
+
+    def send_on(self, uri: str, hops: str = "70", cseq: str = "7 INVITE") -> int:
+        """Let the phone send the same INVITE to somebody; returns the status that it hears at once, 0 for none."""
+        before = len(self.phone.responses())
+        self.station.from_phone(
+            self.phone,
+            "INVITE",
+            uri,
+            ALICE,
+            BOB,
+            OFFER,
+            Contact="<sip:alice@127.0.0.1:5070>",
+            Max_Forwards=hops,
+            CSeq=cseq,
+        )
+        heard = self.phone.responses()[before:]
+        return heard[-1].status if heard else 0
+
+    def test_loop(self) -> None:
+        """What comes here again for the same person while the first waits has looped: 482 (RFC 3261 §16.3 item 4)."""
+        self.assertEqual(self.send_on(f"sip:{CAROL}"), 0)
+        self.assertEqual(self.send_on(f"sip:{CAROL}", "60"), 482)
+        self.assertEqual(len(self.station.overlay.searches), 1)
+        self.assertEqual(self.station.journal.counts["sip.loop"], 1)
+
+    def test_spiral(self) -> None:
+        """For another person it is a spiral, which may be (RFC 3261 §6); so may the next try after the first has ended."""
+        self.assertEqual(self.send_on(f"sip:{CAROL}"), 0)
+        self.assertEqual(self.send_on("sip:dave@example.com"), 0)
+        self.assertEqual(self.send_on(f"sip:{CAROL}", cseq="8 INVITE"), 0)
+        for search in self.station.overlay.searches:
+            search.end()
+        self.assertEqual(self.send_on(f"sip:{CAROL}"), 0)
+
+    def test_over_the_link(self) -> None:
+        """A peer that sends the same again by another way hears 482 too."""
+        peer = FakePeer(BOB, CAROL)
+        for _ in range(2):
+            self.station.from_peer(
+                peer,
+                "INVITE",
+                f"sip:{BOB}",
+                CAROL,
+                BOB,
+                LINK_OFFER,
+                Contact=f"<sip:{CAROL};gr=c.1>",
+                CSeq="7 INVITE",
+            )
+        self.assertEqual([response.status for response in peer.responses()], [482])
+
+    def test_nothing_is_kept(self) -> None:
+        """When all has been answered nothing is remembered."""
+        self.send_on(f"sip:{CAROL}")
+        self.station.overlay.searches[-1].end()
+        under_way = self.station.proxy._under_way
+        self.assertEqual((len(under_way), under_way._paths, under_way._strange), (0, {}, {}))
+
+
+class StrangerTests(TestCase):
+    """Many people whom nobody knows, all at once."""
+
+    def setUp(self) -> None:
+        self.patch(underway, "MOST_OF_STRANGERS", 6)
+        self.patch(underway, "MOST_OF_STRANGER", 3)
+        self.station = Station()
+        self.addCleanup(self.station.stop)
+        self.phone = self.station.register(BOB)
+
+    def call(self, peer: FakePeer, number: int = 0) -> int:
+        """Let a peer call; returns the status that it hears at once, 0 for none."""
+        before = len(peer.responses())
+        self.station.from_peer(
+            peer,
+            "INVITE",
+            f"sip:{BOB}",
+            peer.aor,
+            BOB,
+            LINK_OFFER,
+            Contact=f"<sip:{peer.aor};gr=c.1>",
+            Call_ID=f"{peer.aor}-{number}",
+        )
+        heard = peer.responses()[before:]
+        return heard[-1].status if heard else 0
+
+    def test_new_names_are_no_way_round(self) -> None:
+        """However many names a stranger makes up, only so many calls ring; people we know get through all the same."""
+        statuses = [self.call(FakePeer(BOB, f"mallory{number}@example.com")) for number in range(20)]
+        self.assertEqual(statuses, 6 * [0] + 14 * [480])
+        self.assertEqual(self.station.journal.counts["screen.strangers"], 14)
+        friend = FakePeer(BOB, ALICE)
+        friend.verdict = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
+        self.assertEqual(self.call(friend), 0)
+
+    def test_one_leaves_room(self) -> None:
+        """One stranger takes no more than half, and what is over makes room, also for one who is no stranger any more."""
+        mallory, other = FakePeer(BOB, "mallory@example.com"), FakePeer(BOB, "other@example.com")
+        statuses = [self.call(mallory, number) for number in range(5)]
+        self.assertEqual(statuses, [0, 0, 0, 480, 480])
+        self.assertEqual(self.call(other), 0)
+        mallory.verdict = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
+        for invite in [each for each in self.phone.requests() if each.method == "INVITE"]:
+            self.station.answer(invite, 486, self.phone)
+        under_way = self.station.proxy._under_way
+        self.assertEqual((dict(under_way._strange), dict(under_way._strangers)), ({}, {}))
+
+
+class BreadthTests(TestCase):
+    """RFC 5393 §5."""
+
+    def test_values(self) -> None:
+        """Nothing said means 60, more than that becomes that, none is 440, and nonsense 400."""
+        for value, expected in (("60", 60), ("7", 7), ("100000", MOST)):
+            self.assertEqual(breadth_of(request("INVITE", "sip:a@b", [("Max-Breadth", value)])), expected)
+        self.assertEqual(breadth_of(request("INVITE", "sip:a@b", [])), MOST)
+        for value, status in (("0", 440), ("-1", 400), ("x", 400), ("", 400), ("9" * 99, 400)):
+            made = request("INVITE", "sip:a@b", [("Max-Breadth", value)])
+            self.assertEqual(self.assertRaises(BadMessage, breadth_of, made).status, status, value)
+
+    def test_shares(self) -> None:
+        """All shares together are never more than the whole, and what is given back can be taken again."""
+        for whole in range(1, 70):
+            for parts in range(1, 20):
+                breadth = Breadth(whole)
+                shares = [breadth.take(parts - at - 1) for at in range(parts)]
+                self.assertLessEqual(sum(shares), whole)
+                self.assertEqual(min(shares) > 0, parts <= whole)
+                for share in shares:
+                    breadth.give_back(share)
+                self.assertEqual(breadth.take(), max(1, whole // 2))
+
+    def test_serial(self) -> None:
+        """What may not be tried side by side is tried one after the other."""
+        self.assertEqual(serial([[1, 2, 3], [4]], 2), [[1, 2], [3], [4]])
+
+    def test_crosses_the_node(self) -> None:
+        """Phones that ring together share what the request may still do; too many ring after the others."""
+        station = Station()
+        self.addCleanup(station.stop)
+        phones = [station.register(BOB, port) for port in range(5070, 5074)]
+        peer = FakePeer(BOB, ALICE)
+        station.from_peer(
+            peer,
+            "INVITE",
+            f"sip:{BOB}",
+            ALICE,
+            BOB,
+            LINK_OFFER,
+            Contact=f"<sip:{ALICE};gr=c.1>",
+            Max_Breadth="3",
+        )
+        rung = [phone.requests() for phone in phones]
+        self.assertEqual([len(each) for each in rung], [1, 1, 1, 0])
+        self.assertEqual([each[0].first("Max-Breadth") for each in rung[:3]], ["1", "1", "1"])
+        for phone in phones[:3]:
+            station.answer(phone.requests()[0], 486, phone)
+        self.assertEqual(phones[3].requests()[0].first("Max-Breadth"), "3")
+
+    def test_devices(self) -> None:
+        """Each device of a person gets a share, so that its phones may ring together."""
+        station = Station()
+        self.addCleanup(station.stop)
+        phone = station.register(ALICE)
+        station.from_phone(
+            phone, "INVITE", f"sip:{BOB}", ALICE, BOB, OFFER, Contact="<sip:alice@127.0.0.1:5070>"
+        )
+        devices = [FakePeer(ALICE, BOB, bytes([number]) * 16) for number in range(7)]
+        for device in devices:
+            station.overlay.searches[-1].reach(device)
+        shares = [int(device.requests()[0].first("Max-Breadth") or "") for device in devices[:6]]
+        self.assertEqual(shares, [30, 15, 7, 4, 2, 1])
+        self.assertLessEqual(sum(shares), MOST)
+
+    def test_none_left(self) -> None:
+        """A request that may branch no more hears 440."""
+        station = Station()
+        self.addCleanup(station.stop)
+        phone = station.register(ALICE)
+        station.from_phone(
+            phone,
+            "INVITE",
+            f"sip:{BOB}",
+            ALICE,
+            BOB,
+            OFFER,
+            Contact="<sip:alice@127.0.0.1:5070>",
+            Max_Breadth="0",
+        )
+        self.assertEqual(phone.responses()[-1].status, 440)
