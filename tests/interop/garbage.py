@@ -99,6 +99,7 @@ class Neighbour:
             self.response,
             self.hello,
             self.frame,
+            self.handshake,
         )
 
     def noise(self) -> bytes:
@@ -135,6 +136,11 @@ class Neighbour:
         return self.random.choice(
             (struct.pack(">I", length) + body, struct.pack(">H", length & 0xFFFF) + body, *COMMANDS)
         )
+
+    def handshake(self) -> bytes:
+        """Octets that begin and are as long as the messages by which links in the clear begin."""
+        rest = self.random.randbytes(self.random.choice((24, 65, 163, 199, 1_200)))
+        return bytes([self.random.randint(0, 24)]) + rest
 
     def piece(self) -> bytes:
         """Something of any kind, as it is, damaged, cut off, doubled or huge."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +38,8 @@ class PairCase(TestCase):
     """Two nodes that find each other on loopback, and no others; whatever a test starts ends with it."""
 
     timeout = 60
+    settings: Sequence[str] = ()
+    "more of both nodes' configuration, as ``sip.domain=example.com``"
 
     def setUp(self) -> Any:
         """Look for the phone, and start the nodes."""
@@ -52,7 +54,7 @@ class PairCase(TestCase):
 
     def node(self, name: str, lan_port: int) -> NodeProcess:
         """Describe a node that ends with the test."""
-        node = NodeProcess(reactor, self.folder(f"node-{name}"), lan_port)
+        node = NodeProcess(reactor, self.folder(f"node-{name}"), lan_port, self.settings)
         self.addCleanup(node.stop)
         return node
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -15,18 +14,17 @@ from twisted.internet import reactor
 from p2pship.testing.nodeprocess import NodeProcess
 from p2pship.testing.programs import Program
 from tests.interop.calls_at_a_rate import CallsCase
+from tests.scale import SCALE, SEED, scaled
 
 GARBAGE = Path(__file__).parent / "garbage.py"
 
-SLOW = bool(os.environ.get("P2PSHIP_SLOW"))
-
-EACH = 100_000 if SLOW else 400
+EACH = scaled(400, 100_000)
 "Pieces for each socket."
 
 WARMING = EACH // 3
 "Pieces for each socket before memory is measured: what is needed once for each kind of trouble is there then."
 
-RATE = 4_000 if SLOW else 1_500
+RATE = 4_000 if SCALE else 1_500
 "Pieces a second: few enough that each is looked at, not dropped as a flood."
 
 GROWTH = 25 << 20
@@ -39,7 +37,8 @@ FAILED = re.compile("Traceback|Unhandled|Error:")
 class GarbageTests(CallsCase):
     """Alice calls Bob, and a neighbour is mad at her node."""
 
-    timeout = 1_800 if SLOW else 120
+    timeout = 120 + scaled(0, 1_680)
+    settings = ("bearer.tcp.enabled=true", "bearer.udp.enabled=true")
 
     async def throw(self, node: NodeProcess, seed: int, each: int) -> Program:
         """Let the neighbour throw so many pieces at each socket of a node."""
@@ -62,11 +61,11 @@ class GarbageTests(CallsCase):
         alice, bob = await self.register("alice", self.alices), await self.register("bob", self.bobs)
         await self.calls(alice, bob, self.alices, 0)
         process = self.process(self.alices)
-        warming = await self.throw(self.alices, 1, WARMING)
+        warming = await self.throw(self.alices, SEED, WARMING)
         self.assertEqual(await warming.when_ended(self.timeout), 0, warming.tail())
         memory = process.memory_info().rss
         descriptors = (await self.alices.status())["counts"]["descriptors"]
-        neighbour = await self.throw(self.alices, 2, EACH)
+        neighbour = await self.throw(self.alices, SEED + 1, EACH)
         found = await self.calls(alice, bob, self.alices, 4)
         self.assertEqual(await neighbour.when_ended(self.timeout), 0, neighbour.tail())
         self.check_thrown(neighbour)

@@ -6,7 +6,6 @@ registered under the names in From and Request-URI, and in To where that is anot
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from p2pship.testing.nodes import MemoryNodes
 from p2pship.testing.programs import free_ports
 from tests.node.rawphones import RawPhone, via_port
 from tests.node.test_torture import TortureTestCase, header_lines, key_of_line
+from tests.scale import SCALE
 from tests.sip.torture import HANDLING, RFC4475, RFC5118, USER, Fate, octets
 
 reactor: Any = _reactor
@@ -242,7 +242,7 @@ class PassageOverTLSTests(PassageTestCase):
 
     async def test_some(self) -> None:
         """Those arrive whose names and octets are the oddest; all of RFC 4475 in the long version of the tests."""
-        await self.pass_all(list(RFC4475) if os.environ.get("P2PSHIP_SLOW") else ODDEST)
+        await self.pass_all(list(RFC4475) if SCALE else ODDEST)
 
 
 def _kept(message: bytes) -> list[bytes]:

@@ -16,6 +16,9 @@ from p2pship.cli.client import NoNode, ask
 from p2pship.status import CallStatus, Status
 from p2pship.testing.programs import Program, ProgramFailed
 
+BEARERS = ("tls", "tcp", "udp")
+"Whose sockets are kept on loopback, switched on or not."
+
 START = 20.0
 "Seconds until its control socket answers; on a busy machine a start takes some of them."
 
@@ -24,8 +27,8 @@ def arguments(state: Path, lan_port: int, settings: Sequence[str] = ()) -> list[
     """Return the command that starts a node which is heard on loopback only, by those with the same LAN port."""
     own = [
         "sip.port=0",
-        "bearer.tls.port=0",
-        'bearer.tls.listen=["127.0.0.1"]',
+        *[f"bearer.{name}.port=0" for name in BEARERS],
+        *[f'bearer.{name}.listen=["127.0.0.1"]' for name in BEARERS],
         f"lookup.lan.port={lan_port}",
         'lookup.lan.interfaces=["lo"]',
     ]
