@@ -31,6 +31,9 @@ CORES = sorted(os.sched_getaffinity(0))
 PLAIN = (sys.executable, "-m", "twisted")
 "How a user starts a node."
 
+FORGOTTEN = 45.0
+"Seconds in which all of a call is forgotten: its transactions live for 32 (RFC 3261 §17.2.2)."
+
 OFTEN = 0.05
 "Seconds between two questions whether something is so."
 
@@ -69,6 +72,11 @@ class RunningNode(Served):
         """Return what it counts."""
         counts: dict[str, int] = self.ask("status")["counts"]
         return counts
+
+    def has_forgotten(self) -> bool:
+        """Tell whether nothing of calls and registrations is under way any more, nor kept for what may be repeated."""
+        counts = self.counts()
+        return not (counts["client_transactions"] + counts["server_transactions"] + counts["relays"])
 
 
 @contextmanager

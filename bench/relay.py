@@ -7,6 +7,9 @@ rtpengine in userspace. ``packets`` are datagrams that the process received.
 
 ``udp`` is one of two nodes, between which the calls go over the bearer ``udp`` with its authentication of each datagram: half of
 what the node receives is from phones, the other half from the other node. Fewer calls, as both nodes share a processor.
+
+The time that a relay adds is the 99th percentile of the packets' delays through it, minus that of the same phones' packets when
+they send straight to each other, in the same round.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ OVER_UDP = (
     'bearer.udp.listen=["127.0.0.1"]',
 )
 
-WARM_UP = 1.0
+WARM_UP = 0.5
 "Seconds of voice before anything is measured: phones are latched to, and the interpreter has met its code."
 
 
@@ -57,7 +60,6 @@ class Relay:
 
     def measure(self, seconds: float) -> Measured:
         """Let the phones speak for so long."""
-        speak(self.voices, WARM_UP)
         before = self.served.cpu()
         heard = speak(self.voices, seconds)
         return Measured(heard.sent / (self.served.cpu() - before), heard)
@@ -65,7 +67,7 @@ class Relay:
 
 def run(quick: bool) -> list[Figure]:
     """Measure them in turn, several times."""
-    calls, calls_over_udp, rounds, seconds = (100, 50, 3, 1.5) if quick else (CALLS, CALLS_OVER_UDP, 5, 6.0)
+    calls, calls_over_udp, rounds, seconds = (100, 50, 3, 1.2) if quick else (CALLS, CALLS_OVER_UDP, 5, 6.0)
     pin(0, 1)
     with ExitStack() as stack:
         relays = {
@@ -73,11 +75,15 @@ def run(quick: bool) -> list[Figure]:
             "twisted": stack.enter_context(bare(calls)),
             "udp": stack.enter_context(through_nodes(calls_over_udp, 2, OVER_UDP)),
             "twisted_for_udp": stack.enter_context(bare(calls_over_udp)),
+            "direct": stack.enter_context(direct(calls)),
+            "direct_for_udp": stack.enter_context(direct(calls_over_udp)),
         }
         if available():
             relays["rtpengine"] = stack.enter_context(engine(calls))
         else:
             print("rtpengine is not installed: nothing is compared with it", file=sys.stderr)
+        for relay in relays.values():
+            speak(relay.voices, WARM_UP)
         found: dict[str, list[Measured]] = {name: [] for name in relays}
         for _ in range(rounds):
             for name, relay in relays.items():
@@ -89,6 +95,7 @@ def figures(found: dict[str, list[Measured]]) -> list[Figure]:
     """Return the medians."""
     rates = {name: median([each.per_cpu_s for each in runs]) for name, runs in found.items()}
     late = {name: 1000 * median([each.heard.p99 for each in runs]) for name, runs in found.items()}
+    udp_bare = added(found, "twisted_for_udp", "direct_for_udp")
     engine_rate = rates.get("rtpengine")
     own = round(rates["node"])
     return [
@@ -97,10 +104,30 @@ def figures(found: dict[str, list[Measured]]) -> list[Figure]:
         Figure("bare_ratio_udp", round(rates["udp"] / rates["twisted_for_udp"], 3), "", "higher"),
         Figure("udp_packets_per_cpu_s", round(rates["udp"]), "1/s", "higher"),
         Figure("bare_packets_per_cpu_s", round(rates["twisted"]), "1/s", "higher"),
+        Figure("p99_added_ms", added(found, "node"), "ms", "lower", "twisted", added(found, "twisted")),
+        Figure("udp_p99_added_ms", added(found, "udp", "direct_for_udp"), "ms", "lower", "twisted", udp_bare),
         Figure("p99_delay_ms", round(late["node"], 3), "ms", "lower", "twisted", round(late["twisted"], 3)),
         Figure("udp_p99_delay_ms", round(late["udp"], 3), "ms", "lower"),
+        Figure("direct_p99_delay_ms", round(late["direct"], 3), "ms", "lower"),
         Figure("lost", sum(each.heard.lost for name in ("node", "udp") for each in found[name]), "", "lower"),
     ]
+
+
+def added(found: dict[str, list[Measured]], name: str, without: str = "direct") -> float:
+    """Return the milliseconds by which a relay raised the 99th percentile of the delays; the median of the rounds."""
+    pairs = zip(found[name], found[without], strict=True)
+    return round(1000 * median([through.heard.p99 - straight.heard.p99 for through, straight in pairs]), 3)
+
+
+@contextmanager
+def direct(calls: int) -> Iterator[Relay]:
+    """Let phones send to each other through nothing."""
+    voices = [Voice() for _ in range(2 * calls)]
+    for one, other in zip(voices[::2], voices[1::2], strict=True):
+        one.to, other.to = (other.address.host, other.address.port), (one.address.host, one.address.port)
+    yield Relay(Served(psutil.Process()), voices)
+    for voice in voices:
+        voice.close()
 
 
 @contextmanager

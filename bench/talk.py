@@ -57,9 +57,9 @@ class Talk:
         self.be_called(BOB)
         time.sleep(SETTLE)
 
-    def be_called(self, aor: str) -> None:
-        """Give Bob one more name."""
-        self._register(self._bob, aor, self._bobs)
+    def be_called(self, aor: str, phone: int = 0) -> None:
+        """Give Bob one more name, or with another number one more phone of that name."""
+        self._register(self._bob, aor, self._bobs, phone)
 
     def call(self, to: str = BOB) -> None:
         """Set up one more call."""
@@ -77,8 +77,11 @@ class Talk:
         self._send(self._alice, self._within("BYE"), self._alices)
         self._until(self._alice, 200)
 
-    def _register(self, sock: socket.socket, aor: str, node: HostPort) -> None:
-        self._send(sock, self._request(sock, "REGISTER", aor, aor), node)
+    def _register(self, sock: socket.socket, aor: str, node: HostPort, phone: int = 0) -> None:
+        asked = self._request(sock, "REGISTER", aor, aor)
+        if phone:
+            asked.set("Contact", f"<sip:phone{phone}@{HostPort(*sock.getsockname())}>")
+        self._send(sock, asked, node)
         self._until(sock, 200)
 
     def close(self) -> None:

@@ -110,7 +110,7 @@ class VoiceTests(SynchronousTestCase):
         """It is what 99 of 100 did not exceed; nothing arrived is no delay."""
         self.assertEqual(Heard(100, [0.001 * n for n in range(100, 0, -1)]).p99, 0.1)
         self.assertEqual(Heard().p99, 0.0)
-        self.assertEqual(Outcome(1, True, [0.5]).p99, 0.5)
+        self.assertEqual(Outcome(1, 0, [0.5]).p99, 0.5)
 
 
 class RelayTests(SynchronousTestCase):
@@ -126,8 +126,19 @@ class RelayTests(SynchronousTestCase):
     def test_figures(self) -> None:
         """The ratios are those of the medians; without rtpengine nothing is compared with it."""
         rates = {"node": 80.0, "twisted": 100.0, "udp": 30.0, "twisted_for_udp": 50.0}
-        found = {name: [relay.Measured(rate, Heard(1, [0.002]))] for name, rate in rates.items()}
+        late = {"direct": 0.001, "direct_for_udp": 0.0015}
+        names = {**dict.fromkeys(late, 1.0), **rates}
+        found = {
+            name: [relay.Measured(rate, Heard(1, [late.get(name, 0.002)]))] for name, rate in names.items()
+        }
         values = {figure.name: figure for figure in relay.figures(found)}
         self.assertEqual(values["bare_ratio_local"].value, 0.8)
         self.assertEqual(values["bare_ratio_udp"].value, 0.6)
+        self.assertEqual((values["p99_added_ms"].value, values["p99_added_ms"].peer_value), (1.0, 1.0))
+        self.assertEqual(values["udp_p99_added_ms"].value, 0.5)
         self.assertIsNone(values["packets_per_cpu_s"].peer)
+
+    def test_direct(self) -> None:
+        """Phones that send straight to each other hear each other."""
+        with relay.direct(1) as straight:
+            self.assertEqual(speak(straight.voices, 0.1).lost, 0)

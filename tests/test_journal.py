@@ -120,5 +120,13 @@ class FactTests(SynchronousTestCase):
             (CallStarted("id", A, B), f"call from {A} to {B} is up"),
             (CallEnded("id", A, B, 61.2, "BYE"), f"call from {A} to {B} ended after 61 s: BYE"),
             (CallFailed("id", A, B, 404, "unknown"), f"call from {A} to {B} failed with 404: unknown"),
+            (
+                CallFailed("id", A, B, 487, "gone"),
+                f"call from {A} to {B} was given up before anybody answered",
+            ),
+            (
+                CallFailed("id", A, B, 302, "Moved"),
+                f"call from {A} to {B} was sent elsewhere with 302: Moved",
+            ),
         ):
             self.assertEqual(str(fact), line)

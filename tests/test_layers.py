@@ -16,6 +16,7 @@ LAYERS: list[set[str]] = [
     {"address"},
     {"cycles"},
     {"descriptors"},
+    {"datagrams"},
     {"interfaces"},
     {"sectionreader"},
     {"config"},

@@ -116,6 +116,11 @@ def is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host).is_loopback
 
 
+def is_unspecified(host: str) -> bool:
+    """Tell whether an address literal is 0.0.0.0 or ::, which many systems connect to themselves."""
+    return ipaddress.ip_address(host).is_unspecified
+
+
 def is_private(host: str) -> bool:
     """Tell whether an address means something only on its own network.
 

@@ -295,6 +295,12 @@ class ISubprotocol(Interface):
         An exception, raised or in the Deferred, refuses the payload.
         """
 
+    def handed_over(peer: IPeer, thing: object, octets: int) -> None:
+        """Take what would else come as a payload of so many octets: the sender is this very node (see ``IPeer.hand_over``).
+
+        It is served in a later turn of the reactor. Raises :class:`~p2pship.errors.PayloadRefused` if it is not taken.
+        """
+
     def stream_opened(peer: IPeer, stream: IStream) -> IProtocol | None:
         """Give the protocol that serves a stream which the other side opened; None refuses it."""
 
@@ -329,6 +335,13 @@ class IPeer(Interface):
 
         Waits while the link is re-dialled. Fails with :class:`~p2pship.errors.PayloadRefused` or
         :class:`~p2pship.errors.PeerLost`.
+        """
+
+    def hand_over(subprotocol: str, thing: object, octets: int) -> bool:
+        """Where the other side is this very node, give its subprotocol a thing itself in place of a payload of so many octets.
+
+        True if it was taken; False, always of other devices, if it has to be sent, as while a payload is on its way that
+        it must not overtake. Raises :class:`~p2pship.errors.PayloadRefused`.
         """
 
     def open_stream(subprotocol: str, header: bytes, protocol: IProtocol) -> Deferred[IStream]:
@@ -386,8 +399,11 @@ class ISIPHop(Interface):
     address = Attribute("HostPort | None: where it leads to; None for a peer")
     key = Attribute("Hashable: equal for two hops that lead to the same place; keeps transactions apart")
 
-    def send(message: Message) -> Deferred[None]:
-        """Send a message; fires when it is on its way, fails with a RemoteError when it cannot be (§18.4)."""
+    def send(message: Message) -> Deferred[None] | None:
+        """Send a message; raises, or fails with, a RemoteError when it cannot be sent (§18.4).
+
+        None if it is on its way already, else what fires when it is.
+        """
 
 
 class IMediaRelay(Interface):

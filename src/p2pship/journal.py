@@ -19,6 +19,9 @@ FACT_LINES = 200
 LINES_SPAN = 10.0
 "Seconds in which that many lines of a kind are written; how many more there were is said in one line afterwards."
 
+GIVEN_UP = 487
+"The status of a call that its caller gave up (RFC 3261 §21.4.25)."
+
 LONGEST_LINE = 2000
 "Characters of a fact in the log: the words in it may be a stranger's."
 
@@ -101,7 +104,7 @@ class PeerGone(Fact):
 
 @dataclass(frozen=True, slots=True)
 class LinkRefused(Fact):
-    """A link or its hello was refused."""
+    """A link, its hello, or what came over it later was refused."""
 
     lines: ClassVar[int] = REFUSAL_LINES
     remote: str
@@ -216,7 +219,12 @@ class CallFailed(Fact):
     "what was tried and why it failed, in words"
 
     def __str__(self) -> str:
-        return f"call from {self.caller} to {self.callee} failed with {self.status}: {self.reason}"
+        call = f"call from {self.caller} to {self.callee}"
+        if self.status == GIVEN_UP:
+            return f"{call} was given up before anybody answered"
+        if self.status < 400:
+            return f"{call} was sent elsewhere with {self.status}: {self.reason}"
+        return f"{call} failed with {self.status}: {self.reason}"
 
 
 @dataclass(slots=True)

@@ -23,7 +23,6 @@ from p2pship.config import Config
 from p2pship.errors import LocalError, P2PShipError
 from p2pship.identity.aor import canonical_aor
 from p2pship.identity.fingerprint import fingerprint
-from p2pship.identity.hit import format_hit
 from p2pship.identity.keyring import Keyring
 from p2pship.identity.people import SCHEMA as PEOPLE_SCHEMA
 from p2pship.identity.trust import TrustPolicy
@@ -31,7 +30,7 @@ from p2pship.interfaces import IBearer, ILookup, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
-from p2pship.lookup.collected import Collected, collect
+from p2pship.lookup.collected import collect, find_status
 from p2pship.lookup.publisher import Publisher
 from p2pship.media.relay import MediaRelays, MediaSettings
 from p2pship.network import NetworkWatcher
@@ -369,28 +368,4 @@ class Node(MultiService):
         own = next(iter(self.keyring.identities()), None)
         if own is None:
             raise LocalError("nobody has registered here yet: register a phone first")
-        return collect(self._chain, aor, own).addCallback(_find_status, aor)
-
-
-def _find_status(collected: Collected, aor: str) -> FindStatus:
-    found, outcome = collected
-    return {
-        "aor": aor,
-        "devices": [
-            {
-                "hit": format_hit(each.papers.hit),
-                "locators": [str(locator) for locator in each.locators],
-                "lookup": each.lookup,
-                "name_grade": each.verdict.name.value,
-                "fingerprint": fingerprint(each.papers.statement.key),
-            }
-            for each in found
-        ],
-        "asked": [
-            {"lookup": asked.lookup, "answer": asked.answer.value, "seconds": asked.seconds}
-            for asked in outcome.asked
-        ],
-        "reason": "; ".join(
-            (*(["several keys claim this name"] if outcome.ambiguous else []), *outcome.refused)
-        ),
-    }
+        return collect(self._chain, aor, own).addCallback(find_status, aor)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
+from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorUNIX
@@ -17,7 +18,7 @@ from twisted.python.failure import Failure
 from p2pship.banner import banner
 from p2pship.config import Config, default_state, load
 from p2pship.control import ControlServer
-from p2pship.cycles import look_rarely
+from p2pship.cycles import OFTEN, RareSearch
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
 from p2pship.node import Node
@@ -126,10 +127,12 @@ def makeService(options: Options) -> NodeService:
     from twisted.internet import reactor
 
     allow_more()
-    look_rarely()
+    search = RareSearch()
     try:
         node = Node(reactor, options.config, options.state)
     except P2PShipError as error:
         raise SystemExit(f"p2pship cannot start: {error}") from None
     control = ControlServer(IReactorUNIX(reactor), options.state, node.commands())
-    return NodeService(reactor, node, control, sys.__stdout__)
+    service = NodeService(reactor, node, control, sys.__stdout__)
+    TimerService(OFTEN, search.look_if_quiet).setServiceParent(service)
+    return service

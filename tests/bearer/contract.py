@@ -19,6 +19,25 @@ Case: Any = object
 "A twisted.trial TestCase at run time; the methods below are called on one."
 
 
+class Closer(Recorder):
+    """Closes its link when it is told of a frame, or of a datagram."""
+
+    def __init__(self, link: ILink, kind: str) -> None:
+        super().__init__()
+        self._link = link
+        self._kind = kind
+
+    def frame_received(self, frame: bytes) -> None:
+        super().frame_received(frame)
+        if self._kind == "frame":
+            self._link.close("inside")
+
+    def datagram_received(self, datagram: bytes) -> None:
+        super().datagram_received(datagram)
+        if self._kind == "datagram":
+            self._link.close("inside")
+
+
 class BearerPair(Case):
     """Two bearers, ``alice`` and ``bob``; bob listens."""
 
@@ -171,6 +190,24 @@ class BearerContract(BearerPair):
         far.close("far")
         await self.until(lambda: near_told.losses and far_told.losses)
         self.assertEqual((near_told.losses, far_told.losses), (["near"], ["far"]))
+
+    async def test_close_inside(self) -> None:
+        """A receiver may close the link while it is told of a frame or datagram; it then hears of its end alone."""
+        await self.close_inside("frame")
+        await self.close_inside("datagram")
+
+    async def close_inside(self, kind: str) -> None:
+        """Close a link when the first frame or datagram comes, with more behind it."""
+        near, far = await self.connect()
+        near_told, far_told = Recorder(), Closer(far, kind)
+        near.start(near_told)
+        far.start(far_told)
+        for _ in range(5):
+            near.send(b"frame")
+            near.cast(b"datagram")
+        await self.until(lambda: near_told.losses and far_told.losses)
+        self.assertEqual(far_told.events.index(kind), len(far_told.events) - 1)
+        self.assertEqual((far_told.losses, len(near_told.losses)), (["inside"], 1))
 
     async def test_lost_before_start(self) -> None:
         """Who starts a link that is over gets what came before, and is told once that it is lost."""

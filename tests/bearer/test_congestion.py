@@ -41,13 +41,24 @@ class CongestionWindowTests(TestCase):
             window.acked(SEGMENT, number, full=True)
         self.assertTrue(5.8 * SEGMENT < window.octets <= 6 * SEGMENT, window.octets)
 
+    def test_starved(self) -> None:
+        """When nothing came back it starts over, and half of what it was is the threshold, whatever losses show later."""
+        window = CongestionWindow(SEGMENT)
+        window.starved(20)
+        self.assertEqual(window.octets, 2 * SEGMENT)
+        for number in range(1, 20):
+            window.lost(number, 22)
+        for number in range(20, 23):
+            window.acked(SEGMENT, number, full=True)
+        self.assertEqual(window.octets, 5 * SEGMENT, "slow start goes up to the threshold")
+
     def test_bounds(self) -> None:
         """It never becomes so small that a loss could not be noticed, and never larger than is of use."""
         window = CongestionWindow(SEGMENT)
         for number in range(1, 20):
             window.lost(number, number + 1)
         self.assertEqual(window.octets, 2 * SEGMENT)
-        window.starved()
+        window.starved(40)
         self.assertEqual(window.octets, 2 * SEGMENT)
         window = CongestionWindow(SEGMENT)
         for number in range(3000):

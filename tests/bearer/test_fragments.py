@@ -51,6 +51,18 @@ class FragmentTests(TestCase):
                 whole += together.add(parts[1]) is not None
         self.assertEqual((whole, together.lost), (10, 90 - MOST_UNFINISHED))
 
+    def test_same_number(self) -> None:
+        """When the numbers have come round, nothing of the old datagram gets into the new one that has its number."""
+        cutter, together = Cutter(), Parts()
+        together.add(cutter.cut(b"old" * 1000, 1223)[0])
+        for _ in range(0xFFFF):
+            for part in cutter.cut(b"between" * 200, 1223):
+                whole = together.add(part)
+            self.assertEqual(whole, b"between" * 200)
+        first, *rest = cutter.cut(b"new" * 1000, 1223)
+        self.assertEqual([together.add(part) for part in rest], [None] * len(rest))
+        self.assertEqual(together.add(first), b"new" * 1000)
+
     def test_bounded(self) -> None:
         """Whatever comes, little is kept."""
         random, together = Random(1), Parts()

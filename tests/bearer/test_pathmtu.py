@@ -68,6 +68,22 @@ class PathMTUTests(TestCase):
         search.run(60)
         self.assertEqual(search.size, 1500)
 
+    def test_refused(self) -> None:
+        """When the first network does not take a probe, the search ends there, and the size that passes is kept."""
+        search = Search(1500)
+        search.mtu.wanted(search.now)
+        for expected in (1400, 1460):
+            number, room = search.mtu.probe(search.now) or (0, 0)
+            self.assertEqual(room + OVERHEAD, expected)
+            if expected == 1400:
+                search.mtu.probed(number, search.now)
+        search.mtu.refused(1460 - OVERHEAD, search.now)
+        self.assertEqual(search.size, 1400)
+        search.run(RAISE_TIME - 20)
+        self.assertEqual(set(search.probes), {1400}, "it is only confirmed")
+        search.mtu.refused(1400 - OVERHEAD, search.now)
+        self.assertEqual(search.size, BASE, "what passed before does not any more")
+
     def test_base(self) -> None:
         """On a path that carries no more than the base it stays there, and is asked again after ten minutes."""
         search = Search(BASE)

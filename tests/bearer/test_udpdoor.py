@@ -212,7 +212,7 @@ class DoorTests(UDPPair, TestCase):
     async def test_dialler_is_no_door(self) -> None:
         """A bearer that only dials answers no knock at the port that it dials from."""
         near, _far = await self.connect()
-        who = Stranger(near._port.number)
+        who = Stranger(near._way.port.number)
         self.addCleanup(who.close)
         self.assertEqual(await self.ask(who, Knock(b"\1own", bytes(COOKIE_SIZE), who.exchange.opening())), [])
 

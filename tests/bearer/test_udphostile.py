@@ -136,7 +136,7 @@ class PeerTests(RelayedPair, TestCase):
     async def test_worn_out(self) -> None:
         """When the counters of its key are used up a link ends, rather than use one twice."""
         near, _far, near_told, _far_told = await self.talk()
-        near._seal = DatagramSealer(bytes(16), LAST_COUNTER).seal
+        near._way.seal = DatagramSealer(bytes(16), LAST_COUNTER).seal
         near.cast(b"last")
         near.cast(b"one more")
         await self.until(lambda: near_told.losses)

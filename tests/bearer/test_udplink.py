@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from random import Random
 from typing import Any
@@ -128,6 +129,18 @@ class PathTests(RelayedPair, TestCase):
         await self.until(lambda: near_told.frames)
         self.assertEqual((near_told.paths, near_told.losses, far_told.losses), ([], [], []))
 
+    async def test_moves_far(self) -> None:
+        """So it does where the answer takes longer than the pause between questions, while media comes all the time."""
+        near, far, _near_told, far_told = await self.talk()
+        self.relay.there = self.relay.back = lambda datagram: [(0.4, datagram)]
+        port = self.relay.move()
+        for _ in range(100):
+            near.cast(b"from elsewhere")
+            self.advance(0.02)
+            await self.settle()
+        self.assertEqual(far.remote.port, port)
+        self.assertEqual(len(far_told.paths), 1)
+
     async def test_old_news(self) -> None:
         """What is late, repeated or forged does not move a link to where it came from."""
         near, far, _near_told, far_told = await self.talk()
@@ -200,6 +213,25 @@ class PathTests(RelayedPair, TestCase):
             self.advance(0.3)
         await self.until(lambda: len(far_told.frames) == len(far_told.datagrams) == 20, step=0.05)
         self.assertEqual(near.largest_datagram, 1223)
+
+    async def test_narrow_interface(self) -> None:
+        """Where this machine's own network carries 1420 octets, the system says so, and 1400 are used."""
+        near, _far, _near_told, far_told = await self.talk()
+        send = near._way.port.send
+
+        def narrow(datagram: bytes, address: Any) -> int:
+            if len(datagram) + 28 > 1420:
+                raise OSError(errno.EMSGSIZE, "Message too long")
+            return int(send(datagram, address))
+
+        near._way.port.send = narrow
+        for _ in range(20):
+            near.cast(bytes(1400))
+            near.send(bytes(5000))
+            self.advance(0.3)
+            await self.settle()
+        await self.until(lambda: len(far_told.frames) == len(far_told.datagrams) == 20, step=0.05)
+        self.assertEqual(near.largest_datagram, 1400 - 57)
 
     async def test_black_hole(self) -> None:
         """When a path that carried 1500 octets carries 1280 only, media alone shows it within two minutes."""

@@ -87,7 +87,7 @@ class RelayedPair(UDPPair):
         while True:
             near = await self.dialled()
             if near is not None and near.confirmed:
-                ends = {link._their_id: link for link in self.accepted}
+                ends = {link._way.their_id: link for link in self.accepted}
                 return near, ends[near.own_id]
 
     async def dialled(self) -> Any:

@@ -81,7 +81,8 @@ class ReportTests(SynchronousTestCase):
             "85 ms: lookup 50, dial 20, hello 10  k3x7qa",
         )
         self.assertNotIn("ms", calls_text([{**CALLS[0], "stages": None}]))
-        self.assertEqual(calls_text([]), "No calls.")
+        self.assertNotIn("NOT ENCRYPTED", calls_text([{**CALLS[0], "path": "", "encrypted": False}]))
+        self.assertEqual(calls_text([]), "No call is under way.")
 
     def test_recent(self) -> None:
         """Each call that is kept is a line, with its id, and why it ended so."""
@@ -89,3 +90,8 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("k3x7qb", lines[1])
         self.assertIn("failed  65 s  486 Busy Here", lines[1])
         self.assertEqual(recent_text([]), "No calls are kept.")
+
+    def test_long_reason(self) -> None:
+        """A reason that is too wide for a list is cut, and that shows."""
+        lines = recent_text([{**RECENT[0], "status": 480, "reason": "x" * 200}]).splitlines()
+        self.assertTrue(lines[1].endswith("480 " + "x" * 95 + "…"))

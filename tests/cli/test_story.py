@@ -16,10 +16,8 @@ class StoryTests(SynchronousTestCase):
     """Stories as text."""
 
     def setUp(self) -> None:
-        self.addCleanup(time.tzset)
-        self.addCleanup(os.environ.__setitem__, "TZ", os.environ.get("TZ", ""))
-        os.environ["TZ"] = "UTC"
-        time.tzset()
+        self.addCleanup(_use_zone, os.environ.get("TZ"))
+        _use_zone("UTC")
 
     def text(self, **changes: object) -> str:
         """Print the story with something else in it."""
@@ -36,11 +34,11 @@ class StoryTests(SynchronousTestCase):
             "  The lookup lan, for carol@example.com, did not answer within 3.0 s.\n"
             "  An answer was not believed: lan: the statement has ended.\n"
             "  No device of carol@example.com, who was never met, was found.\n"
-            "  The device 2001:21::1 was found by lan after 50 ms, was dialled at tls:192.0.2.2:5566 in 20 ms, and its "
+            "  The device 2001:21::1 was found by lan after 50 ms at tls:192.0.2.2:5566, was dialled in 20 ms, and its "
             "hello took 10 ms.\n"
-            "  The device 2001:21::2 was found by lan after 50 ms, was dialled at tls:192.0.2.3:5566 for 4.9 s, and not "
+            "  The device 2001:21::2 was found by lan after 50 ms at tls:192.0.2.3:5566, was dialled for 4.9 s, and not "
             "reached: tls:192.0.2.3:5566: no route.\n"
-            "  The name bob@example.com is unproven, and its bearer a stranger: nobody vouches for the name.\n"
+            "  The name bob@example.com is unproven, and who bears it is a stranger: nobody vouches for the name.\n"
             "  The path is tls 192.0.2.2:5566, encrypted.\n"
             "  After 80 ms the call was sent to peer bob@example.com.\n"
             "    After 100 ms it answered 180, it rings.\n"
@@ -66,7 +64,7 @@ class StoryTests(SynchronousTestCase):
             ({"state": "missed", "status": 487}, "Nobody answered."),
             (
                 {"state": "ended", "answered": 5.2, "ended_by": "the other side", "reason": "it hung up"},
-                "It ended after 1 min 0 s, by the other side: it hung up.",
+                "It lasted 1 min 0 s and was ended by the other side: it hung up.",
             ),
         ):
             self.assertIn(words, self.text(**changes))
@@ -77,3 +75,11 @@ class StoryTests(SynchronousTestCase):
         self.assertIn("The device 2001:21::1 was connected already.", self.text(tried=tried))
         own = [{**STORY["tried"][0], "lookup": "local", "locators": []}]
         self.assertIn("is this node itself after 50 ms, was dialled in 20 ms", self.text(tried=own))
+
+
+def _use_zone(zone: str | None) -> None:
+    """Print times in a zone from now on; None is the machine's own."""
+    os.environ.pop("TZ", None)
+    if zone is not None:
+        os.environ["TZ"] = zone
+    time.tzset()

@@ -21,8 +21,8 @@ from p2pship.identity.identity import (
     Identity,
     folder_name,
 )
-from p2pship.identity.keys import sign, spki, verify
-from p2pship.identity.statement import sign_statement, verify_statement
+from p2pship.identity.keys import verify
+from p2pship.identity.statement import read_statement, sign_statement, verify_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.interfaces import IIdentity
 from tests.identity.example import AOR, DEVICE, NOW, other_devices
@@ -88,7 +88,7 @@ class IdentityTests(TestCase):
     def test_another_device(self) -> None:
         """A device that is not listed yet is added to those that are, with a higher version, at the same second."""
         other = Device.new()
-        statement = self.reopened(other).stated()
+        statement = read_statement(self.reopened(other).statement)
         self.assertEqual(statement.devices, (DEVICE.listed, other.listed))
         self.assertEqual(statement.version, self.identity.stated().version + 1)
 
@@ -102,12 +102,11 @@ class IdentityTests(TestCase):
 
     def test_what_was_stated_stays(self) -> None:
         """Other devices, revoked ones and mail holders come along into the next statement."""
-        last = self.identity.stated()
-        key = self.identity._private_key
+        last = read_statement(self.identity.statement)
         raw = sign_statement(
-            lambda data: sign(key, data),
+            self.identity.sign,
             aor=AOR,
-            key=spki(key),
+            key=self.identity.key,
             version=last.version + 7,
             issued=last.issued,
             expires=last.expires,
@@ -117,7 +116,7 @@ class IdentityTests(TestCase):
             mail_holders=["bob@example.com"],
         )
         (self.folder / STATEMENT_FILE).write_bytes(raw)
-        statement = self.reopened().stated()
+        statement = read_statement(self.reopened().statement)
         self.assertEqual(statement.version, last.version + 8)
         self.assertEqual(statement.devices, (*other_devices(2), DEVICE.listed))
         self.assertEqual((statement.revoked, statement.mail_holders), ((b"r" * 32,), ("bob@example.com",)))
@@ -131,6 +130,18 @@ class IdentityTests(TestCase):
         self.clock.advance(1)
         error = self.assertRaises(LocalError, self.identity.stated)
         self.assertIn(str(self.folder), str(error))
+
+    def test_certificate_gone(self) -> None:
+        """The certificate is read when it is wanted; without it the statement is not signed anew, and used while it holds."""
+        first = self.identity.stated()
+        (self.folder / CERTIFICATE_FILE).unlink()
+        self.assertIn(
+            CERTIFICATE_FILE, str(self.assertRaises(ConfigError, lambda: self.identity.certificate))
+        )
+        self.clock.advance(STATEMENT_LIFETIME - 1)
+        self.assertIs(self.identity.stated(), first)
+        self.clock.advance(1)
+        self.assertIn(CERTIFICATE_FILE, str(self.assertRaises(LocalError, self.identity.stated)))
 
     def test_damaged(self) -> None:
         """A file that is damaged or missing is named with the way out, and nothing is made in its place."""

@@ -136,6 +136,10 @@ class PEMTests(TestCase):
         self.path.write_bytes(pem)
         return str(self.assertRaises(ConfigError, keys.read_p256, self.path))
 
+    def test_der(self) -> None:
+        """A key pair comes back from its DER."""
+        self.assertEqual(keys.spki(keys.from_der(keys.to_der(KEY))), IDENTITY_KEY)
+
     def test_round_trip(self) -> None:
         """Each kind of key comes back from its file."""
         self.path.write_bytes(keys.to_pem(KEY))

@@ -1,7 +1,7 @@
 """A phone gone mad, as a program: sends prepared requests at a steady rate, and listens to nothing that is answered.
 
-``python flood.py HOST PORT RATE SECONDS KIND PORTS``: KIND is a method, sent from so many PORTS of one address in turn.
-It ends by printing how many it sent.
+``python flood.py HOST PORT RATE SECONDS KIND PORTS``: KIND is a method, sent from so many PORTS of one address in turn, or
+``nothing`` for empty datagrams. HOST may be a group, which is reached over loopback. It ends by printing how many it sent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from ipaddress import ip_address
+
+LOOPBACK = "127.0.0.1"
 
 PREPARED = 512
 "Different requests that are prepared: each has its own branch and Call-ID, until they come again."
@@ -29,6 +32,8 @@ Content-Length: 0\r
 
 def prepare(method: str, host: str, port: int) -> list[bytes]:
     """Make the requests of one port."""
+    if method == "nothing":
+        return [b""] * PREPARED
     whom = "example.com" if method == "REGISTER" else "bob@example.com"
     started = time.time_ns()
     return [
@@ -43,7 +48,10 @@ def flood(host: str, port: int, rate: int, seconds: float, method: str, ports: i
     """Send for so long, and return how many were sent."""
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(ports)]
     for each in sockets:
-        each.bind((host, 0))
+        if ip_address(host).is_multicast:
+            each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(LOOPBACK))
+        else:
+            each.bind((host, 0))
         each.connect((host, port))
     requests = [prepare(method, host, each.getsockname()[1]) for each in sockets]
     begun, sent = time.monotonic(), 0

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 from twisted.internet import reactor
+
+from p2pship.address import HostPort
+from p2pship.lookup.lan.settings import LANSettings
 from p2pship.testing.nodeprocess import NodeProcess
 from p2pship.testing.programs import Program
 from p2pship.testing.sipp import Statistics
 from tests.interop.calls_at_a_rate import CallsCase
-from tests.scale import scaled
+from tests.scale import SCALE, scaled
 
 FLOOD = Path(__file__).parent / "flood.py"
 HOSTILE_PEER = Path(__file__).parent / "hostile_peer.py"
@@ -22,7 +25,10 @@ SECONDS = scaled(3, 60)
 "How long calls are made while the flood goes on."
 
 SOON = ("<10", "<20", "<50", "<100", "<200")
-"Where the time from INVITE to 180 must lie, as SIPp counts it in ms, for 99 of 100 calls."
+"Where the time from INVITE to 180 must lie, as SIPp counts it in ms."
+
+LATE = 100 if SCALE else 5
+"One call in so many may be later. In the short form other tests use the same processors."
 
 
 class FloodTests(CallsCase):
@@ -30,37 +36,32 @@ class FloodTests(CallsCase):
 
     timeout = SECONDS + 60
 
-    def rage(self, node: NodeProcess, method: str, ports: int, seconds: float) -> Program:
+    def rage(self, to: HostPort, method: str, ports: int, seconds: float) -> Program:
         """Let a phone go mad."""
-        arguments = [
-            sys.executable,
-            str(FLOOD),
-            node.proxy.host,
-            str(node.proxy.port),
-            str(MAD),
-            str(seconds),
-        ]
+        arguments = [sys.executable, str(FLOOD), to.host, str(to.port), str(MAD), str(seconds)]
         folder = self.folder(f"mad-{method}")
         folder.mkdir(parents=True)
         mad = Program(reactor, [*arguments, method, str(ports)], folder, "flood")
         self.addCleanup(mad.stop)
         return mad
 
-    async def check_calls_during(self, method: str, ports: int, bobs: NodeProcess) -> None:
-        """Check that calls from Alice's node go well while somebody there rages."""
+    async def check_calls_during(
+        self, method: str, ports: int, bobs: NodeProcess, to: HostPort | None = None
+    ) -> None:
+        """Check that calls from Alice's node go well while somebody rages, there or elsewhere."""
         alice, bob = await self.register("alice", self.alices), await self.register("bob", bobs)
         await self.calls(alice, bob, self.alices, 0)  # so that the nodes have their link
-        mad = self.rage(self.alices, method, ports, SECONDS + 1)
+        mad = self.rage(to or self.alices.proxy, method, ports, SECONDS + 1)
         found = await self.calls(alice, bob, self.alices, SECONDS)
         self.assertEqual(await mad.when_ended(20), 0)
         self.check_soon(found)
         self.assertGreater(int(mad.tail()), 0.9 * MAD * SECONDS)
 
     def check_soon(self, found: Statistics) -> None:
-        """Check that 99 of 100 phones rang soon; of a few calls one may be late, as the machine has others to serve."""
+        """Check that the phones rang soon."""
         ring = found.response_times["ring"]
         late = sum(number for where, number in ring.items() if where not in SOON)
-        self.assertLessEqual(late, max(1, found.calls // 100), ring)
+        self.assertLessEqual(late, found.calls // LATE, ring)
 
     async def test_registers_at_one_node(self) -> None:
         """One phone registers 10,000 times a second at the node through which two others call each other."""
@@ -73,6 +74,12 @@ class FloodTests(CallsCase):
         await self.check_calls_during("REGISTER", 100, self.bobs)
         counts = (await self.alices.status())["counts"]
         self.assertGreater(counts["sip.flood"], 0.8 * MAD * SECONDS)
+
+    async def test_lan(self) -> None:
+        """Empty datagrams to the group of the LAN lookup, which both nodes hear."""
+        await self.check_calls_during("nothing", 1, self.bobs, HostPort(LANSettings().group, self.lan_port))
+        counts = (await self.alices.status())["counts"]
+        self.assertGreater(counts["lan.garbage"], 0.8 * MAD * SECONDS)
 
     async def test_peer(self) -> None:
         """A node gone mad sends requests for Bob over its link as fast as it can, and he can still be called.

@@ -12,8 +12,8 @@ from p2pship.address import Locator
 from p2pship.identity.papers import Papers, Record, Statement
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IFinder, IFinding, IFindReceiver
-from p2pship.lookup.candidate import FindOutcome, Found
-from p2pship.lookup.collected import collect
+from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
+from p2pship.lookup.collected import collect, find_status
 
 OUTCOME = FindOutcome((), 2)
 
@@ -74,3 +74,24 @@ class CollectTests(SynchronousTestCase):
         self.done.cancel()
         self.failureResultOf(self.done, CancelledError)
         self.assertTrue(self.finder.cancelled)
+
+
+class StatusTests(SynchronousTestCase):
+    """How a search is described."""
+
+    def test_found(self) -> None:
+        """Each device is told with where it was found and how true its name is, and each lookup with its answer."""
+        asked = (Asked("lan", Answer.COMPLETED, 0.5), Asked("dns", Answer.FAILED, 0.1, "no network"))
+        told = find_status(([found(b"1")], FindOutcome(asked, 1)), "bob@example.com")
+        (device,) = told["devices"]
+        self.assertEqual((device["locators"], device["lookup"]), (["tls:127.0.0.1:5566"], "lan"))
+        self.assertEqual((device["name_grade"], device["hit"]), ("unproven", "::"))
+        answers = [(each["lookup"], each["answer"]) for each in told["asked"]]
+        self.assertEqual(answers, [("lan", "completed"), ("dns", "failed")])
+        self.assertEqual((told["aor"], told["reason"]), ("bob@example.com", ""))
+
+    def test_not_believed(self) -> None:
+        """The reason says what is in dispute, and what was refused."""
+        outcome = FindOutcome((), 0, True, ("lan: it is not sealed for this name",))
+        told = find_status(([], outcome), "bob@example.com")
+        self.assertEqual(told["reason"], "several keys claim this name; lan: it is not sealed for this name")

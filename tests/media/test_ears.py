@@ -26,6 +26,7 @@ class FakePort:
         self.log: list[bytes] = []
         self.ears = ears
         self.closes: list[FakePort] = []
+        self.fails = False
         ears.addReader(self)
 
     def fileno(self) -> int:
@@ -35,6 +36,8 @@ class FakePort:
     def doRead(self) -> None:
         """Note a packet."""
         self.log.append(self.socket.recv(100))
+        if self.fails:
+            raise ZeroDivisionError("a fault of this port's")
         for port in self.closes:
             port.close()
 
@@ -69,6 +72,20 @@ class EarsTests(SynchronousTestCase):
         """The reactor may read them."""
         verifyObject(IReadDescriptor, self.ears)
         self.assertEqual(self.ears.logPrefix(), "media ports")
+
+    def test_port_that_fails(self) -> None:
+        """A port whose reading fails is told no more, once and for all; the others are told as before."""
+        bad, good = self.ports
+        bad.fails = True
+        for port in self.ports:
+            self.send(port)
+        self.turn()
+        self.send(good)
+        self.send(bad)
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((len(bad.log), len(good.log)), (1, 2))
+        self.assertEqual(list(self.ears.readers), [good])
 
     def test_told(self) -> None:
         """Only a port where something has come is told, and again while more waits."""

@@ -17,6 +17,7 @@ from p2pship.address import HostPort
 from p2pship.sip.derived import ack_of
 from p2pship.sip.framing import StreamParser
 from p2pship.sip.message import Request, Response, parse, response_to
+from tests.node.calling import NodeTestCase
 
 reactor: Any = _reactor
 
@@ -176,3 +177,16 @@ def via_port(message: bytes) -> int:
     """Return the port to which the response to a message goes over UDP, read with as little as can be."""
     match = re.search(rb"\r\n(?i:v|via)[ \t]*:[ \t]*SIP/[^ ]+ (?:\[[^]]*\]|[^ :;\r]+):([0-9]+)", message)
     return int(match[1]) if match else SIP_PORT
+
+
+class RawCase(NodeTestCase):
+    """Nodes whose phones are raw ones over UDP."""
+
+    async def raw(self, node: str, person: str) -> RawPhone:
+        """Register a raw phone, and wait until its person can be found."""
+        phone = RawPhone(self.nodes.proxy(node), 0)
+        await phone.open()
+        self.addCleanup(phone.close)
+        phone.register(f"sip:{person}")
+        await self.eventually(lambda: bool(phone.finals("REGISTER")) and self._is_published(node))
+        return phone

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pship.bearer import silence
-from p2pship.journal import CallEnded
+from p2pship.journal import CallEnded, Published
 from p2pship.overlay import redial, vigil
 from p2pship.sip import legs, proxy
 from p2pship.sip.legs import LINK_PATIENCE, LegToPeer
@@ -81,6 +81,19 @@ class LossTests(ImpatientTestCase):
         await self.nodes.start_anew("bob")
         self._told_why(await call.ended, "alice", "restarted")
         answered.hang_up()
+
+    async def test_called_again(self) -> None:
+        """The first call to a node that was killed and is back rings, is answered, and can be given up."""
+        alice, bob, call, answered = await self._up()
+        await call.hang_up()
+        await answered.ended
+        await self.nodes.crash("bob")
+        await self.nodes.start_anew("bob")
+        await self.eventually(lambda: len(self.told("bob", Published)) == 2)
+        again, answered = await self.up(alice, bob)
+        await self.talk(again, answered)
+        await again.hang_up()
+        await answered.ended
 
     async def test_vanished(self) -> None:
         """When the other side has been out of reach for 30 s, each phone is hung up by its own node."""

@@ -1,4 +1,7 @@
-"""Tests of who says to be somebody else, by whatever means: each is refused and counted, and disturbs nobody."""
+"""Tests of who says to be somebody else, by whatever means: each is refused and counted, and disturbs nobody.
+
+What is published or greeted in another's name is in ``test_forged_papers`` and ``test_replayed_hellos``.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,14 @@ import socket
 import struct
 from collections.abc import Iterable
 from contextlib import closing
-from typing import Any
-
-from zope.interface import implementer
 
 from p2pship.address import HostPort
-from p2pship.identity.record import sign_record
-from p2pship.identity.seal import day_of, lookup_key, seal
-from p2pship.identity.statement import person_hash, sign_statement
-from p2pship.identity.validity import RECORD_LIFETIME, STATEMENT_LIFETIME
-from p2pship.interfaces import ILink, ILinkReceiver
-from p2pship.journal import LinkRefused, PapersRefused
-from p2pship.lookup.candidate import Slot
 from p2pship.media import latch
-from p2pship.overlay.wire import Parcel, parse
 from p2pship.sip.message import Request, response_to
-from p2pship.testing.bearer import MemoryLink
 from p2pship.testing.phone import IGNORE, RING, Phone
 from p2pship.testing.rtp import RTPStream
-from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal, requests
+from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, requests
 from tests.node.stranger import MALLORY, StrangerCase
-from tests.scale import SCALE
-
-STRIDE = 1 if SCALE else 37
-"Octets from one altered octet of an item to the next."
 
 FORGED = b"forged by Mallory"
 "What packets carry that nobody may hear."
@@ -57,12 +44,14 @@ class AssertedTests(StrangerCase):
         for name in ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "From", "Contact"):
             self.assertNotIn("alice", " ".join(invite.values(name)).lower(), name)
         self.assertIn(MALLORY, invite.from_.uri)
+        self.assertEqual(self.counts("bob")["screen.asserted"], 1)
 
     async def test_odd_spelling(self) -> None:
         """However the header's name is written."""
         somebody = f"<sip:{ALICE}>"
         invite = await self._called(p_asserted_IDENTITY=somebody, rEMOTE_party_id=somebody)
         self.assertNotIn(ALICE.encode(), invite.encode())
+        self.assertEqual(self.counts("bob")["screen.asserted"], 1)
 
     async def test_in_answers(self) -> None:
         """Who is called cannot answer in another's name either."""
@@ -79,6 +68,7 @@ class AssertedTests(StrangerCase):
         await self.send(ALICE, forged)
         await call.ringing
         self.assertNotIn(BOB.encode(), call.responses[-1].encode())
+        self.assertEqual(self.counts("alice")["screen.asserted"], 1)
         await call.cancel()
 
     async def test_identity_passes(self) -> None:
@@ -208,258 +198,6 @@ class OpenRelayTests(StrangerCase):
         await self.send(BOB, ack)
         await self.eventually(lambda: self.counts("bob").get("sip.stray_ack") == 1)
         await self.undisturbed()
-
-
-class RecordTests(NodeTestCase):
-    """What is published under Bob's name by others, or anew by whoever has seen it."""
-
-    names = ("alice", "bob", "mallory")
-
-    async def _set_up(self) -> None:
-        """Let Alice and Bob have talked, and Mallory be published too."""
-        self.alice, self.bob = await self.two_phones()
-        self.mallory = await self.phone(MALLORY)
-        await self.have_talked(self.alice, self.bob)
-
-    def _slots(self, aor: str) -> list[Slot]:
-        """Return the slots in which somebody's items are."""
-        today = day_of(self.node("alice").reactor.seconds())
-        keys = {lookup_key(aor, day) for day in (today - 1, today, today + 1)}
-        return [slot for slot in self.nodes.directory.items if slot.lookup_key in keys]
-
-    def _item(self, aor: str) -> bytes:
-        """Return today's item of somebody."""
-        today = lookup_key(aor, day_of(self.node("alice").reactor.seconds()))
-        (slot,) = [slot for slot in self._slots(aor) if slot.lookup_key == today]
-        return self.nodes.directory.items[slot]
-
-    def _publish(self, item: bytes) -> None:
-        """Put an item in place of every one of Bob's."""
-        for slot in self._slots(BOB):
-            self.nodes.directory.items[slot] = item
-
-    async def _is_not_believed(self, item: bytes, *words: str) -> None:
-        """Look that nobody is found by an item, that it is counted, and why."""
-        refused = self.counts("alice").get("lookup.refused", 0)
-        self._publish(item)
-        found = await self.node("alice").find({"aor": BOB})
-        self.assertEqual(found["devices"], [])
-        self.assertEqual(self.counts("alice")["lookup.refused"], refused + 1)
-        for word in words:
-            self.assertIn(word, found["reason"])
-            self.assertIn(word, self.told("alice", PapersRefused)[-1].reason)
-
-    async def test_of_another(self) -> None:
-        """Mallory's item in Bob's slot, and Mallory's papers sealed for Bob's name."""
-        await self._set_up()
-        await self._is_not_believed(self._item(MALLORY), "not sealed for this name")
-        await self._is_not_believed(self._sealed("mallory", MALLORY), "mallory@example.com")
-        self.assertEqual(len(self.nodes.links.links), 2)
-
-    async def test_call(self) -> None:
-        """A call to Bob does not go to who is in his slot, and its story says what was not believed."""
-        self.alice, self.bob = await self.two_phones()
-        self.mallory = await self.phone(MALLORY)
-        self._publish(self._item(MALLORY))
-        self.assertEqual((await refusal(self.alice.call(self.bob.aor))).status, 404)
-        self.assertEqual((self.bob.calls, self.mallory.calls), ([], []))
-        (line,) = self.node("alice").recent_calls({})
-        (reason,) = self.node("alice").call_book.story(line["id"])["refused"]
-        self.assertIn("not sealed for this name", reason)
-
-    async def test_altered(self) -> None:
-        """An item of which one octet is another, whichever, is none."""
-        await self._set_up()
-        item = self._item(BOB)
-        for offset in range(0, len(item), STRIDE):
-            altered = bytearray(item)
-            altered[offset] ^= 1 + offset % 255
-            self._publish(bytes(altered))
-            self.assertEqual((await self.node("alice").find({"aor": BOB}))["devices"], [], offset)
-        self._publish(item)
-        self.assertEqual(len((await self.node("alice").find({"aor": BOB}))["devices"]), 1)
-
-    async def test_altered_within(self) -> None:
-        """Who knows the name can open an item, and seal it anew: a changed statement or record is found out all the same."""
-        await self._set_up()
-        statement, record = self._papers("bob", BOB)
-        for offset in range(0, len(statement), STRIDE):
-            await self._is_not_believed(self._seal(_flipped(statement, offset), record))
-        for offset in range(0, len(record), STRIDE):
-            await self._is_not_believed(self._seal(statement, _flipped(record, offset)))
-
-    async def test_older_record(self) -> None:
-        """An old record, published again after a newer one was seen."""
-        await self._set_up()
-        old = self._papers("bob", BOB, sequence=1)
-        await self._is_not_believed(self._seal(*old), "sequence number 1,")
-
-    async def test_older_statement(self) -> None:
-        """A statement of before, such as one that lists a device that was lost since."""
-        await self._set_up()
-        identity: Any = self.node("bob").keyring.identity(BOB)
-        old = self._papers("bob", BOB, version=identity.stated().version - 1)
-        await self._is_not_believed(self._seal(*old), f"has version {identity.stated().version - 1}, but")
-
-    async def test_device_of_another(self) -> None:
-        """Bob's statement with the record of Mallory's device."""
-        await self._set_up()
-        statement, _ = self._papers("bob", BOB)
-        _, record = self._papers("mallory", MALLORY)
-        await self._is_not_believed(self._seal(statement, record))
-        _, claimed = self._papers("mallory", MALLORY, person=self.node("bob").keyring.identity(BOB))
-        await self._is_not_believed(self._seal(statement, claimed))
-
-    def _sealed(self, node: str, aor: str) -> bytes:
-        device = self.node(node).keyring.device
-        return self._seal(*self._papers(node, aor), publication_key=device.publication_key)
-
-    def _seal(self, statement: bytes, record: bytes, publication_key: bytes | None = None) -> bytes:
-        """Seal papers for Bob's name and, if nothing else is said, for his device's slot."""
-        key = publication_key or self.node("bob").keyring.device.publication_key
-        return seal(BOB, day_of(self.node("alice").reactor.seconds()), key, statement, record)
-
-    def _papers(
-        self, node: str, aor: str, version: int | None = None, sequence: int | None = None, person: Any = None
-    ) -> tuple[bytes, bytes]:
-        """Sign papers as a node would, but for what is asked for."""
-        keyring = self.node(node).keyring
-        identity: Any = keyring.identity(aor)
-        stated, now = identity.stated(), int(self.node(node).reactor.seconds())
-        of = version or stated.version
-        statement = sign_statement(
-            identity.sign,
-            aor=aor,
-            key=identity.key,
-            version=of,
-            issued=now,
-            expires=now + STATEMENT_LIFETIME,
-            devices=stated.devices,
-            certificate_hash=stated.certificate_hash,
-        )
-        whose = person or identity
-        record = sign_record(
-            keyring.device.sign,
-            person=person_hash(whose.aor, whose.key),
-            statement_version=of,
-            sequence=sequence or (now + 60) * 1000,
-            issued=now,
-            expires=now + RECORD_LIFETIME,
-            device_key=keyring.device.key,
-            sealing_key=keyring.device.sealing_key,
-            locators=self.nodes.bearers[node].locators(),
-        )
-        return statement, record
-
-
-def _flipped(octets: bytes, offset: int) -> bytes:
-    altered = bytearray(octets)
-    altered[offset] ^= 0x41
-    return bytes(altered)
-
-
-class HelloTests(StrangerCase):
-    """Hellos that were overheard, and those of others."""
-
-    async def _overheard(self, node: str, aor: str) -> bytes:
-        """Set all up, and return the hello that somebody's node has sent to Bob's."""
-        frames: list[tuple[MemoryLink, bytes]] = []
-        self._overhear(frames)
-        await self.set_up()
-        sender: Any = self.node(node).keyring.identity(aor)
-        statement, bob = sender.statement, self.node("bob").keyring.device.key
-        return next(frame for link, frame in frames if statement in frame and link.proof == bob)
-
-    def _overhear(self, frames: list[tuple[MemoryLink, bytes]]) -> None:
-        """Keep every frame that is sent from now on."""
-        send = MemoryLink.send
-
-        def overheard(link: MemoryLink, frame: bytes) -> None:
-            frames.append((link, frame))
-            send(link, frame)
-
-        self.patch(MemoryLink, "send", overheard)
-
-    async def _dial_bob(self) -> Thief:
-        """Return a link from Mallory's device to Bob's, of which Mallory's node knows nothing."""
-        thief = Thief()
-        bearer = self.nodes.bearers["mallory"]
-        link = await bearer.dial(self.node("bob").keyring.device.key, self.nodes.bearers["bob"].locators())
-        link.start(thief)
-        thief.link = link
-        return thief
-
-    async def test_on_another_link(self) -> None:
-        """Alice's hello, word for word, is worth nothing on Mallory's link."""
-        hello = await self._overheard("alice", ALICE)
-        peers = len(self.node("bob").overlay.peers())
-        thief = await self._dial_bob()
-        thief.link.send(hello)
-        await self.eventually(thief.has_heard)
-        self.assertIn("another device", self.told("bob", LinkRefused)[-1].reason)
-        self.assertEqual(len(self.node("bob").overlay.peers()), peers)
-        await self.undisturbed()
-
-    async def test_again_on_its_own_link(self) -> None:
-        """The same octets again, over the very link that they came over, open no second peer and disturb nobody else."""
-        hello = await self._overheard("mallory", MALLORY)
-        peers = len(self.node("bob").overlay.peers())
-        device = self.node("bob").keyring.device.key
-        (link,) = [each for each in self.nodes._links_of("mallory") if each.proof == device]
-        link.send(hello)
-        await self.eventually(lambda: link not in self.nodes.links.links)
-        await self.undisturbed()
-        self.assertLessEqual(len(self.node("bob").overlay.peers()), peers)
-
-    async def test_frames_without_a_hello(self) -> None:
-        """Frames of an established peer, sent over a link on which nobody has said hello, are not heard."""
-        await self.set_up()
-        frames: list[tuple[MemoryLink, bytes]] = []
-        self._overhear(frames)
-        await self.call.send_info("0")
-        self.heard = len(self.bob.received)
-        infos = [frame for _, frame in frames if b"INFO sip:" in frame]
-        self.assertTrue(infos)
-        for frame in infos:
-            thief = await self._dial_bob()
-            thief.link.send(frame)
-            await self.eventually(thief.has_heard)
-        await self.undisturbed()
-
-
-@implementer(ILinkReceiver)
-class Thief:
-    """The receiver of a link in Mallory's hands."""
-
-    link: ILink
-
-    def __init__(self) -> None:
-        self.got: list[Parcel] = []
-        self.lost: list[str] = []
-
-    def has_heard(self) -> bool:
-        """Tell whether anything came of what was sent."""
-        return bool(self.got or self.lost)
-
-    def frame_received(self, frame: bytes) -> None:
-        """Keep it."""
-        self.got.append(parse(frame))
-
-    def datagram_received(self, datagram: bytes) -> None:
-        """Take no notice."""
-
-    def link_writable(self) -> None:
-        """Take no notice."""
-
-    def path_changed(self, path: str) -> None:
-        """Take no notice."""
-
-    def link_stalled(self) -> None:
-        """Take no notice."""
-
-    def link_lost(self, reason: str) -> None:
-        """Keep why."""
-        self.lost.append(reason)
 
 
 class MediaTests(NodeTestCase):

@@ -172,7 +172,7 @@ class FailedTests(StoryTestCase):
         """A device that was found and is silent: at which locator, how long, and why."""
         alice, bob = await self.two_phones()
         await self.nodes.crash("bob")
-        story = await self._failed(alice.call(bob.aor), 480, "nobody listens there", "was dialled at memory:")
+        story = await self._failed(alice.call(bob.aor), 480, "nobody listens there", " at memory:")
         (tried,) = story["tried"]
         self.assertEqual((tried["reached"], story["branches"]), (False, []))
 

@@ -6,6 +6,7 @@ What each message must meet with is said in :mod:`tests.sip.torture`; what is se
 
 from __future__ import annotations
 
+from p2pship.sip import connection
 from p2pship.sip.fields import key_of
 from p2pship.sip.message import Response
 from tests.node.calling import NodeTestCase
@@ -147,6 +148,13 @@ class AnswersOverTCPTests(AnswersOverUDPTests):
         phone.send(b"a=x\r\n" * 2_000)
         await self.eventually(lambda: bool(phone.finals()))
         self.assertEqual(phone.finals()[0].status, 403)
+
+    async def test_never_whole(self) -> None:
+        """When no more of ``clerr`` comes within a reasonable time, the connection is closed (§3.1.2.2)."""
+        self.patch(connection, "PATIENCE", 0.3)
+        phone = (await self.sent(["clerr"]))["clerr"]
+        await self._closed("clerr", phone)
+        self.assertEqual((phone.received, self.counts("alice")["sip.tcp_slow"]), ([], 1))
 
     async def test_second_message(self) -> None:
         """What follows the REGISTER of ``dblreq`` is noise in a datagram (§3.1.1.8), and the next message here."""

@@ -131,6 +131,8 @@ class Recorder:
         self.name = name
         self.payloads: list[bytes] = []
         self.peers: list[IPeer] = []
+        self.things: list[tuple[IPeer, object, int]] = []
+        "what was handed over"
         self.lost: list[str] = []
         self.streams: list[IStream] = []
         self.answer: Callable[[bytes], bytes | Deferred[bytes] | None] = lambda payload: b"took " + payload
@@ -141,6 +143,10 @@ class Recorder:
         self.payloads.append(payload)
         self.peers.append(peer)
         return self.answer(payload)
+
+    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
+        """Keep it."""
+        self.things.append((peer, thing, octets))
 
     def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
         """Keep it and serve it."""

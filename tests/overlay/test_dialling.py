@@ -165,6 +165,15 @@ class FailureTests(OverlayCase):
         self.assertIn("no address", reached.outcomes[0].tried[0].reason)
         self.assertIsInstance(one[0], NotReached)
 
+    def test_no_common_bearer(self) -> None:
+        """A device that listens on bearers which this node does not have is not reached, and it is said which they are."""
+        alice, bob = self.two()
+        self.directory.nodes.remove(bob)
+        self.directory.extra = [replace(bob.found(BOB), locators=(Locator("pigeon", "127.0.0.1", 1),))]
+        reached = alice.people(BOB)
+        self.clock.pass_time(0.5)
+        self.assertIn("switch on one of its own (pigeon)", reached.outcomes[0].tried[0].reason)
+
     def test_no_locator_but_a_link(self) -> None:
         """Without an address it is reached all the same over a link that is up."""
         alice, bob = self.node(ALICE, "eve@example.com"), self.node(BOB)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
 
+from p2pship.address import HostPort
 from p2pship.bearer.admission import Admission
 from p2pship.bearer.framing import LARGEST_FRAME
 from p2pship.identity.papers import Papers
@@ -387,6 +388,18 @@ class RoomTests(OverlayCase):
         self.clock.pass_time(0.1)
         strangers.append(Stranger(self, bob, self.node("m3@example.com")))
         self.assertEqual([len(one.lost) for one in strangers], [0, 1, 1, 0])
+
+    def test_source_moves(self) -> None:
+        """A link that goes on from another address still counts as one from where it came, and is taken off there."""
+        self.patch(conduits, "MAX_LINKS", 4)
+        bob = self.node(BOB)
+        for number in range(5):
+            stranger = Stranger(self, bob, self.node(f"m{number}@example.com"))
+            ((taken,),) = bob.overlay._conduits._all.values()
+            taken.link.remote = HostPort("203.0.112.9", 1000 + number)
+            stranger.link.close("enough")
+            self.clock.pass_time(1)
+            self.assertEqual(bob.overlay._conduits._sources, {})
 
     def test_too_many_waiting(self) -> None:
         """Of too many links without a hello, the eldest has to go."""

@@ -6,10 +6,11 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError
-from p2pship.interfaces import IBearer, ILink
+from p2pship.interfaces import IBearer, ILink, IPeer
 from p2pship.overlay.local import LARGEST, MAX_DATAGRAMS, WINDOW, LocalBearer
 from p2pship.overlay.peer import Peer
-from tests.overlay.nodes import ALICE, BOB, DeafReceiver, OverlayCase
+from p2pship.overlay.reach import Tried
+from tests.overlay.nodes import ALICE, BOB, DeafReceiver, OverlayCase, Reached
 
 
 class Taker(DeafReceiver):
@@ -110,6 +111,18 @@ class LocalLinkTests(OverlayCase):
         self.assertRaises(LocalError, self.bearer.dial, b"key", ())
 
 
+class Eager(Reached):
+    """Hands something over as soon as a peer is reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[bool] = []
+
+    def peer_reached(self, peer: IPeer, tried: Tried) -> None:
+        """Do so."""
+        self.taken.append(peer.hand_over("test", object(), 1))
+
+
 class LocalPeerTests(OverlayCase):
     """Identities of one node that reach each other."""
 
@@ -169,6 +182,50 @@ class LocalPeerTests(OverlayCase):
         self.clock.pass_time(0.5)
         self.assertEqual({peer.hit for peer in reached.peers}, {self.node_of_both.hit, elsewhere.hit})
         self.assertEqual([tried.lookup for tried in reached.stages], ["local", "memory"])
+
+    def test_handed_over(self) -> None:
+        """A thing is given to the other half itself, but only when both sides have looked at each other's papers."""
+        node, recorder, early = self.node_of_both, self.node_of_both.test, Eager()
+        node.overlay.people(BOB, node.own, early)
+        self.clock.pass_time(0.5)
+        self.assertEqual(early.taken, [False])
+        peer, thing = node.reach(BOB), object()
+        other = self.other_end(peer)
+        self.assertTrue(peer.hand_over("test", thing, 10))
+        self.assertTrue(other.hand_over("test", thing, 20))
+        self.assertEqual(recorder.things, [(other, thing, 10), (peer, thing, 20)])
+        self.assertFalse(peer.hand_over("unknown", thing, 10))
+
+    def test_overtakes_nothing(self) -> None:
+        """What could be handed over is sent while a payload that was sent before it has not been taken."""
+        peer = self.node_of_both.reach(BOB)
+        peer.send("test", b"x")
+        self.clock.settle()
+        peer.send("test", b"y")
+        self.assertFalse(peer.hand_over("test", object(), 10))
+        self.clock.settle()
+        self.assertTrue(peer.hand_over("test", object(), 10))
+
+    def test_handing_over_keeps_the_link(self) -> None:
+        """A link over which things are handed is not idle; when it is closed for idleness, they are sent again."""
+        peer = self.node_of_both.reach(BOB)
+        peer.send("test", b"x")
+        for _ in range(5):
+            self.clock.pass_time(200)
+            self.assertTrue(peer.hand_over("test", object(), 10))
+        self.clock.pass_time(400)
+        self.assertFalse(peer.hand_over("test", object(), 10))
+        peer.close("enough")
+        self.assertFalse(peer.hand_over("test", object(), 10))
+
+    def test_handed_to_nobody_else(self) -> None:
+        """Nothing is handed to another node: it is sent."""
+        elsewhere = self.node("carol@example.com")
+        peer = self.node_of_both.reach("carol@example.com")
+        peer.send("test", b"x")
+        self.clock.pass_time(1)
+        self.assertFalse(peer.hand_over("test", object(), 10))
+        self.assertEqual((elsewhere.test.payloads, elsewhere.test.things), ([b"x"], []))
 
     def test_media(self) -> None:
         """Media goes over the local link too."""

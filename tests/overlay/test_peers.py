@@ -15,7 +15,8 @@ from p2pship.identity.statement import host_identity_hash, sign_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.interfaces import IPeer, IReaching
 from p2pship.overlay import peers as module
-from p2pship.overlay.peer import PeerKey, Surroundings
+from p2pship.overlay.peer import Surroundings
+from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.peers import Peers
 from p2pship.overlay.reach import Tried
 from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase, Reached

@@ -116,6 +116,9 @@ class FakePeer:
         self.sent.append(parse(payload))
         return succeed(b"")
 
+    def hand_over(self, subprotocol: str, thing: object, octets: int) -> bool:
+        return False
+
     def open_stream(self, subprotocol: str, header: bytes, protocol: Any) -> Deferred[Any]:
         raise AssertionError("SIP opens no streams")
 

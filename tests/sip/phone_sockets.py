@@ -7,19 +7,28 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from p2pship.address import HostPort
+from p2pship.errors import RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.sip.message import Message
 
 reactor: Any = _reactor
 
 HOST = "127.0.0.1"
+
+
+def send(hop: ISIPHop, message: Message) -> Deferred[None]:
+    """Send to a hop; fires also if it was sent at once, and fails also if it could not be."""
+    try:
+        return hop.send(message) or succeed(None)
+    except RemoteError as error:
+        return fail(error)
 
 
 class Inbox:

@@ -10,8 +10,7 @@ from p2pship.journal import Journal
 from p2pship.sip.bindings import SCHEMA, Bindings
 from p2pship.sip.callbook import SCHEMA as CALLS_SCHEMA
 from p2pship.sip.callbook import CallBook
-from p2pship.sip.hops import PeerHop
-from p2pship.sip.message import Message, Request, Response, parse, request, response_to
+from p2pship.sip.message import Request, Response, parse, request, response_to
 from p2pship.sip.names import OwnNames
 from p2pship.sip.proxy import SIPProxy
 from p2pship.sip.registrar import Registrar
@@ -145,7 +144,7 @@ class Station:
         """Let a peer send a request."""
         named = [(name.replace("_", "-"), value) for name, value in headers.items()]
         made = self.make(method, uri, sender, receiver, [("Via", self._link_via()), *named], body)
-        self.proxy.message_from_peer(peer, made.encode())
+        self.proxy.message_from_peer(peer, parse(made.encode()))
         return made
 
     def deliver(self, message: Request, hop: FakeHop) -> Request:
@@ -164,7 +163,7 @@ class Station:
             response.append("Content-Type", "application/sdp")
             response.body = body
         if isinstance(origin, FakePeer):
-            self.proxy.message_from_peer(origin, response.encode())
+            self.proxy.message_from_peer(origin, parse(response.encode()))
         else:
             self.proxy.layer.message_received(parse(response.encode()), origin)
         return response
@@ -172,11 +171,3 @@ class Station:
     def _link_via(self) -> str:
         self._branch += 1
         return f"SIP/2.0/P2P [2001:2f::];branch=z9hG4bKlink{self._branch}"
-
-
-def last(messages: Sequence[Message]) -> Message:
-    """Return the last message."""
-    return messages[-1]
-
-
-__all__ = ["LINK_OFFER", "NOW", "OFFER", "PeerHop", "Station", "last"]

@@ -138,7 +138,7 @@ class ClientTests(LayerCase):
         self.answer(self.send("INVITE", self.peer), 200, self.peer)
         self.send("INVITE")
         self.user.told.clear()
-        self.layer.hop_lost("peer", "it is gone")
+        self.layer.hop_lost("peer", "it is gone", self.layer.clients_of("peer"))
         self.assertEqual(self.user.told, ["failed 503: it is gone"] * 2)
         self.assertEqual(self.layer.counts.clients, 1)
 

@@ -8,7 +8,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import SkipTest, TestCase
 
-from p2pship.sip import datagram_port
+from p2pship import datagrams
 from p2pship.sip.datagram_port import DatagramPort
 from tests.sip.phone_sockets import HOST, reactor
 
@@ -40,7 +40,7 @@ class DatagramPortTests(TestCase):
 
     def test_empty_datagrams(self) -> None:
         """Of a flood, be it of empty datagrams, only so many are read before the reactor looks at other sockets."""
-        self.patch(datagram_port, "MOST_READ", 20)
+        self.patch(datagrams, "MOST_READ", 20)
         for _ in range(30):
             self.sender.send(b"")
         self.port.doRead()

@@ -173,7 +173,7 @@ class CalleeEndingsTests(TestCase):
     def test_caller_lost(self) -> None:
         """A phone that stops ringing because the caller is lost hears why."""
         self.station.answer(self.received, 180, self.phone, Contact="<sip:bob@127.0.0.1:5080>")
-        self.station.proxy.peer_lost(self.peer, "the node is stopping")
+        self.station.proxy.peer_lost(self.peer, "the node is stopping", self.station.proxy.sent_to(self.peer))
         cancel = self.phone.requests()[-1]
         self.assertEqual(cancel.method, "CANCEL")
         self.assertIn("cannot be reached", cancel.first("Reason") or "")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.journal import CallForwarded, Fact
+from p2pship.journal import CallForwarded, CallSetUp, Fact
 from p2pship.sip.forwarding import MOST_TARGETS
 from p2pship.sip.message import Request, Response
+from p2pship.sip.references import MOST_CONTACTS
 from tests.sip.fakes import HIT, OTHER_HIT, FakePeer
 from tests.sip.station import LINK_OFFER, OFFER, Station
 
@@ -72,6 +73,15 @@ class CallerTests(TestCase):
         self.assertEqual(self.final().status, 486)
         self.assertEqual(self.station.proxy.pending, 0)
 
+    def test_stages(self) -> None:
+        """Where the time went is told of who was reached, also when another is still searched for."""
+        self.forward(self.invite(), f"<sip:{CAROL}>, <sip:{DAVE}>")
+        carol = FakePeer(ALICE, CAROL)
+        self.station.overlay.searches[1].reach(carol)
+        self.station.answer(carol.requests()[-1], 200, carol, LINK_OFFER, Contact=f"<sip:{CAROL};gr=c.1>")
+        (fact,) = [fact for fact in self.facts if isinstance(fact, CallSetUp)]
+        self.assertGreater(fact.lookup + fact.dial + fact.hello, 0)
+
     def test_one_phone(self) -> None:
         """A GRUU leads to the one device that it names."""
         self.forward(self.invite(), f"<sip:{CAROL};gr={HIT.hex()}.1>")
@@ -107,21 +117,43 @@ class CallerTests(TestCase):
         self.assertEqual(self.final().status, 482)
 
     def test_left_to_the_phone(self) -> None:
-        """What is no person, wants more than a call, leads here, or means something else, is left to the phone."""
+        """What is no person, wants more than a call, or means something else, is left to the phone."""
         for status, contact in (
             (302, "<tel:+358401234567>"),
             (302, "<mailto:bob@example.com>"),
             (302, f"<sips:{CAROL}>"),
             (302, f"<sip:{CAROL}?Replaces=x>"),
-            (302, "<sip:127.0.0.1:8080>"),
-            (302, "<sip:x@127.0.0.1:8080>"),
-            (302, "<sip:>"),
             (305, f"<sip:{CAROL}>"),
             (380, f"<sip:{CAROL}>"),
         ):
             self.forward(self.invite(), contact, status)
             self.assertEqual((self.final().status, self.final().lines("Contact")), (status, [contact]))
             self.assertEqual(self.station.overlay.searches[-1].aor, BOB, contact)
+
+    def test_leads_past_this_node(self) -> None:
+        """No Contact of a peer's leads our phone to this machine, or straight to an address that then knows ours."""
+        for status, contact in (
+            (302, "<sip:127.0.0.1:8080>"),
+            (302, "<sip:x@127.0.0.1:8080>"),
+            (305, "<sip:192.0.2.66;lr>"),
+            (380, "<sips:x@[2001:db8::66]>"),
+            (485, "<sip:x@127.1>"),
+            (
+                300,
+                f"<sip:{CAROL};maddr=192.0.2.66>;q=0.1, <tel:+358>;expires=0, <sip:[::]>, <sip:x@y.localhost>",
+            ),
+            (302, "<sip:>"),
+        ):
+            self.forward(self.invite(), contact, status)
+            if "maddr" in contact:  # she is asked all the same, as nobody goes by maddr here
+                self.station.overlay.searches[-1].end()
+            left = [value for value in self.final().values("Contact") if not value.startswith("<tel:")]
+            self.assertEqual((self.final().status, left), (status, []), contact)
+
+    def test_commands_in_what_is_left(self) -> None:
+        """A Contact that the phone may follow has it say nothing about where it is, or who."""
+        self.forward(self.invite(), f"<sip:{CAROL}?Route=%3Csip:192.0.2.66%3E&Subject=x>")
+        self.assertEqual(self.final().values("Contact"), [f"<sip:{CAROL}?Subject=x>"])
 
     def test_some_are_left(self) -> None:
         """When those who can be asked are not there, the phone hears what is left."""
@@ -179,7 +211,7 @@ class CalleeTests(TestCase):
         self.phone = self.station.register(BOB)
         self.peer = FakePeer(BOB, ALICE)
 
-    def point(self, contacts: str, status: int = 302) -> list[str]:
+    def point(self, contacts: str, status: int = 302, naming: str = "example.com") -> list[str]:
         """Let bob's phone answer a call so; returns the Contacts that alice's node sees."""
         self.station.from_peer(
             self.peer,
@@ -191,7 +223,8 @@ class CalleeTests(TestCase):
             Contact=f"<sip:{ALICE};gr=a.1>",
             Call_ID=self.station.random(4).hex(),
         )
-        self.station.answer(self.phone.requests()[-1], status, self.phone, Contact=contacts)
+        asked = self.phone.requests()[-1]
+        self.station.answer(asked, status, self.phone, Contact=contacts, Diversion=f"<sip:carol@{naming}>")
         response = self.peer.responses()[-1]
         self.assertEqual(response.status, status)
         self.assertNotIn(b"127.0.0.1", response.encode())
@@ -214,6 +247,22 @@ class CalleeTests(TestCase):
         ):
             for status in (300, 302, 305, 380, 485):
                 self.assertEqual(self.point(contact, status), [expected], contact)
+
+    def test_any_response(self) -> None:
+        """Phones write their Contacts, and who forwarded them, into any response: nobody else sees where they are."""
+        for status in (180, 200, 404, 486, 500, 603):
+            shown = self.point(
+                "<sip:bob@127.0.0.1:5070>, <sip:bob@127.0.0.1:5071>", status, naming="127.0.0.1"
+            )
+            (token,) = [each.token for each in self.station.bindings.of(BOB)]
+            self.assertEqual(shown, [f"<sip:{BOB};gr={HIT.hex()}.{token}>"] if status < 300 else [], status)
+            self.assertEqual(self.peer.responses()[-1].first("Diversion"), f"<sip:{CAROL}>")
+
+    def test_a_thousand(self) -> None:
+        """Whoever points to a thousand has a few of them passed on: in more lines than the other node takes they pass not
+        at all, and the caller would wait for minutes."""
+        shown = self.point(", ".join(f"<sip:p{number}@example.com>" for number in range(500)))
+        self.assertEqual(len(shown), MOST_CONTACTS)
 
     def test_no_address_leaks(self) -> None:
         """What names only a machine in this house is left out."""

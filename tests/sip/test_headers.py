@@ -2,13 +2,58 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.errors import LocalError
 from p2pship.sip.fields import COMPACT
-from p2pship.sip.message import parse, request, response_to
+from p2pship.sip.message import BadMessage, Message, parse, request, response_to
 from p2pship.sip.uri import Via
+from tests.scale import SEED, scaled
 from tests.sip.invite import INVITE, invite
+
+_ROUTING = frozenset({"via", "route"})
+_TYPED = ("call_id", "cseq", "from_", "max_forwards", "to", "via")
+
+
+def _typed_values(message: Message) -> list[object]:
+    """Return each typed value, or why there is none."""
+    return [_value_or_why(message, name) for name in _TYPED]
+
+
+def _value_or_why(message: Message, name: str) -> object:
+    try:
+        return getattr(message, name)
+    except BadMessage as error:
+        return str(error)
+
+
+def _change(message: Message, chance: random.Random) -> None:
+    """Change a header that has a typed value in some way."""
+    key, value = chance.choice(
+        [
+            ("via", "SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKnew"),
+            ("from", "<sip:carol@example.com>;tag=7"),
+            ("to", "<sip:dan@example.com>;tag=8"),
+            ("cseq", "9 BYE"),
+            ("call-id", "another"),
+            ("max-forwards", "3"),
+        ]
+    )
+    other = request("BYE", "sip:a", [(key, value)])
+    changes: list[Callable[[], object]] = [
+        lambda: message.set(key, value),
+        lambda: message.append(key, value),
+        lambda: message.prepend(key, value),
+        lambda: message.remove(key),
+        lambda: message.drop(frozenset({key})),
+        lambda: message.take(key, other),
+        lambda: message.put_first(other, frozenset({key})),
+        lambda: message.pop(key),
+    ]
+    chance.choice(changes)()
 
 
 class HeadersTests(SynchronousTestCase):
@@ -100,6 +145,32 @@ class HeadersTests(SynchronousTestCase):
             branches.append(Via.parse(value).branch)
         self.assertEqual(branches, ["z9hG4bKnashds8", "z9hG4bKa", "z9hG4bKb"])
         self.assertNotIn("Via", message)
+
+    def test_by_key(self) -> None:
+        """Lines go, come from another message and are looked for by their keys; their octets stay as they are."""
+        message, other = invite(), request("BYE", "sip:a", [("Route", "<sip:r>"), ("To", "<sip:c>")])
+        self.assertEqual((other.has_any(_ROUTING), other.has_all(_ROUTING)), (True, False))
+        other.put_first(message, frozenset({"via"}))
+        other.take("to", message)
+        other.take("subject", message)
+        lines = other.encode().split(b"\r\n")
+        self.assertEqual([line[:3] for line in lines[1:5]], [b"Via", b"v: ", b"Rou", b"t: "])
+        self.assertEqual(lines[-4:-2], [b"Subject: one", b"\t two"])
+        self.assertTrue(other.has_all(_ROUTING))
+        other.drop(_ROUTING)
+        self.assertFalse(other.has_any(_ROUTING))
+        self.assertEqual(message.encode(), INVITE)
+
+    def test_what_was_read_is_forgotten(self) -> None:
+        """However a header changes, its typed value is that of the lines as they are now."""
+        chance = random.Random(SEED)
+        for _ in range(scaled(300, 10_000)):
+            message = invite()
+            for _ in range(4):
+                _typed_values(message)
+                _change(message, chance)
+            self.assertEqual(_typed_values(message), _typed_values(parse(message.encode())), message.encode())
+            self.assertEqual(_typed_values(message), _typed_values(message.copy()))
 
     def test_no_injection(self) -> None:
         """A value that would end its line is our error, and changes nothing."""

@@ -35,7 +35,7 @@ class HopToPhoneTests(SynchronousTestCase):
         peer = FakePeer("a@example.com", "b@example.com")
         request = make_request("MESSAGE")
         request.body = bytes(LARGEST_PAYLOAD)
-        self.failureResultOf(PeerHop(peer).send(request), NotSent)
+        self.assertRaises(NotSent, PeerHop(peer).send, request)
         self.assertEqual(peer.sent, [])
 
     def test_contact(self) -> None:

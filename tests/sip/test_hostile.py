@@ -96,6 +96,8 @@ class HostileTests(SynchronousTestCase):
             lambda: SDP.parse(b"v=0\r\nm=audio 1 x" + b" a" * (LINE // 2) + b"\t"),
             lambda: SDP.parse(b"v=0\r\no=" + b" a" * (LINE // 2) + b"\t").rewrite("192.0.2.1", []),
             lambda: SDP.parse(b"v=0\r\no=a" + b" " * LINE + b"\t").rewrite("192.0.2.1", []),
+            lambda: SDP.parse(b"v=0\r\n" + b"a=" * (LINE // 2) + b"\rb\r\n"),
+            lambda: SDP.parse(b"v=0\r\n" + b"a=\n" * (LINE // 3) + b"\r"),
         )
 
     def test_multiparts(self) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from p2pship.identity.verdict import Acquaintance
 from p2pship.sip.legs import MOST_EARLY
-from p2pship.sip.message import Request
+from p2pship.sip.message import Request, parse
 from p2pship.sip.registrar import MOST_BINDINGS
 from p2pship.sip.sdp import SDP
+from p2pship.sip.transfers import MOST as MOST_TRANSFERS
 from tests.sip.fakes import FakePeer
 from tests.sip.station import LINK_OFFER, OFFER, Station
 
@@ -94,7 +97,7 @@ class HiddenDescriptionTests(HostileCase):
         self.assertNotIn(b"192.0.2.66", self.phone.responses()[-1].body)
         answer.set("Content-Type", "text/plain")
         before = len(self.phone.responses())
-        self.station.proxy.message_from_peer(self.eve, answer.encode())
+        self.station.proxy.message_from_peer(self.eve, parse(answer.encode()))
         self.assertEqual(len(self.phone.responses()), before)
 
     def test_text(self) -> None:
@@ -133,7 +136,7 @@ class GoodbyeTests(HostileCase):
     def test_odd_words(self) -> None:
         """Whatever words it says goodbye with, the phone gets a BYE that can be read, and nothing is left."""
         self.call()
-        self.station.proxy.peer_lost(self.eve, 'x"\r\nEvil: 1\r\n\x00\\')
+        self.station.proxy.peer_lost(self.eve, 'x"\r\nEvil: 1\r\n\x00\\', [])
         bye = self.phone.requests()[-1]
         self.assertEqual(bye.method, "BYE")
         self.assertNotIn("Evil", bye)
@@ -175,6 +178,20 @@ class ShownTests(HostileCase):
         assert told is not None
         self.assertEqual((told.values("Alert-Info"), told.values("Call-Info")), ([ring], [ring]))
 
+    def test_stranger_asks_for_no_password(self) -> None:
+        """Many phones answer every challenge at once, and the answer lets the password be guessed: none of a stranger's
+        reaches them, a contact's does, who may have a telephone exchange."""
+        for acquaintance, passed in ((Acquaintance.STRANGER, False), (Acquaintance.CONTACT, True)):
+            self.eve.verdict = replace(self.eve.verdict, acquaintance=acquaintance)
+            for status, name in ((401, "WWW-Authenticate"), (407, "Proxy-Authenticate")):
+                self.station.from_phone(self.phone, "MESSAGE", f"sip:{EVE}", ALICE, EVE)
+                self.station.overlay.searches[-1].reach(self.eve)
+                self.station.overlay.searches[-1].end()
+                challenge = {name.replace("-", "_"): 'Digest realm="x", nonce="y"'}
+                self.station.answer(self.eve.requests()[-1], status, self.eve, b"", **challenge)
+                heard = self.phone.responses()[-1]
+                self.assertEqual((heard.status, name in heard), (status, passed))
+
     def test_contact_may(self) -> None:
         """A contact can: that is how an intercom works."""
         self.eve.verdict = replace(self.eve.verdict, acquaintance=Acquaintance.CONTACT)
@@ -196,6 +213,37 @@ class BoundTests(HostileCase):
             self.station.answer(sent, 180, self.eve, tag=f"t{number}", Contact=f"<sip:{EVE}>")
         self.assertEqual(len(self.station.proxy.calls.dialogs), MOST_EARLY)
         self.assertEqual(len(self.phone.responses()), MOST_EARLY)
+
+    def test_unreadable_answers(self) -> None:
+        """Whoever answers with what cannot be passed has that said once in the log, and the caller hears why."""
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.station.from_phone(
+            self.phone, "INVITE", f"sip:{EVE}", ALICE, EVE, OFFER, Contact="<sip:alice@127.0.0.1:5070>"
+        )
+        self.station.overlay.searches[-1].reach(self.eve)
+        sent = self.eve.requests()[-1]
+        for _ in range(20):
+            self.station.answer(sent, 183, self.eve, b"m=audio x\r\n", Contact=f"<sip:{EVE}>")
+        self.station.answer(sent, 200, self.eve, b"m=audio x\r\n", Contact=f"<sip:{EVE}>")
+        self.assertEqual([event["log_level"] for event in events].count(LogLevel.warn), 1)
+        (heard,) = self.phone.responses()
+        self.assertEqual(heard.status, 500)
+        self.assertIn("description", heard.first("Warning") or "")
+
+    def test_transfers(self) -> None:
+        """Who asks for thousands of transfers within a call has the last of them remembered."""
+        self.call()
+        for number in range(100, 100 + 2 * MOST_TRANSFERS):
+            to, refer_to = f"<sip:{ALICE}>;tag=t1", "<sip:x@example.com>"
+            sent = self.ask("REFER", CSeq=f"{number} REFER", To=to, Refer_To=refer_to)
+            assert sent is not None
+            self.station.answer(sent, 202, self.phone, Contact="<sip:alice@127.0.0.1:5070>")
+        (dialog,) = self.station.proxy.calls.dialogs
+        self.assertEqual(len(dialog.transfers), MOST_TRANSFERS)
+        self.assertIn((False, 99 + 2 * MOST_TRANSFERS), dialog.transfers)
 
     def test_contacts(self) -> None:
         """A REGISTER with more Contacts than a name may have is refused before they are compared with each other."""

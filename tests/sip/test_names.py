@@ -26,6 +26,28 @@ class OwnNamesTests(SynchronousTestCase):
         ):
             self.assertEqual(self.names.aor(uri), aor)
 
+    def test_own_hosts(self) -> None:
+        """Loopback, own addresses and localhost are the node; other hosts are people's domains."""
+        for host in (
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+            "192.0.2.7",
+            "[2001:db8:0::7]",
+            "LOCALHOST",
+            "localhost.",
+            "x.localhost",
+            "ip6-localhost",
+            "0.0.0.0",
+            "[::]",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+        ):
+            self.assertTrue(self.names.is_own(host), host)
+        for host in ("192.0.2.8", "example.com", "localhost.example.com", "1und1.de", "3221226248"):
+            self.assertFalse(self.names.is_own(host), host)
+
     def test_own(self) -> None:
         """A host that is this node stands for its domain, or for the one that is given."""
         for host in ("127.0.0.1", "192.0.2.7:5060", "[2001:DB8::7]", "[::1]", "localhost"):

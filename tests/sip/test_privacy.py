@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.sip.message import Request
-from p2pship.sip.privacy import ANONYMOUS, is_temporary_gruu_of, temporary_gruu
+from p2pship.sip.message import Request, request
+from p2pship.sip.privacy import ANONYMOUS, is_temporary_gruu_of, leave_out_telling, temporary_gruu
 from p2pship.sip.uri import parse_uri
 from tests.sip.fakes import FakeHop, FakePeer, counting
 from tests.sip.station import LINK_OFFER, OFFER, Station
@@ -67,12 +67,25 @@ class CallerTests(TestCase):
     def test_tells_nothing(self) -> None:
         """From, Contact, the other headers and the session description tell no name; the node knows who it is."""
         sent = self.invite(
-            Privacy="id", Subject="alice", User_Agent="alice's", P_Preferred_Identity=f"<sip:{ALICE}>"
+            Privacy="id",
+            Subject="alice",
+            User_Agent="alice's",
+            P_Preferred_Identity=f"<sip:{ALICE}>",
+            Authorization='Digest username="alice"',
+            Contact='<sip:alice@127.0.0.1:5070>;+sip.instance="<urn:uuid:alice>";reg-id=1;audio',
         )
         assert sent is not None
         self.assertEqual(sent.first("From"), NOBODY)
         self.assertNotIn(b"alice", sent.encode())
         self.assertEqual(sent.first("Privacy"), "id")
+        self.assertTrue((sent.first("Contact") or "").endswith(";gr>;audio"))
+
+    def test_description(self) -> None:
+        """Who is asked for, and how else she is reached, may stand in a description, too (RFC 8866 §5.4 to §5.6)."""
+        personal = b"s=-\r\ni=alice's\r\nu=https://alice.example\r\ne=alice@example.com\r\np=+358\r\n"
+        message = request("INVITE", f"sip:{BOB}", [("From", NOBODY)], OFFER.replace(b"s=-\r\n", personal))
+        leave_out_telling(message)
+        self.assertEqual(message.body, OFFER)
 
     def test_asked_for(self) -> None:
         """The node hides the name where the phone only asks for it, or writes it at its own domain (RFC 3323 §5.3)."""

@@ -394,7 +394,7 @@ class CalleeTests(TestCase):
             contact = "<sip:bob@127.0.0.1:5080>" if method == "INVITE" else ""
             self.station.from_phone(self.phone, method, f"sip:{BOB}", BOB, BOB, Contact=contact)
             self.station.overlay.searches[-1].reach(own)
-            self.station.proxy.message_from_peer(own, own.requests()[-1].encode())
+            self.station.proxy.message_from_peer(own, own.requests()[-1])
             self.assertEqual(self.phone.requests(), [])
             self.assertEqual([each.method for each in other.requests()], [method])
 

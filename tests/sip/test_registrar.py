@@ -144,6 +144,14 @@ class RegistrarTests(TestCase):
         self.assertEqual(self.register(aor="carol@example.com").status, 403)
         self.assertEqual(self.register().status, 200)
 
+    def test_back_when_full(self) -> None:
+        """Who was registered before may come back, however many there are."""
+        self.patch(registrar, "MOST_NAMES", 1)
+        self.register()
+        self.station.clock.advance(registrar.DEFAULT_EXPIRES + 10)
+        self.assertEqual(self.register(aor="bob@example.com").status, 403)
+        self.assertEqual(self.register().status, 200)
+
     def test_bad_requests(self) -> None:
         """What cannot be read is 400 and changes nothing."""
         for contact in ("<sip:alice@127.0.0.1:99999>", "<sip:a@b>, <sip:a@b>", "<"):

@@ -13,6 +13,7 @@ from p2pship.sip.scalars import (
     read_cseq,
     read_max_forwards,
     read_number,
+    read_preference,
 )
 from p2pship.sip.uri import BadURI
 
@@ -49,3 +50,10 @@ class ScalarTests(SynchronousTestCase):
         self.assertEqual(read_call_id(text), text)
         for bad in ("", "a b", "a\0"):
             self.assertRaises(BadURI, read_call_id, bad)
+
+    def test_preference(self) -> None:
+        """A q is 0 to 1, with three digits after the point; what is none means 1."""
+        for text, value in (("0", 0.0), ("0.7", 0.7), ("0.", 0.0), ("1.000", 1.0), ("1.5", 1.0), (None, 1.0)):
+            self.assertEqual(read_preference(text), value, text)
+        for bad in ("", "-1", "nan", "inf", "1e-3", "0.1234", "0,5", "\u0660.5", "high"):
+            self.assertEqual(read_preference(bad), 1.0, bad)

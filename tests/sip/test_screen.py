@@ -94,7 +94,16 @@ class ReferTests(ScreenCase):
 
     def test_here(self) -> None:
         """Nobody has our phone send requests to ports of this machine."""
-        for host in ("127.0.0.1:80", "localhost", "[::1]", "192.0.2.7:5060"):
+        for host in (
+            *("127.0.0.1:80", "localhost", "[::1]", "192.0.2.7:5060"),
+            *(
+                "0.0.0.0",
+                "127.1",
+                "x.localhost:5060",
+                "example.com;maddr=127.0.0.1",
+                "example.com;maddr=[::]",
+            ),
+        ):
             self.assertEqual(self.rule(self.refer(f"<sip:x@{host}>")), "refer-here", host)
         self.assertIsNone(self.rule(self.refer("<tel:+358>")))
 

@@ -223,7 +223,7 @@ class ServerTests(LayerCase):
         self.receive_request("INVITE")
         self.receive_request("INVITE", hop=self.peer)
         self.receive_request("MESSAGE", hop=self.peer)
-        self.layer.hop_lost("peer", "it was restarted")
+        self.layer.hop_lost("peer", "it was restarted", [])
         self.assertEqual(
             self.user.told[3:], ["lost INVITE: it was restarted", "lost MESSAGE: it was restarted"]
         )

@@ -33,6 +33,14 @@ class RuleTests(TestCase):
         sessiontimer.check(made)
         self.assertEqual((made.first("Session-Expires"), made.first("Min-SE")), ("90;refresher=uac", "90"))
 
+    def test_below_its_own_least(self) -> None:
+        """What is below the sender's own Min-SE becomes that; who knows timers keeps the Min-SE that it wrote (§8.1)."""
+        for headers in ({}, {"Supported": "timer"}):
+            made = invite(Session_Expires="100;refresher=uac", Min_SE="240", **headers)
+            sessiontimer.check(made)
+            self.assertEqual(made.first("Session-Expires"), "240;refresher=uac")
+            self.assertEqual(made.first("Min-SE"), "240")
+
     def test_enough_is_left_alone(self) -> None:
         """What is enough passes as it is, as does what cannot be read."""
         for value in ("90", "1800;refresher=uas", "soon", "-5", ""):
@@ -98,6 +106,12 @@ class CallTests(TestCase):
     def up(self, answer: str = "", **headers: str) -> Request:
         """Bring a call up; returns what bob's node got."""
         given = {"Session_Expires": answer, "Require": "timer"} if answer else {}
+        return self.up_to(200, LINK_OFFER, given, **headers)
+
+    def up_to(
+        self, status: int, body: bytes = b"", given: dict[str, str] | None = None, **headers: str
+    ) -> Request:
+        """Let alice call, and bob's node answer so; returns what it got."""
         self.station.from_phone(
             self.phone,
             "INVITE",
@@ -110,7 +124,7 @@ class CallTests(TestCase):
         )
         self.station.overlay.searches[-1].reach(self.peer)
         sent = self.peer.requests()[-1]
-        self.station.answer(sent, 200, self.peer, LINK_OFFER, Contact=f"<sip:{BOB};gr=b.1>", **given)
+        self.station.answer(sent, status, self.peer, body, Contact=f"<sip:{BOB};gr=b.1>", **(given or {}))
         return sent
 
     def dialogs(self) -> int:
@@ -166,6 +180,25 @@ class CallTests(TestCase):
         )
         self.station.answer(self.peer.requests()[-1], 200, self.peer)
         self.wait(600)
+        self.assertEqual(self.dialogs(), 1)
+
+    def test_not_before_the_answer(self) -> None:
+        """The time of a session that an UPDATE agrees on while it rings does not end the ringing."""
+        self.up_to(180)
+        self.station.from_phone(
+            self.phone,
+            "UPDATE",
+            f"sip:{BOB};gr=b.1",
+            ALICE,
+            BOB,
+            To=f"<sip:{BOB}>;tag=t1",
+            Contact="<sip:alice@127.0.0.1:5070>",
+            Session_Expires="90",
+            Supported="timer",
+        )
+        self.station.answer(self.peer.requests()[-1], 200, self.peer, Session_Expires="90;refresher=uac")
+        self.assertEqual(self.phone.responses()[-1].first("Session-Expires"), "90;refresher=uac")
+        self.wait(120)
         self.assertEqual(self.dialogs(), 1)
 
     def test_asked_for_our_phone(self) -> None:

@@ -11,7 +11,7 @@ from p2pship.interfaces import ISIPHop
 from p2pship.sip import connection, tcp
 from p2pship.sip.message import Message, Request, response_to
 from tests.sip.exchange import received_request
-from tests.sip.phone_sockets import StreamPhone, reactor
+from tests.sip.phone_sockets import StreamPhone, reactor, send
 from tests.sip.test_transport import TransportTests as _TransportTests
 
 REQUEST = received_request("OPTIONS", "SIP/2.0/TCP x.example.com").encode()
@@ -91,7 +91,7 @@ class SlowPhoneTests(_TransportTests):
         response = response_to(request, 200)
         response.body = LARGE
         while not self.journal.counts["sip.tcp_unread"]:
-            hop.send(response).addErrback(lambda _: None)
+            send(hop, response).addErrback(lambda _: None)
             await deferLater(reactor, 0)
         await self.check_served()
         greedy.transport.resumeProducing()

@@ -188,7 +188,7 @@ class ProxyMutationTests(SynchronousTestCase):
             search.end()
         caller_there = FakePeer(callee, caller)
         for message in peer.sent:
-            _deliver(partial(far.proxy.message_from_peer, caller_there, message.encode()))
+            _deliver(partial(far.proxy.message_from_peer, caller_there, message))
         for station in (near, far):
             self.assertEqual(station.journal.counts["sip.user_failed"], 0, data)
         for message in other.sent[registered:]:

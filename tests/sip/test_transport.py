@@ -34,6 +34,7 @@ from tests.sip.phone_sockets import (
     connect,
     free_port,
     reactor,
+    send,
 )
 
 
@@ -90,7 +91,7 @@ class UDPTests(TransportTests):
         request, origin = await self.received()
         self.assertEqual(request.via.received, HOST)
         self.assertEqual(request.via.rport, phone.address.port)
-        await origin.send(response_to(request, 200))
+        await send(origin, response_to(request, 200))
         await phone.holds(1)
         self.assertEqual(phone.items[0][1], HostPort(HOST, self.port))
         self.assertTrue(phone.items[0][0].startswith(b"SIP/2.0 200 OK\r\n"))
@@ -115,15 +116,16 @@ class UDPTests(TransportTests):
         via = f"SIP/2.0/UDP x.example.com:{other.address.port};branch=z9hG4bK1"
         phone.send(received_request("OPTIONS", via).encode(), self.port)
         request, origin = await self.received()
-        await origin.send(response_to(request, 200))
+        await send(origin, response_to(request, 200))
         await other.holds(1)
         self.assertEqual(phone.items, [])
 
     async def test_request_to_phone(self) -> None:
         """A request goes to the address, whatever its Via says."""
         phone = self.datagram_phone()
-        await self.transport.hop_for(HOST, phone.address.port, "UDP").send(
-            received_request("OPTIONS", "SIP/2.0/UDP elsewhere;maddr=192.0.2.1")
+        await send(
+            self.transport.hop_for(HOST, phone.address.port, "UDP"),
+            received_request("OPTIONS", "SIP/2.0/UDP elsewhere;maddr=192.0.2.1"),
         )
         await phone.holds(1)
         self.assertTrue(phone.items[0][0].startswith(b"OPTIONS sip:bob@example.com SIP/2.0\r\n"))
@@ -183,7 +185,7 @@ class UDPTests(TransportTests):
         phone.send(received_request("OPTIONS", "SIP/2.0/UDP x;;").encode(), self.port)
         request, origin = await self.received()
         self.assertEqual(request.lines("Via"), ["SIP/2.0/UDP x;;"])
-        await origin.send(response_to(request, 400))
+        await send(origin, response_to(request, 400))
         await phone.holds(1)
         self.assertTrue(phone.items[0][0].startswith(b"SIP/2.0 400 "))
 
@@ -193,20 +195,20 @@ class UDPTests(TransportTests):
         hop = self.transport.hop_for(HOST, phone.address.port, "UDP")
         large = received_request("MESSAGE", "SIP/2.0/UDP x;rport")
         large.body = bytes(65_000)
-        await hop.send(large)
+        await send(hop, large)
         phone.send(large.encode(), self.port)
         await gatherResults([phone.holds(1), self.receiver.holds(1)])
         self.assertEqual(len(phone.items[0][0]), len(large.encode()))
         self.assertEqual(len(self.receiver.items[0][0].body), 65_000)
         large.body = bytes(66_000)
-        await self.assertFailure(hop.send(large), NotSent)
+        await self.assertFailure(send(hop, large), NotSent)
 
     async def test_cannot_send(self) -> None:
         """An address of the other family, or a response without a way back, fails."""
         sixth = self.transport.hop_for("::1", 5060, "UDP")
-        await self.assertFailure(sixth.send(make_request("OPTIONS")), NotSent)
+        await self.assertFailure(send(sixth, make_request("OPTIONS")), NotSent)
         hop = self.transport.hop_for(HOST, 5060, "UDP")
-        failure = self.failureResultOf(hop.send(response_to(make_request("OPTIONS"), 200)))
+        failure = self.failureResultOf(send(hop, response_to(make_request("OPTIONS"), 200)))
         self.assertIn("via", failure.getErrorMessage())
 
     async def test_after_stop(self) -> None:
@@ -214,7 +216,7 @@ class UDPTests(TransportTests):
         await self.transport.stop()
         for name in ("UDP", "TCP"):
             hop = self.transport.hop_for(HOST, 5060, name)
-            await self.assertFailure(hop.send(make_request("OPTIONS")), NotSent)
+            await self.assertFailure(send(hop, make_request("OPTIONS")), NotSent)
 
 
 class TCPTests(TransportTests):
@@ -235,7 +237,7 @@ class TCPTests(TransportTests):
         self.assertEqual(origin.transport, "TCP")
         self.assertEqual(origin.description, f"phone tcp {phone.address}")
         self.assertEqual(request.via.received, HOST)
-        await origin.send(response_to(request, 200))
+        await send(origin, response_to(request, 200))
         await phone.hears(b"\r\n\r\n")
         self.assertTrue(phone.data.startswith(b"SIP/2.0 200 OK\r\n"))
 
@@ -283,7 +285,7 @@ class TCPTests(TransportTests):
         phone.transport.write(self.request())
         await self.received()
         hop = self.transport.hop_for(HOST, phone.address.port, "TCP")
-        await hop.send(make_request("NOTIFY"))
+        await send(hop, make_request("NOTIFY"))
         await phone.hears(b"NOTIFY")
         self.assertEqual(self.transport.connections, 1)
 
@@ -291,8 +293,8 @@ class TCPTests(TransportTests):
         """Where there is no connection one is made; what was sent meanwhile follows in order, and then it is used."""
         phone = self.listening_phone()
         hop = self.transport.hop_for(HOST, phone.address.port, "TCP")
-        await gatherResults([hop.send(make_request("MESSAGE", number)) for number in (1, 2, 3)])
-        await hop.send(make_request("MESSAGE", 4))
+        await gatherResults([send(hop, make_request("MESSAGE", number)) for number in (1, 2, 3)])
+        await send(hop, make_request("MESSAGE", 4))
         await phone.holds(1)
         await phone.items[0].hears(b"CSeq: 4 ")
         found = [phone.items[0].data.index(b"CSeq: %d " % number) for number in (1, 2, 3, 4)]
@@ -302,7 +304,7 @@ class TCPTests(TransportTests):
     async def test_answer_over_a_connection_that_was_made(self) -> None:
         """What a phone sends over a connection that this node made is taken."""
         phone = self.listening_phone()
-        await self.transport.hop_for(HOST, phone.address.port, "TCP").send(make_request("OPTIONS"))
+        await send(self.transport.hop_for(HOST, phone.address.port, "TCP"), make_request("OPTIONS"))
         await phone.holds(1)
         phone.items[0].transport.write(self.request())
         _, origin = await self.received()
@@ -318,14 +320,14 @@ class TCPTests(TransportTests):
         await phone.is_closed()
         while self.transport.connections:
             await phone.holds(0)
-        await origin.send(response_to(request, 200))
+        await send(origin, response_to(request, 200))
         await listening.holds(1)
         await listening.items[0].hears(b"SIP/2.0 200 OK")
 
     async def test_refused(self) -> None:
         """A phone that takes no connection cannot be sent to."""
         hop = self.transport.hop_for(HOST, free_port(), "TCP")
-        sendings = [hop.send(make_request("OPTIONS")) for _ in range(2)]
+        sendings = [send(hop, make_request("OPTIONS")) for _ in range(2)]
         for sending in sendings:
             await self.assertFailure(sending, NotSent)
         self.assertEqual(self.transport.connections, 0)
@@ -334,7 +336,7 @@ class TCPTests(TransportTests):
         """A message that waits for its connection can be taken back."""
         phone = self.listening_phone()
         hop = self.transport.hop_for(HOST, phone.address.port, "TCP")
-        first, second = hop.send(make_request("MESSAGE", 1)), hop.send(make_request("MESSAGE", 2))
+        first, second = send(hop, make_request("MESSAGE", 1)), send(hop, make_request("MESSAGE", 2))
         first.cancel()
         await self.assertFailure(first, CancelledError)
         await second
@@ -347,10 +349,10 @@ class TCPTests(TransportTests):
         self.patch(tcp, "MAX_WAITING", 2)
         self.patch(tcp, "MAX_CONNECTIONS", 1)
         hop = self.transport.hop_for(HOST, free_port(), "TCP")
-        waiting = [hop.send(make_request("OPTIONS")) for _ in range(2)]
-        await self.assertFailure(hop.send(make_request("OPTIONS")), NotSent)
+        waiting = [send(hop, make_request("OPTIONS")) for _ in range(2)]
+        await self.assertFailure(send(hop, make_request("OPTIONS")), NotSent)
         other = self.transport.hop_for(HOST, free_port(), "TCP")
-        await self.assertFailure(other.send(make_request("OPTIONS")), NotSent)
+        await self.assertFailure(send(other, make_request("OPTIONS")), NotSent)
         for sending in waiting:
             await self.assertFailure(sending, NotSent)
 
@@ -381,7 +383,7 @@ class TCPTests(TransportTests):
         large.body = bytes(60_000)
         refused: list[Failure] = []
         while not refused:
-            origin.send(large).addErrback(refused.append)
+            send(origin, large).addErrback(refused.append)
         self.assertIsNotNone(refused[0].check(NotSent))
         self.assertEqual(self.journal.counts["sip.tcp_unread"], 1)
         phone.transport.resumeProducing()
@@ -392,9 +394,8 @@ class TCPTests(TransportTests):
         phone = await self.stream_phone()
         phone.transport.write(self.request())
         await self.received()
-        sending = self.transport.hop_for(HOST, self.listening_phone().address.port, "TCP").send(
-            make_request("BYE")
-        )
+        hop = self.transport.hop_for(HOST, self.listening_phone().address.port, "TCP")
+        sending = send(hop, make_request("BYE"))
         await self.transport.stop()
         await self.assertFailure(sending, NotSent)
         await phone.is_closed()
@@ -428,7 +429,7 @@ class ListenTests(TestCase):
         self.transport.listen(HOST, 0)
         phone = DatagramPhone()
         self.addCleanup(phone.port.stopListening)
-        await self.transport.hop_for(HOST, phone.address.port, "UDP").send(make_request("OPTIONS"))
+        await send(self.transport.hop_for(HOST, phone.address.port, "UDP"), make_request("OPTIONS"))
         await phone.holds(1)
         self.assertEqual(phone.items[0][1].port, self.transport.port)
 

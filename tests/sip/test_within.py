@@ -164,7 +164,7 @@ class TransferTests(CallCase):
         self.up()
         self.station.answer(self.refer(f"<sip:{CAROL}>"), 202, self.peer)
         self.bye()
-        self.station.proxy.peer_lost(self.peer, "it restarted")
+        self.station.proxy.peer_lost(self.peer, "it restarted", self.station.proxy.sent_to(self.peer))
         self.assertEqual(self.dialogs(), 0)
 
     def test_fragment_shows_only_the_status(self) -> None:

@@ -46,6 +46,19 @@ class DatabaseTests(TestCase):
         database.close()
         self.assertEqual(self.open(NOTES).query("SELECT text FROM note"), [("hello",)])
 
+    def test_many_rows(self) -> None:
+        """One statement writes many rows; what cannot be written takes the whole transaction back."""
+        database = self.open(NOTES)
+        with database.transaction():
+            database.write_all("INSERT INTO note VALUES (?)", [("one",), ("two",)])
+
+        def half() -> None:
+            with database.transaction():
+                database.write_all("INSERT INTO note VALUES (?)", [("three",), (None,)])
+
+        self.assertRaises(StorageFailed, half)
+        self.assertEqual(database.query("SELECT text FROM note"), [("one",), ("two",)])
+
     def test_killed(self) -> None:
         """What was written survives SIGKILL right after."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

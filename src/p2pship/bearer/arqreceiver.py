@@ -10,7 +10,7 @@ from p2pship.bearer.framing import LARGEST_FRAME
 from p2pship.bearer.reassembly import Reassembly
 
 FIRST_WINDOW = 8192
-"""Octets of the stream that may be sent to a link that nobody has started: a hello fits, and it is all that a stranger can make
+"""Octets of the stream that may be sent until the other side releases more: a hello fits, and it is all that a stranger can make
 us keep. Both sides know it."""
 
 WINDOW = 262_144

@@ -246,7 +246,7 @@ class ArqSender:
             return
         self.round_trip.expired()
         if self.round_trip.doublings == STARVED:
-            self._window.starved()
+            self._window.starved(self.next_number)
         oldest = sorted(self._chunks)[:PROBES]
         self._forced = [self._chunks[offset] for offset in oldest] or [None]
         self._timer_from = now

@@ -49,7 +49,11 @@ class CongestionWindow:
         self._threshold = max(self.octets // 2, self._fewest)
         self.octets = self._threshold
 
-    def starved(self) -> None:
-        """Start over with the least, because nothing at all comes back (RFC 5681 §3.1, RFC 9002 §7.6)."""
+    def starved(self, next_number: int) -> None:
+        """Start over with the least, because nothing at all comes back (RFC 5681 §3.1, RFC 9002 §7.6).
+
+        What was sent before ``next_number`` is lost already in this: to hear of it later must not lower the threshold again.
+        """
+        self._episode_end = next_number
         self._threshold = max(self.octets // 2, self._fewest)
         self.octets = self._fewest

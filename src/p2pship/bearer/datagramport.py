@@ -108,7 +108,10 @@ class DatagramPort:
             except Exception:  # noqa: BLE001 (a bug met by one link's datagram must not close the port of all)
                 self.log.failure("a datagram could not be handled")
         for party in heard:
-            party.batch_ended()
+            try:
+                party.batch_ended()
+            except Exception:  # noqa: BLE001 (as above)
+                self.log.failure("what came in a batch could not be answered")
 
     def close(self) -> None:
         """Close the port; harmless when repeated."""

@@ -20,6 +20,9 @@ LARGEST_PART = 1500
 MOST_UNFINISHED = 8
 "Datagrams that wait for parts: what is overtaken by eight others has lost one. All together hold 0.8 MB at worst."
 
+_AHEAD = 0x8000
+"Numbers come round; what seems to be so far back or more was sent later."
+
 _HEADER = struct.Struct(">HBB")
 
 HEADER_SIZE = _HEADER.size
@@ -69,16 +72,20 @@ class Parts:
         if len(pieces) != count:
             raise BadPart("two parts differ in how many there are")
         pieces[index] = part[HEADER_SIZE:]
-        self._forget_old()
+        self._forget_old(number)
         whole = [piece for piece in pieces if piece is not None]
         if len(whole) < count:
             return None
         del self._unfinished[number]
         return _checked(b"".join(whole))
 
-    def _forget_old(self) -> None:
-        if len(self._unfinished) > MOST_UNFINISHED:
-            del self._unfinished[next(iter(self._unfinished))]
+    def _forget_old(self, number: int) -> None:
+        """Forget those eight numbers back, lest one mixes with what has its number when that comes round again."""
+        old = [other for other in self._unfinished if MOST_UNFINISHED <= (number - other) & 0xFFFF < _AHEAD]
+        if not old and len(self._unfinished) > MOST_UNFINISHED:
+            old = [next(iter(self._unfinished))]
+        for other in old:
+            del self._unfinished[other]
             self.lost += 1
 
 

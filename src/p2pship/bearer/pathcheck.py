@@ -25,12 +25,15 @@ class PathCheck:
         self._token = b""
         self._again_at = 0.0
 
-    def question(self, source: Any, now: float) -> bytes | None:
-        """Return what to ask at a new address; None if something was asked just now."""
-        if now < self._again_at:
-            return None
+    def pauses(self, now: float) -> bool:
+        """Tell whether something was asked just now."""
+        return now < self._again_at
+
+    def question(self, source: Any, now: float) -> bytes:
+        """Return what to ask at a new address: the same each time, as on a long way an answer comes after the next question."""
         self._again_at = now + PAUSE
-        self._asked, self._token = source, self._random(TOKEN_SIZE)
+        if source != self._asked:
+            self._asked, self._token = source, self._random(TOKEN_SIZE)
         return self._token
 
     def holds(self, answer: bytes, source: Any) -> bool:

@@ -126,6 +126,16 @@ class PathMTU:
         if self._losses >= MOST_PROBES:
             self.shrank(now)
 
+    def refused(self, octets: int, now: float) -> None:
+        """Hear that the system does not send a datagram that carries so many octets; if it was a probe, it need not wait.
+
+        A probe for more than the first network carries says nothing of the size in use.
+        """
+        if octets > self.room:
+            self._does_not_pass(now)
+        else:
+            self.shrank(now)
+
     def shrank(self, now: float) -> None:
         """Go back to the base: large datagrams do not pass any more."""
         self._size, self._trying, self._losses = BASE, None, 0

@@ -219,7 +219,7 @@ class _Dial(ClientFactory):
 
 def _named(failure: Failure, locator: Locator) -> Failure:
     if failure.check(NotReached):
-        return Failure(NotReached(f"{locator}: {failure.getErrorMessage()}"))
+        return Failure(NotReached(f"{locator}: {failure.getErrorMessage().rstrip('.')}"))
     return failure
 
 

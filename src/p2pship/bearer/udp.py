@@ -150,7 +150,7 @@ class UDPBearer:
         if isinstance(party, UDPDial):
             party.handshake_received(message)
         elif isinstance(message, Closed) and isinstance(party, Guest):
-            self._door.closed(party, message.closing, source, port)
+            self._door.closed(party, message.closing)
         elif isinstance(message, Closed) and isinstance(party, UDPLink):
             party.confirm()
 

@@ -17,6 +17,10 @@ from p2pship.errors import NotReached
 from p2pship.interfaces import ILink
 from p2pship.journal import Journal
 
+MOST_RETRIES = 4
+"""Cookies that are answered at once: one is usual, two if the secret has just changed. Anybody who has seen the connection id can send
+more, and later ones wait for the next knock, so that what is sent to the address does not grow with what comes."""
+
 
 class UDPDial:
     """One attempt. ``result`` fires with the link that ``make_link`` returns, or fails with NotReached."""
@@ -45,6 +49,7 @@ class UDPDial:
         self._make_link = make_link
         self._ended = ended
         self._cookie = bytes(COOKIE_SIZE)
+        self._retries = 0
         self._repetition = Repetition(
             clock, self._knock, lambda: self.fail(f"no answer within {HANDSHAKE_TIME:.0f} s")
         )
@@ -67,13 +72,19 @@ class UDPDial:
         """Take what was said to this attempt."""
         match message:
             case Retry(cookie=cookie):
-                if cookie != self._cookie:
-                    self._cookie = cookie
-                    self._repetition.begin()
+                self._asked_again(cookie)
             case Answered(own=their_id, answer=answer):
                 self._answered(their_id, answer)
             case Refused():
                 self.fail("another device answered, or one that speaks another version")
+
+    def _asked_again(self, cookie: bytes) -> None:
+        if cookie == self._cookie:
+            return
+        self._cookie = cookie
+        self._retries += 1
+        if self._retries <= MOST_RETRIES:
+            self._repetition.begin()
 
     def _answered(self, their_id: bytes, answer: bytes) -> None:
         try:

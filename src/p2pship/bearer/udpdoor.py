@@ -112,15 +112,14 @@ class Door:
         self._parties[guest.own_id] = guest
         guest.leaving = self._clock.callLater(HANDSHAKE_TIME, self._leave, guest)
 
-    def closed(self, guest: Guest, closing: bytes, source: Address, port: DatagramPort) -> None:
-        """Take the last message of a guest."""
+    def closed(self, guest: Guest, closing: bytes) -> None:
+        """Take the last message of a guest; its address stays the one that it has proven to receive at."""
         try:
             guest.exchange.received(closing)
         except BadExchange:
             self._journal.count(f"{self._name}.refused")
             return
         self._leave(guest)
-        guest.address, guest.port = source, port
         self._proven(guest)
 
     def _leave(self, guest: Guest) -> None:

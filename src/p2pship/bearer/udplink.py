@@ -14,28 +14,22 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from p2pship.address import Locator, is_never_dialled
+from p2pship.address import HostPort, Locator
 from p2pship.bearer.arq import ARQ
-from p2pship.bearer.arqreceiver import FrameTooLong
+from p2pship.bearer.arqreceiver import FIRST_WINDOW, FrameTooLong
 from p2pship.bearer.arqwire import BadSegment
 from p2pship.bearer.channel import DatagramOpener, DatagramSealer, Replayed
-from p2pship.bearer.datagramport import (
-    Address,
-    DatagramPort,
-    address_of,
-    is_too_large,
-    send_or_lose,
-)
+from p2pship.bearer.datagramport import Address, DatagramPort
 from p2pship.bearer.exchange import Exchange
 from p2pship.bearer.fragments import BadPart, Cutter, Parts
 from p2pship.bearer.framing import LARGEST_FRAME
-from p2pship.bearer.pathcheck import TOKEN_SIZE, PathCheck
-from p2pship.bearer.pathmtu import PathMTU
+from p2pship.bearer.pathcheck import TOKEN_SIZE
 from p2pship.bearer.repetition import Repetition
 from p2pship.bearer.sendqueue import MOST_WAITING, WINDOW
 from p2pship.bearer.silence import SilenceWatch
 from p2pship.bearer.timers import Timers
-from p2pship.bearer.udpwire import ID_SIZE, Carried, overhead
+from p2pship.bearer.udpway import UDPWay
+from p2pship.bearer.udpwire import ID_SIZE, Carried
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ILink, ILinkReceiver
 from p2pship.journal import Journal
@@ -77,19 +71,15 @@ class UDPLink:
         self.locator = locator
         self.own_id = own_id
         "the connection id of what comes here"
-        self.remote = address_of(address)
         self._clock = clock
         self._journal = journal
-        self._their_id = their_id
-        self._port = port
-        self._address = address
         self._ended = ended
         self._opener = DatagramOpener(exchange.receive_key)
         self._open = self._opener.open
-        self._seal = DatagramSealer(exchange.send_key).seal
-        self._mtu = PathMTU(overhead(self.remote.host))
-        self._base_room = self._mtu.base_room
-        self._arq = ARQ(self._mtu)
+        sealer = DatagramSealer(exchange.send_key)
+        self._way = UDPWay(clock, journal, sealer, their_id, port, address, random, self._worn_out)
+        self._put = self._way.put
+        self._arq = ARQ(self._way.mtu)
         self._cutter = Cutter()
         self._parts = Parts()
         self._silence = SilenceWatch(clock, self._stalled)
@@ -97,16 +87,20 @@ class UDPLink:
         self._receiver: ILinkReceiver | None = None
         self._repetition: Repetition | None = None
         self._begun = False
+        self._released = False
         self._told_full = False
         self._closing = False
         self._over = False
         self._reason = ""
         self._timers = Timers(clock)
-        self._check = PathCheck(random)
         self.confirmed = False
         "whether anything has come that only the other side can have sent"
 
     # what it is
+
+    @property
+    def remote(self) -> HostPort:
+        return self._way.remote
 
     @property
     def path(self) -> str:
@@ -119,7 +113,7 @@ class UDPLink:
     @property
     def largest_datagram(self) -> int:
         """The most octets that ``cast`` carries in one piece; what is larger goes in parts."""
-        return self._mtu.room
+        return self._way.mtu.room
 
     @property
     def limit(self) -> int:
@@ -129,6 +123,7 @@ class UDPLink:
     @limit.setter
     def limit(self, octets: int) -> None:
         self._arq.limit = octets
+        self._release()
 
     # what comes
 
@@ -138,13 +133,13 @@ class UDPLink:
         except RemoteError as error:
             self._journal.count("udp.replayed" if isinstance(error, Replayed) else "udp.forged")
             return
-        if source != self._address:
+        if source != self._way.address:
             self._came_from_elsewhere(kind, data, datagram, source, port)
         self._heard()
         self.confirmed = True
         if kind != _MEDIA:
             self._take(kind, data)
-        elif self._begun and self._receiver is not None:
+        elif self._begun and self._receiver is not None and not self._closing:
             self._receiver.datagram_received(data)
 
     def _take(self, kind: int, data: bytes) -> None:
@@ -162,8 +157,10 @@ class UDPLink:
             self._journal.count("udp.malformed")
 
     def _take_part(self, data: bytes) -> None:
+        if not self._released or self._receiver is None or self._closing:
+            return
         whole = self._parts.add(data)
-        if whole is not None and self._begun and self._receiver is not None:
+        if whole is not None:
             self._receiver.datagram_received(whole)
 
     def _deliver(self) -> None:
@@ -190,22 +187,15 @@ class UDPLink:
         self, kind: int, data: bytes, datagram: bytes, source: Address, port: DatagramPort
     ) -> None:
         """Ask at an address whether the other side is there, if this is the newest of all; move when it has said so."""
-        if kind == _REPLY and self._check.holds(data, source):
-            self._move(source, port)
-            return
-        counter = int.from_bytes(datagram[ID_SIZE + 1 : ID_SIZE + 9], "big")
-        if counter < self._opener.newest or not source[1] or is_never_dialled(address_of(source).host):
-            return
-        question = self._check.question(source, self._clock.seconds())
-        if question is not None:
-            send_or_lose(port, self._their_id + self._seal(_QUESTION, question), source, self._journal)
+        if kind == _REPLY and self._way.replied(data, source, port):
+            if self._receiver is not None and self._begun and not self._closing:
+                self._receiver.path_changed(self.path)
+        elif self._way.may_ask() and self._is_news(datagram):
+            self._way.ask(source, port)
 
-    def _move(self, source: Address, port: DatagramPort) -> None:
-        self._address, self._port, self.remote = source, port, address_of(source)
-        self._mtu.restart(overhead(self.remote.host))
-        self._base_room = self._mtu.base_room
-        if self._receiver is not None and self._begun:
-            self._receiver.path_changed(self.path)
+    def _is_news(self, datagram: bytes) -> bool:
+        """Tell whether a datagram that was taken is newer than all before."""
+        return int.from_bytes(datagram[ID_SIZE + 1 : ID_SIZE + 9], "big") >= self._opener.newest
 
     # what leaves
 
@@ -221,7 +211,7 @@ class UDPLink:
     def cast(self, datagram: bytes) -> None:
         if self._closing or self._over:
             return
-        if len(datagram) <= self._base_room:
+        if len(datagram) <= self._way.base_room:
             self._put(_MEDIA, datagram)
         else:
             self._cast_large(datagram)
@@ -229,22 +219,12 @@ class UDPLink:
     def _cast_large(self, datagram: bytes) -> None:
         if len(datagram) > LARGEST_FRAME:
             raise LocalError(f"a datagram of {len(datagram)} octets is too long: the most is {LARGEST_FRAME}")
-        self._mtu.wanted(self._clock.seconds())
-        if len(datagram) > self._mtu.room or not self._put(_MEDIA, datagram):
-            for part in self._cutter.cut(datagram, self._mtu.room):
+        mtu = self._way.mtu
+        mtu.wanted(self._clock.seconds())
+        if len(datagram) > mtu.room or not self._put(_MEDIA, datagram):
+            for part in self._cutter.cut(datagram, mtu.room):
                 self._put(_PART, part)
         self._flush()
-
-    def _put(self, kind: int, data: bytes) -> bool:
-        """Send one datagram; one that the system does not take is lost. Returns False if it is too large for the path."""
-        try:
-            self._port.send(self._their_id + self._seal(kind, data), self._address)
-        except OSError as error:
-            if is_too_large(error) and len(data) > self._base_room:
-                self._mtu.shrank(self._clock.seconds())
-                return False
-            self._journal.count("udp.unsent")
-        return True
 
     def _flush(self) -> None:
         """Send what the frames need, and settle when to look again."""
@@ -281,7 +261,7 @@ class UDPLink:
             if self.confirmed:
                 repetition.stop()
             else:
-                send_or_lose(self._port, closing, self._address, self._journal)
+                self._way.say(closing)
 
         repetition = Repetition(self._clock, say, self._unconfirmed)
         self._repetition = repetition
@@ -302,11 +282,18 @@ class UDPLink:
 
     def _begin(self) -> None:
         self._begun = True
-        self._arq.release()
+        self._release()
         self._deliver()
         self.batch_ended()
         if self._over:
             self._tell_lost()
+
+    def _release(self) -> None:
+        """Let the other side send all that a link carries, once the receiver takes more than a stranger's first words."""
+        if self._begun and not self._released and self.limit > FIRST_WINDOW:
+            self._released = True
+            self._arq.release()
+            self._flush()
 
     def watch(self, closely: bool) -> None:
         watched = closely and not self._over and not self._closing
@@ -339,6 +326,9 @@ class UDPLink:
             self._closing = True
             self._put(_GOODBYE, b"")
             self._finish(reason)
+
+    def _worn_out(self) -> None:
+        self._finish("the counters of its key are used up")
 
     def _finish(self, reason: str) -> None:
         if self._over:

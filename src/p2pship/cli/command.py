@@ -116,6 +116,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     find = _add_verb(nouns, "find", "search every lookup for a person", _find)
     find.add_argument("aor", metavar="AOR", help="the person's name, such as bob@example.com")
+    _add_calls(nouns)
+    _add_verb(nouns, "config", "print the configuration file with every option and its default", _config)
+    return parser
+
+
+def _add_calls(nouns: Any) -> None:
     calls = _add_verb(
         nouns, "calls", "the calls under way and the latest ones; with --why the story of one", _calls
     )
@@ -133,8 +139,6 @@ def make_parser() -> argparse.ArgumentParser:
         const=20,
         help="only the latest calls that are kept: so many, or 20",
     )
-    _add_verb(nouns, "config", "print the configuration file with every option and its default", _config)
-    return parser
 
 
 def _add_verb(verbs: Any, name: str, help: str, run: Run) -> argparse.ArgumentParser:

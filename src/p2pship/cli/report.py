@@ -7,7 +7,7 @@ from datetime import datetime
 
 from p2pship.status import CallLine, CallStatus, FindStatus, IdentityStatus, PeerStatus, StagesStatus, Status
 
-WIDEST_REASON = 60
+WIDEST_REASON = 100
 "Characters of why a call failed in a list: the whole is in its story."
 
 
@@ -69,7 +69,7 @@ def find_text(found: FindStatus) -> str:
 def calls_text(calls: Sequence[CallStatus]) -> str:
     """Print the answer to ``calls``."""
     if not calls:
-        return "No calls."
+        return "No call is under way."
     head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA", "SET UP IN", "ID")
     rows = [
         (
@@ -77,7 +77,7 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
             call["callee"],
             call["state"],
             f"{call['seconds']:.0f} s",
-            f"{call['path']} ({_secrecy(call['encrypted'])})",
+            f"{call['path']} ({_secrecy(call['encrypted'])})" if call["path"] else "no link now",
             call["media"],
             _set_up(call["stages"]),
             call["id"],
@@ -101,11 +101,18 @@ def recent_text(calls: Sequence[CallLine]) -> str:
             call["callee"],
             call["state"],
             f"{call['seconds']:.0f} s",
-            f"{call['status']} {call['reason']}"[:WIDEST_REASON] if call["status"] >= 300 else call["reason"],
+            _why(call),
         )
         for call in calls
     ]
     return _aligned([head, *rows])
+
+
+def _why(call: CallLine) -> str:
+    if call["status"] < 300:
+        return call["reason"]
+    why = f"{call['status']} {call['reason']}"
+    return why if len(why) <= WIDEST_REASON else f"{why[: WIDEST_REASON - 1]}…"
 
 
 def _peers(peers: Sequence[PeerStatus]) -> str:

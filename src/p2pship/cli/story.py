@@ -72,12 +72,12 @@ def _tried(tried: TriedStory, callee: str) -> str:
     if tried["lookup"] == "link":
         return f"{device} was connected already."
     found = "is this node itself" if tried["lookup"] == "local" else f"was found by {tried['lookup']}"
-    begun = f"{device} {found} after {_time(tried['lookup_seconds'])}"
     where = f" at {', '.join(tried['locators'])}" if tried["locators"] else ""
+    begun = f"{device} {found} after {_time(tried['lookup_seconds'])}{where}"
     if not tried["reached"]:
-        return f"{begun}, was dialled{where} for {_time(tried['dial_seconds'])}, and not reached: {tried['reason']}."
+        return f"{begun}, was dialled for {_time(tried['dial_seconds'])}, and not reached: {tried['reason']}."
     dialled, hello = _time(tried["dial_seconds"]), _time(tried["hello_seconds"])
-    return f"{begun}, was dialled{where} in {dialled}, and its hello took {hello}."
+    return f"{begun}, was dialled in {dialled}, and its hello took {hello}."
 
 
 def _peer(story: CallStory) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _peer(story: CallStory) -> Iterator[str]:
         return
     other = story["callee"] if story["direction"] == "outgoing" else story["caller"]
     why = f": {story['verdict']}" if story["verdict"] else ""
-    yield f"The name {other} is {story['name_grade']}, and its bearer a{_an(story['acquaintance'])}{why}."
+    yield f"The name {other} is {story['name_grade']}, and who bears it is a{_an(story['acquaintance'])}{why}."
     if story["path"]:
         secrecy = "encrypted" if story["encrypted"] else "NOT ENCRYPTED"
         yield f"The path is {story['path']}, {secrecy}."
@@ -111,7 +111,7 @@ def _ending(story: CallStory) -> Iterator[str]:
         yield f"It was answered after {_time(story['answered'])}."
     if story["state"] == "ended" and story["ended"] is not None:
         lasted = story["ended"] - (story["answered"] or 0.0)
-        yield f"It ended after {_time(lasted)}, by {story['ended_by']}: {story['reason']}."
+        yield f"It lasted {_time(lasted)} and was ended by {story['ended_by']}: {story['reason']}."
         return
     yield _ENDINGS.get(story["state"], story["state"])
     if story["rule"]:

@@ -64,6 +64,7 @@ def host_identity(key: bytes) -> tuple[int, bytes]:
     raise BadKey()
 
 
+@lru_cache(maxsize=HITS_REMEMBERED)
 def format_hit(hit: bytes) -> str:
     """Return a HIT as people and SDP write it: an IPv6 address, in its canonical spelling."""
     return str(IPv6Address(hit))

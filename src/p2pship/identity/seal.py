@@ -28,7 +28,8 @@ LONGEST_ITEM = 960
 
 ITEM_VERSION = 1
 DAY = 24 * 3600
-KEYS_REMEMBERED = 1_024
+KEYS_REMEMBERED = 16
+"Keys of a name and a day that are kept, for as many searches at once; to make one costs some microseconds, to keep one a kilobyte."
 
 _SALT = b"p2pship open mode v1"
 _HEADER = struct.Struct("!B32s12s")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from p2pship.identity.fingerprint import fingerprint
+from p2pship.identity.hit import format_hit
 from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
 from p2pship.lookup.candidate import FindOutcome, Found
+from p2pship.status import FindStatus
 
 Collected = tuple[list[Found], FindOutcome]
 "The devices found, each as it was last told, in the order in which they came; and what was asked."
@@ -15,6 +18,31 @@ Collected = tuple[list[Found], FindOutcome]
 def collect(finder: IFinder, aor: str, own: IIdentity) -> Deferred[Collected]:
     """Search for a canonical AOR on behalf of an own identity; cancelling ends the search."""
     return _Collector().begin(finder, aor, own)
+
+
+def find_status(collected: Collected, aor: str) -> FindStatus:
+    """Describe a search for a person: who was found, and who answered."""
+    found, outcome = collected
+    return {
+        "aor": aor,
+        "devices": [
+            {
+                "hit": format_hit(each.papers.hit),
+                "locators": [str(locator) for locator in each.locators],
+                "lookup": each.lookup,
+                "name_grade": each.verdict.name.value,
+                "fingerprint": fingerprint(each.papers.statement.key),
+            }
+            for each in found
+        ],
+        "asked": [
+            {"lookup": asked.lookup, "answer": asked.answer.value, "seconds": asked.seconds}
+            for asked in outcome.asked
+        ],
+        "reason": "; ".join(
+            (*(["several keys claim this name"] if outcome.ambiguous else []), *outcome.refused)
+        ),
+    }
 
 
 @implementer(IFindReceiver)

@@ -23,6 +23,8 @@ FIRST_RETRY, LAST_RETRY = 2.0, 300.0
 class Outlet:
     """Keeps one lookup holding what it was last told, for each identity by itself; its failures disturb nobody else.
 
+    Items are kept here only until the lookup has them; then their slots are enough, to take them back.
+
     ``spread`` makes a time a little longer or shorter, so that not all nodes come at once.
     """
 
@@ -35,7 +37,8 @@ class Outlet:
         self._lookup = lookup
         self._journal = journal
         self._spread = spread
-        self._wanted: dict[str, Mapping[Slot, bytes]] = {}
+        self._slots: dict[str, tuple[Slot, ...]] = {}
+        self._unpublished: dict[str, Mapping[Slot, bytes]] = {}
         self._attempts: dict[str, Deferred[Any]] = {}
         self._retries: dict[str, Any] = {}
         self._delays: dict[str, float] = {}
@@ -48,23 +51,27 @@ class Outlet:
 
     def hold(self, aor: str, items: Mapping[Slot, bytes]) -> None:
         """Have the lookup hold these items of an identity and no others."""
-        for slot in self._wanted.get(aor, {}).keys() - items.keys():
-            self._withdraw(slot)
-        self._wanted[aor] = items
+        for slot in self._slots.get(aor, ()):
+            if slot not in items:
+                self._withdraw(slot)
+        self._slots[aor] = tuple(items)
+        self._unpublished[aor] = items
         self._delays.pop(aor, None)
         self._attempt(aor)
 
     def close(self) -> Deferred[Any]:
         """Take everything back; fires when that is done, or has failed."""
-        for aor in self._wanted:
+        for aor in self._slots:
             self._give_up(aor)
-        wanted, self._wanted = self._wanted, {}
-        return gatherResults([self._withdraw(slot) for items in wanted.values() for slot in items])
+        held, self._slots = self._slots, {}
+        self._unpublished.clear()
+        return gatherResults([self._withdraw(slot) for slots in held.values() for slot in slots])
 
     def _attempt(self, aor: str) -> None:
         self._give_up(aor)
-        items = self._wanted[aor]
+        items = self._unpublished[aor]
         if not items:
+            del self._unpublished[aor]
             return
         attempt = Deferred.fromCoroutine(self._publish(items))
         attempt.addTimeout(PUBLISH_TIME, self._reactor)
@@ -85,7 +92,8 @@ class Outlet:
             attempt.cancel()
 
     def _published(self, _: object, aor: str) -> None:
-        self._delays.pop(aor, None)
+        for each in (self._attempts, self._unpublished, self._delays):
+            each.pop(aor, None)
         if self._reasons.get(aor) != "":
             self._journal.tell(Published(aor, self._lookup.name))
         self._reasons[aor] = ""
@@ -93,6 +101,7 @@ class Outlet:
     def _failed(self, failure: Failure, aor: str) -> None:
         if failure.check(CancelledError):  # given up for a newer one
             return
+        self._attempts.pop(aor, None)
         reason = _reason(failure)
         if self._reasons.get(aor) != reason:
             self._journal.tell(Published(aor, self._lookup.name, reason))

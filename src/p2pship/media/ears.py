@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -31,7 +32,9 @@ class Reader(Protocol):
 
 @implementer(IReadDescriptor)
 class Ears:
-    """Has its descriptor only while there are ports."""
+    """Has its descriptor only while there are ports. A port that fails is told no more, and harms no other."""
+
+    log = Logger()
 
     def __init__(self, reactor: IReactorFDSet) -> None:
         self._reactor = reactor
@@ -67,7 +70,14 @@ class Ears:
         for number, _event in self._poll.poll(0, TURN):
             reader = readers.get(number)
             if reader is not None:  # one that was read before may have closed it
-                reader.doRead()
+                self._read(reader)
+
+    def _read(self, reader: Reader) -> None:
+        try:
+            reader.doRead()
+        except Exception:  # noqa: BLE001 (the reactor would let go of all ports for the fault of one)
+            self.log.failure("a media port failed, and hears nothing any more")
+            self.removeReader(reader)
 
     def fileno(self) -> int:
         """Return the descriptor, -1 when there is none."""

@@ -41,7 +41,9 @@ class Place:
         self._shown: HostPort | None = None
         self.flow: int | None = None
         "the peer's flow number for what the phone sends; None drops it"
-        self.number: int = opened.getsockname()[1]
+        host, number = opened.getsockname()[:2]
+        self._is_ipv6 = ":" in host
+        self.number: int = number
         "the UDP port's number"
         self.heard_at = seconds()
         "when the phone's last packet came, or the time of opening (Unix time)"
@@ -98,5 +100,5 @@ class Place:
     def _aim(self) -> None:
         """Settle where packets go; an address of the other family cannot be sent to, and is not tried each time."""
         target = self._latch.target
-        reachable = target is not None and (":" in target.host) == (self._socket.family == socket.AF_INET6)
+        reachable = target is not None and (":" in target.host) == self._is_ipv6
         self._target = (target.host, target.port) if target and self._shown and reachable else None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from socket import socket
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
@@ -144,11 +144,13 @@ class MediaRelay:
 
     def to_phone(self, rtp: HostPort | None, rtcp: HostPort | None) -> None:
         """Stage the addresses of the phone's SDP; None sends nothing there, but what comes from there still passes."""
-        self._staged = replace(self._staged, phone_rtp=rtp, phone_rtcp=rtcp)
+        staged = self._staged
+        self._staged = Aims(rtp, rtcp, staged.peer_rtp, staged.peer_rtcp)
 
     def to_peer(self, rtp: int | None, rtcp: int | None) -> None:
         """Stage the flow numbers of the peer's SDP; None sends nothing there."""
-        self._staged = replace(self._staged, peer_rtp=rtp, peer_rtcp=rtcp)
+        staged = self._staged
+        self._staged = Aims(staged.phone_rtp, staged.phone_rtcp, rtp, rtcp)
 
     def commit(self) -> None:
         """Send there from now on; harmless when closed."""

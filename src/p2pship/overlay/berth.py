@@ -33,7 +33,7 @@ class Berth:
         try:
             self.peer.frame_received(number, frame)
         except RemoteError as error:
-            self.peer.end(f"the other node broke a rule: {error}")
+            self._broken(error)
             return
         if self._corked:
             self._corked = False
@@ -47,12 +47,29 @@ class Berth:
         try:
             return self.peer.pull(priority)
         except RemoteError as error:
-            self.peer.end(f"the other node broke a rule: {error}")
+            self._broken(error)
             return None
+
+    def _broken(self, error: RemoteError) -> None:
+        reason = f"the other node broke a rule: {error}"
+        self._conduit.tell_refused(reason)
+        self.peer.end(reason)
 
     def send(self, frame: Frame) -> None:
         """Send a frame that is not counted, at once."""
         self._conduit.send(frame, self.number)
+
+    def hand_over(self, subprotocol: str, thing: object, octets: int) -> bool:
+        """Give the peer at the other end a thing itself, where that is this very node; False if it has to be sent.
+
+        A corked end is not used before a frame has uncorked it, for both sides must have looked at each other's papers.
+        """
+        there = self._conduit.other_end(self.number)
+        if there is None or self._corked or there._corked:
+            return False
+        self._conduit.touch()
+        there._conduit.touch()
+        return there.peer.taken_over(subprotocol, thing, octets)
 
     def stir(self) -> None:
         """Send what waits, as far as the link takes it."""

@@ -23,6 +23,7 @@ from p2pship.journal import Journal, LinkRefused
 from p2pship.overlay.berth import Berth
 from p2pship.overlay.flows import Receiver
 from p2pship.overlay.greeting import Arrival, Greeting
+from p2pship.overlay.local import LocalLink
 from p2pship.overlay.machine import Priority
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.vetting import Vetting
@@ -184,7 +185,8 @@ class Conduit:
         elif parcel.peer == LINK:
             self._take_own(frame)
         elif holder is not None:
-            self._touch(frame)
+            if frame.LAYOUT.counted:
+                self.touch()
             holder.frame_received(parcel.number, frame)
         elif isinstance(frame, Hello):
             self._opened(parcel.peer, frame)
@@ -239,7 +241,7 @@ class Conduit:
             for berth in tuple(self.berths):
                 numbered = berth.pull(priority)
                 if numbered is not None:
-                    self._touch(numbered.frame)
+                    self.touch()
                     self._last_in_turn(berth)
                     self.link.send(encode(numbered.frame, berth.number, numbered.number))
                     return True
@@ -250,11 +252,17 @@ class Conduit:
             self.berths.remove(berth)
             self.berths.append(berth)
 
-    def _touch(self, frame: Frame) -> None:
-        if frame.LAYOUT.counted:
-            self.active = self._reactor.seconds()
+    def touch(self) -> None:
+        """Note that something is under way now."""
+        self.active = self._reactor.seconds()
 
     # who holds which number
+
+    def other_end(self, number: int) -> Berth | None:
+        """Return the place of this number at the other end of a local link; None if there is none in this node."""
+        other = self.link.far_receiver if isinstance(self.link, LocalLink) else None
+        there = other._holders.get(number) if isinstance(other, Conduit) else None
+        return there if isinstance(there, Berth) else None
 
     def take_number(self, holder: Holder) -> int:
         """Give a holder the next number of ours.
@@ -347,7 +355,7 @@ class Conduit:
             self._close(reason, None)
 
     def tell_refused(self, reason: str) -> None:
-        """Tell the journal that the link, or a hello on it, is refused."""
+        """Tell the journal that the link, a hello on it, or what a peer sends over it, is refused."""
         self._journal.tell(LinkRefused(self.name, reason))
 
     def turn_away(self, number: int) -> None:

@@ -23,7 +23,7 @@ from p2pship.overlay.vetting import Vetted, Vetting
 from p2pship.overlay.wire import Ending
 
 MAX_UNGREETED = 128
-"Links on which no hello has passed: what bounds what strangers make us keep, 4 KiB and a timer each."
+"Links on which no hello has passed: what bounds what strangers make us keep, some 4 KiB and a timer each, over UDP 40 KiB."
 
 MAX_UNGREETED_FROM_ONE_SOURCE = 16
 "Of these, links from one address or IPv6 /64: a household behind one address, not one node."
@@ -60,6 +60,7 @@ class Conduits:
         self._all: dict[bytes, list[Conduit]] = {}
         self._most = min(MAX_LINKS, most() // 4)
         self._most_from_one_source = min(MAX_LINKS_FROM_ONE_SOURCE, self._most // 2)
+        self._came_from: dict[Conduit, str] = {}  # where a link comes from now is not where it is counted
         self._sources: Counter[str] = Counter()
         self._door: Admission[Conduit] = Admission(MAX_UNGREETED_FROM_ONE_SOURCE, MAX_UNGREETED)
 
@@ -79,6 +80,7 @@ class Conduits:
             link.close("the node takes no more links")
             return
         conduit = self._keep(link)
+        self._came_from[conduit] = _source(link)
         self._sources[_source(link)] += 1
         surplus = self._door.enter(conduit, link.remote.host) if link.remote is not None else None
         if surplus is not None:
@@ -90,7 +92,7 @@ class Conduits:
         """Tell whether another link may come, if need be in place of the one that has been idle for longest."""
         source = _source(link)
         if source and self._sources[source] >= self._most_from_one_source:
-            return self._make_room([one for one in self if _source(one.link) == source])
+            return self._make_room([one for one, origin in self._came_from.items() if origin == source])
         return sum(map(len, self._all.values())) < self._most or self._make_room(self)
 
     def _make_room(self, conduits: Iterable[Conduit]) -> bool:
@@ -141,8 +143,8 @@ class Conduits:
 
     def lost(self, conduit: Conduit) -> None:
         self._door.leave(conduit)
-        if not conduit.link.dialled:
-            self._one_fewer(_source(conduit.link))
+        if conduit in self._came_from:
+            self._one_fewer(self._came_from.pop(conduit))
         others = self._all[conduit.link.proof]
         others.remove(conduit)
         if not others:

@@ -18,7 +18,8 @@ from p2pship.interfaces import IBearer, ILink
 from p2pship.overlay.conduit import Conduit
 from p2pship.overlay.conduits import Conduits
 from p2pship.overlay.local import LocalBearer
-from p2pship.overlay.peer import Peer, PeerKey
+from p2pship.overlay.peer import Peer
+from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.shared import Shared
 from p2pship.overlay.vetting import Vetting
 
@@ -148,7 +149,17 @@ class Dialling:
                 return await self._try(ways, peer, person, limit)
             except NotReached as error:
                 reasons.append(str(error))
-        raise NotReached("; ".join(reasons) or "there is no address that can be dialled")
+        raise NotReached("; ".join(reasons) or self._no_way(peer, locators))
+
+    def _no_way(self, peer: Peer, locators: Sequence[Locator]) -> str:
+        """Say why nothing was dialled, and what would help."""
+        if not locators:
+            return "it has no address that can be dialled"
+        bearers = {locator.bearer for locator in locators}
+        theirs = ", ".join(sorted(bearers))
+        if self._vetting.must_be_encrypted(peer.hit) and any(one.name in bearers for one in self._bearers):
+            return f"it was reached encrypted before, so not in the clear now: of its bearers ({theirs}) switch an encrypted one on"
+        return f"no bearer that is on here leads to it: switch on one of its own ({theirs}), or one at both nodes"
 
     def _groups(self, peer: Peer, locators: Sequence[Locator]) -> list[list[_Way]]:
         """Return the ways to a device: encrypted ones, and for when all of those have failed the others.

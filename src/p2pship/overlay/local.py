@@ -50,6 +50,11 @@ class LocalLink:
     def writable(self) -> bool:
         return self.other._frame_octets < WINDOW
 
+    @property
+    def far_receiver(self) -> ILinkReceiver | None:
+        """Who takes what is sent here; None before the other end was started, and when the link is lost."""
+        return self.other._receiver if self._lost_because is None else None
+
     def start(self, receiver: ILinkReceiver) -> None:
         self._receiver = receiver
         self._deliver_soon()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
@@ -21,6 +21,7 @@ from p2pship.overlay.flows import Flows, Receiver
 from p2pship.overlay.hello import HelloBody
 from p2pship.overlay.machine import BadSession, Numbered, Priority, Session
 from p2pship.overlay.payloads import Payloads
+from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.streams import Streams
 from p2pship.overlay.wire import (
     MEDIA_HEADER,
@@ -47,19 +48,6 @@ CONFIRM_DELAY = 0.2
 
 SIP = "sip"
 "The subprotocol that goes before the others: somebody waits for a telephone to ring."
-
-
-class PeerKey(NamedTuple):
-    """What tells peers apart."""
-
-    own: str
-    "our own identity's AOR"
-    aor: str
-    "the other person's AOR"
-    hit: bytes
-    "the other device's HIT"
-    called: bool = False
-    "whether it is the called side of an identity that talks to itself on this very node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +183,18 @@ class Peer:
         self.stir()
         return answer
 
+    def hand_over(self, subprotocol: str, thing: object, octets: int) -> bool:
+        if self.berth is None or self._payloads.unanswered:
+            return False
+        return self.berth.hand_over(subprotocol, thing, octets)
+
+    def taken_over(self, subprotocol: str, thing: object, octets: int) -> bool:
+        """Take what the other side, which is this very node, has handed over; False if nobody here takes it."""
+        taker = self._around.subprotocols.get(subprotocol)
+        if taker is not None:
+            taker.handed_over(self, thing, octets)
+        return taker is not None
+
     def open_stream(self, subprotocol: str, header: bytes, protocol: IProtocol) -> Deferred[IStream]:
         try:
             return self._streams.open(self._number_of(subprotocol), header, protocol)
@@ -220,7 +220,10 @@ class Peer:
             berth.cast(MEDIA_HEADER.pack(berth.number, flow) + packet)
 
     def watch(self, closely: bool) -> None:
+        watched = self.watched
         self._watchers = max(0, self._watchers + (1 if closely else -1))
+        if watched == self.watched:
+            return
         if self.berth is not None:
             self.berth.watch_changed()
         else:

@@ -9,7 +9,8 @@ from p2pship.identity.papers import Papers
 from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity
-from p2pship.overlay.peer import Peer, PeerKey, Surroundings
+from p2pship.overlay.peer import Peer, Surroundings
+from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.vetting import Vetted
 
 MAX_PEERS = 4096

@@ -36,7 +36,8 @@ from p2pship.overlay.conduits import Conduits
 from p2pship.overlay.dialling import REACH_SECONDS, Dialling, Stages
 from p2pship.overlay.hello import MAX_SUBPROTOCOLS, is_name
 from p2pship.overlay.local import LocalBearer
-from p2pship.overlay.peer import Peer, PeerKey, Surroundings
+from p2pship.overlay.peer import Peer, Surroundings
+from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.peers import Peers
 from p2pship.overlay.redial import Redial
 from p2pship.overlay.search import DeviceSearch, PeopleSearch

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from p2pship.address import HostPort
 from p2pship.sip.sameness import same_uri
+from p2pship.sip.scalars import read_preference
 from p2pship.sip.uri import Parameters, parse_uri
 from p2pship.storage.database import Database, Schema, StorageFailed
 
@@ -63,10 +64,7 @@ class Binding:
     @property
     def q(self) -> float:
         """The preference, 0 to 1 (RFC 3261 §20.10); 1 if it has none or one that cannot be read."""
-        try:
-            return min(1.0, max(0.0, float(self.parameters.get("q") or 1.0)))
-        except ValueError:
-            return 1.0
+        return read_preference(self.parameters.get("q"))
 
     @property
     def instance(self) -> tuple[str, str | None] | None:
@@ -105,13 +103,12 @@ class Bindings:
     def __iter__(self) -> Iterator[Binding]:
         return iter([binding for aor in tuple(self._bindings) for binding in self.of(aor)])
 
-    def names(self) -> int:
-        """Return how many names have ever had a binding in this run."""
-        return len(self._bindings)
-
     def replace(self, aor: str, bindings: list[Binding]) -> None:
         """Give a name these bindings in place of all that it had."""
-        self._bindings[aor] = bindings
+        if bindings:
+            self._bindings[aor] = bindings
+        elif self._bindings.pop(aor, None) is None:
+            return
         self._changed.add(aor)
         if self._write is None:
             self._write = self._reactor.callLater(WRITE_AFTER, self._written)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from base64 import b32encode
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -52,6 +53,9 @@ MOST_RECENT = 3000
 _ID_OCTETS, _ID_LETTERS = 5, 6
 _ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
+# The story is made of dicts and lists that nothing in it holds: there is no cycle to look for.
+_JSON = json.JSONEncoder(check_circular=False)
+
 _Key = tuple[str, str, IPeer | None]
 "Call-ID, tag of the caller, and the peer that called (None: a phone of ours did)."
 
@@ -70,7 +74,9 @@ class CallBook:
         self._database = database
         self._random = random
         self._waiting: dict[str, Trail] = {}
-        self._live: dict[_Key, Trail] = {}
+        self._live: dict[
+            _Key, list[Trail]
+        ] = {}  # mostly one; a caller may use the name of a call that is up again
         self._write: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -99,8 +105,8 @@ class CallBook:
         direction = "outgoing" if peer is None else "incoming"
         story = begun(self._new_id(), call_id, direction, caller, callee, self._reactor.seconds())
         key = (call_id, tag, peer)
-        trail = Trail(story, self._reactor.seconds, lambda trail: self._changed(key, trail))
-        self._live[key] = trail
+        trail = Trail(story, self._reactor.seconds, partial(self._changed, key))
+        self._live.setdefault(key, []).append(trail)
         if peer is not None:
             trail.with_peer(peer)
         return trail
@@ -109,16 +115,24 @@ class CallBook:
         """Return the story of the call that a dialog belongs to, as long as it lives."""
         called = dialog.phone_called
         tag = dialog.id.peer_tag if called else dialog.id.phone_tag
-        return self._live.get((dialog.id.call_id, tag, dialog.peer if called else None))
+        trails = self._live.get((dialog.id.call_id, tag, dialog.peer if called else None), [])
+        return next((each for each in trails if each.has(dialog)), trails[-1] if trails else None)
 
     def _changed(self, key: _Key, trail: Trail) -> None:
         self._waiting[trail.story["id"]] = trail
-        if not trail.live and self._live.get(key) is trail:
-            del self._live[key]
+        if not trail.live:
+            self._forget(key, trail)
         if len(self._waiting) >= MOST_WAITING:
             self.flush()
         elif self._write is None:
             self._write = self._reactor.callLater(WRITE_AFTER, self.flush)
+
+    def _forget(self, key: _Key, trail: Trail) -> None:
+        left = [each for each in self._live.get(key, ()) if each is not trail]
+        if left:
+            self._live[key] = left
+        else:
+            self._live.pop(key, None)
 
     def _new_id(self) -> str:
         """Return 30 random bits; that they name a story that is kept already, in whose place this one comes, is
@@ -173,24 +187,13 @@ class CallBook:
             return
         try:
             with self._database.transaction():
-                for trail in waiting.values():
-                    self._keep(trail)
+                self._database.write_all(
+                    "INSERT OR REPLACE INTO calls_story VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    map(_row, waiting.values()),
+                )
                 self._prune(waiting.values())
         except StorageFailed:
             self.log.failure("the stories of calls will not survive a restart")
-
-    def _keep(self, trail: Trail) -> None:
-        story = trail.story
-        self._database.write(
-            "INSERT OR REPLACE INTO calls_story VALUES (?, ?, ?, ?, ?, ?, ?)",
-            story["id"],
-            story["began"],
-            trail.shelf.value,
-            story["caller"],
-            story["call_id"],
-            int(trail.live),
-            json.dumps(story),
-        )
 
     def _prune(self, written: Iterable[Trail]) -> None:
         touched = {(trail.shelf, trail.story["caller"]) for trail in written}
@@ -208,6 +211,19 @@ class CallBook:
             *parameters,
             most,
         )
+
+
+def _row(trail: Trail) -> tuple[str | float, ...]:
+    story = trail.story
+    return (
+        story["id"],
+        story["began"],
+        trail.shelf.value,
+        story["caller"],
+        story["call_id"],
+        int(trail.live),
+        _JSON.encode(story),
+    )
 
 
 def _line(story: CallStory, now: float) -> CallLine:

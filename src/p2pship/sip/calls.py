@@ -9,7 +9,7 @@ from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.journal import CallEnded, CallStarted, Journal
 from p2pship.sip.callbook import CallBook
-from p2pship.sip.dialog import Dialog, DialogTable
+from p2pship.sip.dialog import Dialog, DialogTable, Subscription
 from p2pship.sip.farewell import STOPPING, Ended, bye_to_phone
 from p2pship.sip.hops import PhoneHops, hop_to_phone
 from p2pship.sip.trail import THIS_NODE
@@ -77,9 +77,9 @@ class Calls:
             if trail is not None:
                 trail.down(dialog, by, reason)
 
-    def transfer_ended(self, dialog: Dialog, number: int) -> None:
+    def transfer_ended(self, dialog: Dialog, subscription: Subscription) -> None:
         """Take it that the subscription of a REFER within a call ended: the dialog lives no longer than the last."""
-        dialog.transfers.pop(number, None)
+        dialog.transfers.pop(subscription, None)
         if dialog.ended:
             self._forget(dialog)
 
@@ -121,11 +121,12 @@ class Calls:
         """End the sessions, and forget the subscriptions, that ran out."""
         now = self.now()
         for dialog in self.dialogs:
-            for number in [number for number, ends in dialog.transfers.items() if now > ends]:
-                self.transfer_ended(dialog, number)
+            for subscription in [each for each, ends in dialog.transfers.items() if now > ends]:
+                self.transfer_ended(dialog, subscription)
             if dialog.ended:
                 continue
-            if dialog.session_ends is not None and now > dialog.session_ends:
+            ends = dialog.session_ends if dialog.answered is not None else None
+            if ends is not None and now > ends:
                 self.hang_up(dialog, "the session timer ran out: nobody has refreshed the call")
             elif dialog.expires is not None and now > dialog.expires + SUBSCRIPTION_GRACE:
                 self.end(dialog, "the subscription ran out")

@@ -48,8 +48,10 @@ class Deadlines(Generic[Thing]):
         else:
             self._due[thing] = due
             heappush(self._heap, (due, next(self._order), thing))
-        self._sweep()
-        self._arm()
+        if len(self._heap) > 2 * len(self._due) + STALE:
+            self._sweep()
+        if self._call is None or not self._due or self._heap[0][0] < self._call_at:
+            self._arm()
 
     def stop(self) -> None:
         """Forget all deadlines, and take no more."""
@@ -59,8 +61,6 @@ class Deadlines(Generic[Thing]):
         self._arm()
 
     def _sweep(self) -> None:
-        if len(self._heap) <= 2 * len(self._due) + STALE:
-            return
         self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
         heapify(self._heap)
 

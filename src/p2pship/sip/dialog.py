@@ -7,10 +7,12 @@ other make two of them, one for each side.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from p2pship.errors import RemoteError
+from p2pship.identity.verdict import Acquaintance
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.message import Request, Response
 from p2pship.sip.offer import OfferAnswer
@@ -23,8 +25,20 @@ MAX_DIALOGS = 10_000
 "Live dialogs of the node: 64 times what a busy person's phones hold, and about 40 MB at the most."
 
 
+Subscription = tuple[bool, int]
+"Names the subscription that a REFER makes: whether our phone sent it, and its CSeq number."
+
+
+MOST_OF_PERSON = MAX_DIALOGS // 4
+"Of one person, on all of their devices: five times the calls that they may have, and their subscriptions."
+
+MOST_OF_STRANGERS = MAX_DIALOGS // 2
+"""Of all strangers together, who may have as many names as they like: a phone that accepts every SUBSCRIBE must not leave
+no room for calls."""
+
+
 class DialogRefused(RemoteError):
-    """There is already a dialog of this name with somebody else, or there are too many."""
+    """There is already a dialog of this name with somebody else, or there are too many: it says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +81,8 @@ class Dialog:
     "when a subscription ends unless refreshed (Unix time); None for a call"
     session_ends: float | None = None
     "when a call ends unless refreshed (RFC 4028, Unix time); None without a session timer"
-    transfers: dict[int, float] = field(default_factory=dict)
-    """when the subscription of each REFER in a call ends unless refreshed (RFC 3515 §2.4.4, Unix time), by its CSeq"""
+    transfers: dict[Subscription, float] = field(default_factory=dict)
+    "when the subscription of each REFER in a call ends unless refreshed (RFC 3515 §2.4.4, Unix time)"
     peer_cseq: int = 0
     "the highest CSeq that the peer has used"
     ended: bool = False
@@ -77,6 +91,11 @@ class Dialog:
     def is_call(self) -> bool:
         """Whether it was made by INVITE."""
         return self.expires is None
+
+    @property
+    def person(self) -> tuple[str, str]:
+        """Between which two persons it is: one of our own, and the other."""
+        return self.peer.identity.aor, self.peer.aor
 
     @property
     def caller(self) -> str:
@@ -96,6 +115,8 @@ class DialogTable:
 
     def __init__(self) -> None:
         self._dialogs: dict[DialogID, Dialog] = {}
+        self._of_persons: Counter[tuple[str, str]] = Counter()
+        self._strange: set[Dialog] = set()
 
     def __len__(self) -> int:
         return len(self._dialogs)
@@ -106,11 +127,19 @@ class DialogTable:
     def add(self, dialog: Dialog) -> None:
         """Take up a dialog.
 
-        :raises DialogRefused: if its name is taken, as by a peer that copies another's dialog, or the table is full.
+        :raises DialogRefused: if its name is taken, as by a peer that copies another's dialog, or there is no room.
         """
-        if dialog.id in self._dialogs or len(self._dialogs) >= MAX_DIALOGS:
-            raise DialogRefused()
+        if dialog.id in self._dialogs:
+            raise DialogRefused("there is another dialog with these tags")
+        is_strange = dialog.peer.verdict.acquaintance is Acquaintance.STRANGER
+        if len(self._dialogs) >= MAX_DIALOGS or (is_strange and len(self._strange) >= MOST_OF_STRANGERS):
+            raise DialogRefused("there are too many dialogs")
+        if self._of_persons[dialog.person] >= MOST_OF_PERSON:
+            raise DialogRefused("there are too many dialogs with this person")
         self._dialogs[dialog.id] = dialog
+        self._of_persons[dialog.person] += 1
+        if is_strange:
+            self._strange.add(dialog)
 
     def of_phone(self, call_id: str, phone_tag: str, peer_tag: str) -> Dialog | None:
         """Find the dialog in which a phone sends a request."""
@@ -133,8 +162,13 @@ class DialogTable:
 
     def remove(self, dialog: Dialog) -> None:
         """Forget a dialog; harmless when repeated."""
-        if self._dialogs.get(dialog.id) is dialog:
-            del self._dialogs[dialog.id]
+        if self._dialogs.get(dialog.id) is not dialog:
+            return
+        del self._dialogs[dialog.id]
+        self._strange.discard(dialog)
+        self._of_persons[dialog.person] -= 1
+        if not self._of_persons[dialog.person]:
+            del self._of_persons[dialog.person]
 
 
 def granted(request: Request, response: Response) -> int:

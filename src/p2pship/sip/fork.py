@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
@@ -31,7 +31,6 @@ TIMER_C = 185.0
 
 MAX_BRANCHES = 32
 "Branches of one request: more phones and devices than a person has, few enough not to amplify (RFC 5393 §5)."
-
 
 AVAILABLE_AFTER = 5
 "Seconds after which who asks a node that stops may ask again: it may just be started anew."
@@ -77,6 +76,8 @@ class Fork:
         self._groups: deque[Sequence[Leg]] = deque()
         self._late: set[tuple[ClientTransaction, str | None]] = set()
         self._finals: list[Response] = []
+        self._unreadable = ""
+        "why the last response that could not be passed could not"
         self._searches = 1
         "how many searches may still add branches"
         self._begun = 0
@@ -214,9 +215,15 @@ class Fork:
         try:
             passed = leg.passed(response)
         except (RemoteError, LocalError) as error:
-            self.log.warn("dropped a response of {hop}: {error}", hop=leg.hop.description, error=error)
             passed = None
+            self._dropped(leg, error)
         self._take(client, leg, response, passed)
+
+    def _dropped(self, leg: Leg, error: Exception) -> None:
+        """Say why a response cannot be passed, once: whoever sends such may send thousands."""
+        level = LogLevel.warn if not self._unreadable else LogLevel.debug
+        self.log.emit(level, "dropped a response of {hop}: {error}", hop=leg.hop.description, error=error)
+        self._unreadable = str(error)
 
     def _too_late(self, client: ClientTransaction, response: Response) -> None:
         """End a call that a hop answers after it was given up, or with what cannot be passed: the caller is not there."""
@@ -262,12 +269,12 @@ class Fork:
                 self._successes[client, response.to.tag] = passed
             else:
                 self._too_late(client, response)
-            self._success(leg, passed or self.own(500, "the answer could not be read"))
+            self._success(leg, passed or self.own(500, self._unreadable))
             return
         leg.ended(False)
         if self.final is not None:
             return
-        self._count(passed or self.own(500, "the answer could not be read"))
+        self._count(passed or self.own(500, self._unreadable))
         if response.status >= 600:
             self._ask_no_more()
             self._cancel_branches(None)
@@ -320,9 +327,7 @@ class Fork:
         self.final = response
         self._deadlines.set((self, None), None)
         self._done(response)
-        self.forwarding = (
-            None  # it holds this fork in turn: a cycle would wait for a search that stops the node
-        )
+        self.forwarding = None  # it holds this fork: a cycle would wait for a search that stops the node
 
     def _next_group(self) -> None:
         while self._groups and not self._branches and self.final is None:

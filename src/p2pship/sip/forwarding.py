@@ -23,6 +23,7 @@ from p2pship.sip.message import Response
 from p2pship.sip.names import OwnNames
 from p2pship.sip.rewrite import gruu_device
 from p2pship.sip.routes import PersonRoute
+from p2pship.sip.scalars import read_preference
 from p2pship.sip.uri import BadURI, NameAddr, parse_uri
 
 FOLLOWED = frozenset({300, 301, 302})
@@ -108,8 +109,9 @@ class Forwarding:
         return True
 
     def stages(self, call_id: str, caller: str, callee: str) -> CallSetUp:
-        """Return how long each stage of the set-up took."""
-        return self._routes[-1].stages(call_id, caller, callee)
+        """Return how long each stage of the set-up took, on the way to who was reached last."""
+        reached = [route for route in self._routes if route.has_reached]
+        return (reached or self._routes)[-1].stages(call_id, caller, callee)
 
     def _follow(self, fresh: list[tuple[float, Target]]) -> None:
         request = self._fork.transaction.request
@@ -125,7 +127,8 @@ class Forwarding:
             self.next()
 
     def _search(self, target: Target) -> None:
-        route = PersonRoute(self._fork, lambda peer: self._leg_for(peer, target), target.device)
+        leg_for = self._leg_for  # a route that held this would be a cycle
+        route = PersonRoute(self._fork, lambda peer: leg_for(peer, target), target.device)
         self._routes.append(route)
         route.begin(self._overlay, target.aor, self._identity)
 
@@ -150,15 +153,7 @@ class Forwarding:
             return None
         if uri.scheme != "sip" or uri.headers or self._names.is_own(uri.host):
             return None
-        return contact_q(contact), Target(contact.uri, aor)
-
-
-def contact_q(contact: NameAddr) -> float:
-    """Return how much a Contact is preferred, 0 to 1; 1 if it does not say (RFC 3261 §20.10)."""
-    try:
-        return min(1.0, max(0.0, float(contact.parameters.get("q") or 1.0)))
-    except ValueError:
-        return 1.0
+        return read_preference(contact.parameters.get("q")), Target(contact.uri, aor)
 
 
 def _key(target: Target) -> tuple[str, str | None]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
 from typing import Protocol, cast
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from p2pship.address import KEPT, BadAddress, HostPort, canonical_host
+from p2pship.address import BadAddress, HostPort, canonical_host
+from p2pship.identity.hit import format_hit
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.message import Message
 from p2pship.sip.udp import NotSent
@@ -38,22 +37,22 @@ class PeerHop:
         self.peer = peer
         # The peer itself: an identity that calls itself has two peers of the same names and HIT.
         self.key: Hashable = ("peer", peer)
-        self.sent_by = _sent_by(peer.own_hit)
+        self.sent_by = f"[{format_hit(peer.own_hit)}]"
         self.description = f"peer {peer.aor}"
 
-    def send(self, message: Message) -> Deferred[None]:
-        """Send it as one payload; fails with :class:`NotSent` if what this node added has made it too long for one."""
+    def send(self, message: Message) -> Deferred[None] | None:
+        """Send it as one payload, or hand a copy to this very node where both phones are its own.
+
+        :raises NotSent: if what this node added has made it too long for a payload.
+        :raises PayloadRefused: if this very node does not take it.
+        """
         payload = message.encode()
         if len(payload) > LARGEST_PAYLOAD:
-            return fail(NotSent(f"a message of {len(payload)} octets is too long for a link"))
+            raise NotSent(f"a message of {len(payload)} octets is too long for a link")
+        if self.peer.hand_over(SUBPROTOCOL, message.copy(), len(payload)):
+            return None
         sent: Deferred[bytes] = self.peer.send(SUBPROTOCOL, payload)
         return sent.addCallback(lambda _answer: None)
-
-
-@lru_cache(KEPT)
-def _sent_by(hit: bytes) -> str:
-    """Return the sent-by of a device: one is made for each message, and few are ours."""
-    return f"[{ipaddress.IPv6Address(hit)}]"
 
 
 class PhoneHops(Protocol):

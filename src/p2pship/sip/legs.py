@@ -136,8 +136,8 @@ class _InitialLeg:
         )
         try:
             self._calls.begin(dialog)
-        except DialogRefused:
-            raise BadMessage(482, "there is another dialog with these tags") from None
+        except DialogRefused as error:
+            raise BadMessage(482, str(error)) from None
         return dialog
 
     def _describe_request(self, sent: Request) -> None:

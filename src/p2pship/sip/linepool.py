@@ -17,9 +17,8 @@ offer has none of this: each dialog then has an offer of its own (RFC 3261 §13.
 
 from __future__ import annotations
 
-import ipaddress
-
 from p2pship.errors import LocalError
+from p2pship.identity.hit import format_hit
 from p2pship.interfaces import IMediaRelay, IMediaRelays, IPeer
 
 MOST_RELAYS = 64
@@ -34,7 +33,7 @@ class LinePool:
         """Serve a phone that signals from ``phone_host`` and is to send media to ``own_host``."""
         self.own_host = own_host
         "the address that the phone is shown"
-        self.own_hit = str(ipaddress.IPv6Address(peer.own_hit))
+        self.own_hit = format_hit(peer.own_hit)
         "the address that the link is shown"
         self._relays = relays
         self._peer = peer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -95,22 +95,21 @@ class LiveTransaction:
     def _release(self) -> None:
         """Let go of what holds this in turn, so that it goes without a search for cycles, which would stop the node."""
 
-    def _transmit(self, message: Message) -> Deferred[None]:
-        """Send to the hop; a failure is a transport error, heard in a later turn of the reactor."""
+    def _transmit(self, message: Message) -> Deferred[None] | None:
+        """Send to the hop; returns what waits to be sent. A failure is a transport error, heard in a later turn."""
         try:
             sending = self.hop.send(message)
-        except RemoteError as error:
-            sending = fail(error)
         except Exception:  # noqa: BLE001 (a hop may be anybody's code)
-            self.log.failure("{hop} failed to send", hop=self.hop.description)
-            sending = fail(RemoteError("the hop failed"))
-        return sending.addErrback(self._unsent)
+            self._unsent(Failure())
+            return None
+        return None if sending is None else sending.addErrback(self._unsent)
 
     def _unsent(self, failure: Failure) -> None:
         if failure.check(CancelledError):
             return
         if not failure.check(RemoteError):
             self.log.failure("{hop} failed to send", failure, hop=self.hop.description)
+            failure = Failure(RemoteError("the hop failed"))
         self._keeper.journal.count("sip.unsent")
         self._keeper.clock.callLater(0, self._feed_error, failure.getErrorMessage())
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Self, TypeVar, cast
+from typing import ClassVar, Generic, Self, cast
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.journal import printable
 from p2pship.sip.fields import raw_keys
-from p2pship.sip.headers import Headers, elements, octets_of, text_of
+from p2pship.sip.headers import Headers, Value, elements, octets_of, read_line, text_of
 from p2pship.sip.parameters import TOKEN
 from p2pship.sip.reasons import REASONS
 from p2pship.sip.scalars import read_call_id, read_cseq, read_max_forwards, read_number
@@ -42,7 +42,9 @@ _FOLDED_LINES = re.compile(rb"\r\n(?![ \t])")
 _METHOD = re.compile(TOKEN)
 _URI = re.compile(rf"[^{_NOT_IN_URI}]+")
 
-Value = TypeVar("Value")
+
+_COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
+_COPIED_TO_100 = _COPIED | {"timestamp"}
 
 
 class BadMessage(RemoteError):
@@ -62,13 +64,60 @@ class BadMessage(RemoteError):
         self.headers = tuple(headers)
 
 
-class Message(Headers):
-    """A request or a response.
+class Typed(Generic[Value]):
+    """A header of a message with one value, read when it is first asked for: then the message has it as an attribute.
 
-    Typed properties raise :class:`BadMessage` with status 400 if the header is missing, comes twice or is malformed.
+    Reading raises :class:`BadMessage` with status 400 if the header is missing, comes twice or is malformed.
     """
 
-    __slots__ = ("_body", "_start")
+    def __init__(self, key: str, read: Callable[[str], Value]) -> None:
+        self._key = key
+        self._read = read
+
+    def __get__(self, message: Message, _: type[Message]) -> Value:
+        value = message.__dict__[message.typed[self._key]] = message.read_typed(self._key, self._read)
+        return value
+
+
+class OptionalTyped(Typed[Value | None]):
+    """The same, None if the header is missing."""
+
+    def __get__(self, message: Message, owner: type[Message]) -> Value | None:
+        return super().__get__(message, owner) if self._key in message._keys else None
+
+
+def topmost_via(text: str) -> Via:
+    """Read the first value of a Via line; raises BadURI."""
+    values = elements(text)
+    if not values:
+        raise BadURI("it is empty")
+    return Via.parse(values[0])
+
+
+class Message(Headers):
+    """A request or a response."""
+
+    typed: ClassVar = {
+        "call-id": "call_id",
+        "cseq": "cseq",
+        "from": "from_",
+        "max-forwards": "max_forwards",
+        "to": "to",
+        "via": "via",
+    }
+
+    call_id = Typed("call-id", read_call_id)
+    "the Call-ID (RFC 3261 §20.8)"
+    cseq = Typed("cseq", read_cseq)
+    "the number and the method of CSeq (RFC 3261 §20.16)"
+    from_ = Typed("from", NameAddr.parse)
+    "the From (RFC 3261 §20.20)"
+    max_forwards = OptionalTyped("max-forwards", read_max_forwards)
+    "Max-Forwards, 0 to 255 (RFC 3261 §20.22)"
+    to = Typed("to", NameAddr.parse)
+    "the To (RFC 3261 §20.39)"
+    via = Typed("via", topmost_via)
+    "the topmost Via (RFC 3261 §20.42)"
 
     def __init__(self, start: bytes, keys: list[str], lines: list[bytes], body: bytes) -> None:
         """Take a start line and raw header lines, without line ends, with the key of each; for this module only."""
@@ -89,73 +138,29 @@ class Message(Headers):
     def copy(self) -> Self:
         """Return a copy that can be changed by itself."""
         twin = type(self).__new__(type(self))
-        self._copy_into(twin)
+        twin.__dict__.update(self.__dict__)  # the typed values, too
+        twin._keys, twin._lines = self._keys[:], self._lines[:]
         return twin
 
     def encode(self) -> bytes:
         """Return the octets to send."""
         return b"\r\n".join((self._start, *self._lines, b"", self._body))
 
-    @property
-    def call_id(self) -> str:
-        """The Call-ID (RFC 3261 §20.8)."""
-        return self._typed("call-id", read_call_id)
-
-    @property
-    def cseq(self) -> tuple[int, str]:
-        """The number and the method of CSeq (RFC 3261 §20.16)."""
-        return self._typed("cseq", read_cseq)
-
-    @property
-    def from_(self) -> NameAddr:
-        """The From (RFC 3261 §20.20)."""
-        return self._typed("from", NameAddr.parse)
-
-    @property
-    def to(self) -> NameAddr:
-        """The To (RFC 3261 §20.39)."""
-        return self._typed("to", NameAddr.parse)
-
-    @property
-    def via(self) -> Via:
-        """The topmost Via (RFC 3261 §20.42)."""
-        cached: Via | None = self._cache.get("via")
-        if cached is None:
-            first = elements(self.first("Via") or "")
-            cached = self._cache["via"] = self._read("via", Via.parse, first[0] if first else None)
-        return cached
-
-    @property
-    def max_forwards(self) -> int | None:
-        """Max-Forwards, 0 to 255 (RFC 3261 §20.22); None if it is missing."""
-        return self._typed("max-forwards", read_max_forwards) if "max-forwards" in self._keys else None
-
-    def _typed(self, key: str, read: Callable[[str], Value]) -> Value:
-        if key in self._cache:
-            known: Value = self._cache[key]
-            return known
-        if self._keys.count(key) > 1:
+    def read_typed(self, key: str, read: Callable[[str], Value]) -> Value:
+        """Read the only line of a key, or the first of Via; raises BadMessage."""
+        count = self._keys.count(key)
+        if count > 1 and key != "via":
             raise BadMessage(400, f"there are several {key} headers", self)
-        value = self._cache[key] = self._read(key, read, self.first(key))
-        return value
-
-    def _read(self, key: str, read: Callable[[str], Value], text: str | None) -> Value:
-        if text is None:
+        if not count:
             raise BadMessage(400, f"there is no {key} header", self)
         try:
-            return read(text)
+            return read_line(read, self._lines[self._keys.index(key)])
         except BadURI as error:
             raise BadMessage(400, f"bad {key} header: {error}", self) from None
-
-    def _copy_into(self, twin: Message) -> None:
-        Message.__init__(twin, self._start, self._keys[:], self._lines[:], self._body)
-        twin._cache = self._cache.copy()
 
 
 class Request(Message):
     """A request."""
-
-    __slots__ = ("_method", "_uri")
 
     def __init__(
         self,
@@ -168,16 +173,12 @@ class Request(Message):
     ) -> None:
         """Take what was read; see :func:`request` to make one."""
         super().__init__(_request_line(method, uri) if start is None else start, keys, lines, body)
-        self._method = method
+        self.method = method
+        "the method, which stays; methods are case-sensitive (RFC 3261 §7.1)"
         self._uri = uri
 
     def __repr__(self) -> str:
-        return printable(f"<{self._method} {self._uri}>", LONGEST_SHOWN)
-
-    @property
-    def method(self) -> str:
-        """The method; methods are case-sensitive (RFC 3261 §7.1)."""
-        return self._method
+        return printable(f"<{self.method} {self._uri}>", LONGEST_SHOWN)
 
     @property
     def uri(self) -> str:
@@ -186,19 +187,12 @@ class Request(Message):
 
     @uri.setter
     def uri(self, uri: str) -> None:
-        self._start = _request_line(self._method, uri)
+        self._start = _request_line(self.method, uri)
         self._uri = uri
-
-    def _copy_into(self, twin: Message) -> None:
-        super()._copy_into(twin)
-        assert isinstance(twin, Request)
-        twin._method, twin._uri = self._method, self._uri
 
 
 class Response(Message):
     """A response."""
-
-    __slots__ = ("_reason", "_status")
 
     def __init__(
         self,
@@ -211,16 +205,12 @@ class Response(Message):
     ) -> None:
         """Take what was read; see :func:`response_to` to make one."""
         super().__init__(_status_line(status, reason) if start is None else start, keys, lines, body)
-        self._status = status
+        self.status = status
+        "the status, 100 to 699, which stays"
         self._reason = reason
 
     def __repr__(self) -> str:
-        return printable(f"<{self._status} {self._reason}>", LONGEST_SHOWN)
-
-    @property
-    def status(self) -> int:
-        """The status, 100 to 699."""
-        return self._status
+        return printable(f"<{self.status} {self._reason}>", LONGEST_SHOWN)
 
     @property
     def reason(self) -> str:
@@ -229,13 +219,8 @@ class Response(Message):
 
     @reason.setter
     def reason(self, reason: str) -> None:
-        self._start = _status_line(self._status, reason)
+        self._start = _status_line(self.status, reason)
         self._reason = reason
-
-    def _copy_into(self, twin: Message) -> None:
-        super()._copy_into(twin)
-        assert isinstance(twin, Response)
-        twin._status, twin._reason = self._status, self._reason
 
 
 def parse(data: bytes) -> Request | Response:
@@ -283,8 +268,7 @@ def response_to(
     These are Via, From, To, Call-ID and CSeq as they are, and Timestamp in a 100. ``to_tag`` is added to a To that
     has no tag. What the request lacks, the response lacks too, so that a bad request can be answered.
     """
-    copied = ("via", "from", "to", "call-id", "cseq", *(("timestamp",) if status == 100 else ()))
-    keys, lines = request.raw(*copied)
+    keys, lines = request.raw(_COPIED_TO_100 if status == 100 else _COPIED)
     made = Response(status, REASONS.get(status, "") if reason is None else reason, keys, lines, b"")
     if to_tag is not None:
         _add_tag(made, to_tag)
@@ -365,7 +349,7 @@ def _cut_body(message: Request | Response) -> None:
     if message._keys.count("content-length") > 1:
         raise BadMessage(400, "there are several Content-Length headers", message)
     try:
-        length = read_number(message.first("Content-Length") or "")
+        length = read_line(read_number, message._lines[message._keys.index("content-length")])
     except BadURI as error:
         raise BadMessage(400, f"bad Content-Length: {error}", message) from None
     if length > len(message._body):

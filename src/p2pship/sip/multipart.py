@@ -34,8 +34,8 @@ class PartHeaders:
     def of(cls, header: Callable[[str], str | None], length: slice | None = None) -> Self:
         """Read them; ``header`` returns a header's value by its name in lower case."""
         purpose = (header("content-disposition") or "session").partition(";")[0].strip(" \t").lower()
-        encodings = (header("content-encoding") or "", header("content-transfer-encoding") or "")
-        plain = all(each.strip(" \t").lower() in _PLAIN for each in encodings)
+        encodings = [header("content-encoding") or "", header("content-transfer-encoding") or ""]
+        plain = _PLAIN.issuperset([each.strip(" \t").lower() for each in encodings])
         return cls(header("content-type") or "", purpose, plain, length)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 
-from p2pship.address import BadAddress, canonical_host, is_loopback
+from p2pship.address import BadAddress, canonical_host, is_loopback, is_unspecified
 from p2pship.identity.aor import canonical_aor
 from p2pship.sip.uri import parse_uri
+
+_LOOPBACK = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
+"What hosts files call this machine."
 
 
 class OwnNames:
@@ -17,15 +20,24 @@ class OwnNames:
         """Take the ``[sip] domain`` and a call that returns this machine's address literals."""
         self.domain = domain
         self._addresses = addresses
-        self._names = {"localhost", socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
+        self._names = {*_LOOPBACK, socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
 
     def is_own(self, host: str) -> bool:
         """Tell whether a host, literal or name, is this node."""
         try:
             literal = canonical_host(host)
         except BadAddress:
-            return host.lower().rstrip(".") in self._names
-        return is_loopback(literal) or literal in set(self._addresses())
+            return self._is_own_name(host.lower().rstrip("."))
+        return is_loopback(literal) or is_unspecified(literal) or literal in set(self._addresses())
+
+    def _is_own_name(self, name: str) -> bool:
+        """Tell whether a name is ours; ``127.1`` is none, but sockets take it for an address (POSIX ``inet_addr``)."""
+        if name in self._names or name.endswith(".localhost"):  # RFC 6761 §6.3
+            return True
+        try:
+            return name[:1].isdigit() and self.is_own(socket.inet_ntoa(socket.inet_aton(name)))
+        except OSError:
+            return False
 
     def aor(self, uri: str, own_domain: str | None = None) -> str:
         """Return the canonical AOR that a SIP URI names.

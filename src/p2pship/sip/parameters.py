@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -77,13 +77,12 @@ class Parameters:
 
     def __contains__(self, name: str) -> bool:
         wanted = name.lower()
-        return any(wanted == each.lower() for each, _ in self.items)
+        return wanted in [each.lower() for each, _ in self.items]
 
     def get(self, name: str) -> str | None:
         """Return a value as written; None if the parameter is missing or has no value (see ``in``)."""
-        wanted = name.lower()
         for each, value in self.items:
-            if each.lower() == wanted:
+            if each == name or each.lower() == name.lower():
                 return value
         return None
 
@@ -96,8 +95,11 @@ class Parameters:
 
     def drop(self, *names: str) -> Parameters:
         """Return these without the parameters of these names."""
-        unwanted = {name.lower() for name in names}
-        return Parameters(tuple(item for item in self.items if item[0].lower() not in unwanted))
+        if not self.items:
+            return self
+        unwanted = [name.lower() for name in names]
+        kept = tuple([item for item in self.items if item[0].lower() not in unwanted])
+        return Parameters(kept) if len(kept) < len(self.items) else self
 
 
 NONE = Parameters()
@@ -113,13 +115,15 @@ def _read(pattern: re.Pattern[str], text: str) -> tuple[tuple[str, str | None], 
         items.append((match[1], match[2]))
         at = match.end()
     if len(items) > 1:
-        _no_name_twice(name for name, _ in items)
+        _no_name_twice([name.lower() for name, _ in items])
     return tuple(items)
 
 
-def _no_name_twice(names: Iterable[str]) -> None:
+def _no_name_twice(names: list[str]) -> None:
+    if len(set(names)) == len(names):
+        return
     seen: set[str] = set()
-    for name in map(str.lower, names):
+    for name in names:
         if name in seen:
             raise BadURI(f"the parameter {name!r} comes twice")
         seen.add(name)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2s
 
 from p2pship.identity.aor import BadAOR, canonical_aor
 from p2pship.sip.message import Message, Request
-from p2pship.sip.uri import parse_uri
+from p2pship.sip.uri import NameAddr, parse_uri
 
 ANONYMOUS = "anonymous@anonymous.invalid"
 "The AOR of those who do not tell theirs (RFC 3323 §4.1.1.3)."
@@ -22,8 +23,14 @@ ANONYMOUS_FROM = f'"Anonymous" <sip:{ANONYMOUS}>'
 _PROVIDED = frozenset({"user", "header", "session", "id", "critical"})
 "What Privacy may ask for that this node always provides (RFC 3323 §4.2, RFC 3325 §9.3)."
 
-_TELLING = ("Subject", "Call-Info", "Organization", "User-Agent", "Reply-To", "In-Reply-To", "Referred-By")
-"Header fields that tell who somebody is (RFC 3323 §4.1.3, §5.3)."
+_TELLING = (
+    *("Subject", "Call-Info", "Organization", "User-Agent", "Reply-To", "In-Reply-To", "Referred-By"),
+    *("Authorization", "Proxy-Authorization", "Geolocation", "P-Access-Network-Info"),
+)
+"Header fields that tell who somebody is (RFC 3323 §4.1.3, §5.3), or where; a user name is in Authorization."
+
+_SAME_PHONE = ("+sip.instance", "reg-id")
+"Parameters of a Contact that are the same in every call of a phone (RFC 5626 §4.1)."
 
 _NONCE_OCTETS = 8
 "Random octets of a temporary GRUU: no two are alike."
@@ -31,6 +38,7 @@ _MAC_OCTETS = 10
 "Octets that only the node which made it can compute: nobody guesses 80 bits over a link."
 
 _ORIGIN_USER = re.compile(rb"^o=\S+", re.MULTILINE)
+_PERSON = re.compile(rb"^[iuep]=[^\r\n]*(?:\r?\n|\r|\Z)", re.MULTILINE)  # title, page, mail and telephone
 
 
 def asked_for(message: Message) -> frozenset[str]:
@@ -66,10 +74,13 @@ def keeps_name(request: Request) -> bool:
 
 def leave_out_telling(message: Message) -> None:
     """Remove what tells who the sender is, down to the user name in a session description."""
-    for name in _TELLING:
-        message.remove(name)
+    message.remove(*_TELLING)
+    contacts = message.values("Contact")
+    if len(contacts) == 1:
+        contact = NameAddr.parse(contacts[0])
+        message.set("Contact", str(replace(contact, parameters=contact.parameters.drop(*_SAME_PHONE))))
     if message.body and b"o=" in message.body:
-        message.body = _ORIGIN_USER.sub(b"o=-", message.body, count=1)
+        message.body = _PERSON.sub(b"", _ORIGIN_USER.sub(b"o=-", message.body, count=1))
 
 
 def temporary_gruu(token: str, random: Callable[[int], bytes]) -> str:

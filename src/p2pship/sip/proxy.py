@@ -8,7 +8,7 @@ are two nodes, four server and four client transactions, and every response take
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -27,17 +27,17 @@ from p2pship.sip.calls import Calls
 from p2pship.sip.forwarding import Forwarding, Target
 from p2pship.sip.hops import PeerHop, PhoneHops, own_route, peer_of, source_of
 from p2pship.sip.legs import LegToPeer
-from p2pship.sip.message import BadMessage, Request, Response, parse, response_to
+from p2pship.sip.message import BadMessage, Message, Request, Response, response_to
 from p2pship.sip.names import OwnNames
 from p2pship.sip.privacy import hides_name, leave_out_telling
 from p2pship.sip.references import References
 from p2pship.sip.registrar import Registrar
 from p2pship.sip.returning import Returning
-from p2pship.sip.rewrite import CARRIES_TARGET, onward
+from p2pship.sip.rewrite import CARRIES_TARGET, asserts, onward
 from p2pship.sip.screen import Screen
 from p2pship.sip.senders import Senders
 from p2pship.sip.trails import Trails
-from p2pship.sip.transactions import ServerTransaction, TransactionLayer
+from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
 from p2pship.sip.underway import UnderWay
 from p2pship.sip.uri import BadURI, parse_uri
 from p2pship.sip.validity import check_extensions, validate
@@ -163,17 +163,23 @@ class SIPProxy:
 
     # What the overlay tells.
 
-    def message_from_peer(self, peer: IPeer, payload: bytes) -> None:
-        """Take one SIP message of a peer.
+    def message_from_peer(self, peer: IPeer, message: Message) -> None:
+        """Take one message of a peer; that it asserts an identity is counted, and the legs take it out."""
+        if asserts(message):
+            self._journal.count("screen.asserted")
+        self.layer.message_received(message, PeerHop(peer))
 
-        :raises BadMessage: if it is none.
+    def sent_to(self, peer: IPeer) -> list[ClientTransaction]:
+        """Return what has been sent to a peer and is not answered."""
+        return self.layer.clients_of(PeerHop(peer).key)
+
+    def peer_lost(self, peer: IPeer, reason: str, sent: Iterable[ClientTransaction]) -> None:
+        """End all that was under way with a peer: it has forgotten it, or will never be reached again.
+
+        ``sent`` is what :meth:`sent_to` gave when it was lost: it may have come back since then.
         """
-        self.layer.message_received(parse(payload), PeerHop(peer))
-
-    def peer_lost(self, peer: IPeer, reason: str) -> None:
-        """End all that was under way with a peer: it has forgotten it, or will never be reached again."""
         self._under_way.cancel_from(peer, 'SIP;cause=480;text="the caller cannot be reached any more"')
-        self.layer.hop_lost(PeerHop(peer).key, reason)
+        self.layer.hop_lost(PeerHop(peer).key, reason, sent)
         self.calls.peer_lost(peer, reason)
 
     # Where requests go.
@@ -311,7 +317,7 @@ class SIPProxy:
         peers = {dialog.peer for dialog in self.calls.dialogs if dialog.is_call} | self._under_way.peers()
         for peer in peers:
             if peer.lost_since is not None and now - peer.lost_since >= LOST_AFTER:
-                self.peer_lost(peer, "the other side cannot be reached any more")
+                self.peer_lost(peer, "the other side cannot be reached any more", self.sent_to(peer))
         self.calls.expire()
 
     @property

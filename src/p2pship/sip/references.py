@@ -6,6 +6,7 @@ person's AOR, or the GRUU of the phone, and no address. What a peer writes must 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from p2pship.address import BadAddress, canonical_host
@@ -18,6 +19,8 @@ from p2pship.sip.uri import BadURI, NameAddr, Parameters, parse_uri, scheme_of
 
 _NAMING = ("Referred-By", "Diversion", "History-Info", "Reply-To")
 "Header fields that name people beside the one that is asked for (RFC 3892, 5806, 7044, 3261 §20.31)."
+
+_NAMING_KEYS = frozenset([name.lower() for name in _NAMING])
 
 _TELLS_OTHERS = frozenset({485, *range(300, 400)})
 "Statuses whose Contacts are not where the sender is, but whom to ask instead (RFC 3261 §20.10)."
@@ -35,6 +38,9 @@ _NEVER_ASKED_FOR = frozenset(
     }
 )
 "Headers that a URI must not ask for: they would say who or where the sender is (RFC 3261 §19.1.5)."
+
+MOST_CONTACTS = 16
+"Contacts of a 3xx that pass: the other node asks fewer, and takes no message with hundreds of lines."
 
 _SIPFRAG = "message/sipfrag"
 
@@ -60,24 +66,36 @@ class References:
             request.set(
                 "Refer-To", *(self._asked_for(each, own, request) for each in request.values("Refer-To"))
             )
-        for name in _NAMING:
-            if name in request:
-                shown = [self._shown_or_none(value, own) for value in request.values(name)]
-                request.set(name, *(each for each in shown if each is not None))
+        self._show_names(request, own)
         if request.method == "NOTIFY" and _is_sipfrag(request):
             request.body = request.body.partition(b"\r\n")[0] + b"\r\n"
 
     def show_response(self, response: Response, own: str) -> None:
-        """Rewrite the Contacts of a response of our phone that tells whom to ask instead; unusable ones are left out.
+        """Rewrite what a response of our phone names, and the Contacts that tell whom to ask instead.
 
-        :raises BadURI: if one cannot be read.
+        Contacts that nobody else can use are left out, and those of other failures, where they mean nothing (RFC 3261
+        §20.10) and phones write their own address all the same. A success has its Contact from its branch.
+
+        :raises BadURI: if a Contact cannot be read.
         """
-        if response.status not in _TELLS_OTHERS or "Contact" not in response:
+        self._show_names(response, own)
+        if response.status < 300 or "Contact" not in response:
+            return
+        if response.status not in _TELLS_OTHERS:
+            response.remove("Contact")
             return
         contacts = [NameAddr.parse(value) for value in response.values("Contact")]
         shown = [(each, self.uri(each.uri, own)) for each in contacts]
         usable = [str(replace(each, uri=uri)) for each, uri in shown if uri and not _is_literal(uri)]
-        response.set("Contact", *usable)
+        _set_list(response, "Contact", usable[:MOST_CONTACTS])
+
+    def _show_names(self, message: Message, own: str) -> None:
+        if not message.has_any(_NAMING_KEYS):
+            return
+        for name in _NAMING:
+            if name in message:
+                shown = [self._shown_or_none(value, own) for value in message.values(name)]
+                _set_list(message, name, shown)
 
     def uri(self, uri: str, own: str) -> str | None:
         """Return a URI of our phone as others may see it; None if it is an address here that names nobody."""
@@ -89,7 +107,9 @@ class References:
         if binding is not None:
             return _with_headers(gruu(binding.aor, f"{self._own_hit.hex()}.{binding.token}"), headers)
         if not self._names.is_own(parsed.host):
-            return uri if headers == parsed.headers else str(replace(parsed, headers=headers))
+            parameters = parsed.parameters.drop("maddr")  # where this phone would send it, past this node
+            shown = replace(parsed, parameters=parameters, headers=headers)
+            return uri if shown == parsed else str(shown)
         try:
             aor = self._names.aor(uri, split_aor(own)[1])
         except BadAOR:
@@ -99,7 +119,28 @@ class References:
 
     def leads_here(self, uri: str) -> bool:
         """Tell whether a URI of a peer would lead our phone to this very machine; raises BadURI."""
-        return scheme_of(uri) in ("sip", "sips") and self._names.is_own(parse_uri(uri).host)
+        if scheme_of(uri) not in ("sip", "sips"):
+            return False
+        parsed = parse_uri(uri)
+        return any(self._names.is_own(host) for host in (parsed.host, parsed.parameters.get("maddr")) if host)
+
+    def screen_response(self, response: Response) -> None:
+        """Leave out of a peer's response the Contacts that would lead our phone to an address, past this node.
+
+        No honest node shows any. What the others ask a phone to say is taken out of them as of a Refer-To.
+        """
+        if response.status not in _TELLS_OTHERS or "Contact" not in response:
+            return
+        _set_list(response, "Contact", [self._screened(value) for value in response.values("Contact")])
+
+    def _screened(self, value: str) -> str | None:
+        try:
+            address = NameAddr.parse(value)
+            if self.leads_here(address.uri) or _is_literal(address.uri):
+                return None
+            return value if "?" not in address.uri else str(replace(address, uri=_harmless_uri(address.uri)))
+        except BadURI:
+            return None
 
     def _asked_for(self, value: str, own: str, request: Request) -> str:
         shown = self._shown(value, own)
@@ -124,6 +165,12 @@ class References:
     def _binding_at(self, uri: str) -> Binding | None:
         bare = str(replace(parse_uri(uri), headers=()))
         return next((binding for binding in self._bindings if binding.has_contact(bare)), None)
+
+
+def _set_list(message: Message, name: str, values: Sequence[str | None]) -> None:
+    """Replace a list by the values that are some: in one line, as other nodes take only so many; if all are None, in none."""
+    kept = [value for value in values if value is not None]
+    message.set(name, *([", ".join(kept)] if kept else []))
 
 
 def take_out_commands(request: Request) -> None:
@@ -151,8 +198,9 @@ def _with_headers(uri: str, headers: tuple[tuple[str, str], ...]) -> str:
 def _is_literal(uri: str) -> bool:
     if scheme_of(uri) not in ("sip", "sips"):
         return False
+    parsed = parse_uri(uri)
     try:
-        canonical_host(parse_uri(uri).host)
+        canonical_host(parsed.parameters.get("maddr") or parsed.host)
     except BadAddress:
         return False
     return True

@@ -33,7 +33,7 @@ MOST_BINDINGS = 16
 "Phones of one name, the latest ones; each rings at once, so more would only amplify (RFC 5393)."
 
 MOST_NAMES = 1_000
-"Names that phones may register: far more than a household has, few enough that a runaway program fills no disk."
+"Names that have an identity here: far more than a household has, few enough that a runaway program fills no disk."
 
 
 class Registrar:
@@ -81,9 +81,6 @@ class Registrar:
             aor = self._names.aor(request.to.uri)
         except (BadAOR, BadURI) as error:  # 400 also for another scheme (RFC 4475 §3.3.4)
             raise BadMessage(400, str(error), request) from None
-        if not self._bindings.of(aor) and self._bindings.names() >= MOST_NAMES:
-            self._refuse(transaction, 403, f"{MOST_NAMES} names are registered here: no more are taken")
-            return
         self._update(transaction, aor, source)
 
     def _update(self, transaction: ServerTransaction, aor: str, source: HostPort) -> None:
@@ -93,16 +90,24 @@ class Registrar:
         after = after[
             -MOST_BINDINGS:
         ]  # the one refreshed longest ago goes: phones come back with another port
-        if after and self._keyring.identity(aor) is None:
-            try:
-                self._keyring.create(aor)
-            except LocalError as error:
-                self._refuse(transaction, 500, f"no identity could be made for {aor}: {error}")
-                return
+        if after and self._keyring.identity(aor) is None and not self._create(transaction, aor):
+            return
         if request.values("Contact"):
             self._bindings.replace(aor, after)
             self._tell(before, after)
         transaction.respond(self._accepted(request, after))
+
+    def _create(self, transaction: ServerTransaction, aor: str) -> bool:
+        """Make the identity of a new name; False if that is refused, which has been answered then."""
+        if len(self._keyring.identities()) >= MOST_NAMES:
+            self._refuse(transaction, 403, f"{MOST_NAMES} names are registered here: no more are taken")
+            return False
+        try:
+            self._keyring.create(aor)
+        except LocalError as error:
+            self._refuse(transaction, 500, f"no identity could be made for {aor}: {error}")
+            return False
+        return True
 
     def _after(
         self, request: Request, aor: str, before: list[Binding], source: HostPort, transport: str
@@ -110,9 +115,7 @@ class Registrar:
         """Return the bindings of a name as a REGISTER wants them (§10.3 items 6 and 7)."""
         contacts = request.values("Contact")
         if "*" in contacts:
-            if len(contacts) > 1 or _number(request.first("Expires")) != 0:
-                raise BadMessage(400, "Contact: * needs Expires: 0 and no other Contact", request)
-            self._in_order(request, before)
+            self._check_star(request, contacts, before)
             return []
         if len(contacts) > MOST_BINDINGS:  # each is compared with each other: thousands would take minutes
             raise BadMessage(403, f"there are more than {MOST_BINDINGS} Contacts", request)
@@ -143,6 +146,12 @@ class Registrar:
                     )
                 )
         return after + fresh
+
+    def _check_star(self, request: Request, contacts: list[str], before: list[Binding]) -> None:
+        """Look that a REGISTER may remove all bindings (§10.3 item 6)."""
+        if len(contacts) > 1 or _number(request.first("Expires")) != 0:
+            raise BadMessage(400, "Contact: * needs Expires: 0 and no other Contact", request)
+        self._in_order(request, before)
 
     def _same(self, known: list[Binding], fresh: list[Binding], address: NameAddr) -> list[Binding]:
         """Return the known bindings that a Contact is about: its URI, or the same instance (RFC 5626 §6)."""

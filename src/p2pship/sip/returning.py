@@ -20,14 +20,14 @@ class Returning:
 
     def passed(self, response: Response, transaction: ServerTransaction, sent_on: Request) -> None:
         """Complete a response to a request, which this node has sent on as ``sent_on``."""
-        if response.status >= 300:
-            self._show(response, transaction)
-        elif response.status >= 200 and sent_on.method in sessiontimer.REFRESHES:
+        self._show(response, transaction)
+        if 200 <= response.status < 300 and sent_on.method in sessiontimer.REFRESHES:
             self._time(response, transaction, sent_on)
 
     def _show(self, response: Response, transaction: ServerTransaction) -> None:
         peer = peer_of(transaction.origin)
         if peer is None:
+            self._references.screen_response(response)
             return
         try:
             self._references.show_response(response, peer.identity.aor)

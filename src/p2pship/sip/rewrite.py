@@ -7,10 +7,10 @@ and a Contact becomes a GRUU (RFC 5627) that names the device and the phone with
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from p2pship.sip.message import Message, Request, Response
+from p2pship.sip.parameters import NONE
 from p2pship.sip.privacy import is_anonymous, keeps_name
 from p2pship.sip.uri import BadURI, NameAddr, parse_uri, request_uri
 
@@ -23,12 +23,14 @@ CARRIES_TARGET = FORMS_DIALOG | {"UPDATE", "NOTIFY"}
 HOPS = 70
 "Max-Forwards for a request that has none (RFC 3261 §16.6 item 3)."
 
-# What stands for one hop, or says who somebody is without proof: phones believe Remote-Party-ID more than From.
-_HOP_FIELDS = (
-    *("Via", "Route", "Record-Route", "Path"),
-    *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"),
+ASSERTING = frozenset({"p-asserted-identity", "p-preferred-identity", "remote-party-id"})
+"Header fields that say who somebody is without proof: phones believe Remote-Party-ID more than From."
+
+_HOP_FIELDS = ASSERTING | {"via", "route", "record-route", "path"}
+_COMMANDS = frozenset(
+    {"answer-mode", "priv-answer-mode", "p-auto-answer", "www-authenticate", "proxy-authenticate"}
 )
-_COMMANDS = ("Answer-Mode", "Priv-Answer-Mode", "P-Auto-Answer")
+_VIA, _RECORD_ROUTE = frozenset({"via"}), frozenset({"record-route"})
 _MAY_COMMAND = ("Alert-Info", "Call-Info")
 _WARN_AGENT = "p2pship"
 _HIT = re.compile("[0-9a-f]{32}")
@@ -55,18 +57,23 @@ def onward(request: Request) -> Request:
 
 def strip(message: Message) -> None:
     """Remove what one side must not see of the other: Vias, routes and asserted identities."""
-    message.remove(*_HOP_FIELDS)
-    if message.first("Warning") is not None:
+    message.drop(_HOP_FIELDS)
+    if "Warning" in message:
         message.set("Warning", *(_hide_agent(value) for value in message.values("Warning")))
 
 
-def hold_back(message: Message) -> None:
-    """Remove what would have a phone answer a stranger by itself, with its microphone on.
+def asserts(message: Message) -> bool:
+    """Tell whether a message says who somebody is, which no node like this one lets over a link (RFC 3325 §5)."""
+    return message.has_any(ASSERTING)
 
-    That is RFC 5373, and what phones have long understood instead: ``answer-after=0`` in Call-Info, ``Auto Answer`` or
+
+def hold_back(message: Message) -> None:
+    """Remove what would have a phone answer a stranger by itself, with its microphone on, or with a proof of its password.
+
+    The first is RFC 5373, and what phones have long understood instead: ``answer-after=0`` in Call-Info, ``Auto Answer`` or
     ``info=alert-autoanswer`` in Alert-Info. Other values of these pass.
     """
-    message.remove(*_COMMANDS)
+    message.drop(_COMMANDS)
     for name in _MAY_COMMAND:
         values = message.values(name)
         harmless = [value for value in values if "answer" not in value.lower()]
@@ -84,15 +91,13 @@ def _hide_agent(warning: str) -> str:
 def set_parties(message: Message, parties: Parties, from_phone: bool) -> None:
     """Write From and To as the receiving side knows them; the tags stay."""
     sender, receiver = (parties.phone, parties.peer) if from_phone else (parties.peer, parties.phone)
-    _set_party(message, "From", sender)
-    _set_party(message, "To", receiver)
+    _set_party(message, "From", message.from_, NameAddr.parse(sender))
+    _set_party(message, "To", message.to, NameAddr.parse(receiver))
 
 
-def _set_party(message: Message, name: str, value: str) -> None:
-    current = NameAddr.parse(message.first(name) or "")
-    wanted = NameAddr.parse(value)
-    untagged = current.without_parameter("tag")
-    if untagged == wanted or str(untagged) == str(wanted):
+def _set_party(message: Message, name: str, current: NameAddr, wanted: NameAddr) -> None:
+    same = current.uri == wanted.uri and current.display == wanted.display
+    if same and current.parameters.drop("tag") == wanted.parameters:
         return
     message.set(name, str(wanted.with_parameter("tag", current.tag) if current.tag else wanted))
 
@@ -118,11 +123,15 @@ def contact_uri(message: Message) -> str | None:
 
 
 def set_contact(message: Message, uri: str, needed: bool = False) -> None:
-    """Give the only Contact another URI; its header parameters stay. One that is ``needed`` and missing is added."""
+    """Give the only Contact another URI; its header parameters stay. One that is ``needed`` and missing is added.
+
+    Several, which nothing but REGISTER and 3xx may have (RFC 3261 §8.1.1.8), become this one: each shows an address.
+    """
     values = message.values("Contact")
-    if len(values) == 1:
-        message.set("Contact", str(NameAddr("", uri, NameAddr.parse(values[0]).parameters)))
-    elif needed and not values:
+    if values:
+        parameters = NameAddr.parse(values[0]).parameters if len(values) == 1 else NONE
+        message.set("Contact", str(NameAddr("", uri, parameters)))
+    elif needed:
         message.append("Contact", f"<{uri}>")
 
 
@@ -167,16 +176,13 @@ def restore(response: Response, request: Request, own_route: str | None, routes_
     ``own_route`` is this node's own Record-Route towards a phone; with ``routes_kept`` those of the request follow it.
     """
     tag = response.to.tag
-    response.set("From", request.first("From") or "")
-    to = NameAddr.parse(request.first("To") or "")
-    response.set("To", str(to) if to.tag or not tag else f"{request.first('To')};tag={tag}")
-    routes = ([own_route] if own_route else []) + (request.lines("Record-Route") if routes_kept else [])
-    _put_first(response, "Record-Route", routes)
-    _put_first(response, "Via", request.lines("Via"))
-
-
-def _put_first(message: Message, name: str, values: Sequence[str]) -> None:
-    """Give a header these lines, before all others: hops look there first (RFC 3261 §7.3.1)."""
-    message.remove(name)
-    for value in reversed(values):
-        message.prepend(name, value)
+    response.take("from", request)
+    response.take("to", request)
+    if tag and not request.to.tag:
+        response.set("To", f"{request.first('To')};tag={tag}")
+    response.drop(_VIA | _RECORD_ROUTE)
+    if routes_kept:
+        response.put_first(request, _RECORD_ROUTE)
+    if own_route:
+        response.prepend("Record-Route", own_route)
+    response.put_first(request, _VIA)

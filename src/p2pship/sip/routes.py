@@ -63,6 +63,11 @@ class PersonRoute:
             self._fork.trail.reached(peer, tried)
         self._fork.add(self._leg_for(peer), DEVICES_MORE)
 
+    @property
+    def has_reached(self) -> bool:
+        """Whether a branch was added."""
+        return self._reached is not None
+
     def stages(self, call_id: str, caller: str, callee: str) -> CallSetUp:
         """Return how long each stage of the set-up took, up to the first ringing, or the answer if none rang."""
         tried = self._reached

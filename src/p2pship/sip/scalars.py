@@ -1,4 +1,4 @@
-"""The header values that are one word or number: Call-ID, CSeq, Max-Forwards and lengths (RFC 3261 §20)."""
+"""The values that are one word or number: Call-ID, CSeq, Max-Forwards, lengths and q (RFC 3261 §20)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ LARGEST_NUMBER = 2**32 - 1  # of CSeq: §20.16 says 2**31 below; RFC 4475 §3.1.
 
 _CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]+({TOKEN})")
 _NUMBER = re.compile(r"0*([0-9]{1,10})")
+_PREFERENCE = re.compile(r"[01](\.[0-9]{0,3})?")
 _CALL_ID = re.compile(r"[^ \t\x00-\x1f\x7f\ud800-\udfff]+")
 
 
@@ -52,3 +53,9 @@ def read_max_forwards(text: str) -> int:
     :raises BadURI: if it is not one.
     """
     return read_number(text, MOST_FORWARDS)
+
+
+def read_preference(text: str | None) -> float:
+    """Read the q of a Contact, 0 to 1: how much it is preferred; 1 if it has none, or one that cannot be read (§20.10)."""
+    match = _PREFERENCE.fullmatch(text or "")
+    return min(1.0, float(match[0])) if match else 1.0

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Self
+from itertools import pairwise, starmap
+from typing import NamedTuple, Self
 
 from p2pship.address import BadAddress, HostPort, canonical_host, is_never_dialled
 from p2pship.errors import RemoteError
@@ -18,7 +17,9 @@ from p2pship.errors import RemoteError
 LARGEST_SDP = 32_768  # a browser's offer with candidates has about 8 KiB
 MOST_MEDIA = 32  # each may cost a pair of ports
 
-_LINE = re.compile(rb"([a-z])=([^\r\n]*)(\r\n|\n|\Z)")
+# Tried where lines begin only, and without going back, so that a hostile line is read once.
+_LINE = re.compile(r"^([a-z])=((?:(?<=a=)([^\r\n:]*+))?+[^\r\n]*+)(\r\n|\n|\Z)", re.MULTILINE)
+_LINE_END = re.compile(r"\r\n|\n|\Z")
 _MEDIA = re.compile(r"(\S+) +([0-9]{1,5})(?:/[0-9]+)? +(\S+)((?: +\S+)*) *")
 _CONNECTION = re.compile(r"IN +IP[46] +([^\s/]+)(?:/[0-9/]+)? *")
 _ORIGIN = re.compile(r"(\S+ +\S+ +\S+) +\S+ +\S+ +\S+ *")
@@ -54,27 +55,17 @@ class BadSDP(RemoteError):
     """This is not a session description."""
 
 
-@dataclass(frozen=True, slots=True)
-class SDPLine:
+class SDPLine(NamedTuple):
     """One line, as it came."""
 
     kind: str
     "the letter before the ``=``"
     value: str
     "what follows it"
-    raw: bytes
-    "the octets with their line end"
-
-    @classmethod
-    def make(cls, kind: str, value: str, like: SDPLine) -> Self:
-        """Make a line that ends as another does."""
-        end = like.raw[len(like.raw.rstrip(b"\r\n")) :]
-        return cls(kind, value, f"{kind}={value}".encode("utf-8", "surrogateescape") + end)
-
-    @property
-    def attribute(self) -> str:
-        """The name of an attribute; empty for other lines."""
-        return self.value.partition(":")[0] if self.kind == "a" else ""
+    attribute: str
+    "the name of an attribute; empty for other lines"
+    end: str
+    "the line end"
 
 
 Lines = tuple[SDPLine, ...]
@@ -88,8 +79,8 @@ class MediaLine:
         *("rtcp", "rtp", "separate_rtcp"),
     )
 
-    def __init__(self, lines: Lines, session: Lines = ()) -> None:
-        """Take the lines, the m= line first, and the session's.
+    def __init__(self, lines: Lines, host: str | None, direction: str | None) -> None:
+        """Take the lines, the m= line first, and what the session says for all: the address and the direction.
 
         :raises BadSDP: if the m=, c= or a=rtcp line is malformed.
         """
@@ -105,8 +96,8 @@ class MediaLine:
         self.formats = tuple(match[4].split())
         self.muxed = "rtcp-mux" in [line.attribute for line in lines]
         "whether RTCP may come to the port of RTP (RFC 5761)"
-        self.direction = _direction(lines) or _direction(session) or "sendrecv"
-        self.host = _connection(lines) or _connection(session)
+        self.direction = _direction(lines) or direction or "sendrecv"
+        self.host = _connection(lines) or host
         "the address or name in the c= line that applies; None if there is none"
         self.rtp = _reachable(self.host, self.port)
         "where RTP is wanted; None when nowhere: port 0, hold by address, or an address that nothing can be sent to"
@@ -150,8 +141,9 @@ class SDP:
         :raises BadSDP: if a line that is looked at is malformed.
         """
         self.session = session
-        shared = tuple(line for line in session if line.kind == "c" or line.attribute.strip() in _DIRECTIONS)
-        self.media = tuple(MediaLine(lines, shared) for lines in media)
+        self._host = _connection(session)
+        direction = _direction(session)
+        self.media = tuple([MediaLine(lines, self._host, direction) for lines in media])
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -172,8 +164,7 @@ class SDP:
 
     def encode(self) -> bytes:
         """Return it as it came; the last line has an end in any case."""
-        media = [line.raw for part in self.media for line in part.lines]
-        return b"".join([line.raw for line in self.session] + media)
+        return _joined([*self.session, *[line for part in self.media for line in part.lines]])
 
     def rewrite(self, address: str, ports: Sequence[tuple[int, int] | None]) -> bytes:
         """Return it with another address and other ports, and without ICE.
@@ -185,21 +176,18 @@ class SDP:
         """
         shown = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
         known = self._addresses()
-        session = [
-            line for line in self.session if line.attribute != "rtcp"
-        ]  # RFC 3605 §2.1 knows no such line
+        # RFC 3605 §2.1 knows no such line of a session
+        session = [line for line in self.session if line.attribute != "rtcp"]
         lines = _readdressed(session, shown, known)
         for part, pair in zip(self.media, ports, strict=True):
             used = pair if part.is_udp and part.port else None
             lines += _readdressed(_with_ports(part, used), shown, known)
-        return b"".join([line.raw for line in lines])
+        return _joined(lines)
 
     def _addresses(self) -> set[str]:
         """Return the literal addresses that it names as its own."""
         hosts = {line.value.split()[-1] for line in self.session if line.kind == "o" and line.value.strip()}
-        hosts.update(
-            host for host in (_connection(self.session), *[part.host for part in self.media]) if host
-        )
+        hosts.update([host for host in (self._host, *[part.host for part in self.media]) if host])
         return {host for host in hosts if _is_address(host)}
 
 
@@ -213,30 +201,38 @@ def capabilities(description: bytes) -> bytes:
 
 
 def _split(data: bytes) -> Lines:
-    lines: list[SDPLine] = []
-    at, end = 0, len(data.rstrip(b"\r\n"))
-    while at < end:
-        match = _LINE.match(data, at)
-        if match is None:
-            raise BadSDP(f"{data[at : at + 40]!r} is not a line of a session description")
-        raw = match[0] if match[3] else match[0] + b"\r\n"
-        lines.append(SDPLine(match[1].decode(), match[2].decode("utf-8", "surrogateescape"), raw))
-        at = match.end()
+    text = data.decode("utf-8", "surrogateescape")
+    bare = text.rstrip("\r\n")
+    found = _LINE.findall(bare)
+    last_end = _LINE_END.match(text, len(bare))
+    if last_end is None or sum([len(value) + len(end) + 2 for _, value, _, end in found]) != len(bare):
+        raise BadSDP("not every line of the session description is one")
+    lines = list(starmap(SDPLine, found))
+    if lines:
+        lines[-1] = lines[-1]._replace(end=last_end[0] or "\r\n")
     return tuple(lines)
 
 
+def _joined(lines: Iterable[SDPLine]) -> bytes:
+    text = "".join([f"{kind}={value}{end}" for kind, value, _, end in lines])
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _connection(lines: Lines) -> str | None:
-    value = next((line.value for line in lines if line.kind == "c"), None)
-    if value is None:
+    values = [line.value for line in lines if line.kind == "c"]
+    if not values:
         return None
-    match = _CONNECTION.fullmatch(value)
+    match = _CONNECTION.fullmatch(values[0])
     if match is None:
-        raise BadSDP(f"c={value!r} is malformed")
+        raise BadSDP(f"c={values[0]!r} is malformed")
     return match[1]
 
 
 def _direction(lines: Lines) -> str | None:
-    return next((line.value.strip() for line in lines if line.attribute.strip() in _DIRECTIONS), None)
+    stated = [
+        line.value.strip() for line in lines if line.attribute and line.attribute.strip() in _DIRECTIONS
+    ]
+    return stated[0] if stated else None
 
 
 def _reachable(host: str | None, port: int) -> HostPort | None:
@@ -254,15 +250,16 @@ def _is_address(host: str) -> bool:
 
 
 def _readdressed(lines: Iterable[SDPLine], shown: str, known: set[str]) -> list[SDPLine]:
-    new: list[SDPLine] = []
-    for line in lines:
-        if line.kind == "a":
-            told = any(address in line.value for address in known)
-            if not told and line.attribute.strip().lower() not in _LEFT_OUT:
-                new.append(line)
-        else:
-            new.append(_readdressed_line(line, shown, known))
-    return new
+    return [
+        line if line.kind == "a" else _readdressed_line(line, shown, known)
+        for line in lines
+        if line.kind != "a" or not _is_left_out(line, known)
+    ]
+
+
+def _is_left_out(line: SDPLine, known: set[str]) -> bool:
+    told = [address for address in known if address in line.value]
+    return bool(told) or line.attribute.strip().lower() in _LEFT_OUT
 
 
 def _readdressed_line(line: SDPLine, shown: str, known: set[str]) -> SDPLine:
@@ -271,7 +268,7 @@ def _readdressed_line(line: SDPLine, shown: str, known: set[str]) -> SDPLine:
     if kind == "m":
         return line
     if kind == "c":
-        return line if _connection((line,)) in _HOLDS else SDPLine.make("c", shown, line)
+        return line if _connection((line,)) in _HOLDS else SDPLine("c", shown, "", line.end)
     if kind == "o":
         match = _ORIGIN.fullmatch(value)
         if match is None:
@@ -281,19 +278,18 @@ def _readdressed_line(line: SDPLine, shown: str, known: set[str]) -> SDPLine:
         if address in value:
             value = value.replace(address, shown.rpartition(" ")[2])
     if kind == "o":
-        return SDPLine.make("o", value + shown, line)
-    return line if value is line.value else SDPLine.make(kind, value, line)
+        value += shown
+    return line if value is line.value else SDPLine(kind, value, "", line.end)
 
 
 def _with_ports(part: MediaLine, pair: tuple[int, int] | None) -> list[SDPLine]:
     rtp, rtcp = pair or (0, 0)
     formats = "".join([f" {each}" for each in part.formats])
-    first = SDPLine.make(
-        "m", f"{part.lines[0].value.split()[0]} {rtp} {part.protocol}{formats}", part.lines[0]
-    )
+    line = part.lines[0]
+    first = SDPLine("m", f"{line.value.split()[0]} {rtp} {part.protocol}{formats}", "", line.end)
     rest = [line for line in part.lines[1:] if line.attribute != "rtcp"]
     if pair is None:
         return [first, *rest]
     if part.attributes("rtcp") or rtcp not in (rtp + 1, rtp if part.muxed else rtp + 1):
-        rest.append(SDPLine.make("a", f"rtcp:{rtcp}", first))
+        rest.append(SDPLine("a", f"rtcp:{rtcp}", "rtcp", first.end))
     return [first, *rest]

@@ -1,7 +1,9 @@
 """The session timer as a proxy keeps it (RFC 4028 §8): a call whose refreshes stop is over.
 
 The node of the caller asks for a timer where the phone has not. The first node on the way back that sees that the one
-called knows no timer has the caller's phone refresh, if it can. Each node then holds its own phone to what was agreed.
+called knows no timer has the caller's phone refresh, if it can. Each node then holds its own phone to what was agreed:
+when the time is over it forgets the call, as a proxy may, and its media with it. Therefore, and unlike a proxy (§8.3), it
+also sends its own phone a BYE: one that knows no timer would wait for ever in a call without sound.
 """
 
 from __future__ import annotations
@@ -25,15 +27,18 @@ _SECONDS = re.compile("[0-9]{1,9}")
 def check(request: Request) -> None:
     """Look that the interval asked for is long enough, or make it so where its sender would not understand (§8.1).
 
+    What is below the sender's own Min-SE becomes that.
+
     :raises BadMessage: with status 422 and Min-SE.
     """
     asked = _seconds(request, "Session-Expires")
-    if asked is None or asked >= SHORTEST:
-        return
-    if supports_timer(request):
-        raise BadMessage(422, "Session Interval Too Small", request, [("Min-SE", str(SHORTEST))])
     least = max(SHORTEST, _seconds(request, "Min-SE") or 0)
-    request.set("Min-SE", str(least))
+    if asked is None or asked >= least:
+        return
+    if not supports_timer(request):
+        request.set("Min-SE", str(least))
+    elif asked < SHORTEST:
+        raise BadMessage(422, "Session Interval Too Small", request, [("Min-SE", str(SHORTEST))])
     _, semicolon, parameters = (request.first("Session-Expires") or "").partition(";")
     request.set("Session-Expires", f"{least}{semicolon}{parameters}")
 
@@ -55,7 +60,7 @@ def agree(response: Response, request: Request) -> float | None:
     asked = _seconds(request, "Session-Expires")
     if asked is None or not supports_timer(request):
         return None
-    response.append("Session-Expires", f"{asked};refresher=uac")
+    response.set("Session-Expires", f"{asked};refresher=uac")  # what cannot be read is not left beside it
     response.append("Require", "timer")
     return asked
 

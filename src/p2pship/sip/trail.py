@@ -241,6 +241,10 @@ class Trail:
         self.story["state"] = "up"
         self._changed(self)
 
+    def has(self, dialog: Hashable) -> bool:
+        """Tell whether an answer to this very call made a dialog, and it lives."""
+        return dialog in self._dialogs
+
     def down(self, dialog: Hashable, by: str, reason: str) -> None:
         """Take it that a dialog has ended; the call has with the last one."""
         self._dialogs.discard(dialog)
@@ -293,4 +297,4 @@ def begun(id: str, call_id: str, direction: str, caller: str, callee: str, now: 
 
 def _rounded(seconds: float) -> float:
     """Return seconds to a tenth of a millisecond, and never below none: clocks are set back."""
-    return max(0.0, round(seconds, 4))
+    return round(seconds, 4) if seconds > 0 else 0.0

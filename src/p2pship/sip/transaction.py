@@ -176,14 +176,14 @@ def response_input(status: int) -> Input:
 class Machine:
     """One transaction. Times are seconds of any clock that does not go back."""
 
-    __slots__ = ("_due", "_intervals", "kind", "reliable", "state")
+    __slots__ = ("_due", "_interval", "kind", "reliable", "state")
 
     def __init__(self, kind: Kind, reliable: bool) -> None:
         self.kind = kind
         self.reliable = reliable
         self.state = kind.first
         self._due: dict[Timer, float] = {}
-        self._intervals: dict[Timer, float] = {}
+        self._interval = T1  # of the one timer of RETRANSMIT that the kind has
 
     def start(self, now: float) -> tuple[Effect, ...]:
         """Begin; returns what is to be done."""
@@ -202,7 +202,7 @@ class Machine:
 
     def due(self) -> float | None:
         """Return when ``timer_fired`` is to be called next, or None while no timer runs."""
-        return min(self._due.values(), default=None)
+        return min(self._due.values()) if self._due else None
 
     def timer_fired(self, now: float) -> tuple[Effect, ...]:
         """Let every timer fire whose time has come; returns what is to be done, in order."""
@@ -221,27 +221,21 @@ class Machine:
 
     def _next_interval(self, timer: Timer) -> float:
         """A doubles without end (§17.1.1.2), E and G up to T2, and E is T2 after a provisional response (§17.1.2.2)."""
-        doubled = 2 * self._intervals[timer]
+        doubled = 2 * self._interval
         if timer is not Timer.A:
             doubled = min(doubled, T2)
         if timer is Timer.E and self.state is State.PROCEEDING:
             doubled = T2
-        self._intervals[timer] = doubled
+        self._interval = doubled
         return doubled
 
     def _run_timers(self, now: float) -> tuple[Effect, ...]:
         """Start and stop timers as the state that was entered wants; those of no length fire at once."""
-        runs = self.kind.runs.get(self.state, frozenset())
-        for timer in self._due.keys() - runs:
-            del self._due[timer]
-        for timer in runs - self._due.keys():
+        runs, ran = self.kind.runs.get(self.state, ()), self._due
+        self._due = {}
+        for timer in runs:
             if self.reliable and timer in ABSORB:
                 return self.received(timer, now)
             if not (self.reliable and timer in RETRANSMIT):
-                self._start_timer(timer, now)
+                self._due[timer] = ran.get(timer) or now + LENGTHS[timer]
         return ()
-
-    def _start_timer(self, timer: Timer, now: float) -> None:
-        self._due[timer] = now + LENGTHS[timer]
-        if timer in RETRANSMIT:
-            self._intervals[timer] = LENGTHS[timer]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
@@ -49,6 +49,8 @@ RETRY_AFTER = 5
 "seconds after which an overloaded node may be asked again: some of the transactions will have ended"
 BRANCH_OCTETS = 12
 "random octets in a branch: 96 bits, which nobody guesses within the life of a transaction"
+
+_NEEDED = frozenset({"from", "to", "call-id", "cseq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class TransactionLayer:
 
         :raises LocalError: if it has no From, To, Call-ID or CSeq, of which a CANCEL or an ACK would be made.
         """
-        if not all(name in request for name in ("From", "To", "Call-ID", "CSeq")):
+        if not request.has_all(_NEEDED):
             raise LocalError(f"{request!r} lacks a header that each request has")
         first = hop_for_size(request, hop)
         request.prepend("Via", via_of(first, MAGIC_COOKIE + self.random(BRANCH_OCTETS).hex()))
@@ -138,11 +140,18 @@ class TransactionLayer:
         ack.prepend("Via", via_of(first, MAGIC_COOKIE + branch.hexdigest()))
         self._send_alone(ack, first, None if first is hop else hop)
 
-    def hop_lost(self, hop_key: Hashable, reason: str) -> None:
-        """Hear that a hop is gone for good: a transport error for each of its transactions (RFC 3261 §18.4)."""
-        for transaction in (*self._clients.values(), *self._servers.values()):
-            if transaction.hop.key == hop_key:
-                transaction.hop_lost(reason)
+    def clients_of(self, hop_key: Hashable) -> list[ClientTransaction]:
+        """Return what is under way to a hop."""
+        return [client for client in self._clients.values() if client.hop.key == hop_key]
+
+    def hop_lost(self, hop_key: Hashable, reason: str, clients: Iterable[ClientTransaction]) -> None:
+        """Hear that a hop is gone for good: a transport error for its transactions (RFC 3261 §18.4).
+
+        Of those to it only ``clients`` have ended: what was begun since it was lost goes to one that has come back.
+        """
+        servers = [server for server in self._servers.values() if server.hop.key == hop_key]
+        for transaction in (*clients, *servers):
+            transaction.hop_lost(reason)
 
     def forget(self, transaction: LiveTransaction) -> None:
         """Let go of a transaction that has ended; for the transactions. Harmless when repeated."""
@@ -244,6 +253,8 @@ class TransactionLayer:
         """
         try:
             sent = hop.send(message)
+            if sent is None:
+                return
             if instead is not None:
                 sent.addErrback(lambda _: self._send_alone(rerouted(message, instead), instead))
             sent.addErrback(self._unsent)

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
 from p2pship.address import HostPort, canonical_host
-from p2pship.errors import LocalError
+from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
 from p2pship.sip.allowance import RegisterAllowance
@@ -198,9 +198,10 @@ class PhoneTransport:
             return
         response = refusal(error)
         if response is not None:
-            hop.send(response).addErrback(self._unsent)
+            maybeDeferred(hop.send, response).addErrback(self._unsent)
 
     def _unsent(self, failure: Failure) -> None:
+        failure.trap(RemoteError)
         self._journal.count("sip.unsent")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Hashable
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from zope.interface import implementer
 
@@ -14,7 +12,7 @@ from p2pship.address import HostPort
 from p2pship.errors import RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
-from p2pship.sip.message import BadMessage, Message, Response
+from p2pship.sip.message import Message, Response
 from p2pship.sip.way_back import way_back
 
 LONGEST_KEEP_ALIVE = 4
@@ -53,7 +51,7 @@ class DatagramSocket(DatagramProtocol):
             if error.errno not in _SOCKET_IS_FULL:
                 raise NotSent(f"cannot send to {to} over UDP: {error.strerror}") from None
             self._journal.count("sip.udp_full")
-        except (MessageLengthError, ValueError) as error:  # too long, or an address of the other family
+        except ValueError as error:  # an address of the other family
             raise NotSent(f"cannot send to {to} over UDP: {error}") from None
 
 
@@ -103,11 +101,11 @@ class UDPHop:
         """What names the phone's address."""
         return "udp", self.address.host, self.address.port
 
-    def send(self, message: Message) -> Deferred[None]:
-        """Send at once; fails with :class:`NotSent`."""
-        try:
-            to = way_back(message, self.address) if isinstance(message, Response) else self.address
-            self._socket.send(message.encode(), to)
-        except (NotSent, BadMessage) as error:
-            return fail(error)
-        return succeed(None)
+    def send(self, message: Message) -> None:
+        """Send at once.
+
+        :raises NotSent: if it cannot be sent.
+        :raises BadMessage: if it is a response without a Via.
+        """
+        to = way_back(message, self.address) if isinstance(message, Response) else self.address
+        self._socket.send(message.encode(), to)

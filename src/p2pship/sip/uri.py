@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Self
 
@@ -154,6 +154,11 @@ class NameAddr:
     "the URI as written, of any scheme; see :func:`parse_uri`"
     parameters: Parameters = NONE
     "the parameters of the header field, not of the URI"
+    tag: str | None = field(init=False, compare=False, repr=False)
+    "the tag parameter (RFC 3261 §19.3)"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tag", self.parameters.get("tag"))
 
     def __str__(self) -> str:
         name = f"{quote(self.display)} " if self.display else ""
@@ -184,11 +189,6 @@ class NameAddr:
         if not uri.startswith("sip:"):
             scheme_of(uri)
         return cls(display, uri, Parameters.of_header(rest) if rest else NONE)
-
-    @property
-    def tag(self) -> str | None:
-        """The tag parameter (RFC 3261 §19.3)."""
-        return self.parameters.get("tag")
 
     def with_parameter(self, name: str, value: str | None = None) -> NameAddr:
         """Return this with a parameter set."""

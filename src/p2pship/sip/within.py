@@ -108,10 +108,10 @@ class WithinDialogs:
             if peer is None:
                 sessiontimer.ask(sent_on)
         leg = self._leg(sent_on, transaction.origin, dialog)
-        transfers.begun(dialog, request, self._calls.now())
+        transfers.begun(dialog, request, peer is None, self._calls.now())
 
         def done(response: Response) -> None:
-            transfers.answered(self._calls, dialog, request, response)
+            transfers.answered(self._calls, dialog, request, peer is None, response)
             if request.method == "REFER":
                 self._trails.referred(dialog, request, response, peer)
 

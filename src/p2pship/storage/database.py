@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +78,16 @@ class Database:
         """
         try:
             self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise StorageFailed(f"cannot write {self._path}: {error}") from error
+
+    def write_all(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Carry out one statement for each row of parameters, within a transaction.
+
+        :raises StorageFailed: if one cannot be written.
+        """
+        try:
+            self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
             raise StorageFailed(f"cannot write {self._path}: {error}") from error
 

@@ -47,17 +47,22 @@ class IncomingCall(Call):
         self._ringing.fire(None)
 
     def progress(
-        self, status: int, body: bytes = b"", tag: str | None = None, reliable: bool = False
+        self,
+        status: int,
+        body: bytes = b"",
+        tag: str | None = None,
+        reliable: bool = False,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Send a response to the INVITE; with another ``tag`` as a proxy does that has several phones (RFC 3261 §16.7)."""
-        headers = [self.phone.line.contact_header, *([SDP_TYPE] if body else [])]
+        more = [self.phone.line.contact_header, *([SDP_TYPE] if body else []), *headers]
         if reliable:
             self._reliable += 1
-            headers += [("Require", "100rel"), ("RSeq", str(self._reliable))]
-        self.phone.line.respond(self._server, status, headers, body, tag or self.dialog.local.tag)
+            more += [("Require", "100rel"), ("RSeq", str(self._reliable))]
+        self.phone.line.respond(self._server, status, more, body, tag or self.dialog.local.tag)
 
-    def answer(self) -> Deferred[None]:
-        """Answer it; fires when the caller has acknowledged."""
+    def answer(self, headers: Sequence[tuple[str, str]] = ()) -> Deferred[None]:
+        """Answer it, with these headers too; fires when the caller has acknowledged."""
         if self.state is State.ENDED:
             return self.answered
         try:
@@ -69,7 +74,7 @@ class IncomingCall(Call):
         self.state = State.UP
         self._server.unacknowledged = self._not_acknowledged
         said = bool(self._early and self._reliable)  # then it is not said again (RFC 3262 §5)
-        self.progress(200, b"" if said else body)
+        self.progress(200, b"" if said else body, headers=headers)
         return self.answered
 
     def reject(self, status: int = 486, headers: Sequence[tuple[str, str]] = ()) -> None:

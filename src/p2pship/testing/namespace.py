@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,15 @@ class Neighbour:
         self.process = subprocess.Popen(
             ["unshare", "-n", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._wait_for_network()
+
+    def _wait_for_network(self) -> None:
+        """Wait until the program is in its own network: what it was given before would stay in the script's."""
+        own, give_up = os.readlink("/proc/self/ns/net"), time.monotonic() + SCRIPT_TIME
+        while os.readlink(f"/proc/{self.process.pid}/ns/net") == own:
+            if time.monotonic() > give_up:
+                raise NamespaceScriptFailed("the neighbour has no network of its own")
+            time.sleep(0.01)
 
     def wait_for(self, line: str) -> None:
         """Wait until the program has printed a line.

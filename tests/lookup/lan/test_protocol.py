@@ -9,12 +9,15 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from p2pship import datagrams
 from p2pship.errors import LocalError
 from p2pship.interfaces import ILookup, ISearch
 from p2pship.journal import Journal
@@ -271,6 +274,19 @@ class OutsiderTests(LANTestCase):
         counts = self.journals[0].counts
         self.assertEqual((counts["lan.garbage"], counts["lan.ignored"]), (3, 2))
 
+    async def test_flood(self) -> None:
+        """Of a flood, be it of empty datagrams, only so many are read before the rest of the node has its turn."""
+        self.patch(datagrams, "MOST_READ", 20)
+        lookup = await self.lookup()
+        (attachment,) = lookup._attachments._open.values()
+        *_, listener = attachment._ports
+        _, port = self.outsider()
+        for _ in range(30):
+            port.write(b"", self.group)
+        for garbage in (20, 30):
+            listener.doRead()
+            self.assertEqual(self.journals[0].counts["lan.garbage"], garbage)
+
     async def test_asks_from_the_interface(self) -> None:
         """A question comes from an address of the interface and not from the port of the group, and is 1,000 octets."""
         lookup = await self.lookup()
@@ -325,7 +341,7 @@ class InterfaceTests(LANTestCase):
         """If the reactor gives up one of the sockets, the interface is opened anew."""
         one, other = await self.lookup(), await self.lookup()
         (attachment,) = one._attachments._open.values()
-        await attachment._ports[0].stopListening()
+        attachment._ports[0].connectionLost(Failure(ConnectionDone()))
         self.assertEqual(one._attachments._open, {})
         await other.publish(SLOT, b"item")
         receiver = RecordingReceiver()

@@ -7,16 +7,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.protocol import DatagramProtocol
-
 from p2pship.journal import Journal
+from p2pship.lookup.lan.port import LANPort
 from p2pship.lookup.lan.sockets import Group, is_on_link, open_asker, open_listener, own_addresses
-from p2pship.lookup.lan.wire import QUESTION_LENGTH
 from p2pship.network import Interface
-
-LONGEST_DATAGRAM = QUESTION_LENGTH + 1
-"Octets read of a datagram: one more than the longest message has, so that a longer one is seen to be wrong."
 
 TakeQuestion = Callable[[bytes, str], bytes | None]
 "Takes a datagram that came to the group and its sender's address, and returns the answer if there is one."
@@ -48,8 +42,8 @@ class Attachment:
         self._lost = lost
         self._journal = journal
         self._networks = [ipaddress.ip_network(address, strict=False) for address in interface.addresses]
-        self._ports: list[Any] = []
-        self._askers: list[tuple[str, Any]] = []
+        self._ports: list[LANPort] = []
+        self._askers: list[tuple[str, LANPort]] = []
 
     def open(self, reactor: Any) -> None:
         """Open every socket.
@@ -65,10 +59,11 @@ class Attachment:
             self.close()
             raise
 
-    def close(self) -> Deferred[Any]:
-        """Close every socket; fires when they are closed."""
-        ports, self._ports, self._askers = self._ports, [], []
-        return gatherResults([maybeDeferred(port.stopListening) for port in ports])
+    def close(self) -> None:
+        """Close every socket; harmless when repeated."""
+        for port in self._ports:
+            port.close()
+        self._ports, self._askers = [], []
 
     def ask(self, datagram: bytes) -> None:
         """Send a question to the group from each address.
@@ -78,17 +73,12 @@ class Attachment:
         for _, port in self._askers:
             port.write(datagram, (self.group.host, self.group.port))
 
-    def _adopt(self, reactor: Any, made: socket.socket, received: _Received) -> Any:
-        """Hand a socket to the reactor, which keeps a duplicate of it."""
-        with made:
-            protocol = _Socket(received, self._socket_closed)
-            port = reactor.adoptDatagramPort(made.fileno(), made.family, protocol, LONGEST_DATAGRAM)
+    def _adopt(
+        self, reactor: Any, made: socket.socket, received: Callable[[bytes, str, int], None]
+    ) -> LANPort:
+        port = LANPort(reactor, made, received, self._lost)
         self._ports.append(port)
         return port
-
-    def _socket_closed(self) -> None:
-        if self._ports:  # not by us
-            self._lost()
 
     def _question_received(self, datagram: bytes, host: str, port: int) -> None:
         if not self._is_on_link(host):
@@ -111,7 +101,7 @@ class Attachment:
             self._journal.count("lan.off_link")
         return on_link
 
-    def _asker_near(self, host: str) -> Any:
+    def _asker_near(self, host: str) -> LANPort:
         """Return the asker whose network an address is on, so that the answer too comes from there."""
         address = ipaddress.ip_address(host)
         prefixes = dict(self.interface.addresses)
@@ -121,26 +111,6 @@ class Attachment:
         return self._askers[0][1]
 
     def _scoped(self, host: str) -> str:
-        """Return an address with its scope (RFC 4007 §11), which Twisted cuts off what it received."""
+        """Return an address with its scope (RFC 4007 §11), which is cut off what is received."""
         link_local6 = ":" in host and ipaddress.ip_address(host).is_link_local
         return f"{host}%{self.interface.index}" if link_local6 else host
-
-
-_Received = Callable[[bytes, str, int], None]
-
-
-class _Socket(DatagramProtocol):
-    """Passes on what one socket receives."""
-
-    noisy = False
-
-    def __init__(self, received: _Received, closed: Callable[[], None]) -> None:
-        self._received = received
-        self._closed = closed
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        host, port = addr
-        self._received(datagram, host.partition("%")[0], port)
-
-    def stopProtocol(self) -> None:
-        self._closed()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from p2pship.interfaces import INetwork
@@ -49,7 +48,6 @@ class Attachments:
         self._answer = answer
         self._journal = journal
         self._open: dict[Key, Attachment] = {}
-        self._closing: set[Deferred[Any]] = set()
         self._failures: dict[Key, str] = {}
         self._end_watch: Callable[[], None] | None = None
         self._retry: Any = None
@@ -60,15 +58,14 @@ class Attachments:
         self._end_watch = self._network.watch(self._network_changed)
         self._follow()
 
-    def stop(self) -> Deferred[None]:
-        """Close everything; fires when it is closed."""
+    def stop(self) -> None:
+        """Close everything."""
         if self._end_watch is not None:
             self._end_watch()
             self._end_watch = None
         self._stop_retry()
         for key in tuple(self._open):
             self._close(key)
-        return gatherResults(tuple(self._closing)).addCallback(lambda _: None)
 
     def ask(self, datagram: bytes) -> bool:
         """Send a question everywhere; returns whether it could be sent anywhere."""
@@ -135,9 +132,7 @@ class Attachments:
         self._open[key] = attachment
 
     def _close(self, key: Key) -> None:
-        closing = self._open.pop(key).close()
-        self._closing.add(closing)
-        closing.addBoth(lambda _: self._closing.discard(closing))
+        self._open.pop(key).close()
 
     def _lost(self, key: Key) -> None:
         if key in self._open:

@@ -82,11 +82,15 @@ class RateLimit:
         return bucket.take(now) and self._total.take(now)
 
 
+Held = tuple[bytes, bytes]
+"A publication key, and the item published under it; with a thousand people a dictionary for each day would be a megabyte."
+
+
 class Shelf:
     """The items that this node publishes, and its answers to questions for them."""
 
     def __init__(self, now: float) -> None:
-        self._items: dict[bytes, dict[bytes, bytes]] = {}
+        self._items: dict[bytes, tuple[Held, ...]] = {}
         self._limit = RateLimit(now)
 
     def publish(self, slot: Slot, item: bytes) -> None:
@@ -96,13 +100,14 @@ class Shelf:
         """
         if not 0 < len(item) <= LONGEST_ITEM or len(slot.lookup_key) != LOOKUP_KEY_LENGTH:
             raise LocalError(f"an item of {len(item)} octets cannot be published on the local network")
-        self._items.setdefault(slot.lookup_key, {})[slot.publication_key] = item
+        self._items[slot.lookup_key] = (*self._others(slot), (slot.publication_key, item))
 
     def withdraw(self, slot: Slot) -> None:
         """Drop what the slot holds; harmless when it is empty."""
-        held = self._items.get(slot.lookup_key, {})
-        held.pop(slot.publication_key, None)
-        if not held:
+        others = self._others(slot)
+        if others:
+            self._items[slot.lookup_key] = others
+        else:
             self._items.pop(slot.lookup_key, None)
 
     def answer(self, datagram: bytes, host: str, now: float) -> bytes | None:
@@ -114,9 +119,13 @@ class Shelf:
         held = self._items.get(question.lookup_key)
         if held is None or not self._limit.allows(host, now):
             return None
-        publication_key = next(iter(held))
-        item = held[publication_key] = held.pop(publication_key)  # to the end: the next one has its turn
-        return Answer(question.query_id, item).print()
+        self._items[question.lookup_key] = (*held[1:], held[0])  # the next one has its turn
+        return Answer(question.query_id, held[0][1]).print()
+
+    def _others(self, slot: Slot) -> tuple[Held, ...]:
+        """Return what is held under the same lookup key by other devices."""
+        held = self._items.get(slot.lookup_key, ())
+        return tuple(each for each in held if each[0] != slot.publication_key)
 
 
 @dataclass(eq=False)

@@ -65,7 +65,8 @@ class LANLookup:
             self._queries.end(query)
             self._end(query, NotAsked("the lookup was stopped"))
         self._set_timer()
-        return self._attachments.stop()
+        self._attachments.stop()
+        return succeed(None)
 
     def find(self, key: bytes, receiver: ISearchReceiver) -> ISearch:
         """Ask; it is over after :data:`~p2pship.lookup.lan.machine.QUESTION_TIME`.

@@ -1,7 +1,7 @@
 """The sockets of the LAN lookup: for each interface, one that hears the group and those that ask and answer.
 
-They are made here and handed to the reactor, because Twisted sets no option before it binds, and joins an IPv6 group with
-an address where the kernel wants the number of an interface (RFC 3493 §5.2).
+They are made here, because Twisted sets no option before it binds, and joins an IPv6 group with an address where the kernel
+wants the number of an interface (RFC 3493 §5.2).
 
 A listener is bound to the group, so that nothing but questions to the group reaches it, and shares its port with the other
 nodes of the machine. A unicast to a shared port would reach only one of them: questions are therefore asked from a port

@@ -1,4 +1,4 @@
-"""Tests for p2pship.sip.fork: the choice of the response that passes."""
+"""Tests for p2pship.sip.best."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class BestTests(TestCase):
             (486, (486, 500)),
             (407, (480, 486, 407)),
             (486, (408, 480, 486)),
+            (486, (404, 482, 486)),
+            (480, (404, 480)),
+            (404, (404, 500)),
             (480, (480, 500)),
             (500, (503, 500)),
         ]:
