@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
@@ -92,6 +94,37 @@ class DatabaseTests(TestCase):
             database.write("INSERT INTO note VALUES ('one')")
             database.write("INSERT INTO note VALUES ('two')")
         self.assertEqual(database.query("SELECT text FROM note ORDER BY text"), [("one",), ("two",)])
+
+    def test_behind(self) -> None:
+        """What is done behind is done in order, in another thread, and before the file is closed."""
+        database, threads = self.open(NOTES), []
+
+        def note(text: str, other: Database) -> None:
+            threads.append(threading.get_ident())
+            with other.transaction():
+                other.write("INSERT INTO note VALUES (?)", text)
+
+        for text in ("one", "two"):
+            database.behind(partial(note, text))
+        database.close()
+        self.assertEqual(self.open(NOTES).query("SELECT text FROM note"), [("one",), ("two",)])
+        self.assertNotIn(threading.get_ident(), threads)
+        self.assertIsInstance(database.behind(partial(note, "late")).exception(), StorageFailed)
+
+    def test_behind_fails(self) -> None:
+        """The future fails with what the work raises, and the next work is done all the same."""
+        database = self.open(NOTES)
+        bad = database.behind(lambda other: other.write("INSERT INTO note VALUES (NULL)"))
+        good = database.behind(lambda other: other.write("INSERT INTO note VALUES ('good')"))
+        self.assertIsInstance(bad.exception(), StorageFailed)
+        self.assertIsNone(good.exception())
+
+    def test_behind_in_memory(self) -> None:
+        """A database in memory has one connection, so it is done at once."""
+        database = Database(":memory:", [NOTES])
+        self.addCleanup(database.close)
+        database.behind(lambda other: other.write("INSERT INTO note VALUES ('now')"))
+        self.assertEqual(database.query("SELECT text FROM note"), [("now",)])
 
     def test_write_fails(self) -> None:
         """A statement that the database refuses is a StorageFailed, and ends its transaction."""

@@ -1,7 +1,7 @@
 """The journal of calls: the story of every call, kept in the node's database, and bounded.
 
 Theory of operation. A story that changed waits at most a second, and is then written with all others that wait, in one
-transaction: an fsync for each call would cost more than the call. Each story stands on a shelf (:class:`Shelf`), and of each
+transaction and in a thread: an fsync for each call would cost more than the call, and no phone should wait for the disk. Each story stands on a shelf (:class:`Shelf`), and of each
 shelf only the newest are kept, so that strangers who are refused push out nobody but each other; on those shelves no
 caller has more than a few. A story that is found alive at the start is one of a run that was killed, which it then says.
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 from base64 import b32encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from p2pship.errors import RemoteError
 from p2pship.interfaces import IPeer
@@ -22,7 +24,7 @@ from p2pship.journal import printable
 from p2pship.sip.dialog import Dialog
 from p2pship.sip.trail import LONGEST_NAME, Shelf, Trail, begun
 from p2pship.status import CallLine, CallStory
-from p2pship.storage.database import Database, Schema, StorageFailed
+from p2pship.storage.database import Database, Schema
 
 SCHEMA = Schema(
     "calls",
@@ -38,8 +40,11 @@ SCHEMA = Schema(
 WRITE_AFTER = 1.0
 "Seconds that a change may wait to be written: what a kill may take away."
 
+BATCH = 32
+"Stories that are written together as soon as so many wait: two milliseconds of work."
+
 MOST_WAITING = 500
-"Stories that wait: with more they are written at once, so that a flood fills no memory."
+"Stories that wait for a slow disk: with more everything waits for it, so that a flood fills no memory."
 
 MOST = {Shelf.CALL: 2000, Shelf.MISSED: 500, Shelf.REFUSED: 500}
 "Stories kept of each shelf: a year of a person's calls, and a few weeks of strangers; about 1 kB each."
@@ -55,6 +60,8 @@ _ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 # The story is made of dicts and lists that nothing in it holds: there is no cycle to look for.
 _JSON = json.JSONEncoder(check_circular=False)
+
+_Row = tuple[str | float, ...]
 
 _Key = tuple[str, str, IPeer | None]
 "Call-ID, tag of the caller, and the peer that called (None: a phone of ours did)."
@@ -78,6 +85,7 @@ class CallBook:
             _Key, list[Trail]
         ] = {}  # mostly one; a caller may use the name of a call that is up again
         self._write: IDelayedCall | None = None
+        self._writing: Future[None] | None = None
 
     def start(self) -> None:
         """Take it that the calls that were alive in the last run ended with it; raises StorageFailed."""
@@ -95,8 +103,7 @@ class CallBook:
 
     def stop(self) -> None:
         """Write what was not written yet."""
-        if self._write is not None:
-            self.flush()
+        self.flush()
 
     # Stories while they happen.
 
@@ -122,10 +129,10 @@ class CallBook:
         self._waiting[trail.story["id"]] = trail
         if not trail.live:
             self._forget(key, trail)
-        if len(self._waiting) >= MOST_WAITING:
-            self.flush()
+        if len(self._waiting) >= BATCH:
+            self._write_behind()
         elif self._write is None:
-            self._write = self._reactor.callLater(WRITE_AFTER, self.flush)
+            self._write = self._reactor.callLater(WRITE_AFTER, self._write_behind)
 
     def _forget(self, key: _Key, trail: Trail) -> None:
         left = [each for each in self._live.get(key, ()) if each is not trail]
@@ -178,42 +185,76 @@ class CallBook:
         return [(id, story) for id, story in rows]
 
     def flush(self) -> None:
-        """Write what waits, and drop what is too much; a failure is logged, as no call may fail for it."""
+        """Write what waits, and wait for it; a failure is logged, as no call may fail for it."""
+        self._stop_waiting()
+        self._wait_for_written()
+        if self._waiting:
+            self._writing = self._database.behind(self._batch())
+            self._wait_for_written()
+
+    def _wait_for_written(self) -> None:
+        if self._writing is not None:
+            wait([self._writing])
+            self._look_at_written()
+
+    def _write_behind(self) -> None:
+        """Write what waits in a thread, unless that has something to write still."""
+        if self._writing is not None and not self._writing.done():
+            self._wait_longer()
+            return
+        self._stop_waiting()
+        self._look_at_written()
+        self._writing = self._database.behind(self._batch())
+        if self._writing.done():
+            self._look_at_written()
+
+    def _wait_longer(self) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            self.flush()
+        elif self._write is None or not self._write.active():
+            self._write = self._reactor.callLater(WRITE_AFTER, self._write_behind)
+
+    def _stop_waiting(self) -> None:
         if self._write is not None and self._write.active():
             self._write.cancel()
         self._write = None
-        waiting, self._waiting = self._waiting, {}
-        if not waiting:
-            return
-        try:
-            with self._database.transaction():
-                self._database.write_all(
-                    "INSERT OR REPLACE INTO calls_story VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    map(_row, waiting.values()),
-                )
-                self._prune(waiting.values())
-        except StorageFailed:
-            self.log.failure("the stories of calls will not survive a restart")
 
-    def _prune(self, written: Iterable[Trail]) -> None:
-        touched = {(trail.shelf, trail.story["caller"]) for trail in written}
+    def _look_at_written(self) -> None:
+        written, self._writing = self._writing, None
+        error = written.exception() if written is not None else None
+        if error is not None:
+            self.log.failure("the stories of calls will not survive a restart", Failure(error))
+
+    def _batch(self) -> Callable[[Database], None]:
+        """Return the work of writing what waits, as it is now."""
+        waiting, self._waiting = self._waiting, {}
+        rows = [_row(trail) for trail in waiting.values()]
+        touched = {(trail.shelf, trail.story["caller"]) for trail in waiting.values()}
+        return lambda database: _write(database, rows, touched)
+
+
+def _write(database: Database, rows: list[_Row], touched: set[tuple[Shelf, str]]) -> None:
+    """Write stories, and drop what is too much on their shelves."""
+    with database.transaction():
+        database.write_all("INSERT OR REPLACE INTO calls_story VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         for shelf, caller in touched:
             if shelf is not Shelf.CALL:
-                self._drop_beyond(MOST_OF_CALLER, "shelf = ? AND caller = ?", shelf.value, caller)
+                _drop_beyond(database, MOST_OF_CALLER, "shelf = ? AND caller = ?", shelf.value, caller)
         for shelf in {shelf for shelf, _ in touched}:
-            self._drop_beyond(MOST[shelf], "shelf = ?", shelf.value)
-
-    def _drop_beyond(self, most: int, condition: str, *parameters: str) -> None:
-        """Keep the newest of those that meet a condition; ``condition`` is one of our own texts."""
-        self._database.write(
-            "DELETE FROM calls_story WHERE id IN "
-            f"(SELECT id FROM calls_story WHERE {condition} ORDER BY began DESC LIMIT -1 OFFSET ?)",
-            *parameters,
-            most,
-        )
+            _drop_beyond(database, MOST[shelf], "shelf = ?", shelf.value)
 
 
-def _row(trail: Trail) -> tuple[str | float, ...]:
+def _drop_beyond(database: Database, most: int, condition: str, *parameters: str) -> None:
+    """Keep the newest of those that meet a condition; ``condition`` is one of our own texts."""
+    database.write(
+        "DELETE FROM calls_story WHERE id IN "
+        f"(SELECT id FROM calls_story WHERE {condition} ORDER BY began DESC LIMIT -1 OFFSET ?)",
+        *parameters,
+        most,
+    )
+
+
+def _row(trail: Trail) -> _Row:
     story = trail.story
     return (
         story["id"],

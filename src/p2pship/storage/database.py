@@ -3,7 +3,8 @@
 What :meth:`Database.write` or a :meth:`Database.transaction` has returned from is on the disk: it survives ``kill -9``
 and a power failure. That is ``synchronous=FULL``: in WAL mode the default ``NORMAL`` syncs at checkpoints only, so that
 a power failure may take back what was promised, such as a stored message or the sequence number of a record. The price
-is one fsync a commit (0.3 ms on a small virtual machine), and a node commits a few times a second at most.
+is one fsync a commit (0.3 ms on a small virtual machine, 20 ms on a busy disk), and a node commits a few times a second at
+most. What nobody waits for is written by :meth:`Database.behind`, in a thread, so that no packet waits for the disk either.
 
 Each package declares its tables as a :class:`Schema`. ``PRAGMA user_version`` numbers how the file as a whole is
 organised; the table ``schema`` says how many steps of each package's schema have been taken, so that packages, and
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +53,9 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str], schemas: Iterable[Schema]) -> None:
         self._path = os.fspath(path)
+        self._thread: ThreadPoolExecutor | None = None
+        self._behind: Database | None = None  # the thread's own
+        self._closed = False
         try:
             self._connection = _connect(self._path)
             with _closed_on_error(self._connection):
@@ -106,9 +111,35 @@ class Database:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def behind(self, work: Callable[[Database], None]) -> Future[None]:
+        """Do some work on the file in a thread, one after the other; the future fails with what it raises.
+
+        ``work`` gets a database of the thread's own. One in memory has only one connection: there it is done at once.
+        """
+        if self._path == ":memory:" or self._closed:
+            return _done(work, self)
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "database")
+        return self._thread.submit(self._do_behind, work)
+
+    def _do_behind(self, work: Callable[[Database], None]) -> None:
+        if self._behind is None:
+            self._behind = Database(self._path, ())
+        work(self._behind)
+
     def close(self) -> None:
-        """Close the file; harmless when repeated."""
+        """Close the file when what was to be done behind is done; harmless when repeated."""
+        self._closed = True
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.submit(self._close_behind)
+            thread.shutdown()
         self._connection.close()
+
+    def _close_behind(self) -> None:
+        if self._behind is not None:
+            self._behind.close()
+            self._behind = None
 
     def _migrate(self, schemas: Iterable[Schema]) -> None:
         organisation = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -136,6 +167,17 @@ class Database:
             f"the database {self._path} was written by a newer version of p2pship; run that version, "
             "or move the file away to begin with an empty one"
         )
+
+
+def _done(work: Callable[[Database], None], database: Database) -> Future[None]:
+    future: Future[None] = Future()
+    try:
+        work(database)
+    except StorageFailed as error:
+        future.set_exception(error)
+    else:
+        future.set_result(None)
+    return future
 
 
 def _connect(path: str) -> sqlite3.Connection:
