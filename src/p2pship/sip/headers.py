@@ -16,8 +16,8 @@ _FOLD = re.compile(rb"\r\n[ \t]+")
 _ELEMENT = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|<[^<>]*>|[^,])+', re.DOTALL)
 
 # In one call each line is read some times: by each transaction, in each copy of a message, and in the messages of the
-# same dialog. What was read is remembered; longer lines are not, so that it is at most some megabytes.
-_KEPT = 4_096
+# same dialog. What was read is remembered; longer lines are not, so that it is at most some hundred kilobytes.
+_KEPT = 512
 _LONGEST_KEPT = 256
 
 Value = TypeVar("Value")

@@ -51,8 +51,8 @@ _VIA = re.compile(
 )
 
 # In one call each From, To, Via and URI is read some ten times, by each transaction and each copy of a message.
-_KEPT = 1_024  # texts of each kind that are remembered as read: some hundred calls
-_LONGEST_KEPT = 256  # so that they are at most some hundred kilobytes
+_KEPT = 256  # texts of each kind that are remembered as read: those of some thirty calls
+_LONGEST_KEPT = 256  # so that they are at most a hundred kilobytes
 
 
 @dataclass(frozen=True, slots=True)
