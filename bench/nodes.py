@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,11 +50,21 @@ class Served:
         return sum(sum(each.cpu_times()[:2]) for each in self._all())
 
     def memory(self) -> int:
-        """Return the memory that it holds alone, in octets: what it shares with other processes is not counted."""
-        return sum(each.memory_full_info().uss for each in self._all())
+        """Return the memory that it has made, in octets.
+
+        Pages of files, such as libraries, are not counted: whether they are its own depends on who else runs.
+        """
+        return sum(_anonymous(each.pid) for each in self._all())
 
     def _all(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]
+
+
+def _anonymous(pid: int) -> int:
+    rollup = Path("/proc", str(pid), "smaps_rollup").read_text()
+    return sum(
+        1024 * int(kb) for kb in re.findall(r"^(?:Anonymous|Swap): +([0-9]+) kB", rollup, re.MULTILINE)
+    )
 
 
 @dataclass(frozen=True)

@@ -282,7 +282,7 @@ class CommandTests(NodeTestCase):
         await call.answered
         (listed,) = self._ask("calls")
         self.assertEqual((listed["call_id"], listed["state"]), (call.dialog.call_id, "up"))
-        self.assertEqual((listed["media"], listed["encrypted"]), ("1 lines", True))
+        self.assertEqual((listed["media"], listed["encrypted"]), ("1 line", True))
         stages = listed["stages"]
         self.assertEqual(set(stages), {"lookup", "dial", "hello", "remote", "total"})
         parts = sum(seconds for stage, seconds in stages.items() if stage != "total")

@@ -16,6 +16,7 @@ def live_calls(dialogs: Iterable[Dialog], book: CallBook, now: float) -> list[Ca
 
 def _status(dialog: Dialog, book: CallBook, now: float) -> CallStatus:
     trail = book.of(dialog)
+    lines = dialog.media.relays if dialog.media else 0
     return {
         "call_id": dialog.id.call_id,
         "caller": dialog.caller,
@@ -25,7 +26,7 @@ def _status(dialog: Dialog, book: CallBook, now: float) -> CallStatus:
         "seconds": now - (dialog.answered or dialog.started),
         "path": dialog.peer.path,
         "encrypted": dialog.peer.encrypted,
-        "media": f"{dialog.media.relays if dialog.media else 0} lines",
+        "media": "1 line" if lines == 1 else f"{lines} lines",
         "stages": trail.story["stages"] if trail is not None else None,
         "id": trail.story["id"] if trail is not None else "",
     }
