@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -112,6 +114,22 @@ class PortTests(SynchronousTestCase):
         for port in range(first, first + 5):
             self.bound(socket.SOCK_DGRAM, port)
             self.bound(socket.SOCK_STREAM, port)
+
+    def test_claimed(self) -> None:
+        """Ports that one process was given are given to no other, though nothing listens there yet."""
+        first = free_ports(5)
+        script = f"from p2pship.testing import programs; print(programs._claim({first}, 5))"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        asked = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        self.assertEqual(asked.stdout.strip(), "False")
+
+    def test_claims_are_given_back(self) -> None:
+        """However often ports are asked for, there are some, and no more is held than a while needs."""
+        for _ in range(2 * programs.MOST_CLAIMED):
+            free_ports(20)
+        self.assertLessEqual(len(programs._claimed), programs.MOST_CLAIMED)
 
     def test_too_many(self) -> None:
         """A row longer than the range is refused."""

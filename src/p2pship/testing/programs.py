@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import socket
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ GRACE = 3.0
 
 TEST_PORTS = range(10000, 16384)
 "Below the ports of the media relays, and below those that Linux gives to any program that asks for one."
+
+BLOCK = 16
+"Ports that are claimed together: what a phone with its media needs."
+
+MOST_CLAIMED = 64
+"Blocks that a process has claimed at a time; the oldest are given back, as the tests that used them have ended."
+
+_claimed: deque[socket.socket] = deque()  # abstract Unix sockets, which the system forgets with the process
 
 LISTENING = {"udp": "07", "tcp": "0A"}
 "How Linux writes in /proc/net that a socket takes whatever comes."
@@ -48,15 +57,35 @@ def require_program(name: str, environment: Mapping[str, str] = os.environ) -> s
 def free_ports(count: int, host: str = "127.0.0.1") -> int:
     """Return the first, even, of ``count`` ports in a row that nobody has at ``host``, neither for UDP nor for TCP.
 
+    They are ours for a while also when nothing listens there: no other process that asks in this way gets them.
+
     :raises ProgramFailed: if there is no such row.
     """
-    starts = range(TEST_PORTS.start, TEST_PORTS.stop - count, 2)
-    first = secrets.randbelow(len(starts) or 1)
-    for turn in range(len(starts)):
-        start = starts[(first + turn) % len(starts)]
-        if all(_is_free(host, start + offset) for offset in range(count)):
+    blocks = range(TEST_PORTS.start, TEST_PORTS.stop - count, BLOCK)
+    first = secrets.randbelow(len(blocks) or 1)
+    for turn in range(len(blocks)):
+        start = blocks[(first + turn) % len(blocks)]
+        if _claim(start, count) and all(_is_free(host, start + offset) for offset in range(count)):
             return start
     raise ProgramFailed(f"there are no {count} free ports in a row at {host}")
+
+
+def _claim(start: int, count: int) -> bool:
+    """Claim the blocks of some ports; false if another process has one of them, or we have given it out already."""
+    claims: list[socket.socket] = []
+    for block in range(start, start + count, BLOCK):
+        claim = socket.socket(socket.AF_UNIX)
+        claims.append(claim)
+        try:
+            claim.bind(f"\0p2pship-test-ports-{block}")
+        except OSError:
+            for each in claims:
+                each.close()
+            return False
+    _claimed.extend(claims)
+    while len(_claimed) > MOST_CLAIMED:
+        _claimed.popleft().close()
+    return True
 
 
 def _is_free(host: str, port: int) -> bool:
