@@ -6,7 +6,6 @@ direct call. ``cold_lan_ms`` is a first call between nodes that have never met, 
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.figures import Figure, median
+from bench.talk import new_request
 from p2pship.address import HostPort
 from p2pship.cli.client import NoNode, ask
 from p2pship.sip.message import Message, Request, Response, parse, request, response_to
@@ -181,19 +181,7 @@ class Phones:
 
     def _request(self, sock: socket.socket, method: str, sender: str, to: str, body: bytes = b"") -> Request:
         self._number += 1
-        own = HostPort(*sock.getsockname())
-        headers = [
-            ("Via", f"SIP/2.0/UDP {own};branch=z9hG4bK{os.urandom(8).hex()};rport"),
-            ("Max-Forwards", "70"),
-            ("From", f"<sip:{sender}>;tag={os.urandom(4).hex()}"),
-            ("To", f"<sip:{to}>"),
-            ("Call-ID", os.urandom(8).hex()),
-            ("CSeq", f"{self._number} {method}"),
-            ("Contact", f"<sip:{sender.partition('@')[0]}@{own}>"),
-        ]
-        if body:
-            headers.append(("Content-Type", "application/sdp"))
-        return request(method, f"sip:{to}", headers, body)
+        return new_request(sock, f"{self._number} {method}", sender, to, body)
 
 
 def _socket() -> socket.socket:

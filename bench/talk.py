@@ -139,16 +139,21 @@ class Talk:
 
     def _request(self, sock: socket.socket, method: str, sender: str, to: str, body: bytes = b"") -> Request:
         self._number += 1
-        own = HostPort(*sock.getsockname())
-        headers = [
-            ("Via", f"SIP/2.0/UDP {own};branch=z9hG4bK{os.urandom(8).hex()};rport"),
-            ("Max-Forwards", "70"),
-            ("From", f"<sip:{sender}>;tag={os.urandom(4).hex()}"),
-            ("To", f"<sip:{to}>"),
-            ("Call-ID", os.urandom(8).hex()),
-            ("CSeq", f"{self._number} {method}"),
-            ("Contact", f"<sip:{sender.partition('@')[0]}@{own}>"),
-        ]
-        if body:
-            headers.append(("Content-Type", "application/sdp"))
-        return request(method, f"sip:{to}", headers, body)
+        return new_request(sock, f"{self._number} {method}", sender, to, body)
+
+
+def new_request(sock: socket.socket, cseq: str, sender: str, to: str, body: bytes = b"") -> Request:
+    """Make a request that begins a dialog, from the phone at a socket."""
+    own = HostPort(*sock.getsockname())
+    headers = [
+        ("Via", f"SIP/2.0/UDP {own};branch=z9hG4bK{os.urandom(8).hex()};rport"),
+        ("Max-Forwards", "70"),
+        ("From", f"<sip:{sender}>;tag={os.urandom(4).hex()}"),
+        ("To", f"<sip:{to}>"),
+        ("Call-ID", os.urandom(8).hex()),
+        ("CSeq", cseq),
+        ("Contact", f"<sip:{sender.partition('@')[0]}@{own}>"),
+    ]
+    if body:
+        headers.append(("Content-Type", "application/sdp"))
+    return request(cseq.partition(" ")[2], f"sip:{to}", headers, body)

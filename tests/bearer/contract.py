@@ -11,6 +11,7 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from p2pship.address import Locator
+from p2pship.bearer.listening import NoSuchAddress
 from p2pship.errors import LocalError, NotReached
 from p2pship.interfaces import IBearer, ILink
 from tests.bearer.fakes import Recorder, device
@@ -309,3 +310,29 @@ class BearerContract(BearerPair):
         await self.until(lambda: near_told.losses and far_told.losses)
         self.assertEqual(self.bob.locators(), [])
         await self.refused(device("bob").key, locators)
+
+
+class ListenContract(BearerPair):
+    """Where a bearer with sockets listens; the pair has ``bearer``, which makes another one, and ``port``, bob's."""
+
+    bearer: Any
+    port: Any
+
+    def test_taken_port(self) -> None:
+        """When the port is taken, the next free one is."""
+        carol = self.bearer(device("carol"), port=self.port)
+        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
+        self.assertGreater(carol.locators()[0].port, self.port)
+
+    def test_no_such_address(self) -> None:
+        """When this machine has none of the addresses to listen on, listening fails with the reason."""
+        carol = self.bearer(device("carol"), listen=("192.0.2.1",))
+        failure = self.failureResultOf(carol.listen(self.accepted.append, lambda: None), NoSuchAddress)
+        self.assertIn("192.0.2.1", failure.getErrorMessage())
+        self.assertEqual(carol.locators(), [])
+
+    def test_some_addresses(self) -> None:
+        """An address that this machine does not have does not keep it from listening on the others."""
+        carol = self.bearer(device("carol"), listen=("192.0.2.1", "127.0.0.1"))
+        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
+        self.assertEqual([locator.host for locator in carol.locators()], ["127.0.0.1"])

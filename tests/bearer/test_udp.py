@@ -12,14 +12,13 @@ from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.address import Locator
-from p2pship.bearer.listening import NoSuchAddress
 from p2pship.bearer.udp import SETTINGS, UDPBearer, UDPSettings, make
 from p2pship.config import load
 from p2pship.errors import ConfigError, NotReached
 from p2pship.interfaces import IBearer
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
-from tests.bearer.contract import BearerContract
+from tests.bearer.contract import BearerContract, ListenContract
 from tests.bearer.fakes import FakeNetwork, FakeNode, Recorder, device, has_ipv6
 from tests.bearer.roughrelay import HOST
 from tests.bearer.udppair import UDPPair
@@ -118,27 +117,8 @@ class DialTests(UDPPair, TestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
-class ListenTests(UDPPair, TestCase):
+class ListenTests(ListenContract, UDPPair, TestCase):
     """Where a bearer listens, and what it says of that."""
-
-    def test_taken_port(self) -> None:
-        """When the port is taken, the next free one is."""
-        carol = self.bearer(device("carol"), port=self.port)
-        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
-        self.assertGreater(carol.locators()[0].port, self.port)
-
-    def test_no_such_address(self) -> None:
-        """When this machine has none of the addresses to listen on, listening fails with the reason."""
-        carol = self.bearer(device("carol"), listen=("192.0.2.1",))
-        failure = self.failureResultOf(carol.listen(self.accepted.append, lambda: None), NoSuchAddress)
-        self.assertIn("192.0.2.1", failure.getErrorMessage())
-        self.assertEqual(carol.locators(), [])
-
-    def test_some_addresses(self) -> None:
-        """An address that this machine does not have does not keep it from listening on the others."""
-        carol = self.bearer(device("carol"), listen=("192.0.2.1", HOST))
-        self.successResultOf(carol.listen(self.accepted.append, lambda: None))
-        self.assertEqual([locator.host for locator in carol.locators()], [HOST])
 
     async def test_both_families(self) -> None:
         """By default both families are listened on with one port number, and frames and media pass over either."""
