@@ -19,12 +19,11 @@ CLOSING = 3
 "The kinds of messages."
 
 NONCE_SIZE = 32
-POINT_SIZE = 33
-"Octets of a compressed P-256 point (SEC 1 §2.3.3)."
 
 PADDING = bytes(32)
 "Makes the opening as long as the answer: over UDP nobody can be made to send a victim more than was sent."
 
+# 33 octets are a compressed P-256 point (SEC 1 §2.3.3).
 _OPENING = struct.Struct(">BB32s33s33s32s32s")
 _ANSWER = struct.Struct(">BB32s33s33s64s")
 _CLOSING = struct.Struct(">BB64s")

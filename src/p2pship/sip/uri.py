@@ -79,11 +79,6 @@ class SIPURI:
         return f"{self.scheme}:{userinfo}{_sent_by(self.host, self.port)}{tail}"
 
     @property
-    def username(self) -> str:
-        """The user part with its escapes resolved, once; empty if there is none."""
-        return "" if self.user is None else unescaped(self.user)
-
-    @property
     def transport(self) -> str | None:
         """The transport parameter in lower case; None if there is none."""
         value = self.parameters.get("transport")
