@@ -44,6 +44,8 @@ demo: env
 etc: env
 	$(RUN) -m p2pship.cli config > etc/p2pship.toml.new
 	mv etc/p2pship.toml.new etc/p2pship.toml
+	$(RUN) -m p2pship.cli.completion > etc/p2pship.bash.new
+	mv etc/p2pship.bash.new etc/p2pship.bash
 
 clean:
 	rm -rf build dist *.egg-info src/*.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from p2pship.status import CallLine, CallStatus, CallStory, FindStatus, IdentityStatus, Status
+from p2pship.status import CallLine, CallStatus, CallStory, FindStatus, Status
 
 STATUS: Status = {
     "version": "9.9",
     "state": "/state/of/alice",
     "sip": {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5060", "port": 5060, "wanted": 5060, "changed": False},
     "domain": "home.p2pship.alt",
+    "strangers": "allow",
     "bearers": [{"name": "tls", "encrypted": True, "locators": ["tls:192.0.2.1:5566"]}],
     "lookups": [{"name": "lan"}],
     "identities": 1,
@@ -24,10 +25,6 @@ STATUS: Status = {
     "calls": 1,
     "counts": {"relays": 1, "dialogs": 2},
 }
-
-IDENTITIES: list[IdentityStatus] = [
-    {"aor": "alice@example.com", "fingerprint": "ab:cd", "phones": [], "created": 1_700_000_000.0}
-]
 
 FOUND: FindStatus = {
     "aor": "bob@example.com",

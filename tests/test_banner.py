@@ -24,6 +24,7 @@ class BannerTests(SynchronousTestCase):
                 "user name, password alice, anything",
                 "People are found by lan",
                 "Links run over tls (encrypted)",
+                "Strangers may call and write to you: [screen] strangers can forbid it",
                 "Keys and state /state/of/alice",
                 "What is going on p2pship status --state /state/of/alice",
             ],
@@ -31,6 +32,11 @@ class BannerTests(SynchronousTestCase):
         self.assertIn("any password", text)
         self.assertIn("home.p2pship.alt", text)
         self.assertNotIn("***", text)
+
+    def test_strangers(self) -> None:
+        """Who keeps strangers out can see that it is so."""
+        self.assertIn("may neither call nor write to you", banner({**STATUS, "strangers": "refuse"}))
+        self.assertIn("may write to you, and not call", banner({**STATUS, "strangers": "messages"}))
 
     def test_another_port(self) -> None:
         """A port that is not the usual one is no news where it was asked for, or is the same as last time."""

@@ -175,7 +175,7 @@ class ControlServerTests(TestCase):
         await self.server()
         talk = await self.connect()
         answers = await talk.ask(b"x" * (LONGEST_REQUEST + 1))
-        self.assertEqual(answers, [{"ok": False, "error": "the request is longer than 16,384 octets"}])
+        self.assertEqual(answers, [{"ok": False, "error": "the request is longer than 8,500,000 octets"}])
         await talk.closed
 
     async def test_does_not_read(self) -> None:

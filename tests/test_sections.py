@@ -20,7 +20,19 @@ class SectionsTests(SynchronousTestCase):
     def test_names(self) -> None:
         """Each part and each built-in plug-in has its section, and all can be read."""
         self.assertEqual(
-            list(sections()), ["sip", "media", "lookup.lan", "bearer.tcp", "bearer.tls", "bearer.udp"]
+            list(sections()),
+            [
+                "sip",
+                "sip.network",
+                "media",
+                "trust",
+                "screen",
+                "privacy",
+                "lookup.lan",
+                "bearer.tcp",
+                "bearer.tls",
+                "bearer.udp",
+            ],
         )
         self.assertEqual(documented_sections(), sections())
 

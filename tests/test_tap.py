@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from p2pship.control import ControlServer
 from p2pship.errors import LocalError
 from p2pship.node import Node
 from p2pship.sip.settings import SIPSettings
+from p2pship.storage.vault import Vault
 from p2pship.tap import NodeService, Options
 from tests.statuses import STATUS
 
@@ -42,6 +44,20 @@ class OptionsTests(SynchronousTestCase):
         options = Options()
         self.assertEqual(options.state, default_state())
         self.assertEqual(self.sip(), SIPSettings())
+
+    def test_passphrase(self) -> None:
+        """The passphrase is read while the command line is, from the descriptor; and only if the keys have one."""
+        self.assertIsNone(self.parse("--passphrase-fd", "987654").unlock)
+        Vault.open(self.state).set_passphrase(b"open, please")
+        reading, writing = os.pipe()
+        os.write(writing, b"open, please\n")
+        os.close(writing)
+        unlock = self.parse("--passphrase-fd", str(reading)).unlock
+        assert unlock is not None
+        self.assertEqual(unlock(), b"open, please")
+        self.assertRaises(SystemExit, self.parse, "--passphrase-fd", "987654")
+        for bad in ("-1", "x"):
+            self.assertRaises(UsageError, self.parse, "--passphrase-fd", bad)
 
     def test_relative_state(self) -> None:
         """A relative folder is made absolute at once: twistd may change its own."""

@@ -113,7 +113,7 @@ class Locator:
 
 def is_loopback(host: str) -> bool:
     """Tell whether an address literal is this machine itself (127.0.0.0/8 or ::1)."""
-    return ipaddress.ip_address(host).is_loopback
+    return host == "127.0.0.1" or ipaddress.ip_address(host).is_loopback  # each message of a phone asks it
 
 
 def is_unspecified(host: str) -> bool:

@@ -10,6 +10,12 @@ from p2pship.status import SIPStatus, Status
 WIDTH = 78
 "Columns."
 
+_STRANGERS = {
+    "allow": "may call and write to you: [screen] strangers can forbid it",
+    "messages": "may write to you, and not call",
+    "refuse": "may neither call nor write to you",
+}
+
 
 def banner(status: Status, command: str = "p2pship") -> str:
     """Return the text, with a newline at its end; ``command`` is how the person can call ``p2pship``."""
@@ -22,6 +28,7 @@ def banner(status: Status, command: str = "p2pship") -> str:
             [
                 ("People are found", _lookups(status)),
                 ("Links run over", _bearers(status)),
+                ("Strangers", _STRANGERS[status["strangers"]]),
                 ("Keys and state", status["state"]),
                 ("What is going on", f"{command} status --state {status['state']}"),
             ]

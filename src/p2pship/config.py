@@ -32,6 +32,9 @@ from p2pship.sectionreader import Check, SectionReader, written
 
 S = TypeVar("S")
 
+CONFIG_FILE = "p2pship.toml"
+"The configuration file in the state folder, read if it is there and no other is named."
+
 LONGEST_FILE = 1_000_000
 "Characters of a configuration file: more is a wrong file, and is not read into memory to find that out."
 

@@ -30,8 +30,8 @@ from zope.interface import implementer
 from p2pship.controlpath import ControlPath
 from p2pship.errors import LocalError, P2PShipError, RemoteError
 
-LONGEST_REQUEST = 16_384
-"Octets of a request: a command with a name or two."
+LONGEST_REQUEST = 8_500_000
+"Octets of a request: a command with a file, such as a backup, in base64."
 
 MOST_WAITING = 16
 "Requests that wait on one connection: more come only from a program that does not read its answers."

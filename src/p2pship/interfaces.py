@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IProtocol
 
     from p2pship.address import HostPort, Locator
-    from p2pship.identity.papers import Papers
+    from p2pship.identity.papers import ListedDevice, Papers, Statement
     from p2pship.identity.verdict import Verdict
     from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Slot
     from p2pship.network import Interface as NetworkInterface
     from p2pship.overlay.reach import ReachOutcome, Tried
     from p2pship.sip.message import Message
+    from p2pship.trust.vouch import Vouch
+    from p2pship.trust.wish import Asked, Decision, Wish
 
 
 class IDevice(Interface):
@@ -46,17 +48,31 @@ class IIdentity(Interface):
 
     aor = Attribute("str: the canonical address of record, such as ``alice@example.com``")
     key = Attribute("bytes: the identity key, a DER SubjectPublicKeyInfo")
-    certificate = Attribute("bytes: the X.509 certificate, DER")
+    owner = Attribute("bool: whether this device holds the identity key, and so may sign statements")
+    certificate = Attribute("bytes: the X.509 certificate, DER; empty where it is not known")
+    chain = Attribute(
+        "tuple[bytes, ...]: the certificates of which the statement has the hash, DER, end entity first, root last; "
+        "one that is self-signed says nothing and is not sent; () where they are not known"
+    )
+    revocations = Attribute(
+        "bytes: the newest revocation list of who issued the certificate, DER; empty if there is none"
+    )
     statement = Attribute("bytes: the current signed statement, COSE_Sign1")
 
     def sign(data: bytes) -> bytes:
-        """Sign with the identity key: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets."""
+        """Sign with the identity key: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets.
+
+        :raises LocalError: if this device does not hold it.
+        """
 
 
 class IKeyring(Interface):
     """The node's own device and identities, and what it remembers of the people it met."""
 
     device = Attribute("IDevice: this node")
+    default = Attribute(
+        "IIdentity | None: the one for whom nobody says which; None when there is none at all"
+    )
 
     def identities() -> Sequence[IIdentity]:
         """Return this node's own identities, oldest first; each with a statement that is valid now."""
@@ -70,8 +86,80 @@ class IKeyring(Interface):
         :raises LocalError: if there is one already, or it cannot be written.
         """
 
-    def watch(created: Callable[[IIdentity], None]) -> None:
-        """Call ``created`` for each identity made from now on."""
+    def create_self_certifying() -> IIdentity:
+        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, as :meth:`create`."""
+
+    def remove(aor: str) -> None:
+        """Delete an own identity from this device for ever, and tell the watchers.
+
+        :raises LocalError: if there is none, or it cannot be deleted.
+        """
+
+    def private_key(aor: str) -> bytes:
+        """Return an own identity's key, DER (PKCS #8).
+
+        :raises LocalError: if there is no such identity, or this device does not hold its key.
+        """
+
+    def install_chain(aor: str, chain: Sequence[bytes], revocations: bytes = b"") -> None:
+        """Take the certificates that a CA issued, DER, the person's first and the CA's own last, and its revocation list.
+
+        :raises BadCertificate: if they are not for this name and key, do not hold now, or were revoked.
+        :raises LocalError: if there is no such identity with its key here, or they cannot be kept.
+        """
+
+    def request(aor: str) -> bytes:
+        """Return an own identity's request for a certificate (PKCS #10, DER).
+
+        :raises LocalError: if there is no such identity with its key here.
+        """
+
+    def add_device(aor: str, device: ListedDevice) -> None:
+        """List another device of the person in a new statement; one that is listed already changes nothing.
+
+        :raises LocalError: if it was revoked, there are too many, or the identity key is not held here.
+        """
+
+    def revoke_device(aor: str, digest: bytes) -> None:
+        """Revoke a device of the person for ever; it is named by the SHA-256 of its Host Identity.
+
+        :raises LocalError: if it is this very device, or the identity key is not held here.
+        """
+
+    def adopt_statement(aor: str, raw: bytes, chain: Sequence[bytes] = (), revocations: bytes = b"") -> bool:
+        """Take a statement that another device of the person signed; returns whether anything here changed by it.
+
+        Where the identity key is held, what both say is kept, and signed anew if need be. One that revokes this device, or no
+        longer lists it, ends the use of the identity here. ``chain`` are the certificates of which it has the hash.
+
+        :raises BadPapers: if it is not valid, or not signed by the same key or one to which that gave way.
+        :raises LocalError: if there is no such identity here, or it cannot be kept.
+        """
+
+    def adopt_identity(
+        aor: str,
+        statement: bytes,
+        chain: Sequence[bytes],
+        revocations: bytes,
+        private_key: bytes | None,
+        replace: bool = False,
+    ) -> IIdentity:
+        """Make an identity of what another device of the person handed over, and tell the watchers.
+
+        With the key, DER (PKCS #8), this device lists itself in a new statement; without, the statement has to list it. With
+        ``replace`` one of that AOR that is here is lost for it.
+
+        :raises LocalError: if there is one of that AOR, this device was revoked, or it cannot be kept.
+        :raises BadPapers: if its parts do not belong together, or it comes without the key and its statement does not hold now
+            or does not list this device.
+        """
+
+    def watch(changed: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``changed`` with the AOR of each own identity that is made, changed or removed; returns a call that ends it.
+
+        Changed is one whose statement, key, certificates or status text is another. One that was removed, or that may no
+        longer be used here as the person has revoked this device, is None in :meth:`identity`.
+        """
 
     def accept(papers: Papers, now: float, keep: bool) -> None:
         """Remember a person's papers, once a hello has proven them.
@@ -80,6 +168,12 @@ class IKeyring(Interface):
 
         :raises BadPapers: if a higher statement version or record sequence of the same identity key was seen before,
             or the device is one that the person has revoked.
+        """
+
+    def accept_statement(statement: Statement, now: float, keep: bool) -> None:
+        """Remember a person's newer statement that came without a record, as :meth:`accept` does.
+
+        :raises BadPapers: if a higher version of the same identity key was seen before.
         """
 
     def check(papers: Papers) -> None:
@@ -113,7 +207,61 @@ class ITrustPolicy(Interface):
     """How true a name is, and what acquaintance its bearer is of ours."""
 
     def judge(papers: Papers, own: IIdentity) -> Deferred[Verdict]:
-        """Judge the papers of another person for one of our own; does not fail on anything that they say."""
+        """Judge the papers of another person for one of our own; does not fail on anything that they say.
+
+        Certificates and a revocation list are looked at if they came along.
+        """
+
+    def wants_chain(authority: bytes) -> bool:
+        """Tell whether the certificates of somebody whose statement names this authority (8 octets) may prove the name.
+
+        They are then fetched before the person is judged, where they have not come along.
+        """
+
+
+class IVoucher(Interface):
+    """Somebody who may know whose name a name is: an authority, the name's domain, the name itself."""
+
+    name = Attribute("str: the name, for people: ``authorities``, ``domain``, ``self``")
+
+    def vouch(papers: Papers, own: IIdentity) -> Vouch | Deferred[Vouch]:
+        """Say whether the name in some papers is their identity key's.
+
+        The papers' form and signatures have been checked, nothing else. A Vouch without ``by`` if nothing is known; the
+        Deferred, which comes only from those who ask others, does not fail but by being cancelled.
+        """
+
+
+class IScreenRule(Interface):
+    """One of the ordered rules that decide who may reach our phones."""
+
+    name = Attribute("str: the name that a decision bears, for people: ``block list``")
+
+    def screen(asked: Asked) -> Decision | Deferred[Decision | None] | None:
+        """Decide, or return None to leave it to the next rule; a Deferred where others have to be asked, or wait.
+
+        A rule that fails refuses. It is asked at a hello, too, so being asked must change nothing.
+        """
+
+
+class IScreening(Interface):
+    """Who may reach our phones: all rules in their order."""
+
+    def decide(own: str, aor: str, verdict: Verdict, wish: Wish) -> Decision | Deferred[Decision]:
+        """Decide whether an authenticated peer may have a wish of one of our own; a refusal is in the journal.
+
+        A Deferred comes where a rule takes its time.
+        """
+
+
+class IAcquaintances(Interface):
+    """Who learns from what the user does whom they know."""
+
+    def call_answered(own: str, aor: str, key: bytes, verdict: Verdict, placed: bool) -> None:
+        """Hear that a call between an own identity and a person with this identity key (DER) was answered.
+
+        ``placed`` says that our user called, and called this very person.
+        """
 
 
 class INetwork(Interface):
@@ -324,6 +472,7 @@ class IPeer(Interface):
     hit = Attribute("bytes: the other device's HIT, 16 octets")
     own_hit = Attribute("bytes: the HIT of our device that this peer talks to, 16 octets")
     verdict = Attribute("Verdict: how true the name is, what acquaintance the person is")
+    papers = Attribute("Papers | None: those of the last hello; None before the first")
     encrypted = Attribute("bool: whether the link in use is; False when there is none")
     path = Attribute("str: the path of the link in use; empty when there is none")
     lost_since = Attribute(
@@ -385,6 +534,9 @@ class IOverlay(Interface):
     def peer(aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:
         """Reach one device by its HIT; fails with :class:`~p2pship.errors.NotReached`."""
 
+    def peers() -> Sequence[IPeer]:
+        """Return the peers with which a hello has passed; the path of one without a link is empty."""
+
     def offer(subprotocol: ISubprotocol) -> None:
         """Take part with a subprotocol: it is named in every hello, and served."""
 
@@ -398,6 +550,9 @@ class ISIPHop(Interface):
     description = Attribute("str: what it is, for the log: ``phone udp 127.0.0.1:5070``")
     address = Attribute("HostPort | None: where it leads to; None for a peer")
     key = Attribute("Hashable: equal for two hops that lead to the same place; keeps transactions apart")
+    trusted = Attribute(
+        "bool: whether who is there has proven itself by being there: a peer by its link, a phone by being on loopback"
+    )
 
     def send(message: Message) -> Deferred[None] | None:
         """Send a message; raises, or fails with, a RemoteError when it cannot be sent (§18.4).

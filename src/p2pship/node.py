@@ -17,44 +17,41 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pship import __version__, plugins
+from p2pship import plugins
 from p2pship.address import Locator
+from p2pship.circle import Circle
 from p2pship.config import Config
-from p2pship.errors import LocalError, P2PShipError
-from p2pship.identity.aor import canonical_aor
-from p2pship.identity.fingerprint import fingerprint
-from p2pship.identity.keyring import Keyring
-from p2pship.identity.people import SCHEMA as PEOPLE_SCHEMA
-from p2pship.identity.trust import TrustPolicy
+from p2pship.desk import Desk
+from p2pship.errors import P2PShipError
+from p2pship.identity.papers import Papers
+from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IBearer, ILookup, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
-from p2pship.lookup.collected import collect, find_status
+from p2pship.lookup.privacy import SETTING, Privacy
 from p2pship.lookup.publisher import Publisher
 from p2pship.media.relay import MediaRelays, MediaSettings
 from p2pship.network import NetworkWatcher
 from p2pship.overlay.switchboard import Switchboard
+from p2pship.sip.admission import Admission
 from p2pship.sip.bindings import SCHEMA as SIP_SCHEMA
 from p2pship.sip.bindings import Bindings
 from p2pship.sip.callbook import SCHEMA as CALLS_SCHEMA
 from p2pship.sip.callbook import CallBook
 from p2pship.sip.intake import Intake
-from p2pship.sip.livecalls import live_calls
+from p2pship.sip.listeners import Listeners
 from p2pship.sip.names import OwnNames
 from p2pship.sip.proxy import SIPProxy
 from p2pship.sip.registrar import Registrar
-from p2pship.sip.settings import SIPSettings
+from p2pship.sip.settings import SIPNetworkSettings, SIPSettings, check_listeners
 from p2pship.sip.subprotocol import SIPSubprotocol
 from p2pship.sip.transport import PhoneTransport
-from p2pship.status import CallLine, CallStatus, FindStatus, IdentityStatus, Status
-from p2pship.storage.database import Database
+from p2pship.standing import Standing
+from p2pship.status import Status
 from p2pship.storage.ports import SCHEMA as PORTS_SCHEMA
 from p2pship.storage.ports import Ports
-from p2pship.storage.state import StateFolder
-
-RECENT_CALLS = 20
-"Calls that are listed when nobody says how many: a screen."
+from p2pship.trust.ledger import PAIR
 
 Makers = Callable[["Node"], Mapping[str, Any]]
 "Makes the lookups, or the bearers, of a node, by name."
@@ -86,10 +83,12 @@ class Node(MultiService):
         bearers: Makers = bearers_from_cards,
         network: INetwork | None = None,
         random: Callable[[int], bytes] = os.urandom,
+        unlock: Callable[[], bytes] | None = None,
     ) -> None:
         """Prepare a node that keeps its keys in the folder ``state``.
 
-        ``lookups`` and ``bearers`` make other ones than those of the plug-in cards; ``network`` replaces this machine's.
+        ``lookups`` and ``bearers`` make other ones than those of the plug-in cards; ``network`` replaces this machine's. ``unlock`` is asked for
+        the passphrase of the keys, if there is one.
         """
         super().__init__()
         self.reactor = reactor
@@ -98,6 +97,7 @@ class Node(MultiService):
         self.journal = Journal(reactor.seconds)
         self.network: INetwork = network or NetworkWatcher(reactor)
         self._state = state
+        self._unlock = unlock
         self._make_lookups = lookups
         self._make_bearers = bearers
         self._started: Deferred[None] | None = None
@@ -137,13 +137,16 @@ class Node(MultiService):
         for bearer in self.bearers.values():
             await bearer.listen(self.overlay.link_made, self._publisher.locators_changed)
         self._publisher.start()
+        self._circle.start()
 
     async def _stop(self) -> None:
         self._intake.stop()
         self._proxy.stop()
+        self._circle.stop()
         await self._publisher.stop()
         await self.overlay.stop()
         await self._transport.stop()
+        await self._network_transport.stop()
         parts = [*self.bearers.values(), *self.lookups.values()]
         await DeferredList([maybeDeferred(part.stop) for part in parts], consumeErrors=True)
         self._relays.close()
@@ -195,31 +198,35 @@ class Node(MultiService):
     # Building.
 
     def _open(self) -> None:
-        self._folder = StateFolder(self._state)
-        try:
-            self._database = Database(
-                self._folder.database, [PEOPLE_SCHEMA, PORTS_SCHEMA, SIP_SCHEMA, CALLS_SCHEMA]
-            )
-            self.ports = Ports(self._database)
-            self.keyring = Keyring(self._state, self._database, self.journal, self.reactor)
-        except P2PShipError:
-            self._folder.close()
-            raise
+        self.desk = Desk(
+            self.reactor,
+            self.config,
+            self._state,
+            schemas=[PORTS_SCHEMA, SIP_SCHEMA, CALLS_SCHEMA],
+            unlock=self._unlock,
+            random=self.random,
+            journal=self.journal,
+        )
+        self.desk.node = self
+        self.keyring = self.desk.keyring
+        self.ports = Ports(self.desk.database)
 
     def _close(self) -> None:
-        self._database.close()
-        self._folder.close()
+        self.desk.close()
 
     def _build(self) -> None:
-        trust = TrustPolicy(self.keyring)
+        trust = self.desk.trust
         self.lookups = self._make_lookups(self)
         made = self._make_bearers(self).items()
         self.bearers = dict(sorted(made, key=lambda each: not each[1].encrypted))  # so in records too
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
-        self._chain = LookupChain(self.reactor, lookups, trust, self.keyring, self.network, self.journal)
+        privacy = Privacy(self.desk.modes.of, self.desk.secrets.places)
+        self._chain = LookupChain(
+            self.reactor, lookups, trust, self.keyring, self.network, self.journal, privacy
+        )
         self.finder = CachingFinder(self.reactor, self._chain, self.network)
         self._publisher = Publisher(
-            self.reactor, self.keyring, lookups, self._locators, self.journal, self.random
+            self.reactor, self.keyring, lookups, self._locators, self.journal, self.random, privacy
         )
         self.overlay = Switchboard(
             self.reactor,
@@ -230,21 +237,51 @@ class Node(MultiService):
             self.journal,
             self.random,
             self._publisher.record_for,
+            self._admit,
             dialled_in_vain=self.finder.forget,
         )
+        self._follow()
+        self._circle = Circle(self.reactor, self.desk, self.overlay, self.finder)
+        self.linking, self.pairing = self._circle.linking, self._circle.pairing
+        self.introductions = self._circle.introductions
         self._relays = MediaRelays(self.reactor, self.config.get(MediaSettings), self.journal, self.random)
         self._build_sip()
 
+    def _follow(self) -> None:
+        """Have what is changed at the desk take effect at once."""
+        self.desk.trust.watch(self.finder.judge_again)
+        self.desk.trust.watch(self.overlay.judge_again)
+        self.desk.authorities.watch(lambda domain: self.desk.trust.changed())
+        self.desk.ledger.watch(self._entry_changed)
+
+    def _entry_changed(self, own: str, kind: str, name: str) -> None:
+        if kind in (PAIR, SETTING):
+            self._publisher.privacy_changed()
+
     def _build_sip(self) -> None:
         self._sip = self.config.get(SIPSettings)
+        self._sip_network = self.config.get(SIPNetworkSettings)
+        check_listeners(self._sip, self._sip_network)
         self._intake = Intake(self.reactor, self.journal)
         self._transport = PhoneTransport(self.reactor, self, self.journal, self._intake)
-        self._names = OwnNames(self._sip.domain, self._own_addresses)
-        self.bindings = Bindings(self.reactor, self._database)
-        registrar = Registrar(
-            self.reactor, self._names, self.bindings, self.keyring, self.journal, self.random
+        self._network_transport = PhoneTransport(
+            self.reactor, self, self.journal, self._intake, trusts_loopback=False
         )
-        self.call_book = CallBook(self.reactor, self._database, self.random)
+        hops = Listeners(self._transport, self._network_transport if self._sip_network.listen else None)
+        self.phones = self.desk.phones
+        self._names = OwnNames(self._sip.domain, self._own_addresses)
+        self.bindings = Bindings(self.reactor, self.desk.database)
+        registrar = Registrar(
+            self.reactor,
+            self._names,
+            self.bindings,
+            self.keyring,
+            self.journal,
+            self.random,
+            Admission.of(self._sip, self._sip_network),
+        )
+        self.phones.watch(registrar.end_phone)
+        self.call_book = CallBook(self.reactor, self.desk.database, self.random)
         self._proxy = SIPProxy(
             self.reactor,
             names=self._names,
@@ -253,21 +290,54 @@ class Node(MultiService):
             relays=self._relays,
             registrar=registrar,
             bindings=self.bindings,
-            hops=self._transport,
+            hops=hops,
             journal=self.journal,
             random=self.random,
             book=self.call_book,
+            screening=self.desk.screening,
+            acquaintances=self.desk.trust,
+            phones=self.phones,
             anonymous=self._sip.anonymous,
+            digest=self._sip.digest,
         )
+        self.notices = self._proxy.notices
         self.overlay.offer(SIPSubprotocol(self._proxy, self._intake))
         self.message_received = self._proxy.layer.message_received
+        self.standing = Standing(
+            self.desk,
+            lookups=self.lookups,
+            bearers=self.bearers,
+            chain=self._chain,
+            overlay=self.overlay,
+            relays=self._relays,
+            sip=self._sip,
+            names=self._names,
+            bindings=self.bindings,
+            transport=self._transport,
+            proxy=self._proxy,
+            book=self.call_book,
+        )
 
     def _listen_for_phones(self) -> None:
         def listen(port: int) -> None:
             self._transport.listen(self._sip.listen, port)
 
         chosen = self.ports.choose("sip", self._sip.port, self._sip.listen, "udp and tcp", listen)
-        self._sip_changed = not chosen.kept and chosen.port not in (0, chosen.moved_from or self._sip.port)
+        if self._sip_network.listen:
+            self._listen_in_network(self._sip_network)
+        self.standing.port_changed = not chosen.kept and chosen.port not in (
+            0,
+            chosen.moved_from or self._sip.port,
+        )
+
+    def _listen_in_network(self, network: SIPNetworkSettings) -> None:
+        def listen(port: int) -> None:
+            self._network_transport.listen(network.listen, port)
+
+        self.ports.choose("sip.network", network.port, network.listen, "udp and tcp", listen)
+
+    def _admit(self, papers: Papers, called: str, verdict: Verdict) -> bool:
+        return self.desk.screening.may_enter(called, papers.aor, verdict)
 
     def _locators(self) -> Sequence[Locator]:
         return [locator for bearer in self.bearers.values() for locator in bearer.locators()]
@@ -277,95 +347,6 @@ class Node(MultiService):
 
     # What is said of it.
 
-    def commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
-        """Return what the control socket answers, by name."""
-        return {
-            "status": lambda _: self.status(),
-            "identity list": lambda _: self.own_identities(),
-            "find": lambda arguments: self.find(arguments),
-            "calls": lambda _: self.live_calls(),
-            "calls recent": lambda arguments: self.recent_calls(arguments),
-            "calls why": lambda arguments: self.call_book.story(str(arguments.get("id", ""))),
-        }
-
     def status(self) -> Status:
         """Say how the node is."""
-        at = str(self._transport.address)
-        return {
-            "version": __version__,
-            "state": str(self._state),
-            "sip": {
-                "udp": at,
-                "tcp": at,
-                "port": self._transport.port,
-                "wanted": self._sip.port,
-                "changed": self._sip_changed,
-            },
-            "domain": self._sip.domain,
-            "bearers": [
-                {
-                    "name": name,
-                    "encrypted": bearer.encrypted,
-                    "locators": [str(at) for at in bearer.locators()],
-                }
-                for name, bearer in self.bearers.items()
-            ],
-            "lookups": [{"name": name} for name in self.lookups],
-            "identities": len(self.keyring.identities()),
-            "phones": sum(1 for _ in self.bindings),
-            "peers": [
-                {"own": peer.identity.aor, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
-                for peer in self.overlay.peers()
-            ],
-            "calls": len(self.live_calls()),
-            "counts": self._counts(),
-        }
-
-    def _counts(self) -> dict[str, int]:
-        transactions = self._proxy.layer.counts
-        return {
-            **self.journal.counts,
-            "relays": self._relays.count,
-            "client_transactions": transactions.clients,
-            "server_transactions": transactions.servers,
-            "dialogs": len(self._proxy.calls.dialogs),
-            "pending": self._proxy.pending,
-            "watched": sum(peer.watched for peer in self.overlay.peers()),
-            "descriptors": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
-        }
-
-    def own_identities(self) -> list[IdentityStatus]:
-        """Describe this node's own identities."""
-        return [
-            {
-                "aor": identity.aor,
-                "fingerprint": fingerprint(identity.key),
-                "phones": [binding.contact for binding in self.bindings.of(identity.aor)],
-                "created": identity.created,
-            }
-            for identity in self.keyring.identities()
-        ]
-
-    def live_calls(self) -> list[CallStatus]:
-        """Describe the calls that are ringing or up."""
-        return live_calls(self._proxy.calls.dialogs, self.call_book, self.reactor.seconds())
-
-    def recent_calls(self, arguments: Mapping[str, Any]) -> list[CallLine]:
-        """Describe the latest calls, the latest first: as many as ``number`` in the arguments says."""
-        number = arguments.get("number", RECENT_CALLS)
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise LocalError(f"number = {number!r:.40}: give how many calls, 1 or more")
-        return self.call_book.recent(number)
-
-    def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
-        """Search every lookup for a person, and say who answered; nothing is told from memory.
-
-        :raises BadAOR: if ``aor`` in the arguments is no name.
-        :raises LocalError: if no identity is there to ask for.
-        """
-        name = canonical_aor(str(arguments.get("aor", "")))
-        aor = self._names.aor(f"sip:{name}")  # a name at this node's own address is one at its domain
-        own = next(iter(self.keyring.identities()), None)
-        if own is None:
-            raise LocalError("nobody has registered here yet: register a phone first")
-        return collect(self._chain, aor, own).addCallback(find_status, aor)
+        return self.standing.status()

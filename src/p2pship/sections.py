@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from p2pship import plugins
+from p2pship.lookup.settings import PrivacySettings
 from p2pship.media.relay import MediaSettings
-from p2pship.sip.settings import SIPSettings
+from p2pship.sip.settings import SIPNetworkSettings, SIPSettings
+from p2pship.trust.screensettings import ScreenSettings
+from p2pship.trust.settings import TrustSettings
 
-OWN: dict[str, type] = {"sip": SIPSettings, "media": MediaSettings}
+OWN: dict[str, type] = {
+    "sip": SIPSettings,
+    "sip.network": SIPNetworkSettings,
+    "media": MediaSettings,
+    "trust": TrustSettings,
+    "screen": ScreenSettings,
+    "privacy": PrivacySettings,
+}
 "The sections of what every node has."
 
 

@@ -58,6 +58,8 @@ class Status(TypedDict):
     sip: SIPStatus
     domain: str
     "the domain of phones that register at an address of this machine"
+    strangers: str
+    "what people may do whom nobody here knows: allow, messages or refuse"
     bearers: list[BearerStatus]
     lookups: list[LookupStatus]
     identities: int
@@ -67,17 +69,6 @@ class Status(TypedDict):
     calls: int
     counts: dict[str, int]
     "how many of each thing are held or happened: relays, transactions, dialogs, descriptors, and the journal's counts"
-
-
-class IdentityStatus(TypedDict):
-    """One own identity, in the answer to ``identity list``."""
-
-    aor: str
-    fingerprint: str
-    "of the identity key, for people to compare"
-    phones: list[str]
-    "the contacts of the phones that are registered"
-    created: float
 
 
 class FoundStatus(TypedDict):

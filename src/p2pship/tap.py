@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -15,17 +16,29 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from p2pship import standing
 from p2pship.banner import banner
-from p2pship.config import Config, default_state, load
+from p2pship.commands.table import commands
+from p2pship.config import CONFIG_FILE, Config, default_state, load
 from p2pship.control import ControlServer
 from p2pship.cycles import OFTEN, RareSearch
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
 from p2pship.node import Node
 from p2pship.sections import sections
+from p2pship.storage.passphrase import CREDENTIAL, find_passphrase
+from p2pship.storage.vault import Vault
 
-CONFIG_FILE = "p2pship.toml"
-"The configuration file in the state folder, read if it is there and no other is named."
+
+def descriptor_number(text: str) -> int:
+    """Read the number of a file descriptor; raises ValueError, which Twisted turns into words."""
+    number = int(text)
+    if number < 0:
+        raise ValueError("a file descriptor is a number from 0")
+    return number
+
+
+descriptor_number.coerceDoc = "A number from 0."  # type: ignore[attr-defined]
 
 
 class Options(usage.Options):
@@ -36,7 +49,7 @@ class Options(usage.Options):
         "Runs a node beside your SIP phone: it finds the person you call and carries the call there, encrypted, "
         "without a server. `p2pship config` prints every option that a configuration file can have."
     )
-    optParameters: ClassVar[list[list[str | None]]] = [
+    optParameters: ClassVar[list[list[Any]]] = [
         [
             "state",
             None,
@@ -50,6 +63,14 @@ class Options(usage.Options):
             f"The configuration file. [default: {CONFIG_FILE} in the state folder, if it is there]",
         ],
         ["sip-port", None, None, "The port where phones register: the same as --set sip.port=PORT."],
+        [
+            "passphrase-fd",
+            None,
+            None,
+            "The file descriptor to read the passphrase of the keys from, if they have one. [default: ask at the "
+            f"terminal if there is one, else the systemd credential {CREDENTIAL}]",
+            descriptor_number,
+        ],
     ]
 
     def __init__(self) -> None:
@@ -57,6 +78,8 @@ class Options(usage.Options):
         self.overrides: list[str] = []
         self.state = default_state()
         self.config = Config({})
+        self.unlock: Callable[[], bytes] | None = None
+        "gives the passphrase of the keys; None if they have none"
 
     def opt_set(self, assignment: str) -> None:
         """Set one option, as --set sip.port=5070, over what the file says; may be repeated."""
@@ -70,8 +93,16 @@ class Options(usage.Options):
             self.opt_set(f"sip.port={self['sip-port']}")
         try:
             self.config = load(self._file(), sections(), self.overrides)
+            self.unlock = self._unlocker()
         except ConfigError as error:
             raise SystemExit(f"p2pship cannot start:\n{error}") from None
+
+    def _unlocker(self) -> Callable[[], bytes] | None:
+        """Read the passphrase now: once the node runs in the background there is no terminal and no descriptor."""
+        if not Vault.needs_passphrase(self.state):
+            return None
+        passphrase = find_passphrase(self["passphrase-fd"])
+        return lambda: passphrase
 
     def _file(self) -> Path | None:
         if self["config"] is not None:
@@ -129,10 +160,11 @@ def makeService(options: Options) -> NodeService:
     allow_more()
     search = RareSearch()
     try:
-        node = Node(reactor, options.config, options.state)
+        node = Node(reactor, options.config, options.state, unlock=options.unlock)
     except P2PShipError as error:
         raise SystemExit(f"p2pship cannot start: {error}") from None
-    control = ControlServer(IReactorUNIX(reactor), options.state, node.commands())
+    answered = {**standing.commands(lambda: node.standing), **commands(lambda: node.desk)}
+    control = ControlServer(IReactorUNIX(reactor), options.state, answered)
     service = NodeService(reactor, node, control, sys.__stdout__)
     TimerService(OFTEN, search.look_if_quiet).setServiceParent(service)
     return service

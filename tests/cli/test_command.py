@@ -19,13 +19,13 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.cli.client import ask
 from p2pship.cli.command import main
-from p2pship.cli.report import calls_text, find_text, identities_text, recent_text, status_text
+from p2pship.cli.report import calls_text, find_text, recent_text, status_text
 from p2pship.cli.story import story_text
 from p2pship.config import print_documented
 from p2pship.control import Command, ControlServer
 from p2pship.errors import RemoteError
 from p2pship.sections import documented_sections
-from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, RECENT, STATUS, STORY
+from tests.statuses import CALLS, FOUND, NOT_FOUND, RECENT, STATUS, STORY
 
 
 class CommandTests(TestCase):
@@ -50,14 +50,12 @@ class CommandTests(TestCase):
         """Each command prints the node's answer as text, or as JSON."""
         self.serve(
             status=returning(STATUS),
-            identity_list=returning(IDENTITIES),
             find=returning(FOUND),
             calls=returning(CALLS),
             calls_recent=returning([]),
         )
         for words, result, text in (
             (["status"], STATUS, status_text(STATUS)),
-            (["identity", "list"], IDENTITIES, identities_text(IDENTITIES)),
             (["find", "bob@example.com"], FOUND, find_text(FOUND)),
             (["calls"], CALLS, calls_text(CALLS)),
         ):

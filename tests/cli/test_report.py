@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.cli.report import calls_text, find_text, identities_text, recent_text, status_text
-from tests.statuses import CALLS, FOUND, IDENTITIES, NOT_FOUND, RECENT, STATUS
+from p2pship.cli.report import calls_text, find_text, recent_text, status_text
+from tests.statuses import CALLS, FOUND, NOT_FOUND, RECENT, STATUS
 
 
 class ReportTests(SynchronousTestCase):
@@ -45,14 +45,6 @@ class ReportTests(SynchronousTestCase):
         """A peer without a link is lost, not unencrypted."""
         text = status_text({**STATUS, "peers": [{**STATUS["peers"][0], "path": "", "encrypted": False}]})
         self.assertIn("bob@example.com  lost\n", text)
-
-    def test_identities(self) -> None:
-        """Each identity is a line; none is said in words."""
-        self.assertEqual(
-            identities_text(IDENTITIES),
-            "AOR                FINGERPRINT  PHONES\nalice@example.com  ab:cd        none",
-        )
-        self.assertIn("no identity yet", identities_text([]))
 
     def test_find(self) -> None:
         """Each device is a line, then each lookup that was asked."""

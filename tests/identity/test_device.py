@@ -16,6 +16,7 @@ from p2pship.identity.keys import verify
 from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash
 from p2pship.interfaces import IDevice
+from p2pship.storage.vault import Vault
 
 FILES = (HOST_FILE, PUBLICATION_FILE, SEALING_FILE)
 
@@ -25,6 +26,7 @@ class DeviceTests(TestCase):
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()) / "device"
+        self.vault = Vault.open(Path(self.mktemp()))
 
     def contents(self) -> dict[str, bytes]:
         """Return what is in each file of the folder."""
@@ -32,7 +34,7 @@ class DeviceTests(TestCase):
 
     def test_interface(self) -> None:
         """It is an IDevice whose parts fit together."""
-        device = Device.open(self.folder)
+        device = Device.open(self.folder, self.vault)
         verifyObject(IDevice, device)
         self.assertEqual(device.hit, hit_of(device.key))
         self.assertEqual((len(device.publication_key), len(device.sealing_key)), (32, 32))
@@ -41,14 +43,14 @@ class DeviceTests(TestCase):
 
     def test_kept(self) -> None:
         """The next run finds the same device."""
-        first, second = Device.open(self.folder), Device.open(self.folder)
+        first, second = Device.open(self.folder, self.vault), Device.open(self.folder, self.vault)
         self.assertEqual((first.key, first.listed), (second.key, second.listed))
         self.assertEqual((first.hit, first.sealing_key), (second.hit, second.sealing_key))
 
     def test_private(self) -> None:
         """Its files are its owner's alone, whatever the umask."""
         self.addCleanup(os.umask, os.umask(0))
-        Device.open(self.folder)
+        Device.open(self.folder, self.vault)
         self.assertEqual(self.folder.stat().st_mode & 0o777, 0o700)
         self.assertEqual({(self.folder / name).stat().st_mode & 0o777 for name in FILES}, {0o600})
 
@@ -57,10 +59,10 @@ class DeviceTests(TestCase):
         for name in FILES:
             for damage in (lambda path: path.write_bytes(b"garbage"), lambda path: path.unlink()):
                 shutil.rmtree(self.folder, ignore_errors=True)
-                Device.open(self.folder)
+                Device.open(self.folder, self.vault)
                 damage(self.folder / name)
                 before = self.contents()
-                error = self.assertRaises(ConfigError, Device.open, self.folder)
+                error = self.assertRaises(ConfigError, Device.open, self.folder, self.vault)
                 self.assertIn(str(self.folder / name), str(error))
                 self.assertIn("backup", str(error))
                 self.assertEqual(self.contents(), before)
@@ -68,5 +70,15 @@ class DeviceTests(TestCase):
     def test_cannot_be_kept(self) -> None:
         """Where no folder can be made there is no device: it would be another one each time."""
         self.folder.parent.write_bytes(b"a file")
-        error = self.assertRaises(ConfigError, Device.open, self.folder)
+        error = self.assertRaises(ConfigError, Device.open, self.folder, self.vault)
         self.assertIn(str(self.folder), str(error))
+
+    def test_sealed(self) -> None:
+        """With a passphrase all three keys are sealed on the disk, and the device is the same."""
+        device = Device.open(self.folder, self.vault)
+        for change in (lambda: self.vault.set_passphrase(b"p"), self.vault.remove_passphrase):
+            change()
+            device.protect()
+            plain = [b"PRIVATE KEY" in octets for octets in self.contents().values()]
+            self.assertEqual(plain, [not self.vault.locked] * 3)
+            self.assertEqual(Device.open(self.folder, self.vault).listed, device.listed)

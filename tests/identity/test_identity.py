@@ -12,19 +12,15 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import ConfigError, LocalError
+from p2pship.identity.changes import begun
 from p2pship.identity.device import Device
-from p2pship.identity.identity import (
-    CERTIFICATE_FILE,
-    KEY_FILE,
-    RENEW_BELOW,
-    STATEMENT_FILE,
-    Identity,
-    folder_name,
-)
-from p2pship.identity.keys import verify
+from p2pship.identity.holdings import ABOUT_FILE, CERTIFICATE_FILE, KEY_FILE, STATEMENT_FILE
+from p2pship.identity.identity import RENEW_BELOW, Identity, folder_name
+from p2pship.identity.keys import new_p256, verify
 from p2pship.identity.statement import read_statement, sign_statement, verify_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.interfaces import IIdentity
+from p2pship.storage.vault import Vault
 from tests.identity.example import AOR, DEVICE, NOW, other_devices
 
 
@@ -35,12 +31,19 @@ class IdentityTests(TestCase):
         self.clock = Clock()
         self.clock.advance(NOW)
         self.identities = Path(self.mktemp())
-        self.identity = Identity.create(self.identities, AOR, DEVICE, self.clock)
+        self.vault = Vault.open(Path(self.mktemp()))
+        self.changes: list[str] = []
+        self.identity = self.made(AOR)
         self.folder = self.identities / folder_name(AOR)
+
+    def made(self, aor: str) -> Identity:
+        """Return a new identity."""
+        holdings = begun(new_p256(), aor, DEVICE.listed, self.clock.seconds())
+        return Identity.make(self.identities, holdings, DEVICE, self.clock, self.vault, self.changes.append)
 
     def reopened(self, device: Device = DEVICE) -> Identity:
         """Return the identity as the next run finds it."""
-        return Identity(self.folder, device, self.clock)
+        return Identity(self.folder, device, self.clock, self.vault, self.changes.append)
 
     def test_interface(self) -> None:
         """It is an IIdentity whose statement, certificate and signatures are of one key."""
@@ -60,13 +63,13 @@ class IdentityTests(TestCase):
 
     def test_private(self) -> None:
         """Its files are its owner's alone."""
-        names = {KEY_FILE, CERTIFICATE_FILE, STATEMENT_FILE}
+        names = {KEY_FILE, CERTIFICATE_FILE, STATEMENT_FILE, ABOUT_FILE}
         self.assertEqual(set(os.listdir(self.folder)), names)
         self.assertEqual({(self.folder / name).stat().st_mode & 0o777 for name in names}, {0o600})
 
     def test_not_made_over(self) -> None:
         """A folder that is there is not replaced."""
-        self.assertRaises(OSError, Identity.create, self.identities, AOR, DEVICE, self.clock)
+        self.assertRaises(OSError, self.made, AOR)
         self.assertEqual(self.reopened().key, self.identity.key)
 
     def test_renewed(self) -> None:
@@ -132,16 +135,39 @@ class IdentityTests(TestCase):
         self.assertIn(str(self.folder), str(error))
 
     def test_certificate_gone(self) -> None:
-        """The certificate is read when it is wanted; without it the statement is not signed anew, and used while it holds."""
-        first = self.identity.stated()
+        """The certificate is read when it is wanted; without it the statement is signed anew, and says what it did."""
+        first = read_statement(self.identity.statement)
         (self.folder / CERTIFICATE_FILE).unlink()
         self.assertIn(
             CERTIFICATE_FILE, str(self.assertRaises(ConfigError, lambda: self.identity.certificate))
         )
         self.clock.advance(STATEMENT_LIFETIME - 1)
-        self.assertIs(self.identity.stated(), first)
-        self.clock.advance(1)
-        self.assertIn(CERTIFICATE_FILE, str(self.assertRaises(LocalError, self.identity.stated)))
+        again = verify_statement(self.identity.statement, self.clock.seconds())
+        self.assertEqual(again.certificate_hash, first.certificate_hash)
+
+    def test_first_version(self) -> None:
+        """A folder of the first version, which noted nothing, is read; the identity is as old as its certificate."""
+        (self.folder / ABOUT_FILE).unlink()
+        again = self.reopened()
+        self.assertEqual((again.created, again.about.exported, again.owner), (NOW, 0, True))
+
+    def test_readable_by_others(self) -> None:
+        """A key that others may read is not used, and what to do is said."""
+        path = self.folder / KEY_FILE
+        for mode in (0o640, 0o604, 0o620, 0o660):
+            path.chmod(mode)
+            self.assertIn(f"chmod 600 {path}", str(self.assertRaises(ConfigError, self.reopened)))
+        path.chmod(0o600)
+        self.assertEqual(self.reopened().key, self.identity.key)
+
+    def test_sealed(self) -> None:
+        """With a passphrase the key is sealed on the disk, without it is not; both are read in either case."""
+        for change in (lambda: self.vault.set_passphrase(b"p"), self.vault.remove_passphrase):
+            change()
+            self.assertEqual(self.reopened().key, self.identity.key)
+            self.identity.protect()
+            self.assertEqual(self.reopened().key, self.identity.key)
+            self.assertEqual(b"PRIVATE KEY" in (self.folder / KEY_FILE).read_bytes(), not self.vault.locked)
 
     def test_damaged(self) -> None:
         """A file that is damaged or missing is named with the way out, and nothing is made in its place."""
@@ -154,11 +180,12 @@ class IdentityTests(TestCase):
                 self.assertIn(str(path), str(error))
                 self.assertIn("backup", str(error))
                 self.assertEqual(path.read_bytes() if path.exists() else None, bad)
+                path.touch(0o600)
                 path.write_bytes(good)
 
     def test_mixed_up(self) -> None:
         """Files of two identities in one folder are not taken for one."""
-        Identity.create(self.identities, "bob@example.com", DEVICE, self.clock)
+        self.made("bob@example.com")
         other = self.identities / folder_name("bob@example.com")
         for name in (KEY_FILE, CERTIFICATE_FILE, STATEMENT_FILE):
             path = self.folder / name

@@ -11,15 +11,16 @@ from zope.interface.verify import verifyObject
 
 from p2pship.address import Locator
 from p2pship.errors import BadPapers, ConfigError, LocalError
-from p2pship.identity.identity import KEY_FILE, STATEMENT_FILE, Identity, folder_name
-from p2pship.identity.keyring import Keyring
-from p2pship.identity.people import SCHEMA
+from p2pship.identity.holdings import KEY_FILE, STATEMENT_FILE
+from p2pship.identity.identity import folder_name
+from p2pship.identity.keyring import SCHEMAS, Keyring
+from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import verify_record
-from p2pship.identity.seal import day_of, open_item, seal
+from p2pship.identity.seal import open_item, seal
 from p2pship.identity.statement import verify_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.identity.verify import papers_from
-from p2pship.interfaces import IIdentity, IKeyring
+from p2pship.interfaces import IKeyring
 from p2pship.journal import Fact, IdentityCreated, Journal
 from p2pship.storage.database import Database
 from tests.identity import example
@@ -39,13 +40,15 @@ class KeyringTests(TestCase):
         self.facts: list[Fact] = []
         self.keyring = self.reopened()
 
-    def reopened(self) -> Keyring:
-        """Return the keyring as the next run finds it."""
-        database = Database(self.state / "database", [SCHEMA])
+    def reopened(self, state: Path | None = None) -> Keyring:
+        """Return the keyring as the next run finds it, or that of another folder."""
+        state = state or self.state
+        state.mkdir(exist_ok=True)
+        database = Database(state / "database", SCHEMAS)
         self.addCleanup(database.close)
         journal = Journal()
         journal.watch(self.facts.append)
-        return Keyring(self.state, database, journal, self.clock)
+        return Keyring(state, database, journal, self.clock)
 
     def test_interface(self) -> None:
         """It is an IKeyring."""
@@ -58,10 +61,10 @@ class KeyringTests(TestCase):
 
     def test_created(self) -> None:
         """A new identity is there at once, is told of, and is there in the next run."""
-        seen: list[IIdentity] = []
+        seen: list[str] = []
         self.keyring.watch(seen.append)
         alice = self.keyring.create(ALICE)
-        self.assertEqual((self.keyring.identity(ALICE), seen), (alice, [alice]))
+        self.assertEqual((self.keyring.identity(ALICE), seen), (alice, [ALICE]))
         self.assertEqual(self.facts, [IdentityCreated(ALICE)])
         again = self.reopened().identity(ALICE)
         assert again is not None
@@ -97,7 +100,7 @@ class KeyringTests(TestCase):
     def test_cannot_be_kept(self) -> None:
         """An identity that cannot be written is not there, and nobody hears of it."""
         (self.state / "identities").write_bytes(b"a file")
-        self.keyring.watch(lambda identity: self.fail("told"))
+        self.keyring.watch(lambda aor: self.fail("told"))
         self.assertRaises(LocalError, self.keyring.create, ALICE)
         self.assertEqual((self.keyring.identities(), self.facts), ((), []))
 
@@ -113,8 +116,8 @@ class KeyringTests(TestCase):
     def test_found_later(self) -> None:
         """A folder that was put there while the node ran is not replaced."""
         elsewhere = Path(self.mktemp())
-        put = Identity.create(elsewhere, ALICE, example.DEVICE, self.clock)
-        shutil.copytree(elsewhere, self.state / "identities")
+        put = self.reopened(elsewhere).create(ALICE)
+        shutil.copytree(elsewhere / "identities", self.state / "identities")
         self.assertRaises(LocalError, self.keyring.create, ALICE)
         again = self.reopened().identity(ALICE)
         assert again is not None
@@ -183,14 +186,16 @@ class KeyringTests(TestCase):
         """What the keyring makes can be published and read by who knows the name."""
         alice, now = self.keyring.create(ALICE), self.clock.seconds()
         record = self.keyring.record_for(alice, [Locator("tls", "192.0.2.5", 5566)], now)
-        item = seal(ALICE, day_of(now), self.keyring.device.publication_key, alice.statement, record)
-        opened = open_item(ALICE, day_of(now), item)
+        item = seal(
+            Place.of_name(ALICE), day_of(now), self.keyring.device.publication_key, alice.statement, record
+        )
+        opened = open_item(Place.of_name(ALICE), day_of(now), item)
         self.assertEqual((opened.statement, opened.record), (alice.statement, record))
 
     def test_record_of_another(self) -> None:
         """Only own identities have records."""
         self.keyring.create(ALICE)
-        stranger = Identity.create(Path(self.mktemp()), ALICE, example.DEVICE, self.clock)
+        stranger = self.reopened(Path(self.mktemp())).create(ALICE)
         self.assertRaises(LocalError, self.keyring.record_for, stranger, (), self.clock.seconds())
 
     def test_encrypted(self) -> None:

@@ -22,6 +22,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.errors import ConfigError
 from p2pship.identity import keys
+from p2pship.storage.vault import Vault
 from tests.identity.example import DEVICE, IDENTITY_KEY, KEY
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -130,11 +131,13 @@ class PEMTests(TestCase):
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
+        self.path.touch(0o600)
+        self.vault = Vault.open(Path(self.mktemp()))
 
     def refusal(self, pem: bytes) -> str:
         """Return why a file with these contents is not read as a P-256 key."""
         self.path.write_bytes(pem)
-        return str(self.assertRaises(ConfigError, keys.read_p256, self.path))
+        return str(self.assertRaises(ConfigError, keys.read_p256, self.path, self.vault))
 
     def test_der(self) -> None:
         """A key pair comes back from its DER."""
@@ -143,11 +146,11 @@ class PEMTests(TestCase):
     def test_round_trip(self) -> None:
         """Each kind of key comes back from its file."""
         self.path.write_bytes(keys.to_pem(KEY))
-        self.assertEqual(keys.spki(keys.read_p256(self.path)), IDENTITY_KEY)
+        self.assertEqual(keys.spki(keys.read_p256(self.path, self.vault)), IDENTITY_KEY)
         self.path.write_bytes(keys.to_pem(DEVICE.publication_private_key))
-        self.assertEqual(keys.raw_public(keys.read_ed25519(self.path)), DEVICE.publication_key)
+        self.assertEqual(keys.raw_public(keys.read_ed25519(self.path, self.vault)), DEVICE.publication_key)
         self.path.write_bytes(keys.to_pem(DEVICE.sealing_private_key))
-        self.assertEqual(keys.raw_public(keys.read_x25519(self.path)), DEVICE.sealing_key)
+        self.assertEqual(keys.raw_public(keys.read_x25519(self.path, self.vault)), DEVICE.sealing_key)
 
     def test_way_out(self) -> None:
         """A file that cannot be used is named with the way out."""
@@ -171,11 +174,12 @@ class PEMTests(TestCase):
     def test_wrong_kind(self) -> None:
         """A key of another kind is not taken for one of this."""
         self.path.write_bytes(keys.to_pem(X25519PrivateKey.generate()))
-        self.assertRaises(ConfigError, keys.read_ed25519, self.path)
+        self.assertRaises(ConfigError, keys.read_ed25519, self.path, self.vault)
         self.path.write_bytes(keys.to_pem(KEY))
-        self.assertRaises(ConfigError, keys.read_x25519, self.path)
+        self.assertRaises(ConfigError, keys.read_x25519, self.path, self.vault)
 
     def test_missing(self) -> None:
         """A missing file is said to be missing."""
-        error = self.assertRaises(ConfigError, keys.read_p256, self.path)
+        self.path.unlink()
+        error = self.assertRaises(ConfigError, keys.read_p256, self.path, self.vault)
         self.assertIn("No such file", str(error))

@@ -14,7 +14,7 @@ from p2pship.identity import people as module
 from p2pship.identity.device import Device
 from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.people import SCHEMA, People
-from p2pship.identity.statement import host_identity_hash
+from p2pship.identity.statement import host_identity_hash, verify_statement
 from p2pship.identity.verify import papers_from
 from p2pship.storage.database import Database
 from tests.identity import example
@@ -60,6 +60,20 @@ class PeopleTests(TestCase):
         self.assertEqual(
             self.refused(papers(9, 200)), "the statement of alice@example.com has version 9, but 10 was seen"
         )
+
+    def test_statement_alone(self) -> None:
+        """A statement that came without a record counts: a device that it revokes is refused, however high its sequences."""
+        self.people.accept(papers(10, 100))
+        stolen = host_identity_hash(example.DEVICE.key)
+        newer = verify_statement(
+            example.statement(version=11, devices=example.other_devices(1), revoked=[stolen]), example.NOW
+        )
+        self.people.accept_statement(newer, example.NOW, keep=True)
+        self.people = self.reopened()
+        self.assertTrue(self.refused(papers(10, 2**62)))
+        self.assertIn("revoked", self.refused(papers(12, 2**62)))
+        older = verify_statement(example.statement(version=10), example.NOW)
+        self.assertRaises(BadPapers, self.people.accept_statement, older, example.NOW, True)
 
     def test_older_record(self) -> None:
         """An older record of the device is refused, also with a newer statement."""
@@ -134,7 +148,7 @@ class StrangersTests(TestCase):
         lost = hashlib.sha256(b"lost" + key).digest()
         statement = Statement(
             aor=aor, key=key, version=1 + again, issued=0, expires=1, devices=(), revoked=(lost,),
-            mail_holders=(), certificate_hash=b"", raw=b"",
+            mail_holders=(), certificate_hash=b"", authority=b"", succession=(), raw=b"",
         )  # fmt: skip
         their_papers = replace(papers(), statement=statement)
         self.people.accept(their_papers, float(number + 100 * again), keep)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import LONGEST_RECORD, verify_record
-from p2pship.identity.seal import LONGEST_ITEM, day_of, lookup_key, open_item, seal
+from p2pship.identity.seal import ITEM_LENGTH, ROOM, open_item, seal
 from p2pship.identity.statement import LONGEST_STATEMENT, verify_statement
 from p2pship.identity.verify import papers_from
 from tests.identity import example
@@ -71,22 +72,24 @@ class SealedItemTests(TestCase):
     def test_lookup_key(self) -> None:
         """The lookup key is the one of the name and the day."""
         self.assertIn(f"On day {self.day},", page("sealed-item.md"))
-        self.assertEqual(example_in("sealed-item.md", "lookup-key"), lookup_key(example.AOR, self.day))
+        self.assertEqual(
+            example_in("sealed-item.md", "lookup-key"), Place.of_name(example.AOR).lookup_key(self.day)
+        )
 
     def test_opened(self) -> None:
         """The item opens, and holds the papers of the other page."""
-        opened = open_item(example.AOR, self.day, self.item)
+        opened = open_item(Place.of_name(example.AOR), self.day, self.item)
         self.assertEqual(opened.statement, example_in("statement-and-record.md", "statement"))
         self.assertEqual(opened.record, example_in("statement-and-record.md", "record"))
         self.assertEqual(opened.publication_key, example.DEVICE.publication_key)
 
     def test_made(self) -> None:
         """Sealed anew with the same nonce, the papers give the same item."""
-        opened = open_item(example.AOR, self.day, self.item)
+        opened = open_item(Place.of_name(example.AOR), self.day, self.item)
         assert opened.statement is not None
         nonce = bytes.fromhex(example.VECTOR["nonce"])
         again = seal(
-            example.AOR,
+            Place.of_name(example.AOR),
             self.day,
             opened.publication_key,
             opened.statement,
@@ -98,6 +101,6 @@ class SealedItemTests(TestCase):
     def test_limits(self) -> None:
         """The page names the limits that the code has."""
         text = page("sealed-item.md")
-        self.assertIn(f"| item | {LONGEST_ITEM} octets |", text)
-        self.assertIn(f"| statement and record together | {LONGEST_ITEM - 63} octets |", text)
+        self.assertIn(f"| item | {ITEM_LENGTH} octets |", text)
+        self.assertIn(f"| statement and record together | {ROOM} octets |", text)
         self.assertIn(f"| record alone | {LONGEST_RECORD} octets |", text)

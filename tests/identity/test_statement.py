@@ -18,6 +18,8 @@ from p2pship.identity.statement import (
     MOST_DEVICES,
     MOST_MAIL_HOLDERS,
     MOST_REVOKED,
+    MOST_SUCCEEDED,
+    SUCCEEDED_LENGTH,
     read_statement,
     verify_statement,
 )
@@ -57,6 +59,14 @@ class StatementTests(TestCase):
             (read.mail_holders, read.certificate_hash), (("bob@example.com",), example.CERTIFICATE_HASH)
         )
 
+    def test_authority_and_succession(self) -> None:
+        """Who certified the key, and which keys it replaces, are read as they were stated; both may be missing."""
+        entries = tuple(bytes([number]) * SUCCEEDED_LENGTH for number in range(MOST_SUCCEEDED))
+        read = verify_statement(example.statement(authority=b"a" * 8, succession=entries), example.NOW)
+        self.assertEqual((read.authority, read.succession), (b"a" * 8, entries))
+        plain = verify_statement(example.statement(), example.NOW)
+        self.assertEqual((plain.authority, plain.succession), (b"", ()))
+
     def test_time_zero(self) -> None:
         """A clock at zero, as tests have, is as good as any."""
         raw = example.statement(version=0, issued=0, expires=1)
@@ -88,7 +98,7 @@ class StatementTests(TestCase):
 
     def test_unknown_fields(self) -> None:
         """Fields of later versions are ignored, as long as they are plain."""
-        raw = edited({10: b"more", 77: {"a": [1]}})
+        raw = edited({55: b"more", 77: {"a": [1]}})
         self.assertEqual(verify_statement(raw, example.NOW).aor, example.AOR)
 
     def test_format_version(self) -> None:
@@ -126,13 +136,18 @@ class StatementTests(TestCase):
             (8, [1], "mail holders"),
             (8, ["bob@example.com"] * (MOST_MAIL_HOLDERS + 1), "mail holders"),
             (9, b"x" * 31, "certificate hash"),
+            (10, b"x" * 7, "authority"),
+            (10, b"x" * 16, "authority"),
+            (10, "x" * 8, "authority"),
+            (11, b"x" * (SUCCEEDED_LENGTH - 1), "former keys"),
+            (11, b"x" * SUCCEEDED_LENGTH * (MOST_SUCCEEDED + 1), "former keys"),
         )
         for number, value, word in cases:
             self.assertIn(word, self.reason(edited({number: value})), repr((number, value)))
 
     def test_longest(self) -> None:
         """One that is too long for a hello is refused before it is read."""
-        self.assertIn("more than", self.reason(edited({10: bytes(LONGEST_STATEMENT)})))
+        self.assertIn("more than", self.reason(edited({55: bytes(LONGEST_STATEMENT)})))
 
     def test_most(self) -> None:
         """With as many devices and revoked ones as there may be it still fits."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from p2pship.address import Locator
+from p2pship.identity.annex import by_reference
 from p2pship.identity.device import Device
 from p2pship.identity.keys import new_p256, sign, spki
 from p2pship.identity.papers import Papers
+from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import sign_record
-from p2pship.identity.seal import day_of, lookup_key, seal
+from p2pship.identity.seal import seal, seal_piece
 from p2pship.identity.statement import person_hash, sign_statement
 from p2pship.identity.validity import RECORD_LIFETIME, STATEMENT_LIFETIME
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
@@ -35,9 +39,19 @@ class Person:
         self.identity_key = new_p256()
         self.key = spki(self.identity_key)
         self.devices = [Device.new() for _ in range(devices)]
+        self.chain = b""
+        "the certificates, DER, if an authority vouches"
+        self.authority = b""
+        self._statements: dict[object, bytes] = {}
 
     def statement(self, version: int = 1) -> bytes:
-        """Return the signed statement that lists all devices."""
+        """Return the signed statement that lists all devices; the same one when it says the same."""
+        says = version, len(self.devices), self.chain, self.authority
+        if says not in self._statements:
+            self._statements[says] = self._signed(version)
+        return self._statements[says]
+
+    def _signed(self, version: int) -> bytes:
         return sign_statement(
             lambda data: sign(self.identity_key, data),
             aor=self.aor,
@@ -46,7 +60,8 @@ class Person:
             issued=int(NOW),
             expires=int(NOW) + STATEMENT_LIFETIME,
             devices=[device.listed for device in self.devices],
-            certificate_hash=bytes(32),
+            certificate_hash=hashlib.sha256(self.chain).digest(),
+            authority=self.authority,
         )
 
     def record(
@@ -80,11 +95,27 @@ class Person:
     ) -> bytes:
         """Return the papers of one device, sealed for today."""
         record = self.record(locators, sequence, device, issued=issued)
-        return seal(self.aor, DAY, self.devices[device].publication_key, self.statement(), record)
+        return seal(
+            Place.of_name(self.aor), DAY, self.devices[device].publication_key, self.statement(), record
+        )
+
+    def items(
+        self, device: int = 0, place: Place | None = None, version: int = 1, **record: Any
+    ) -> dict[Slot, bytes]:
+        """Return what one device publishes today at a place, the open one unless said, pieces included."""
+        place = place or Place.of_name(self.aor)
+        statement, signed = self.statement(version), self.record(device=device, version=version, **record)
+        key = place.publication_key(DAY, self.devices[device].publication_key)
+        item = seal(place, DAY, key, statement, signed, chain=self.chain)
+        items = {Slot(place.lookup_key(DAY), key): item}
+        for reference, piece in by_reference(statement, self.chain).items():
+            slot = Slot(place.lookup_key(DAY, reference), key)
+            items[slot] = seal_piece(place, DAY, key, piece)
+        return items
 
     def slot(self, device: int = 0) -> Slot:
         """Return today's slot of one device."""
-        return Slot(lookup_key(self.aor, DAY), self.devices[device].publication_key)
+        return Slot(Place.of_name(self.aor).lookup_key(DAY), self.devices[device].publication_key)
 
 
 @implementer(ITrustPolicy)
@@ -97,15 +128,26 @@ class TellableTrust:
         "judgements by identity key that are to come from here"
         self.judged: list[bytes] = []
         "the identity keys judged"
+        self.chains: list[tuple[bytes, ...]] = []
+        "the certificates that came with each"
+        self.authorities: set[bytes] = set()
+        "those whose certificates prove a name"
 
     def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
         """Return what was told of the identity key."""
         key = papers.statement.key
         self.judged.append(key)
+        self.chains.append(papers.chain)
         if key in self.waiting:
             return self.waiting[key]
         grade = self.grades.get(key, NameGrade.UNPROVEN)
+        if papers.chain and papers.statement.authority in self.authorities:
+            grade = NameGrade.VERIFIED
         return succeed(Verdict(grade, Acquaintance.STRANGER))
+
+    def wants_chain(self, authority: bytes) -> bool:
+        """Want those of the authorities."""
+        return authority in self.authorities
 
 
 @implementer(IFindReceiver)

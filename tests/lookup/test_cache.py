@@ -62,7 +62,9 @@ class ToldFinder:
 class Own:
     """One of our own identities, of which only the name is of interest here."""
 
-    key = certificate = statement = b""
+    key = certificate = statement = revocations = b""
+    chain: tuple[bytes, ...] = ()
+    owner = True
 
     def __init__(self, aor: str) -> None:
         self.aor = aor

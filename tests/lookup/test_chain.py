@@ -15,7 +15,8 @@ from zope.interface.verify import verifyObject
 from p2pship.errors import RemoteError
 from p2pship.identity.keyring import Keyring
 from p2pship.identity.people import SCHEMA
-from p2pship.identity.seal import lookup_key, seal
+from p2pship.identity.place import Place
+from p2pship.identity.seal import seal
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IFinder, IFinding, ILookup, ISearch, ISearchReceiver
@@ -145,7 +146,7 @@ class FindTests(ChainTestCase):
         lookups = [self.memory("one"), self.memory("two")]
         self.find(*lookups)
         for lookup in lookups:
-            self.assertEqual(lookup.asked, [lookup_key(BOB, DAY)])
+            self.assertEqual(lookup.asked, [Place.of_name(BOB).lookup_key(DAY)])
 
     def test_nothing_before_find_returns(self) -> None:
         """The receiver hears nothing while ``find`` is still running, even from a lookup that answers at once."""
@@ -170,9 +171,9 @@ class FindTests(ChainTestCase):
         """Our own device is found like any other: what to do with it is the overlay's."""
         aor = self.own.aor
         record = self.keyring.record_for(self.own, [PUBLIC], NOW)
-        slot = Slot(lookup_key(aor, DAY), self.keyring.device.publication_key)
+        slot = Slot(Place.of_name(aor).lookup_key(DAY), self.keyring.device.publication_key)
         self.directory.items[slot] = seal(
-            aor, DAY, self.keyring.device.publication_key, self.own.statement, record
+            Place.of_name(aor), DAY, self.keyring.device.publication_key, self.own.statement, record
         )
         receiver = RecordingFindReceiver()
         self.chain().find(aor, self.own, receiver)
@@ -327,7 +328,7 @@ class RefusedTests(ChainTestCase):
     def refused(self, item: bytes) -> str:
         """Search with a bad item and Bob's good one published; return why the bad one was refused."""
         self.publish(self.bob)
-        self.directory.items[Slot(lookup_key(BOB, DAY), b"bad")] = item
+        self.directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"bad")] = item
         outcome = self.outcome()
         self.assertEqual(self.receiver.device_keys, [self.bob.devices[0].key])
         (reason,) = outcome.refused
@@ -343,12 +344,12 @@ class RefusedTests(ChainTestCase):
     def test_another_name(self) -> None:
         """Papers of another name, though sealed for this one, are refused."""
         eve = Person("eve@example.com")
-        item = seal(BOB, DAY, eve.devices[0].publication_key, eve.statement(), eve.record())
+        item = seal(Place.of_name(BOB), DAY, eve.devices[0].publication_key, eve.statement(), eve.record())
         self.assertIn("eve@example.com", self.refused(item))
 
     def test_another_publication_key(self) -> None:
         """Papers published under a key that the statement does not list are refused."""
-        item = seal(BOB, DAY, b"p" * 32, self.bob.statement(), self.bob.record())
+        item = seal(Place.of_name(BOB), DAY, b"p" * 32, self.bob.statement(), self.bob.record())
         self.assertIn("another key", self.refused(item))
 
     def test_expired(self) -> None:
@@ -372,7 +373,7 @@ class RefusedTests(ChainTestCase):
     def test_bounded(self) -> None:
         """A flood of bad candidates is told in a few lines, counted, and ends at the limit."""
         for number in range(2 * MOST_CANDIDATES):
-            self.directory.items[Slot(lookup_key(BOB, DAY), b"%d" % number)] = b"%d" % number
+            self.directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = b"%d" % number
         outcome = self.outcome()
         self.assertLessEqual(len(outcome.refused), MOST_REFUSALS)
         self.assertEqual(self.journal.counts["lookup.refused"], MOST_CANDIDATES)
@@ -383,8 +384,8 @@ class RefusedTests(ChainTestCase):
         eve = Person()
         key = eve.devices[0].publication_key
         for number in range(2 * MOST_OPENED):
-            item = seal(BOB, DAY, key, eve.statement(), b"%d" % number)
-            self.directory.items[Slot(lookup_key(BOB, DAY), b"%d" % number)] = item
+            item = seal(Place.of_name(BOB), DAY, key, eve.statement(), b"%d" % number)
+            self.directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = item
         self.outcome()
         self.assertEqual(self.journal.counts["lookup.refused"], MOST_OPENED)
 
@@ -392,7 +393,9 @@ class RefusedTests(ChainTestCase):
         """Garbage from one lookup does not keep another's answer out."""
         flooded = MemoryLookup(self.clock, MemoryDirectory(), "flooded")
         for number in range(2 * MOST_CANDIDATES):
-            flooded._directory.items[Slot(lookup_key(BOB, DAY), b"%d" % number)] = b"%d" % number
+            flooded._directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = (
+                b"%d" % number
+            )
         self.publish(self.bob)
         self.assertEqual(self.outcome(flooded, self.memory("good", delay=0.02)).found, 1)
 

@@ -44,7 +44,7 @@ class FakeFinder:
 
 def found(device_key: bytes, port: int = 5566) -> Found:
     """Return a device that was found."""
-    statement = Statement("bob@example.com", b"k", 1, 0, 1, (), (), (), b"", b"")
+    statement = Statement("bob@example.com", b"k", 1, 0, 1, (), (), (), b"", b"", (), b"")
     locators = (Locator("tls", "127.0.0.1", port),)
     record = Record(b"", 1, 1, 0, 1, device_key, b"", locators, (), b"")
     verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)

@@ -9,10 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.identity.keyring import Keyring
 from p2pship.identity.people import SCHEMA
+from p2pship.identity.place import DAY, Place
 from p2pship.identity.record import verify_record
-from p2pship.identity.seal import DAY, lookup_key, open_item
+from p2pship.identity.seal import open_item
 from p2pship.journal import Journal
-from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, sealed
+from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, renewed, sealed
 from p2pship.storage.database import Database
 from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC
 
@@ -43,10 +44,14 @@ class EditionTests(SynchronousTestCase):
         now = self.clock.seconds()
         today = int(now // DAY)
         items = sealed(edition, self.keyring.device, wide_area, now)
-        by_key = {lookup_key(ALICE, today + day): day for day in range(-2, 3) if today + day >= 0}
+        by_key = {
+            Place.of_name(ALICE).lookup_key(today + day): day for day in range(-2, 3) if today + day >= 0
+        }
         for slot, item in items.items():
             day = by_key[slot.lookup_key]
-            self.assertEqual(open_item(ALICE, today + day, item).publication_key, slot.publication_key)
+            self.assertEqual(
+                open_item(Place.of_name(ALICE), today + day, item).publication_key, slot.publication_key
+            )
         return [by_key[slot.lookup_key] for slot in items]
 
     def test_two_forms(self) -> None:
@@ -70,11 +75,23 @@ class EditionTests(SynchronousTestCase):
         self.assertEqual(self.days(self.edition()), [])
 
     def test_current(self) -> None:
-        """It is current for a quarter of its life, with the same statement and locators, and not before it was made."""
+        """It is fresh for a quarter of its life, and not before it was made; it says one statement and these locators."""
         edition = self.edition(PUBLIC)
-        for later, current in ((0, True), (HALF_LIFE / 2 - 1, True), (HALF_LIFE / 2, False), (-1, False)):
-            self.assertIs(edition.is_current(self.alice, [PUBLIC], NOW + later), current)
-        self.assertFalse(edition.is_current(self.alice, [PUBLIC, PRIVATE], NOW))
+        for later, fresh in ((0, True), (HALF_LIFE / 2 - 1, True), (HALF_LIFE / 2, False), (-1, False)):
+            self.assertIs(edition.is_fresh(NOW + later), fresh)
+        self.assertTrue(edition.says(self.alice, [PUBLIC]))
+        self.assertFalse(edition.says(self.alice, [PUBLIC, PRIVATE]))
+
+    def test_renewed(self) -> None:
+        """Renewed, it says the same for longer, under the same sequence: neither form is stale for who has the other."""
+        edition = self.edition(PRIVATE, PUBLIC)
+        later = renewed(edition, self.keyring.device, NOW + 1000)
+        assert edition.public is not None and later.public is not None
+        for old, new in ((edition.full, later.full), (edition.public, later.public)):
+            before, after = verify_record(old, NOW), verify_record(new, NOW + 1000)
+            self.assertEqual((after.sequence, after.locators), (before.sequence, before.locators))
+            self.assertEqual(after.expires - before.expires, 1000)
+        self.assertFalse(edition.says_less(later))
 
     def test_clock_that_was_never_set(self) -> None:
         """On the first day of 1970 there is no yesterday to publish for."""

@@ -134,7 +134,7 @@ class LastResortTests(ClearTestCase):
             )
             (fact,) = self.told(name, PeerReached)
             self.assertIn("NOT ENCRYPTED", str(fact))
-            (listed,) = self.node(name).live_calls()
+            (listed,) = self.node(name).standing.live_calls()
             self.assertIn("NOT ENCRYPTED", calls_text([listed]))
             self.assertIn("NOT ENCRYPTED", status_text(self.node(name).status()).split("tcp")[-1])
         self.assertIn(b"bob@example.com", self.nodes.between["bob"].forth, "whoever is between reads names")
@@ -180,7 +180,7 @@ class DowngradeTests(ClearTestCase):
         await self.have_talked(alice, bob)
         self.nodes.break_links("alice")
         self.nodes.block()
-        self.node("alice")._database.write("DELETE FROM identity_encrypted")
+        self.node("alice").desk.database.write("DELETE FROM identity_encrypted")
         await self.not_reached(alice, bob)
         self.assertIn("reached encrypted before", self.told("bob", LinkRefused)[-1].reason)
 

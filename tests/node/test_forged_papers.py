@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import sign_record
-from p2pship.identity.seal import day_of, lookup_key, seal
+from p2pship.identity.seal import seal
 from p2pship.identity.statement import person_hash, read_statement, sign_statement
 from p2pship.identity.validity import RECORD_LIFETIME, STATEMENT_LIFETIME
 from p2pship.journal import PapersRefused
@@ -32,12 +33,12 @@ class RecordTests(NodeTestCase):
     def _slots(self, aor: str) -> list[Slot]:
         """Return the slots in which somebody's items are."""
         today = day_of(self.node("alice").reactor.seconds())
-        keys = {lookup_key(aor, day) for day in (today - 1, today, today + 1)}
+        keys = {Place.of_name(aor).lookup_key(day) for day in (today - 1, today, today + 1)}
         return [slot for slot in self.nodes.directory.items if slot.lookup_key in keys]
 
     def _item(self, aor: str) -> bytes:
         """Return today's item of somebody."""
-        today = lookup_key(aor, day_of(self.node("alice").reactor.seconds()))
+        today = Place.of_name(aor).lookup_key(day_of(self.node("alice").reactor.seconds()))
         (slot,) = [slot for slot in self._slots(aor) if slot.lookup_key == today]
         return self.nodes.directory.items[slot]
 
@@ -50,7 +51,7 @@ class RecordTests(NodeTestCase):
         """Look that nobody is found by an item, that it is counted, and why."""
         refused = self.counts("alice").get("lookup.refused", 0)
         self._publish(item)
-        found = await self.node("alice").find({"aor": BOB})
+        found = await self.node("alice").standing.find({"aor": BOB})
         self.assertEqual(found["devices"], [])
         self.assertEqual(self.counts("alice")["lookup.refused"], refused + 1)
         for word in words:
@@ -60,7 +61,7 @@ class RecordTests(NodeTestCase):
     async def test_of_another(self) -> None:
         """Mallory's item in Bob's slot, and Mallory's papers sealed for Bob's name."""
         await self._set_up()
-        await self._is_not_believed(self._item(MALLORY), "not sealed for this name")
+        await self._is_not_believed(self._item(MALLORY), "not sealed for this place")
         await self._is_not_believed(self._sealed("mallory", MALLORY), "mallory@example.com")
         self.assertEqual(len(self.nodes.links.links), 2)
 
@@ -71,9 +72,9 @@ class RecordTests(NodeTestCase):
         self._publish(self._item(MALLORY))
         self.assertEqual((await refusal(self.alice.call(self.bob.aor))).status, 404)
         self.assertEqual((self.bob.calls, self.mallory.calls), ([], []))
-        (line,) = self.node("alice").recent_calls({})
+        (line,) = self.node("alice").standing.recent_calls({})
         (reason,) = self.node("alice").call_book.story(line["id"])["refused"]
-        self.assertIn("not sealed for this name", reason)
+        self.assertIn("not sealed for this place", reason)
 
     async def test_altered(self) -> None:
         """An item of which one octet is another, whichever, is none, and is counted."""
@@ -84,10 +85,10 @@ class RecordTests(NodeTestCase):
             altered = bytearray(item)
             altered[offset] ^= 1 + offset % 255
             self._publish(bytes(altered))
-            self.assertEqual((await self.node("alice").find({"aor": BOB}))["devices"], [], offset)
+            self.assertEqual((await self.node("alice").standing.find({"aor": BOB}))["devices"], [], offset)
         self.assertEqual(self.counts("alice")["lookup.refused"] - before, len(tries))
         self._publish(item)
-        self.assertEqual(len((await self.node("alice").find({"aor": BOB}))["devices"]), 1)
+        self.assertEqual(len((await self.node("alice").standing.find({"aor": BOB}))["devices"]), 1)
 
     async def test_altered_within(self) -> None:
         """Who knows the name can open an item, and seal it anew: a changed statement or record is found out all the same."""
@@ -127,7 +128,7 @@ class RecordTests(NodeTestCase):
     def _seal(self, statement: bytes, record: bytes, publication_key: bytes | None = None) -> bytes:
         """Seal papers for Bob's name and, if nothing else is said, for his device's slot."""
         key = publication_key or self.node("bob").keyring.device.publication_key
-        return seal(BOB, day_of(self.node("alice").reactor.seconds()), key, statement, record)
+        return seal(Place.of_name(BOB), day_of(self.node("alice").reactor.seconds()), key, statement, record)
 
     def _papers(
         self, node: str, aor: str, version: int | None = None, sequence: int | None = None, person: Any = None

@@ -14,6 +14,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.address import HostPort
+from p2pship.commands.identity import list_identities
+from p2pship.commands.identitystatus import IdentityStatus
 from p2pship.config import load
 from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.aor import BadAOR
@@ -21,7 +23,8 @@ from p2pship.interfaces import INode
 from p2pship.node import Node
 from p2pship.sections import sections
 from p2pship.sip.message import Response
-from p2pship.status import AskedStatus, CallStatus, FindStatus, FoundStatus, IdentityStatus, Status
+from p2pship.standing import commands
+from p2pship.status import AskedStatus, CallStatus, FindStatus, FoundStatus, Status
 from p2pship.storage import ports
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from p2pship.testing.network import StaticNetwork
@@ -236,7 +239,7 @@ class CommandTests(NodeTestCase):
     """What a node answers on its control socket."""
 
     def _ask(self, command: str, **arguments: Any) -> Any:
-        return self.node("alice").commands()[command](arguments)
+        return commands(lambda: self.node("alice").standing)[command](arguments)
 
     def _fits(self, answer: Mapping[str, Any], shape: type) -> None:
         """Look that an answer has the keys that its shape has, and no others."""
@@ -263,11 +266,11 @@ class CommandTests(NodeTestCase):
     async def test_identities(self) -> None:
         """Each identity has a fingerprint, and the phones that are registered."""
         alice = await self.phone(ALICE)
-        (identity,) = self._ask("identity list")
+        (identity,) = list_identities(self.node("alice").desk, {})
         self._fits(identity, IdentityStatus)
         self.assertEqual((identity["aor"], identity["phones"]), (ALICE, [alice.line.contact]))
         await alice.unregister()
-        (identity,) = self._ask("identity list")
+        (identity,) = list_identities(self.node("alice").desk, {})
         self.assertEqual(identity["phones"], [])
 
     async def test_calls(self) -> None:
@@ -288,7 +291,7 @@ class CommandTests(NodeTestCase):
         parts = sum(seconds for stage, seconds in stages.items() if stage != "total")
         self.assertLess(abs(parts - stages["total"]), 0.0005)  # each is rounded to 0.1 ms
         self.assertGreater(stages["total"], 0)
-        (theirs,) = self.node("bob").live_calls()
+        (theirs,) = self.node("bob").standing.live_calls()
         self.assertEqual((theirs["caller"], theirs["state"], theirs["stages"]), (ALICE, "up", None))
 
     async def test_find(self) -> None:

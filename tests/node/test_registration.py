@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from p2pship.commands.identity import list_identities
 from p2pship.journal import IdentityCreated, PhoneRegistered, Published, RequestRefused
 from p2pship.sip.message import Request, Response
 from p2pship.testing.phone import Phone
@@ -34,7 +35,7 @@ class RegistrationTests(NodeTestCase):
         self.assertEqual(len(list((self.nodes.state("alice") / "identities").rglob("*"))) > 0, True)
         self.assertEqual([fact.error for fact in self.told("alice", Published)], [""])
         self.assertTrue(self.nodes.directory.items)
-        (identity,) = self.node("alice").own_identities()
+        (identity,) = list_identities(self.node("alice").desk, {})
         self.assertEqual((identity["aor"], identity["phones"]), (ALICE, [alice.line.contact]))
 
     async def test_not_registered(self) -> None:
@@ -70,7 +71,7 @@ class OwnDomainTests(NodeTestCase):
 
     async def _alice(self, host: str) -> Phone:
         phone = await self.phone(f"sip:alice@{host}", node="alice", display="Alice")
-        (identity,) = self.node("alice").own_identities()
+        (identity,) = list_identities(self.node("alice").desk, {})
         self.assertEqual(identity["aor"], LOCAL_ALICE)
         return phone
 

@@ -26,10 +26,12 @@ class SeveralCallsTests(NodeTestCase):
         await gatherResults([call.answered for call in calls])
         self.assertEqual((len(alice.calls), len(bob.calls)), (CALLS, CALLS))
         await self.talk(*alice.calls, *bob.calls, packets=3)
-        self.assertEqual(len(self.node("alice").live_calls()), CALLS)
+        self.assertEqual(len(self.node("alice").standing.live_calls()), CALLS)
         await gatherResults([call.hang_up() for call in calls])
         await self.eventually(
-            lambda: not self.node("alice").live_calls() and not self.node("bob").live_calls()
+            lambda: (
+                not self.node("alice").standing.live_calls() and not self.node("bob").standing.live_calls()
+            )
         )
 
     async def test_both_call_at_once(self) -> None:

@@ -85,7 +85,7 @@ class AssertedTests(StrangerCase):
         await self.set_up()
         forged = self.request("INVITE", sender=f"<sip:{ALICE}>;tag=a", Contact=f"<sip:{ALICE};gr=x.1>")
         await self.refuses(forged, "forged-from")
-        (line,) = [each for each in self.node("bob").recent_calls({}) if each["state"] == "refused"]
+        (line,) = [each for each in self.node("bob").standing.recent_calls({}) if each["state"] == "refused"]
         story = self.node("bob").call_book.story(line["id"])
         self.assertEqual((story["caller"], story["rule"], story["status"]), (MALLORY, "forged-from", 403))
         self.assertIn(ALICE, story["reason"])

@@ -10,6 +10,7 @@ from p2pship.sip import fork
 from p2pship.sip.callbook import NoSuchCall
 from p2pship.sip.legs import LINK_PATIENCE, PHONE_PATIENCE, LegToPeer, LegToPhone
 from p2pship.sip.message import Request, Response, response_to
+from p2pship.standing import commands
 from p2pship.status import CallStory
 from p2pship.testing.lookup import MemoryLookupDown
 from p2pship.testing.phone import AT_ONCE, IGNORE, Call, OutgoingCall, Phone
@@ -63,7 +64,7 @@ class AnsweredTests(StoryTestCase):
         alice, bob = await self.two_phones()
         call, answered = await self.up(alice, bob)
         self.assertEqual([self.story(node)["state"] for node in ("alice", "bob")], ["up", "up"])
-        (live,) = self.node("alice").live_calls()
+        (live,) = self.node("alice").standing.live_calls()
         self.assertEqual(live["id"], self.story()["id"])
         await call.hang_up()
         await answered.ended
@@ -115,9 +116,9 @@ class AnsweredTests(StoryTestCase):
         alice, bob = await self.two_phones()
         await self.have_talked(alice, bob)
         await self.nodes.restart("alice")
-        commands = self.node("alice").commands()
-        (line,) = commands["calls recent"]({"number": 5})
-        story = commands["calls why"]({"id": line["id"][:5]})
+        answers = commands(lambda: self.node("alice").standing)
+        (line,) = answers["calls recent"]({"number": 5})
+        story = answers["calls why"]({"id": line["id"][:5]})
         self.assertEqual((line["state"], story["id"], story["state"]), ("ended", line["id"], "ended"))
         json.dumps(story)
         self.assertRaises(NoSuchCall, commands["calls why"], {"id": "nosuch"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import gatherResults
 
+from p2pship.commands.identity import list_identities
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import IPeer
 from p2pship.sip import transactions
@@ -49,7 +50,7 @@ class StrangerTests(StrangerCase):
         """Nobody registers a phone from elsewhere."""
         forged = self.request("REGISTER", Contact="<sip:bob@192.0.2.66>")
         await self.is_refused(forged, "remote-register")
-        (identity,) = self.node("bob").own_identities()
+        (identity,) = list_identities(self.node("bob").desk, {})
         self.assertEqual(identity["phones"], [self.bob.line.contact])
 
     async def test_request_in_a_dialog_of_others(self) -> None:

@@ -158,7 +158,7 @@ class ForwardingTests(TransferCase):
         (fact,) = self.told("alice", CallForwarded)
         self.assertEqual(fact.target, CAROL)
         self.assertEqual(self.counts("bob")["relays"], 0)
-        self.assertEqual(self.node("bob").live_calls(), [])
+        self.assertEqual(self.node("bob").standing.live_calls(), [])
         self.no_address(alice)
 
     async def test_circle(self) -> None:

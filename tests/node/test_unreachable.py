@@ -112,7 +112,7 @@ class UnreachableTests(NodeTestCase):
     async def test_find(self) -> None:
         """The command that looks for a person says what was asked and found."""
         await self.two_phones()
-        found = await self.node("alice").find({"aor": BOB})
+        found = await self.node("alice").standing.find({"aor": BOB})
         self.assertEqual([device["lookup"] for device in found["devices"]], ["memory"])
-        nobody = await self.node("alice").find({"aor": "nobody@example.com"})
+        nobody = await self.node("alice").standing.find({"aor": "nobody@example.com"})
         self.assertEqual((nobody["devices"], nobody["asked"][0]["answer"]), ([], Answer.COMPLETED.value))

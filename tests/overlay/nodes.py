@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,8 +17,8 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.identity.keyring import Keyring
+from p2pship.identity.papers import Papers
 from p2pship.identity.people import SCHEMA
-from p2pship.identity.trust import TrustPolicy
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import (
@@ -26,12 +27,14 @@ from p2pship.interfaces import (
     IFinding,
     IFindReceiver,
     IIdentity,
+    IKeyring,
     ILink,
     ILinkReceiver,
     IPeer,
     IPeopleReceiver,
     IStream,
     ISubprotocol,
+    ITrustPolicy,
 )
 from p2pship.journal import Fact, Journal
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
@@ -44,6 +47,25 @@ from p2pship.testing.bearer import MemoryBearer, MemoryLink, MemoryNetwork
 NOW = 1_800_000_000.0
 ALICE, BOB = "alice@example.com", "bob@example.com"
 STRANGER = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
+OWN = Verdict(NameGrade.KNOWN, Acquaintance.OWN)
+
+
+@implementer(ITrustPolicy)
+class PlainTrust:
+    """Knows our own devices by their identity key; everybody else is a stranger with an unproven name."""
+
+    def __init__(self, keyring: IKeyring) -> None:
+        self._keyring = keyring
+
+    def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
+        """Judge by the key."""
+        same_name = self._keyring.identity(papers.aor)
+        ours = same_name is not None and same_name.key == papers.statement.key
+        return succeed(OWN if ours else replace(STRANGER, reasons=("nobody vouches for the name",)))
+
+    def wants_chain(self, authority: bytes) -> bool:
+        """Want none."""
+        return False
 
 
 class StartedClock(Clock):
@@ -263,7 +285,7 @@ class Node:
         self.overlay = Switchboard(
             self.clock,
             self.keyring,
-            options.pop("trust", None) or TrustPolicy(self.keyring),
+            options.pop("trust", None) or PlainTrust(self.keyring),
             case.directory,
             self.bearers,
             self.journal,

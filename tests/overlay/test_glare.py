@@ -29,6 +29,10 @@ class SlowTrust:
         self._clock.callLater(self._random.random() / 20, self._tell, judged)
         return judged
 
+    def wants_chain(self, authority: bytes) -> bool:
+        """Want none."""
+        return False
+
     def _tell(self, judged: Deferred[Verdict]) -> None:
         if not judged.called:
             judged.callback(STRANGER)

@@ -9,7 +9,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 
 from p2pship.errors import NotReached
-from p2pship.identity.identity import STATEMENT_FILE, folder_name
+from p2pship.identity.holdings import STATEMENT_FILE
+from p2pship.identity.identity import folder_name
 from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash, sign_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME

@@ -7,12 +7,11 @@ from typing import cast
 
 from p2pship.address import HostPort, Locator
 from p2pship.errors import HelloRefused
-from p2pship.identity.trust import TrustPolicy
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import ILink
 from p2pship.overlay.hello import parse_hello
 from p2pship.overlay.vetting import Vetting
-from tests.overlay.nodes import ALICE, BOB, OverlayCase
+from tests.overlay.nodes import ALICE, BOB, OverlayCase, PlainTrust
 
 PUBLIC, PRIVATE, LOOPBACK = (
     Locator.parse(text) for text in ("tls:198.51.99.7:5566", "tls:10.1.2.3:5566", "tls:127.0.0.1:5566")
@@ -43,7 +42,7 @@ class VettingTests(OverlayCase):
         self.vetting = Vetting(
             self.clock,
             keyring,
-            TrustPolicy(keyring),
+            PlainTrust(keyring),
             keyring.record_for,
             lambda *_: True,
             lambda: (PUBLIC, PRIVATE, LOOPBACK),

@@ -57,6 +57,7 @@ class RecordingHop:
         self.description = f"test {transport} {key}"
         self.key = key
         self.address = None
+        self.trusted = True
         self.sent: list[Message] = []
         self.failure: Exception | None = None
         self.raises: Exception | None = None
@@ -112,6 +113,7 @@ class LineHop:
         self.description = f"line from {sent_by}"
         self.key: Hashable = ("line", sent_by)
         self.address = None
+        self.trusted = True
         self.take: Callable[[Message], None] = lambda message: None
 
     def send(self, message: Message) -> Deferred[None]:

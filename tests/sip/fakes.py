@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from zope.interface import implementer
 from p2pship.address import HostPort
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import (
+    IAcquaintances,
     IDevice,
     IIdentity,
     IKeyring,
@@ -22,11 +23,15 @@ from p2pship.interfaces import (
     IPeer,
     IPeopleReceiver,
     IReaching,
+    IScreening,
     ISIPHop,
 )
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome
 from p2pship.overlay.reach import ReachOutcome, Tried
+from p2pship.sip.digest import secret
 from p2pship.sip.message import Message, Request, Response, parse
+from p2pship.sip.phones import realm_of
+from p2pship.trust.wish import Decision, Wish
 
 HIT = bytes.fromhex("20010020") + bytes(12)
 OTHER_HIT = bytes.fromhex("2001002f") + bytes(12)
@@ -43,13 +48,14 @@ def counting() -> Callable[[int], bytes]:
 class FakeHop:
     """A hop to a phone that keeps what is sent."""
 
-    def __init__(self, port: int = 5070, transport: str = "UDP") -> None:
-        self.address: HostPort | None = HostPort("127.0.0.1", port)
+    def __init__(self, port: int = 5070, transport: str = "UDP", host: str = "127.0.0.1") -> None:
+        self.address: HostPort | None = HostPort(host, port)
+        self.trusted = host == "127.0.0.1"
         self.transport = transport
         self.reliable = transport == "TCP"
         self.sent_by = "127.0.0.1:5060"
-        self.description = f"phone {transport.lower()} 127.0.0.1:{port}"
-        self.key: Hashable = (transport, port)
+        self.description = f"phone {transport.lower()} {host}:{port}"
+        self.key: Hashable = (transport, host, port)
         self.sent: list[Message] = []
 
     def send(self, message: Message) -> Deferred[None]:
@@ -69,11 +75,11 @@ class FakeHops:
     """The phone transport: one hop for each address."""
 
     def __init__(self) -> None:
-        self.hops: dict[tuple[str, int], FakeHop] = {}
+        self.hops: dict[tuple[str, str, int], FakeHop] = {}
         self.connected: set[HostPort] = set()
 
     def hop_for(self, host: str, port: int, transport: str) -> FakeHop:
-        return self.hops.setdefault((transport, port), FakeHop(port, transport))
+        return self.hops.setdefault((transport, host, port), FakeHop(port, transport, host))
 
     def is_connected(self, address: HostPort) -> bool:
         return address in self.connected
@@ -88,9 +94,61 @@ class FakeIdentity:
     key: bytes = b"key"
     certificate: bytes = b"certificate"
     statement: bytes = b"statement"
+    owner: bool = True
+    chain: tuple[bytes, ...] = ()
+    revocations: bytes = b""
 
     def sign(self, data: bytes) -> bytes:
         return bytes(64)
+
+
+@dataclass(frozen=True)
+class FakeStatement:
+    """A statement that has nothing but a key."""
+
+    key: bytes
+
+
+@dataclass(frozen=True)
+class FakePapers:
+    """Papers that have nothing but the key in their statement."""
+
+    statement: FakeStatement
+
+
+@implementer(IScreening)
+class FakeScreening:
+    """Lets everybody in, or decides as it is told; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.decision: Decision | Deferred[Decision] = Decision(True, "test", "everybody may")
+        self.asked: list[tuple[str, str, Wish]] = []
+
+    def decide(self, own: str, aor: str, verdict: Verdict, wish: Wish) -> Decision | Deferred[Decision]:
+        self.asked.append((own, aor, wish))
+        return self.decision
+
+
+@implementer(IAcquaintances)
+class FakeAcquaintances:
+    """Keeps who was talked to."""
+
+    def __init__(self) -> None:
+        self.answered: list[tuple[str, str, bytes, bool]] = []
+
+    def call_answered(self, own: str, aor: str, key: bytes, verdict: Verdict, placed: bool) -> None:
+        self.answered.append((own, aor, key, placed))
+
+
+class FakeSecrets:
+    """The passwords of phones, by name and user name."""
+
+    def __init__(self) -> None:
+        self.passwords: dict[tuple[str, str], str] = {}
+
+    def secret(self, aor: str, username: str, algorithm: str) -> str | None:
+        password = self.passwords.get((aor, username))
+        return None if password is None else secret(algorithm, username, realm_of(aor), password)
 
 
 @implementer(IPeer)
@@ -104,6 +162,7 @@ class FakePeer:
         self.hit = hit
         self.own_hit = HIT
         self.verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
+        self.papers: Any = FakePapers(FakeStatement(b"identity key of " + aor.encode()))
         self.encrypted = True
         self.path = "memory"
         self.lost_since: float | None = None
@@ -237,6 +296,9 @@ class FakeOverlay:
         self.searches.append(FakeSearch(aor, identity, receiver))
         return self.searches[-1]
 
+    def peers(self) -> Sequence[IPeer]:
+        return ()
+
     def peer(self, aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:
         raise AssertionError("SIP reaches people, not devices")
 
@@ -269,14 +331,25 @@ class FakeKeyring:
     def identities(self) -> list[FakeIdentity]:
         return list(self._identities.values())
 
+    @property
+    def default(self) -> FakeIdentity | None:
+        """The one that was made first."""
+        return next(iter(self._identities.values()), None)
+
     def identity(self, aor: str) -> FakeIdentity | None:
         return self._identities.get(aor)
 
     def create(self, aor: str) -> FakeIdentity:
         return self._identities.setdefault(aor, FakeIdentity(aor))
 
-    def watch(self, created: Callable[[IIdentity], None]) -> None:
+    def watch(self, changed: Callable[[str], None]) -> Callable[[], None]:
         raise AssertionError("SIP does not watch the keyring")
+
+    def _changed_by_sip(self, *arguments: Any, **named: Any) -> Any:
+        raise AssertionError("SIP does not change identities")
+
+    create_self_certifying = remove = private_key = request = install_chain = _changed_by_sip
+    add_device = revoke_device = adopt_statement = adopt_identity = accept_statement = _changed_by_sip
 
     def accept(self, papers: Any, now: float, keep: bool) -> None:
         raise AssertionError("SIP sees no papers")

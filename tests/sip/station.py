@@ -15,7 +15,18 @@ from p2pship.sip.names import OwnNames
 from p2pship.sip.proxy import SIPProxy
 from p2pship.sip.registrar import Registrar
 from p2pship.storage.database import Database
-from tests.sip.fakes import FakeHop, FakeHops, FakeKeyring, FakeOverlay, FakePeer, FakeRelays, counting
+from tests.sip.fakes import (
+    FakeAcquaintances,
+    FakeHop,
+    FakeHops,
+    FakeKeyring,
+    FakeOverlay,
+    FakePeer,
+    FakeRelays,
+    FakeScreening,
+    FakeSecrets,
+    counting,
+)
 
 NOW = 1_800_000_000.0
 
@@ -54,6 +65,9 @@ class Station:
         names = self.names = OwnNames("home.p2pship.alt", lambda: ["192.0.2.7"])
         self.bindings = Bindings(self.clock, self.database)
         registrar = Registrar(self.clock, names, self.bindings, self.keyring, self.journal, self.random)
+        self.screening = FakeScreening()
+        self.acquaintances = FakeAcquaintances()
+        self.secrets = FakeSecrets()
         self.book = CallBook(self.clock, self.database, self.random)
         self.proxy = SIPProxy(
             self.clock,
@@ -67,6 +81,9 @@ class Station:
             journal=self.journal,
             random=self.random,
             book=self.book,
+            screening=self.screening,
+            acquaintances=self.acquaintances,
+            phones=self.secrets,
         )
         self.proxy.start()
         self._branch = 0

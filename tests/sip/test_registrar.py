@@ -100,9 +100,10 @@ class RegistrarTests(TestCase):
         self.assertEqual([each.token for each in self.station.bindings.of(ALICE)], [before])
 
     def test_not_from_elsewhere(self) -> None:
-        """Only phones on this machine register."""
-        self.hop.address = HostPort("192.0.2.9", 5060)
-        self.assertEqual(self.register().status, 403)
+        """A phone of another machine registers nothing without a proof."""
+        self.hop.address, self.hop.trusted = HostPort("192.0.2.9", 5060), False
+        self.assertEqual(self.register().status, 401)
+        self.assertEqual(self.station.bindings.of(ALICE), [])
 
     def test_path(self) -> None:
         """Path is kept and shown in the answer (RFC 3327 §5.3)."""

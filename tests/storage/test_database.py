@@ -168,11 +168,18 @@ class DatabaseTests(TestCase):
 
     def test_damaged(self) -> None:
         """A file that is no database is named with the way out, and left as it is."""
+        self.path.touch(0o600)
         self.path.write_bytes(b"this is not a database" * 100)
         error = self.assertRaises(ConfigError, Database, self.path, [NOTES])
         self.assertIn(str(self.path), str(error))
         self.assertIn("backup", str(error))
         self.assertTrue(self.path.read_bytes().startswith(b"this is not"))
+
+    def test_readable_by_others(self) -> None:
+        """A file that others may read is not used, and what to do is said."""
+        self.path.touch(0o640)
+        error = self.assertRaises(ConfigError, Database, self.path, [NOTES])
+        self.assertIn(f"chmod 600 {self.path}", str(error))
 
     def test_in_memory(self) -> None:
         """A database of tests needs no file."""

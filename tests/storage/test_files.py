@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.storage.files import create_folder, make_private_folder, write_file
+from p2pship.errors import ConfigError
+from p2pship.storage.files import (
+    create_folder,
+    make_private_folder,
+    read_private,
+    recover_folders,
+    remove_folder,
+    replace_folder,
+    write_file,
+)
 
 
 def mode(path: Path) -> int:
@@ -89,3 +100,108 @@ class CreateFolderTests(TestCase):
         self.above.mkdir(mode=0o755)
         make_private_folder(self.above)
         self.assertEqual(mode(self.above), 0o755)
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class CrashTests(TestCase):
+    """Folders that are replaced or removed by a process that ends in the middle of it."""
+
+    OLD: ClassVar[dict[str, bytes]] = {"a": b"1", "b": b"1"}
+    NEW: ClassVar[dict[str, bytes]] = {"a": b"2", "c": b"2"}
+
+    def setUp(self) -> None:
+        self.parent = Path(self.mktemp())
+        self.path = self.parent / "x@y.z-1"
+        create_folder(self.path, self.OLD)
+
+    def crashing(self, step: int, work: Callable[[], None]) -> bool:
+        """Do some work whose process ends at its ``step``-th call that changes the disk; True if it got that far."""
+        left = [step]
+
+        def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+            def wrapper(*arguments: Any, **options: Any) -> Any:
+                left[0] -= 1
+                if not left[0]:
+                    raise Crash
+                return call(*arguments, **options)
+
+            return wrapper
+
+        patches = [
+            self.patch(os, name, counted(getattr(os, name)))
+            for name in ("open", "mkdir", "fsync", "rename", "rmdir", "unlink")
+        ]
+        try:
+            work()
+        except Crash:
+            return True
+        finally:
+            for patch in patches:
+                patch.restore()
+        return False
+
+    def contents(self) -> dict[str, bytes] | None:
+        """Return what the next run finds."""
+        recover_folders(self.parent)
+        self.assertLessEqual(len(list(self.parent.iterdir())), 1)
+        if not self.path.exists():
+            return None
+        return {path.name: path.read_bytes() for path in self.path.iterdir()}
+
+    def outcomes(self, work: Callable[[], None]) -> list[dict[str, bytes] | None]:
+        """Return what the next run finds, for an end at each step in turn."""
+        found: list[dict[str, bytes] | None] = []
+        step = 1
+        while self.crashing(step, work):
+            found.append(self.contents())
+            if self.path.exists():
+                remove_folder(self.path)
+            create_folder(self.path, self.OLD)
+            step += 1
+        self.assertGreater(step, 6)
+        return found
+
+    def test_replaced(self) -> None:
+        """Wherever it ends, the next run finds the old files or the new ones: first the old, from some point on the new."""
+        found = self.outcomes(lambda: replace_folder(self.path, self.NEW))
+        news = [each == self.NEW for each in found]
+        self.assertEqual([each for each in found if each not in (self.OLD, self.NEW)], [])
+        self.assertEqual(news, sorted(news))
+        self.assertIn(False, news)
+        self.assertIn(True, news)
+
+    def test_removed(self) -> None:
+        """Wherever it ends, the next run finds all of it or nothing."""
+        found = self.outcomes(lambda: remove_folder(self.path))
+        self.assertEqual([each for each in found if each not in (self.OLD, None)], [])
+        self.assertIn(None, found)
+
+    def test_put_back(self) -> None:
+        """An error, unlike an end, leaves the old one in its place."""
+        rename = os.rename
+
+        def failing(source: Any, target: Any) -> None:
+            if str(source).endswith(".next"):
+                raise OSError(28, "No space left on device")
+            rename(source, target)
+
+        patch = self.patch(os, "rename", failing)
+        self.assertRaises(OSError, replace_folder, self.path, self.NEW)
+        patch.restore()
+        self.assertEqual(self.contents(), self.OLD)
+
+
+class PrivateTests(TestCase):
+    """Files that others may read."""
+
+    def test_readable_by_others(self) -> None:
+        """They are not read, and what to do is said."""
+        path = Path(self.mktemp())
+        write_file(path, b"data")
+        self.assertEqual(read_private(path), b"data")
+        for bits in (0o640, 0o604, 0o620, 0o601):
+            path.chmod(bits)
+            self.assertIn(f"chmod 600 {path}", str(self.assertRaises(ConfigError, read_private, path)))

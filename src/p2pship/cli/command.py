@@ -1,35 +1,30 @@
-"""The ``p2pship`` command: asks the running node, or prints what there is to configure."""
+"""The ``p2pship`` command: asks the running node, keeps its identities, or prints what there is to configure."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from p2pship import __version__
 from p2pship.cli.client import NoNode, ask
-from p2pship.cli.report import calls_text, find_text, identities_text, recent_text, status_text
+from p2pship.cli.common import add_common, add_verb, say
+from p2pship.cli.report import calls_text, find_text, recent_text, status_text
 from p2pship.cli.story import story_text
+from p2pship.cli.verbs import FAILED, add_nouns
 from p2pship.config import default_state, print_documented
 from p2pship.errors import P2PShipError
 
-FAILED = 1
-"The exit code when the node would not do it, or found nobody; argparse's own 2 is a wrong command line."
-
 NO_NODE = 3
-"The exit code when no node is running."
+"The exit code when no node is running; argparse's own 2 is a wrong command line."
 
 LIVE = ("trying", "ringing", "up")
 "States of calls that are listed as under way."
 
 INTERRUPTED = 130
 "The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."
-
-Run = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,28 +52,24 @@ def _complain(error: P2PShipError, code: int) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    return _say(options, ask(options.state, "status"), status_text)
-
-
-def _identity_list(options: argparse.Namespace) -> int:
-    return _say(options, ask(options.state, "identity list"), identities_text)
+    return say(options, ask(options.state, "status"), status_text)
 
 
 def _find(options: argparse.Namespace) -> int:
     found = ask(options.state, "find", {"aor": options.aor})
-    _say(options, found, find_text)
+    say(options, found, find_text)
     return 0 if found["devices"] else FAILED
 
 
 def _calls(options: argparse.Namespace) -> int:
     if options.why is not None:
-        return _say(options, ask(options.state, "calls why", {"id": options.why}), story_text)
+        return say(options, ask(options.state, "calls why", {"id": options.why}), story_text)
     if options.recent is not None:
         recent = ask(options.state, "calls recent", {"number": options.recent})
-        return _say(options, recent, recent_text)
+        return say(options, recent, recent_text)
     live = ask(options.state, "calls")
     if options.json:
-        return _say(options, live, calls_text)
+        return say(options, live, calls_text)
     recent = [call for call in ask(options.state, "calls recent") if call["state"] not in LIVE]
     print(f"{calls_text(live)}\n\n{recent_text(recent)}" if recent else calls_text(live))
     return 0
@@ -91,38 +82,27 @@ def _config(options: argparse.Namespace) -> int:
     return 0
 
 
-def _say(options: argparse.Namespace, result: Any, text: Callable[[Any], str]) -> int:
-    print(json.dumps(result, ensure_ascii=False) if options.json else text(result))
-    return 0
-
-
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; what it parses has ``run``, which does it and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="p2pship",
-        description="Ask a running p2pship node.",
+        description="Ask a running p2pship node, or keep its identities while none is running.",
         epilog=f"Exit codes: 0 done; {FAILED} refused, or nobody found; 2 wrong usage; {NO_NODE} no node is running.",
     )
     parser.add_argument("--version", action="version", version=f"p2pship {__version__}")
-    _add_common(parser, state=default_state(), as_json=False)
+    add_common(parser, state=default_state(), as_json=False)
     nouns = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_verb(nouns, "status", "what the node is doing", _status)
-    identity = nouns.add_parser("identity", help="this node's own identities: list")
-    _add_verb(
-        identity.add_subparsers(required=True, metavar="VERB"),
-        "list",
-        "each identity, with its fingerprint and phones",
-        _identity_list,
-    )
-    find = _add_verb(nouns, "find", "search every lookup for a person", _find)
+    add_verb(nouns, "status", "what the node is doing", _status)
+    find = add_verb(nouns, "find", "search every lookup for a person", _find)
     find.add_argument("aor", metavar="AOR", help="the person's name, such as bob@example.com")
     _add_calls(nouns)
-    _add_verb(nouns, "config", "print the configuration file with every option and its default", _config)
+    add_nouns(nouns)
+    add_verb(nouns, "config", "print the configuration file with every option and its default", _config)
     return parser
 
 
 def _add_calls(nouns: Any) -> None:
-    calls = _add_verb(
+    calls = add_verb(
         nouns, "calls", "the calls under way and the latest ones; with --why the story of one", _calls
     )
     which = calls.add_mutually_exclusive_group()
@@ -139,26 +119,3 @@ def _add_calls(nouns: Any) -> None:
         const=20,
         help="only the latest calls that are kept: so many, or 20",
     )
-
-
-def _add_verb(verbs: Any, name: str, help: str, run: Run) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help.capitalize() + ".")
-    # Given again after the verb, they win; not given there, they leave what came before it.
-    _add_common(parser, state=argparse.SUPPRESS, as_json=argparse.SUPPRESS)
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_common(parser: argparse.ArgumentParser, state: Path | str, as_json: bool | str) -> None:
-    parser.add_argument(
-        "--state",
-        metavar="DIR",
-        type=_folder,
-        default=state,
-        help=f"the node's state folder [{default_state()}]",
-    )
-    parser.add_argument("--json", action="store_true", default=as_json, help="print the answer as JSON")
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()

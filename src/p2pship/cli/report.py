@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from p2pship.status import CallLine, CallStatus, FindStatus, IdentityStatus, PeerStatus, StagesStatus, Status
+from p2pship.commands.columns import aligned
+from p2pship.status import CallLine, CallStatus, FindStatus, PeerStatus, StagesStatus, Status
 
 WIDEST_REASON = 100
 "Characters of why a call failed in a list: the whole is in its story."
@@ -30,17 +31,8 @@ def status_text(status: Status) -> str:
         ("phones", str(status["phones"])),
         ("calls", str(status["calls"])),
     ]
-    parts = [_aligned(rows), _peers(status["peers"]), _counts(status["counts"])]
+    parts = [aligned(rows), _peers(status["peers"]), _counts(status["counts"])]
     return "\n\n".join(part for part in parts if part)
-
-
-def identities_text(identities: Sequence[IdentityStatus]) -> str:
-    """Print the answer to ``identity list``."""
-    if not identities:
-        return "There is no identity yet: one is made when a phone registers."
-    head = ("AOR", "FINGERPRINT", "PHONES")
-    rows = [(one["aor"], one["fingerprint"], ", ".join(one["phones"]) or "none") for one in identities]
-    return _aligned([head, *rows])
 
 
 def find_text(found: FindStatus) -> str:
@@ -57,11 +49,11 @@ def find_text(found: FindStatus) -> str:
     ]
     asked = [(one["lookup"], one["answer"], f"{one['seconds']:.2f} s") for one in found["asked"]]
     parts = [
-        _aligned([("FINGERPRINT", "NAME", "FOUND BY", "DEVICE", "LOCATORS"), *devices])
+        aligned([("FINGERPRINT", "NAME", "FOUND BY", "DEVICE", "LOCATORS"), *devices])
         if devices
         else f"{found['aor']} was not found",
         found["reason"],
-        _aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
+        aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -84,7 +76,7 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
         )
         for call in calls
     ]
-    return _aligned([head, *rows])
+    return aligned([head, *rows])
 
 
 def recent_text(calls: Sequence[CallLine]) -> str:
@@ -105,7 +97,7 @@ def recent_text(calls: Sequence[CallLine]) -> str:
         )
         for call in calls
     ]
-    return _aligned([head, *rows])
+    return aligned([head, *rows])
 
 
 def _why(call: CallLine) -> str:
@@ -126,13 +118,11 @@ def _peers(peers: Sequence[PeerStatus]) -> str:
         )
         for peer in peers
     ]
-    return _aligned([("OWN", "PEER", "PATH"), *rows])
+    return aligned([("OWN", "PEER", "PATH"), *rows])
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return (
-        _aligned([("COUNT", ""), *((name, str(counts[name])) for name in sorted(counts))]) if counts else ""
-    )
+    return aligned([("COUNT", ""), *((name, str(counts[name])) for name in sorted(counts))]) if counts else ""
 
 
 def _set_up(stages: StagesStatus | None) -> str:
@@ -146,10 +136,3 @@ def _set_up(stages: StagesStatus | None) -> str:
 
 def _secrecy(encrypted: bool) -> str:
     return "encrypted" if encrypted else "NOT ENCRYPTED"
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from zope.interface import implementer
 
-from p2pship.errors import ConfigError
+from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.hit import hit_of
 from p2pship.identity.keys import (
     new_p256,
+    protect_key_file,
     raw_public,
     read_ed25519,
     read_p256,
@@ -25,10 +26,13 @@ from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash
 from p2pship.interfaces import IDevice
 from p2pship.storage.files import create_folder
+from p2pship.storage.vault import Vault
 
 HOST_FILE = "host-identity.pem"
 PUBLICATION_FILE = "publication.pem"
 SEALING_FILE = "sealing.pem"
+
+KEY_FILES = (HOST_FILE, PUBLICATION_FILE, SEALING_FILE)
 
 
 @implementer(IDevice)
@@ -41,6 +45,7 @@ class Device:
         publication_private_key: Ed25519PrivateKey,
         sealing_private_key: X25519PrivateKey,
     ) -> None:
+        self._kept: tuple[Path, Vault] | None = None
         self.private_key = private_key
         self.publication_private_key = publication_private_key
         "for lookups whose slots are signed"
@@ -57,18 +62,20 @@ class Device:
         return cls(new_p256(), Ed25519PrivateKey.generate(), X25519PrivateKey.generate())
 
     @classmethod
-    def open(cls, folder: Path) -> Device:
+    def open(cls, folder: Path, vault: Vault) -> Device:
         """Read the device from its folder; only where there is no such folder, make a new one.
 
         :raises ConfigError: if it cannot be read or made; the message names the file and the way out.
         """
         if not folder.exists():
-            cls.new()._save(folder)
-        return cls(
-            read_p256(folder / HOST_FILE),
-            read_ed25519(folder / PUBLICATION_FILE),
-            read_x25519(folder / SEALING_FILE),
+            cls.new()._save(folder, vault)
+        device = cls(
+            read_p256(folder / HOST_FILE, vault),
+            read_ed25519(folder / PUBLICATION_FILE, vault),
+            read_x25519(folder / SEALING_FILE, vault),
         )
+        device._kept = (folder, vault)
+        return device
 
     @property
     def listed(self) -> ListedDevice:
@@ -79,12 +86,27 @@ class Device:
         """Sign with the Host Identity."""
         return sign(self.private_key, data)
 
-    def _save(self, folder: Path) -> None:
-        files = {
+    def protect(self) -> None:
+        """Put the key files into the form that the vault wants now; harmless for a device that is kept nowhere.
+
+        :raises LocalError: if one cannot be written; it can be read in the other form as well.
+        """
+        if self._kept is None:
+            return
+        folder, vault = self._kept
+        try:
+            for name in KEY_FILES:
+                protect_key_file(folder / name, vault)
+        except OSError as error:
+            raise LocalError(f"the device's keys cannot be written in {folder}: {error.strerror}") from error
+
+    def _save(self, folder: Path, vault: Vault) -> None:
+        pems = {
             HOST_FILE: to_pem(self.private_key),
             PUBLICATION_FILE: to_pem(self.publication_private_key),
             SEALING_FILE: to_pem(self.sealing_private_key),
         }
+        files = {name: vault.protect(name, pem) for name, pem in pems.items()}
         try:
             create_folder(folder, files)
         except OSError as error:

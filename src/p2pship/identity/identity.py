@@ -1,29 +1,43 @@
-"""One of our own identities: its key, its certificate and its statement, kept in a folder of its own."""
+"""One of our own identities: its key, its certificates and its statement, kept in a folder of its own."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from p2pship.errors import BadPapers, ConfigError, LocalError
-from p2pship.identity.certificate import BadCertificate, PersonalCertificate, read_certificate, self_signed
+from p2pship.errors import ConfigError, LocalError
+from p2pship.identity.certificate import BadCertificate
+from p2pship.identity.changes import restated
 from p2pship.identity.device import Device
-from p2pship.identity.keys import from_der, new_p256, read_p256, sign, spki, to_der, to_pem
+from p2pship.identity.holdings import (
+    ABOUT_FILE,
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    REVOCATIONS_FILE,
+    STATEMENT_FILE,
+    About,
+    Holdings,
+    encode_about,
+    files_of,
+    read_holdings,
+)
+from p2pship.identity.keys import from_der, protect_key_file, sign
+from p2pship.identity.ownchain import authority_of, chain_hash, split_chain
 from p2pship.identity.papers import ListedDevice, Statement
-from p2pship.identity.statement import read_statement, sign_statement
+from p2pship.identity.statement import read_statement
 from p2pship.identity.validity import SKEW, STATEMENT_LIFETIME
 from p2pship.interfaces import IIdentity
-from p2pship.storage.files import create_folder, write_file
-
-KEY_FILE = "key.pem"
-CERTIFICATE_FILE = "certificate.der"
-STATEMENT_FILE = "statement.cose"
+from p2pship.storage.files import create_folder, replace_folder, write_file
+from p2pship.storage.vault import Vault
 
 RENEW_BELOW = STATEMENT_LIFETIME // 2
 "Seconds that a statement must still hold, or it is signed anew: a node that is off for two weeks stays known."
@@ -44,7 +58,7 @@ class Stated:
     expires: int
     "Unix time"
     complete: bool
-    "whether our device and certificate are in it as they are now"
+    "whether our device and certificates are in it as they are now"
 
 
 @implementer(IIdentity)
@@ -52,19 +66,24 @@ class Identity:
     """A person whose phone may register here.
 
     There may be a thousand of them, of which most do nothing: the key pair is kept as its DER and read for each signature, which
-    costs less than the signature itself, and the certificate stays on the disk.
+    costs less than the signature itself, and the certificates stay on the disk.
 
-    The statement is signed anew, and written before anybody sees it, when less than half of its time is left, when our
-    device or certificate is not in it as it is now, or when it was signed in the future (the clock was wrong). Its version is
-    the Unix time, or one more than the last if that is higher: a statement that was lost with a disk, while the key
-    came back from a backup, is thus not followed by one that those who saw it would refuse for ever.
+    Where the identity key is held, the statement is signed anew, and written before anybody sees it, when less than half of its
+    time is left, when our device or certificates are not in it as they are now, or when it was signed in the future (the
+    clock was wrong).
+
+    ``changed`` is called with the AOR after each change.
     """
 
-    __slots__ = ("_clock", "_device", "_folder", "_private_key", "_stated", "aor", "created", "key")
+    __slots__ = (
+        "_changed", "_clock", "_device", "_folder", "_private_key", "_stated", "_vault", "about", "aor", "key", "revoked",
+    )  # fmt: skip
 
     log = Logger()
 
-    def __init__(self, folder: Path, device: Device, clock: IReactorTime) -> None:
+    def __init__(
+        self, folder: Path, device: Device, clock: IReactorTime, vault: Vault, changed: Callable[[str], None]
+    ) -> None:
         """Read the identity from its folder.
 
         :raises ConfigError: if it cannot be read or its parts do not belong together.
@@ -72,46 +91,69 @@ class Identity:
         self._folder = str(folder)
         self._device = device
         self._clock = clock
-        private_key = read_p256(folder / KEY_FILE)
-        self._private_key = to_der(private_key)
-        self.key = spki(private_key)
-        certified = self._certified()
-        self.aor = certified.aor
-        self.created = certified.begins + SKEW
-        "when it was made, in the order of time; Unix time, to the second"
-        self._stated = self._read_stated()
+        self._vault = vault
+        self._changed = changed
+        self._take(read_holdings(folder, vault))
 
     @classmethod
-    def create(cls, identities: Path, aor: str, device: Device, clock: IReactorTime) -> Identity:
-        """Make the identity of a canonical AOR in its own folder below ``identities``.
+    def make(
+        cls,
+        identities: Path,
+        holdings: Holdings,
+        device: Device,
+        clock: IReactorTime,
+        vault: Vault,
+        changed: Callable[[str], None],
+    ) -> Identity:
+        """Make an identity, new or from elsewhere, in its own folder below ``identities``.
 
         :raises OSError: if it cannot be written, or the folder is there.
         """
-        now = clock.seconds()
-        key = new_p256()
-        certificate = self_signed(key, aor, now)
-        statement = sign_statement(
-            lambda data: sign(key, data),
-            aor=aor,
-            key=spki(key),
-            version=int(now),
-            issued=int(now),
-            expires=int(now) + STATEMENT_LIFETIME,
-            devices=[device.listed],
-            certificate_hash=hashlib.sha256(certificate).digest(),
-        )
-        files = {KEY_FILE: to_pem(key), CERTIFICATE_FILE: certificate, STATEMENT_FILE: statement}
-        folder = identities / folder_name(aor)
-        create_folder(folder, files)
-        return cls(folder, device, clock)
+        folder = identities / folder_name(holdings.statement.aor)
+        create_folder(folder, files_of(holdings, vault))
+        return cls(folder, device, clock, vault, changed)
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return Path(self._folder)
+
+    @property
+    def created(self) -> int:
+        """When it was made, in the order of time; Unix time, to the second."""
+        return self.about.created
+
+    @property
+    def owner(self) -> bool:
+        """Whether this device holds the identity key."""
+        return bool(self._private_key)
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates, DER, from the disk; empty where they are not known.
+
+        :raises ConfigError: if they cannot be read.
+        """
+        path = self.folder / CERTIFICATE_FILE
+        try:
+            return split_chain(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
+        except BadCertificate as error:
+            raise ConfigError(f"{path} cannot be used: {error}") from error
 
     @property
     def certificate(self) -> bytes:
-        """The X.509 certificate, DER, from the disk.
+        """The X.509 certificate, DER, from the disk; raises as :attr:`chain`."""
+        return next(iter(self.chain), b"")
 
-        :raises ConfigError: if it cannot be read.
-        """
-        return _read(Path(self._folder, CERTIFICATE_FILE))
+    @property
+    def revocations(self) -> bytes:
+        """The newest revocation list of who issued the certificate, DER, from the disk; empty if there is none."""
+        try:
+            return (self.folder / REVOCATIONS_FILE).read_bytes()
+        except FileNotFoundError:
+            return b""
 
     @property
     def statement(self) -> bytes:
@@ -121,7 +163,7 @@ class Identity:
     def stated(self) -> Stated:
         """Return the statement, valid now, and what it says of itself.
 
-        :raises LocalError: if it has expired and no new one could be kept.
+        :raises LocalError: if it has expired and there is no new one.
         """
         now = self._clock.seconds()
         if not self._holds(now):
@@ -130,41 +172,94 @@ class Identity:
 
     def sign(self, data: bytes) -> bytes:
         """Sign with the identity key."""
-        return sign(from_der(self._private_key), data)
+        return sign(self.private_key(), data)
+
+    def private_key(self) -> EllipticCurvePrivateKey:
+        """Return the identity key pair.
+
+        :raises LocalError: if this device does not hold it.
+        """
+        if not self._private_key:
+            raise LocalError(f"another device holds the identity key of {self.aor}")
+        return from_der(self._private_key)
+
+    def holdings(self) -> Holdings:
+        """Return all that the folder holds; raises ConfigError if it cannot be read."""
+        return read_holdings(self.folder, self._vault)
+
+    def replace(self, holdings: Holdings) -> None:
+        """Hold these from now on, on disk as well; then the watcher is told.
+
+        :raises LocalError: if they cannot be kept; those of before stay.
+        """
+        try:
+            replace_folder(self.folder, files_of(holdings, self._vault))
+        except OSError as error:
+            raise self._not_kept(error) from error
+        self._take(holdings)
+        self._changed(self.aor)
+
+    def note(self, about: About) -> None:
+        """Note something else about it from now on; raises as :meth:`replace`."""
+        try:
+            write_file(self.folder / ABOUT_FILE, encode_about(about))
+        except OSError as error:
+            raise self._not_kept(error) from error
+        self.about = about
+        self._changed(self.aor)
+
+    def protect(self) -> None:
+        """Put the key file into the form that the vault wants now.
+
+        :raises LocalError: if it cannot be written; it can be read in the other form as well.
+        """
+        try:
+            protect_key_file(self.folder / KEY_FILE, self._vault)
+        except OSError as error:
+            raise self._not_kept(error) from error
+
+    def _take(self, holdings: Holdings) -> None:
+        statement = holdings.statement
+        self._private_key = holdings.private_key
+        self.aor, self.key, self.about = statement.aor, statement.key, holdings.about
+        hashes = (statement.certificate_hash, chain_hash(holdings.chain))
+        same = not holdings.chain or hashes[0] == hashes[1]
+        listed = self._device.listed in statement.devices
+        revoked = self._device.listed.host_identity_hash in statement.revoked
+        self.revoked = revoked or not (listed or self.owner)
+        "whether the person has taken this device out of theirs, and the identity may no longer be used here"
+        self._stated = _stated(statement, complete=same and listed)
 
     def _holds(self, now: float) -> bool:
         stated = self._stated
+        if not self._private_key or self.revoked:
+            return stated.expires > now
         return stated.complete and stated.expires - now >= RENEW_BELOW and stated.issued <= now + SKEW
 
     def _renew(self, now: float) -> None:
         last = read_statement(self._stated.raw)
         try:
             raw = self._signed_anew(last, now)
-            write_file(Path(self._folder, STATEMENT_FILE), raw)
-        except (OSError, ConfigError) as error:
+            write_file(self.folder / STATEMENT_FILE, raw)
+        except (OSError, ConfigError, LocalError) as error:
             self._go_on_with(last, now, error)
             return
-        statement = read_statement(raw)
-        self._stated = Stated(raw, statement.version, statement.issued, statement.expires, complete=True)
+        self._stated = _stated(read_statement(raw), complete=True)
+        self._changed(self.aor)
 
     def _signed_anew(self, last: Statement, now: float) -> bytes:
-        return sign_statement(
-            self.sign,
-            aor=self.aor,
-            key=self.key,
-            version=max(last.version + 1, int(now)),
-            issued=int(now),
-            expires=int(now) + STATEMENT_LIFETIME,
-            devices=self._devices(last),
-            certificate_hash=hashlib.sha256(self.certificate).digest(),
-            revoked=last.revoked,
-            mail_holders=last.mail_holders,
-        )
+        if self.revoked or not self.owner:
+            raise LocalError("another device of the person has to sign a new one")
+        about_chain: dict[str, Any] = {}
+        if not self._stated.complete and (chain := self.chain):
+            about_chain = {"certificate_hash": chain_hash(chain), "authority": authority_of(chain)}
+        kept = Holdings(self._private_key, (), b"", last.raw, self.about)
+        return restated(kept, now, devices=self._devices(last), **about_chain).raw
 
-    def _go_on_with(self, last: Statement, now: float, error: OSError | ConfigError) -> None:
+    def _go_on_with(self, last: Statement, now: float, error: OSError | ConfigError | LocalError) -> None:
         """Use the old statement while it holds: a full disk must not end calls two weeks early."""
         why = error.strerror if isinstance(error, OSError) else error
-        reason = f"the statement of {self.aor} cannot be kept in {self._folder}: {why}"
+        reason = f"the statement of {self.aor} cannot be renewed in {self._folder}: {why}"
         if last.expires <= now:
             raise LocalError(reason) from error
         self.log.error("{reason}; the one of before is used", reason=reason)
@@ -174,33 +269,8 @@ class Identity:
         others = [one for one in last.devices if one.host_identity_hash != ours.host_identity_hash]
         return [*others, ours]
 
-    def _remembered(self, statement: Statement) -> Stated:
-        same_certificate = statement.certificate_hash == hashlib.sha256(self.certificate).digest()
-        complete = same_certificate and self._device.listed in statement.devices
-        return Stated(statement.raw, statement.version, statement.issued, statement.expires, complete)
-
-    def _certified(self) -> PersonalCertificate:
-        path = Path(self._folder, CERTIFICATE_FILE)
-        try:
-            certified = read_certificate(self.certificate)
-        except BadCertificate as error:
-            raise ConfigError(f"{path} cannot be used ({error}); {_WAY_OUT}") from error
-        if certified.key != self.key:
-            raise ConfigError(f"{path} is not a certificate of the key beside it; {_WAY_OUT}")
-        return certified
-
-    def _read_stated(self) -> Stated:
-        path = Path(self._folder, STATEMENT_FILE)
-        try:
-            statement = read_statement(_read(path))
-        except BadPapers as error:
-            raise ConfigError(f"{path} cannot be used ({error}); {_WAY_OUT}") from error
-        if (statement.key, statement.aor) != (self.key, self.aor):
-            raise ConfigError(f"{path} is not a statement of {self.aor} with the key beside it; {_WAY_OUT}")
-        return self._remembered(statement)
-
-
-_WAY_OUT = "restore the folder from a backup, or move it away to begin with a new identity"
+    def _not_kept(self, error: OSError) -> LocalError:
+        return LocalError(f"what is new about {self.aor} cannot be kept in {self._folder}: {error.strerror}")
 
 
 def folder_name(aor: str) -> str:
@@ -213,8 +283,5 @@ def folder_name(aor: str) -> str:
     return f"{readable}-{hashlib.sha256(aor.encode('utf-8')).hexdigest()[:16]}"
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}); {_WAY_OUT}") from error
+def _stated(statement: Statement, complete: bool) -> Stated:
+    return Stated(statement.raw, statement.version, statement.issued, statement.expires, complete)

@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pship.errors import ConfigError, RemoteError
+from p2pship.storage.files import read_private, write_file
+from p2pship.storage.vault import CannotOpen, Vault
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | X25519PrivateKey
 
@@ -145,38 +147,80 @@ def from_der(der: bytes) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def read_p256(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Read a P-256 key pair from a PEM file.
+def private_from_der(der: bytes) -> ec.EllipticCurvePrivateKey:
+    """Return a P-256 key pair that came from elsewhere.
+
+    :raises BadKey: if it is none.
+    """
+    try:
+        key = load_der_private_key(der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise BadKey("the private key cannot be read") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise BadKey("the private key is of another kind than P-256")
+    return key
+
+
+def key_file(path: Path, vault: Vault) -> bytes:
+    """Return the PEM in a key file, whether it is sealed or not.
+
+    :raises ConfigError: if it cannot be read, may be read by others, or was sealed by another vault.
+    """
+    try:
+        return vault.reveal(path.name, read_private(path))
+    except OSError as error:
+        raise ConfigError(f"the key file {path} cannot be read ({error.strerror}); {_WAY_OUT}") from error
+    except CannotOpen:
+        raise ConfigError(
+            f"{path} was altered, or sealed in another state folder than this one; {_WAY_OUT}"
+        ) from None
+
+
+def protect_key_file(path: Path, vault: Vault) -> None:
+    """Put a key file into the form that it is to have now: sealed while there is a passphrase.
+
+    :raises ConfigError: as :func:`key_file`.
+    :raises OSError: if it cannot be written; the old form stays.
+    """
+    if not vault.is_protected(path.read_bytes()):
+        write_file(path, vault.protect(path.name, key_file(path, vault)))
+
+
+def read_p256(path: Path, vault: Vault) -> ec.EllipticCurvePrivateKey:
+    """Read a P-256 key pair from a key file.
 
     :raises ConfigError: if it cannot be read or is not one; the message names the file and the way out.
     """
-    key = _read_pem(path)
+    return p256_from_pem(path, key_file(path, vault))
+
+
+def p256_from_pem(path: Path, pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """Return the P-256 key pair in the PEM of a key file; raises what :func:`read_p256` does."""
+    key = _from_pem(path, pem)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _other_kind(path, "P-256")
     return key
 
 
-def read_ed25519(path: Path) -> Ed25519PrivateKey:
-    """Read an Ed25519 key pair from a PEM file, as :func:`read_p256`."""
-    key = _read_pem(path)
+def read_ed25519(path: Path, vault: Vault) -> Ed25519PrivateKey:
+    """Read an Ed25519 key pair from a key file, as :func:`read_p256`."""
+    key = _from_pem(path, key_file(path, vault))
     if not isinstance(key, Ed25519PrivateKey):
         raise _other_kind(path, "Ed25519")
     return key
 
 
-def read_x25519(path: Path) -> X25519PrivateKey:
-    """Read an X25519 key pair from a PEM file, as :func:`read_p256`."""
-    key = _read_pem(path)
+def read_x25519(path: Path, vault: Vault) -> X25519PrivateKey:
+    """Read an X25519 key pair from a key file, as :func:`read_p256`."""
+    key = _from_pem(path, key_file(path, vault))
     if not isinstance(key, X25519PrivateKey):
         raise _other_kind(path, "X25519")
     return key
 
 
-def _read_pem(path: Path) -> object:
+def _from_pem(path: Path, pem: bytes) -> object:
     try:
-        return load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise ConfigError(f"the key file {path} cannot be read ({error.strerror}); {_WAY_OUT}") from error
+        return load_pem_private_key(pem, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(
             f"{path} does not hold a private key in PEM that can be used; {_WAY_OUT}"

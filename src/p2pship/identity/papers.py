@@ -39,6 +39,10 @@ class Statement:
     "canonical AORs of those who may keep the person's mail"
     certificate_hash: bytes
     "SHA-256 of the certificate chain, DER, end entity first"
+    authority: bytes
+    "the first 8 octets of the SHA-256 of the root's key (DER SubjectPublicKeyInfo); empty if self-signed"
+    succession: tuple[bytes, ...]
+    "the keys that this one replaces, newest first: each a compressed point and its signature, 97 octets"
     raw: bytes
     "the signed bytes, as they came"
 
@@ -77,6 +81,10 @@ class Papers:
     record: Record
     hit: bytes
     "the device's HIT (RFC 7343), 16 octets"
+    chain: tuple[bytes, ...] = ()
+    "the certificates, DER, end entity first, of which the statement has the hash; none where they did not come along"
+    revocations: bytes = b""
+    "the newest revocation list (RFC 5280 §5, DER) of who issued them that came along; nothing of it has been checked"
 
     @property
     def aor(self) -> str:

@@ -62,13 +62,7 @@ class People:
     def check(self, papers: Papers) -> None:
         """Raise BadPapers if newer ones of the same identity key were accepted, or it has revoked the device."""
         key, device = _digests(papers)
-        seen = self._number(
-            "SELECT version FROM identity_person WHERE aor = ? AND identity_key = ?", papers.aor, key
-        )
-        if papers.statement.version < seen:
-            raise BadPapers(
-                f"the statement of {papers.aor} has version {papers.statement.version}, but {seen} was seen"
-            )
+        self._check_version(papers.statement, key)
         if self._database.query(
             "SELECT 1 FROM identity_revoked WHERE identity_key = ? AND device = ?", key, device
         ):
@@ -100,6 +94,32 @@ class People:
             )
             self._revoke(key, papers.statement)
             self._seen(papers.aor, key, now, keep)
+
+    def accept_statement(self, statement: Statement, now: float, keep: bool) -> None:
+        """Remember a newer statement that came without a record, as :meth:`accept` does.
+
+        :raises BadPapers: if a higher version of the same identity key was seen before.
+        """
+        key = hashlib.sha256(statement.key).digest()
+        self._check_version(statement, key)
+        with self._database.transaction():
+            self._database.write(
+                "INSERT OR REPLACE INTO identity_person VALUES (?, ?, ?)",
+                statement.aor,
+                key,
+                statement.version,
+            )
+            self._revoke(key, statement)
+            self._seen(statement.aor, key, now, keep)
+
+    def _check_version(self, statement: Statement, key: bytes) -> None:
+        seen = self._number(
+            "SELECT version FROM identity_person WHERE aor = ? AND identity_key = ?", statement.aor, key
+        )
+        if statement.version < seen:
+            raise BadPapers(
+                f"the statement of {statement.aor} has version {statement.version}, but {seen} was seen"
+            )
 
     def _revoke(self, key: bytes, statement: Statement) -> None:
         """Remember revoked devices; of one key only what its newest statement says, when that has been too much."""

@@ -17,8 +17,8 @@ from p2pship.identity.validity import RECORD_LIFETIME, check_validity
 CONTEXT = "p2pship device record v1"
 "What its signature is made for."
 
-LONGEST_RECORD = 856
-"Octets: a sealed item that has no room for the statement still has to hold it."
+LONGEST_RECORD = 672
+"Octets: a sealed item has to hold it with references to the statement, certificates and revocation list; 525 without parameters."
 
 MOST_PARAMETERS = 16
 LONGEST_PARAMETER = 128

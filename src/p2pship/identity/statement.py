@@ -9,7 +9,7 @@ from p2pship.errors import BadPapers, LocalError
 from p2pship.identity.cbor import BadCBOR, encode
 from p2pship.identity.cose import parse_sign1, sign1
 from p2pship.identity.fields import FORMAT_VERSION, Fields
-from p2pship.identity.keys import BadKey, compressed
+from p2pship.identity.keys import SIGNATURE_LENGTH, BadKey, compressed
 from p2pship.identity.papers import ListedDevice, Statement
 from p2pship.identity.validity import STATEMENT_LIFETIME, check_validity
 
@@ -29,7 +29,18 @@ MOST_MAIL_HOLDERS = 8
 
 HASH_LENGTH = 32
 _DEVICE_LENGTH = HASH_LENGTH + 32
+
+AUTHORITY_LENGTH = 8
+"Octets that name a CA to those who trust it: only a hint to fetch the certificates, which are checked as a whole."
+
+MOST_SUCCEEDED = 3
+"Keys that a statement says it replaces: who has not heard of a person for three changes has to ask."
+
+SUCCEEDED_LENGTH = 33 + SIGNATURE_LENGTH
+"Octets of each: the compressed point of the old key, and its signature."
+
 _AOR, _KEY, _VERSION, _ISSUED, _EXPIRES, _DEVICES, _REVOKED, _MAIL_HOLDERS, _CERTIFICATE_HASH = range(1, 10)
+_AUTHORITY, _SUCCESSION = 10, 11
 
 
 def sign_statement(
@@ -44,6 +55,8 @@ def sign_statement(
     certificate_hash: bytes,
     revoked: Sequence[bytes] = (),
     mail_holders: Sequence[str] = (),
+    authority: bytes = b"",
+    succession: Sequence[bytes] = (),
 ) -> bytes:
     """Return the signed statement of a canonical AOR; ``sign`` signs with the identity key, whose public half is ``key``.
 
@@ -64,6 +77,10 @@ def sign_statement(
             fields[_REVOKED] = b"".join(revoked)
         if mail_holders:
             fields[_MAIL_HOLDERS] = list(mail_holders)
+        if authority:
+            fields[_AUTHORITY] = authority
+        if succession:
+            fields[_SUCCESSION] = b"".join(succession)
         raw = sign1(encode(fields), CONTEXT, sign)
         verify_statement(raw, issued)
     except (BadPapers, BadKey) as error:
@@ -107,6 +124,8 @@ def read_statement(raw: bytes) -> Statement:
         revoked=fields.pieces(_REVOKED, "revoked devices", HASH_LENGTH, MOST_REVOKED),
         mail_holders=fields.aors(_MAIL_HOLDERS, "mail holders", MOST_MAIL_HOLDERS),
         certificate_hash=fields.octets(_CERTIFICATE_HASH, "certificate hash", HASH_LENGTH),
+        authority=b"".join(fields.pieces(_AUTHORITY, "authority", AUTHORITY_LENGTH, 1)),
+        succession=fields.pieces(_SUCCESSION, "former keys", SUCCEEDED_LENGTH, MOST_SUCCEEDED),
         raw=raw,
     )
 

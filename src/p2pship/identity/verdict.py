@@ -36,6 +36,12 @@ class Verdict:
     acquaintance: Acquaintance
     reasons: tuple[str, ...] = ()
     "why, in words"
+    display: str = ""
+    "the name under which the user has entered the person; empty if there is no entry"
+    warnings: tuple[str, ...] = ()
+    "what looks wrong with the name, in words: it is easily taken for another one"
+    by: str = ""
+    "who verified the name: ``ca:`` and 16 hexadecimal digits of its key's SHA-256, ``domain``, ``self``; else empty"
 
     @property
     def proven(self) -> bool:

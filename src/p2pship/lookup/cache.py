@@ -99,6 +99,12 @@ class CachingFinder:
         """Keep nothing more of a person, since who that is has become doubtful."""
         self._people.pop(who, None)
 
+    def judge_again(self, own: str, aor: str) -> None:
+        """Keep nothing of a person for an own identity, "" being everybody, since who that is has to be judged anew."""
+        for who in tuple(self._people):
+            if own in ("", who[0]) and aor in ("", who[1]):
+                self.drop(who)
+
     def ended(self, search: _CachedSearch) -> None:
         """Forget a search that is over."""
         self._searches.discard(search)
@@ -150,8 +156,8 @@ class _CachedSearch:
             self._tell(found)
 
     def find_ended(self, outcome: FindOutcome) -> None:
-        """End the search; a person whom several now claim to be is dialled from memory no more."""
-        if outcome.ambiguous:
+        """End the search; a person whom several now claim to be, or only others, is dialled from memory no more."""
+        if outcome.ambiguous or outcome.changed:
             self._cache.drop(self._who)
         if self._timer.active():
             self._tell_kept()
@@ -161,8 +167,13 @@ class _CachedSearch:
         self._receiver.find_ended(self._seen_from_here(outcome))
 
     def _seen_from_here(self, outcome: FindOutcome) -> FindOutcome:
-        ambiguous = outcome.ambiguous and not self._devices
-        return replace(outcome, found=len(self._devices), ambiguous=ambiguous)
+        nobody = not self._devices
+        return replace(
+            outcome,
+            found=len(self._devices),
+            ambiguous=outcome.ambiguous and nobody,
+            changed=outcome.changed and nobody,
+        )
 
     def _tell_kept(self) -> None:
         for found in self._cache.kept(self._who):

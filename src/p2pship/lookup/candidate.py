@@ -81,3 +81,5 @@ class FindOutcome:
     "whether several keys claim the name and none is proven, so that nobody was dialled"
     refused: tuple[str, ...] = ()
     "why answers were not believed, in words"
+    changed: bool = False
+    "whether devices were found, but only such as have another identity key than the user confirmed: nobody was dialled"

@@ -18,6 +18,8 @@ from p2pship.interfaces import (
     ITrustPolicy,
 )
 from p2pship.journal import Journal
+from p2pship.lookup.pieces import PieceStore
+from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
 from p2pship.lookup.search import Search
 
 
@@ -33,13 +35,17 @@ class LookupChain:
         keyring: IKeyring,
         network: INetwork,
         journal: Journal,
+        privacy: Privacy = EVERYTHING_OPEN,
     ) -> None:
+        """``privacy`` says with whom our own identities have pair secrets, and who may see whom they look for."""
         self._reactor = reactor
         self._lookups = tuple(lookups)
         self._trust = trust
         self._keyring = keyring
         self._network = network
         self._journal = journal
+        self._privacy = privacy
+        self._store = PieceStore()
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Search every lookup; ``receiver`` is told nothing before this has returned.
@@ -48,7 +54,16 @@ class LookupChain:
         one without a locator that may be dialled from here: there may be a link with it already.
         """
         search = Search(
-            self._reactor, self._trust, self._keyring, self._network, self._journal, aor, own, receiver
+            self._reactor,
+            self._trust,
+            self._keyring,
+            self._network,
+            self._journal,
+            self._privacy.searched(own.aor, aor),
+            self._store,
+            aor,
+            own,
+            receiver,
         )
         search.begin(self._lookups)
         return search

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from p2pship.identity.verdict import Verdict
 from p2pship.lookup.candidate import Found
 
 
@@ -25,18 +26,27 @@ class Claims:
 
     def __init__(self) -> None:
         self._devices: dict[bytes, dict[bytes, Found]] = {}
-        self._proven: set[bytes] = set()
+        self._proven: dict[bytes, Verdict] = {}
         self._alone: bytes | None = None
         self._settled = False
 
     def received(self, found: Found) -> Sequence[Found]:
         """Take a device whose papers hold, and return those that are to be dialled now: it, or none."""
         key = found.papers.statement.key
-        if found.verdict.proven:
-            self._proven.add(key)
-        news = self._news(self._devices.setdefault(key, {}), found)
+        devices = self._devices.setdefault(key, {})
+        if found.verdict.proven and key not in self._proven:
+            self._proven[key] = found.verdict
+            self._news(devices, found)
+            return self._proven_now(devices, found)
+        news = self._news(devices, replace(found, verdict=self._proven.get(key, found.verdict)))
         dialled = key in self._proven or (key == self._alone and not self._proven)
         return [news] if news is not None and dialled else []
+
+    def _proven_now(self, devices: dict[bytes, Found], found: Found) -> Sequence[Found]:
+        """Return all devices of a key that has just proven itself: those that came before without proof are dialled now."""
+        for key, known in devices.items():
+            devices[key] = replace(known, verdict=found.verdict)
+        return list(devices.values())
 
     def settle(self) -> Sequence[Found]:
         """End the collecting, and return the devices that are to be dialled now; repeated, it returns none."""

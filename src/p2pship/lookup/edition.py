@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from p2pship.address import Locator
+from p2pship.identity.annex import by_reference
+from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import sign_record, verify_record
-from p2pship.identity.seal import day_of, lookup_key, seal
+from p2pship.identity.seal import annex_of, seal, seal_piece
+from p2pship.identity.statement import read_statement
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.interfaces import IDevice, IIdentity, IKeyring
 from p2pship.lookup.candidate import Slot
@@ -19,7 +22,7 @@ HALF_LIFE = RECORD_LIFETIME / 2
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A record of this device as a device of one identity.
+    """A record of this device as a device of one identity, and what else is published with it.
 
     All forms have the same sequence number: they are one statement about one moment, of which some are told less.
     Whoever found or was handed one thus never takes another for an older one.
@@ -35,19 +38,26 @@ class Edition:
     public: bytes | None
     "the signed record with those that mean the same everywhere; None if there is none"
     made: float
-    "Unix time"
+    "when it was signed, Unix time"
+    chain: bytes = b""
+    "the certificates, DER, one after the other, if anybody vouches for the name"
+    revocations: bytes = b""
+    "the newest revocation list of who vouches, DER"
     forms: dict[frozenset[Locator], bytes] = field(default_factory=dict, compare=False, repr=False)
     "the signed records for hellos, by the locators that may be shown: those to a stranger show fewer"
 
-    def is_current(
-        self, identity: IIdentity, locators: Sequence[Locator], now: float, oldest: float = HALF_LIFE / 2
-    ) -> bool:
-        """Tell whether it still says what is to be said, and was made no longer than ``oldest`` seconds ago."""
-        return (
-            self.statement == identity.statement
-            and self.locators == tuple(locators)
-            and 0 <= now - self.made < oldest
-        )
+    def says(self, identity: IIdentity, locators: Sequence[Locator]) -> bool:
+        """Tell whether it still says what is to be said."""
+        return self.statement == identity.statement and self.locators == tuple(locators)
+
+    def says_less(self, newer: Edition) -> bool:
+        """Tell whether a newer edition has something to say that this one has not."""
+        said = (self.statement, self.locators, self.revocations)
+        return said != (newer.statement, newer.locators, newer.revocations)
+
+    def is_fresh(self, now: float, oldest: float = HALF_LIFE / 2) -> bool:
+        """Tell whether it was signed no longer than ``oldest`` seconds ago."""
+        return 0 <= now - self.made < oldest
 
 
 def new_edition(keyring: IKeyring, identity: IIdentity, locators: Sequence[Locator], now: float) -> Edition:
@@ -59,7 +69,22 @@ def new_edition(keyring: IKeyring, identity: IIdentity, locators: Sequence[Locat
     full = keyring.record_for(identity, locators, now)
     shown = frozenset(filter(is_public, locators))
     public = _form(keyring.device, full, shown, now) if shown else None
-    return Edition(identity.aor, statement, tuple(locators), full, public, now)
+    certified = identity.chain if read_statement(statement).authority else ()
+    chain = b"".join(certified)
+    revocations = identity.revocations if chain else b""
+    return Edition(identity.aor, statement, tuple(locators), full, public, now, chain, revocations)
+
+
+def renewed(edition: Edition, device: IDevice, now: float) -> Edition:
+    """Return an edition that says the same and holds for longer.
+
+    Its sequence number stays: who has the one does not take the other for stale, so that what is kept in many places can be
+    replaced in each at its own time.
+    """
+    full = _form(device, edition.full, None, edition.made, now)
+    shown = frozenset(filter(is_public, edition.locators))
+    public = _form(device, full, shown, now) if shown else None
+    return replace(edition, full=full, public=public, made=now, forms={})
 
 
 def record_showing(edition: Edition, device: IDevice, shown: Iterable[Locator], now: float) -> bytes:
@@ -70,18 +95,22 @@ def record_showing(edition: Edition, device: IDevice, shown: Iterable[Locator], 
     return edition.forms[locators]
 
 
-def _form(device: IDevice, full: bytes, shown: frozenset[Locator], now: float) -> bytes:
-    record = verify_record(full, now)
-    locators = [locator for locator in record.locators if locator in shown]
-    if len(locators) == len(record.locators):
-        return full
+def _form(
+    device: IDevice, raw: bytes, shown: frozenset[Locator] | None, now: float, anew: float | None = None
+) -> bytes:
+    """Return a record with those of its locators that are shown, all of them if None; signed ``anew`` if that is a time."""
+    record = verify_record(raw, now)
+    locators = [locator for locator in record.locators if shown is None or locator in shown]
+    if len(locators) == len(record.locators) and anew is None:
+        return raw
+    begins = record.issued if anew is None else int(anew)
     return sign_record(
         device.sign,
         person=record.person,
         statement_version=record.statement_version,
         sequence=record.sequence,
-        issued=record.issued,
-        expires=record.expires,
+        issued=begins,
+        expires=begins + RECORD_LIFETIME,
         device_key=record.device_key,
         sealing_key=record.sealing_key,
         locators=locators,
@@ -89,8 +118,10 @@ def _form(device: IDevice, full: bytes, shown: frozenset[Locator], now: float) -
     )
 
 
-def sealed(edition: Edition, device: IDevice, wide_area: bool, now: float) -> dict[Slot, bytes]:
-    """Return what a lookup is to hold of an edition, for yesterday, today and tomorrow (UTC).
+def sealed(
+    edition: Edition, device: IDevice, wide_area: bool, now: float, place: Place | None = None
+) -> dict[Slot, bytes]:
+    """Return what a lookup is to hold of an edition at a place, the open one unless said, for three days (UTC).
 
     Whoever searches asks with its own today only; its clock, or midnight, may put that a day off ours. Today comes first,
     as that is what most ask for. A lookup of the wide area gets the public form. What names no locator is not published.
@@ -98,10 +129,25 @@ def sealed(edition: Edition, device: IDevice, wide_area: bool, now: float) -> di
     record = edition.public if wide_area else edition.full
     if record is None or not edition.locators:
         return {}
-    key = device.publication_key
+    place = place or Place.of_name(edition.aor)
     today = day_of(now)
-    return {
-        Slot(lookup_key(edition.aor, day), key): seal(edition.aor, day, key, edition.statement, record)
-        for day in (today, today + 1, today - 1)
-        if day >= 0  # a clock that was never set says 1970
-    }
+    items: dict[Slot, bytes] = {}
+    for day in (today, today + 1, today - 1):
+        if day >= 0:  # a clock that was never set says 1970
+            items.update(_of_day(edition, device.publication_key, record, place, day))
+    return items
+
+
+def _of_day(edition: Edition, device: bytes, record: bytes, place: Place, day: int) -> dict[Slot, bytes]:
+    """Return the item of a day, and those of the pieces that it refers to."""
+    statement, chain, revocations = edition.statement, edition.chain, edition.revocations
+    key = place.publication_key(day, device)
+    item = seal(place, day, key, statement, record, chain=chain, revocations=revocations)
+    items = {Slot(place.lookup_key(day), key): item}
+    wanted = annex_of(statement, record, chain, revocations).references
+    pieces = by_reference(statement, chain, revocations) if wanted else {}
+    for reference in wanted:
+        key = place.publication_key(day, device, reference)
+        slot = Slot(place.lookup_key(day, reference), key)
+        items[slot] = seal_piece(place, day, key, pieces[reference])
+    return items

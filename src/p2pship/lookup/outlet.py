@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from p2pship.identity.place import Place
 from p2pship.interfaces import ILookup
 from p2pship.journal import Journal, Published
 from p2pship.lookup.candidate import Slot
@@ -20,8 +21,12 @@ FIRST_RETRY, LAST_RETRY = 2.0, 300.0
 "Seconds until a failed attempt is repeated: doubled each time, and never as rare as the records themselves."
 
 
+_Kept: TypeAlias = tuple[str, Place]
+"What is held as one: the items of an identity at a place."
+
+
 class Outlet:
-    """Keeps one lookup holding what it was last told, for each identity by itself; its failures disturb nobody else.
+    """Keeps one lookup holding what it was last told, for each identity and place by itself; failures disturb nobody else.
 
     Items are kept here only until the lookup has them; then their slots are enough, to take them back.
 
@@ -37,11 +42,11 @@ class Outlet:
         self._lookup = lookup
         self._journal = journal
         self._spread = spread
-        self._slots: dict[str, tuple[Slot, ...]] = {}
-        self._unpublished: dict[str, Mapping[Slot, bytes]] = {}
-        self._attempts: dict[str, Deferred[Any]] = {}
-        self._retries: dict[str, Any] = {}
-        self._delays: dict[str, float] = {}
+        self._slots: dict[_Kept, tuple[Slot, ...]] = {}
+        self._unpublished: dict[_Kept, Mapping[Slot, bytes]] = {}
+        self._attempts: dict[_Kept, Deferred[Any]] = {}
+        self._retries: dict[_Kept, Any] = {}
+        self._delays: dict[_Kept, float] = {}
         self._reasons: dict[str, str] = {}
 
     @property
@@ -49,70 +54,71 @@ class Outlet:
         """Whether others than our own networks can ask this lookup."""
         return bool(self._lookup.wide_area)
 
-    def hold(self, aor: str, items: Mapping[Slot, bytes]) -> None:
-        """Have the lookup hold these items of an identity and no others."""
-        for slot in self._slots.get(aor, ()):
+    def hold(self, aor: str, items: Mapping[Slot, bytes], place: Place | None = None) -> None:
+        """Have the lookup hold these items of an identity at a place, the open one if None, and no others there."""
+        kept = aor, place or Place.of_name(aor)
+        for slot in self._slots.pop(kept, ()):
             if slot not in items:
                 self._withdraw(slot)
-        self._slots[aor] = tuple(items)
-        self._unpublished[aor] = items
-        self._delays.pop(aor, None)
-        self._attempt(aor)
+        self._delays.pop(kept, None)
+        if not items:
+            self._unpublished.pop(kept, None)
+            self._give_up(kept)
+            return
+        self._slots[kept] = tuple(items)
+        self._unpublished[kept] = items
+        self._attempt(kept)
 
     def close(self) -> Deferred[Any]:
         """Take everything back; fires when that is done, or has failed."""
-        for aor in self._slots:
-            self._give_up(aor)
+        for kept in self._slots:
+            self._give_up(kept)
         held, self._slots = self._slots, {}
         self._unpublished.clear()
         return gatherResults([self._withdraw(slot) for slots in held.values() for slot in slots])
 
-    def _attempt(self, aor: str) -> None:
-        self._give_up(aor)
-        items = self._unpublished[aor]
-        if not items:
-            del self._unpublished[aor]
-            return
-        attempt = Deferred.fromCoroutine(self._publish(items))
+    def _attempt(self, kept: _Kept) -> None:
+        self._give_up(kept)
+        attempt = Deferred.fromCoroutine(self._publish(self._unpublished[kept]))
         attempt.addTimeout(PUBLISH_TIME, self._reactor)
-        self._attempts[aor] = attempt
-        attempt.addCallbacks(self._published, self._failed, callbackArgs=(aor,), errbackArgs=(aor,))
+        self._attempts[kept] = attempt
+        attempt.addCallbacks(self._published, self._failed, callbackArgs=(kept,), errbackArgs=(kept,))
 
     async def _publish(self, items: Mapping[Slot, bytes]) -> None:
         for slot, item in items.items():
             await self._lookup.publish(slot, item)
 
-    def _give_up(self, aor: str) -> None:
+    def _give_up(self, kept: _Kept) -> None:
         """End an attempt and forget its repetition."""
-        retry = self._retries.pop(aor, None)
+        retry = self._retries.pop(kept, None)
         if retry is not None:
             retry.cancel()
-        attempt = self._attempts.pop(aor, None)
+        attempt = self._attempts.pop(kept, None)
         if attempt is not None:
             attempt.cancel()
 
-    def _published(self, _: object, aor: str) -> None:
+    def _published(self, _: object, kept: _Kept) -> None:
         for each in (self._attempts, self._unpublished, self._delays):
-            each.pop(aor, None)
-        if self._reasons.get(aor) != "":
-            self._journal.tell(Published(aor, self._lookup.name))
-        self._reasons[aor] = ""
+            each.pop(kept, None)
+        self._tell(kept[0], "")
 
-    def _failed(self, failure: Failure, aor: str) -> None:
+    def _tell(self, aor: str, reason: str) -> None:
+        if self._reasons.get(aor) != reason:
+            self._reasons[aor] = reason
+            self._journal.tell(Published(aor, self._lookup.name, reason))
+
+    def _failed(self, failure: Failure, kept: _Kept) -> None:
         if failure.check(CancelledError):  # given up for a newer one
             return
-        self._attempts.pop(aor, None)
-        reason = _reason(failure)
-        if self._reasons.get(aor) != reason:
-            self._journal.tell(Published(aor, self._lookup.name, reason))
-        self._reasons[aor] = reason
-        delay = self._delays.get(aor, FIRST_RETRY)
-        self._delays[aor] = min(2 * delay, LAST_RETRY)
-        self._retries[aor] = self._reactor.callLater(self._spread(delay), self._retry, aor)
+        self._attempts.pop(kept, None)
+        self._tell(kept[0], _reason(failure))
+        delay = self._delays.get(kept, FIRST_RETRY)
+        self._delays[kept] = min(2 * delay, LAST_RETRY)
+        self._retries[kept] = self._reactor.callLater(self._spread(delay), self._retry, kept)
 
-    def _retry(self, aor: str) -> None:
-        del self._retries[aor]
-        self._attempt(aor)
+    def _retry(self, kept: _Kept) -> None:
+        del self._retries[kept]
+        self._attempt(kept)
 
     def _withdraw(self, slot: Slot) -> Deferred[Any]:
         withdrawing = maybeDeferred(self._lookup.withdraw, slot)

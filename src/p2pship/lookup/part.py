@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.logger import Logger
@@ -88,3 +88,15 @@ class Part:
         self.asked = Asked(self._lookup.name, answer, self._reactor.seconds() - self._began, reason)
         self.cancel()
         self._ended()
+
+
+_WORST_LAST = (Answer.COMPLETED, Answer.UNDER_WAY, Answer.TIMED_OUT, Answer.FAILED)
+
+
+def by_lookup(asked: Iterable[Asked]) -> tuple[Asked, ...]:
+    """Return one of these for each lookup: where it was asked in several places, how the worst of them ended."""
+    known: dict[str, Asked] = {}
+    for one in asked:
+        other = known.get(one.lookup, one)
+        known[one.lookup] = max(one, other, key=lambda each: (_WORST_LAST.index(each.answer), each.seconds))
+    return tuple(known.values())

@@ -1,9 +1,14 @@
 """Publishes where this device is, for each of our own identities, on every lookup, for as long as the node runs.
 
 Theory of operation. What there is to say of an identity is an :class:`~p2pship.lookup.edition.Edition`; each lookup is kept
-holding it by an :class:`~p2pship.lookup.outlet.Outlet`. A round looks at every identity and makes a new edition where the
-old one says something else than it should, or is getting old. Rounds come at half of a record's life, give or take a tenth,
-and :data:`COALESCING_TIME` after an identity was made or locators changed, however many changes there are in that time.
+holding it by an :class:`~p2pship.lookup.outlet.Outlet`, at each place where somebody may look for it: the open one, and one for
+each friend, as the identity's mode says (:mod:`p2pship.lookup.privacy`). A round looks at every identity, makes a new edition
+where the old one says something else than it should, signs it anew where it is getting old, and takes back what is at places
+that are no longer wanted. Rounds come at half of a record's life, give or take a tenth, and :data:`COALESCING_TIME` after an
+identity, a mode, a secret or locators changed, however many changes there are in that time.
+
+Strangers who keep items for the wide area see when they come. Those for friends go there one by one, each at a moment of its
+own within the half life; so that news is found soon, within :data:`NEWS_TIME`.
 
 Hellos carry the record of the same edition (:meth:`Publisher.record_for`), with only the locators that may be shown on that
 link. If they had one of their own, with a higher sequence number, whoever accepted it would from then on refuse what is
@@ -12,7 +17,7 @@ published as stale; two people who call each other at the same moment would not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -20,10 +25,12 @@ from twisted.logger import Logger
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError
+from p2pship.identity.place import Place
 from p2pship.interfaces import IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
-from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, record_showing, sealed
+from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, record_showing, renewed, sealed
 from p2pship.lookup.outlet import Outlet
+from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
 
 COALESCING_TIME = 0.05
 "Seconds from a change to its publication: an interface that comes up changes several locators, one after the other."
@@ -31,9 +38,12 @@ COALESCING_TIME = 0.05
 SPREAD = 0.1
 "The part by which times are made longer or shorter at random: nodes that were started together do not publish together."
 
+NEWS_TIME = 30.0
+"Seconds in which all friends' items are in the wide area when there is news: somebody may want to call."
+
 OLDEST_IN_HELLO = HALF_LIFE * 1.2
 """Seconds after which a hello no longer carries what is published: a round should have made it anew. Until then it does, since
-to renew it for a hello would write to the disk while a phone waits."""
+to renew it for a hello would sign while a phone waits."""
 
 WITHDRAWING_TIME = 2.0
 "Seconds that stopping waits for the lookups; a record that stays behind expires."
@@ -42,7 +52,8 @@ WITHDRAWING_TIME = 2.0
 class Publisher:
     """Publishes our own records; see the module's theory of operation.
 
-    ``locators`` returns where this device can be dialled now, most preferred first.
+    ``locators`` returns where this device can be dialled now, most preferred first; ``privacy`` says at which places each
+    identity is to be found.
     """
 
     log = Logger()
@@ -55,28 +66,34 @@ class Publisher:
         locators: Callable[[], Sequence[Locator]],
         journal: Journal,
         random: Callable[[int], bytes],
+        privacy: Privacy = EVERYTHING_OPEN,
     ) -> None:
         self._reactor = reactor
         self._keyring = keyring
         self._outlets = [Outlet(reactor, lookup, journal, self._spread) for lookup in lookups]
         self._locators = locators
         self._random = random
+        self._privacy = privacy
         self._editions: dict[str, Edition] = {}
-        self._held: dict[str, Edition] = {}
+        self._held: dict[str, dict[Place, Edition]] = {}
+        self._later: dict[tuple[str, Place], Any] = {}
         self._timer: Any = None
         self._running = False
+        self._unwatch: Callable[[], None] = _nothing
 
     def start(self) -> None:
         """Publish what there is, and follow the changes."""
         self._running = True
-        self._keyring.watch(lambda _: self._soon())
+        self._unwatch = self._keyring.watch(self._identity_changed)
         self._soon()
 
     def stop(self) -> Deferred[None]:
         """Take back what was published; fires when the lookups have done so, at the latest after 2 s."""
         self._running = False
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._unwatch()
+        for timer in (self._timer, *self._later.values()):
+            if timer is not None and timer.active():
+                timer.cancel()
         closing = gatherResults([outlet.close() for outlet in self._outlets])
         return closing.addTimeout(WITHDRAWING_TIME, self._reactor).addCallback(lambda _: None)
 
@@ -84,23 +101,35 @@ class Publisher:
         """Hear that the device can be dialled elsewhere than before."""
         self._soon()
 
+    def privacy_changed(self) -> None:
+        """Hear that an identity has another mode, or other pair secrets."""
+        self._soon()
+
     def record_for(self, identity: IIdentity, locators: Sequence[Locator], now: float) -> bytes:
         """Return the record of the current edition with those of its locators that are among ``locators``.
 
         :raises LocalError: if it cannot be signed.
         """
+        before = self._editions.get(identity.aor)
         edition = self._edition(identity, self._locators(), now, OLDEST_IN_HELLO)
-        if self._held.get(identity.aor) is not edition:
+        if edition is not before:
             self._soon()
         return record_showing(edition, self._keyring.device, locators, now)
+
+    def _identity_changed(self, aor: str) -> None:
+        self._editions.pop(aor, None)
+        self._soon()
 
     def _edition(
         self, identity: IIdentity, locators: Sequence[Locator], now: float, oldest: float = HALF_LIFE / 2
     ) -> Edition:
         """Return the current edition of an identity, a new one if need be."""
         edition = self._editions.get(identity.aor)
-        if edition is None or not edition.is_current(identity, locators, now, oldest):
-            edition = self._editions[identity.aor] = new_edition(self._keyring, identity, locators, now)
+        if edition is None or not edition.says(identity, locators):
+            edition = new_edition(self._keyring, identity, locators, now)
+        elif not edition.is_fresh(now, oldest):
+            edition = renewed(edition, self._keyring.device, now)
+        self._editions[identity.aor] = edition
         return edition
 
     def _soon(self) -> None:
@@ -117,20 +146,70 @@ class Publisher:
     def _round(self) -> None:
         self._set_timer(self._spread(HALF_LIFE))
         locators, now = tuple(self._locators()), self._reactor.seconds()
-        for identity in self._keyring.identities():
+        identities = self._keyring.identities()
+        for identity in identities:
             try:
                 self._publish(identity, locators, now)
             except LocalError as error:  # the next round tries again
                 self.log.error("{aor} cannot be published: {error}", aor=identity.aor, error=error)
+        for aor in self._held.keys() - {identity.aor for identity in identities}:
+            self._take_back(aor, self._held.pop(aor))
 
     def _publish(self, identity: IIdentity, locators: tuple[Locator, ...], now: float) -> None:
+        places = self._privacy.published(identity.aor)
+        held = self._held.setdefault(identity.aor, {})
+        self._take_back(identity.aor, [place for place in held if place not in places])
         edition = self._edition(identity, locators, now)
-        if self._held.get(identity.aor) is edition:
-            return
-        self._held[identity.aor] = edition
+        for place in places:
+            before = held.get(place)
+            if before is not edition:
+                held[place] = edition
+                self._hold(edition, place, now, is_news=before is None or before.says_less(edition))
+
+    def _hold(self, edition: Edition, place: Place, now: float, is_news: bool) -> None:
         for outlet in self._outlets:
-            outlet.hold(edition.aor, sealed(edition, self._keyring.device, outlet.wide_area, now))
+            if place.open or not outlet.wide_area:
+                outlet.hold(
+                    edition.aor, sealed(edition, self._keyring.device, outlet.wide_area, now, place), place
+                )
+        if not place.open and any(outlet.wide_area for outlet in self._outlets):
+            self._hold_later((edition.aor, place), is_news)
+
+    def _hold_later(self, what: tuple[str, Place], is_news: bool) -> None:
+        """Publish a friend's items in the wide area at a moment that tells nothing, unless one is set that is as good."""
+        waiting = self._later.get(what)
+        if waiting is not None and not is_news:
+            return
+        if waiting is not None:
+            waiting.cancel()
+        delay = self._part() * (NEWS_TIME if is_news else HALF_LIFE)
+        self._later[what] = self._reactor.callLater(delay, self._hold_now, what)
+
+    def _hold_now(self, what: tuple[str, Place]) -> None:
+        del self._later[what]
+        aor, place = what
+        now, device = self._reactor.seconds(), self._keyring.device
+        edition = renewed(self._held[aor][place], device, now)  # so that it holds until its next moment comes
+        for outlet in self._outlets:
+            if outlet.wide_area:
+                outlet.hold(aor, sealed(edition, device, True, now, place), place)
+
+    def _take_back(self, aor: str, places: Iterable[Place]) -> None:
+        """Withdraw what an identity has at these places."""
+        for place in tuple(places):
+            self._held.get(aor, {}).pop(place, None)
+            waiting = self._later.pop((aor, place), None)
+            if waiting is not None:
+                waiting.cancel()
+            for outlet in self._outlets:
+                outlet.hold(aor, {}, place)
+
+    def _part(self) -> float:
+        return int.from_bytes(self._random(2), "big") / 0xFFFF  # 0 to 1
 
     def _spread(self, seconds: float) -> float:
-        part = int.from_bytes(self._random(2), "big") / 0xFFFF  # 0 to 1
-        return seconds * (1 + SPREAD * (2 * part - 1))
+        return seconds * (1 + SPREAD * (2 * self._part() - 1))
+
+
+def _nothing() -> None:
+    """Do nothing."""

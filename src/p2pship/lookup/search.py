@@ -1,8 +1,10 @@
 """One search for a person: from the candidates of every lookup to the devices that may be dialled.
 
-Theory of operation. Every lookup is asked at once (:mod:`p2pship.lookup.part`). A candidate is opened, its papers are verified and compared with what is known of the
-person (all that takes 0.2 ms), its identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides
-whether it may be dialled now. Collecting ends when its time is over, or as soon as every lookup has ended, but never while
+Theory of operation. Every lookup is asked at once (:mod:`p2pship.lookup.part`), for each place where the person may be
+found. A candidate is opened, its papers are verified and compared with what is known of the person (all that takes 0.2 ms), its
+identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides whether it may be dialled now. What has no
+room in an item is fetched first, if it is needed (:mod:`p2pship.lookup.pieces`): the statement, and the certificates where
+they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are. Collecting ends when its time is over, or as soon as every lookup has ended, but never while
 a key is being judged: it might be the proven one. Whatever is wrong with a candidate is said in the outcome, and changes
 nothing else.
 """
@@ -10,18 +12,21 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pship.errors import BadPapers, RemoteError
+from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.papers import Papers
-from p2pship.identity.seal import day_of, lookup_key, open_item
+from p2pship.identity.place import Place, day_of
+from p2pship.identity.seal import OpenedItem, open_item
 from p2pship.identity.verdict import NameGrade, Verdict
-from p2pship.identity.verify import papers_from
+from p2pship.identity.verify import papers_from, with_chain
 from p2pship.interfaces import (
     IFinding,
     IFindReceiver,
@@ -35,7 +40,10 @@ from p2pship.journal import Journal, PapersRefused
 from p2pship.lookup.candidate import Asked, Candidate, FindOutcome, Found
 from p2pship.lookup.claims import Claims
 from p2pship.lookup.dialable import dialable
-from p2pship.lookup.part import Part
+from p2pship.lookup.facts import OtherKeyIgnored
+from p2pship.lookup.newest import NewestStatements
+from p2pship.lookup.part import Part, by_lookup
+from p2pship.lookup.pieces import PieceSearch, PieceStore
 from p2pship.network import networks_of
 
 COLLECTING_TIME = 0.05
@@ -67,22 +75,31 @@ class Search:
         keyring: IKeyring,
         network: INetwork,
         journal: Journal,
+        places: Sequence[Place],
+        store: PieceStore,
         aor: str,
         own: IIdentity,
         receiver: IFindReceiver,
     ) -> None:
+        """Prepare to look for a canonical AOR at these places, on behalf of an own identity."""
         self._reactor = reactor
         self._trust = trust
         self._keyring = keyring
         self._journal = journal
+        self._places = tuple(places)
+        self._store = store
         self._aor = aor
         self._own = own
         self._receiver = receiver
         self._day = day_of(reactor.seconds())
         self._networks = networks_of(network.interfaces())
         self._claims = Claims()
-        self._parts: list[Part] = []
-        self._verdicts: dict[bytes, Deferred[Verdict | None]] = {}
+        self._parts: list[tuple[Part, Place]] = []
+        self._pieces = PieceSearch(reactor, (), store, self._day)
+        self._statements = NewestStatements()
+        self._taking: set[Deferred[None]] = set()
+        self._verdicts: dict[tuple[bytes, tuple[bytes, ...]], Deferred[Verdict | None]] = {}
+        self._other_keys: set[bytes] = set()
         self._judging = 0
         self._seen: set[tuple[bytes, bool, bool]] = set()
         self._opened = 0
@@ -98,8 +115,11 @@ class Search:
         """Ask these lookups in the next turn of the reactor."""
         if any(lookup.wide_area for lookup in lookups):
             self._collecting_time = WIDE_COLLECTING_TIME
+        self._pieces = PieceSearch(self._reactor, lookups, self._store, self._day)
         self._parts = [
-            Part(self._reactor, lookup, self._candidate_received, self._advance) for lookup in lookups
+            (Part(self._reactor, lookup, partial(self._candidate_received, place), self._advance), place)
+            for place in self._places
+            for lookup in lookups
         ]
         self._after(0, self._ask)
         self._after(SEARCH_TIME, self._time_out)
@@ -107,63 +127,120 @@ class Search:
     def cancel(self) -> None:
         """End the search now and tell nothing more."""
         self._over = True
-        for part in self._parts:
+        for part, _ in self._parts:
             part.cancel()
+        self._stop_taking()
         for judging in self._verdicts.values():
             judging.cancel()
         for timer in self._timers:
             if timer.active():
                 timer.cancel()
 
+    def _stop_taking(self) -> None:
+        """Wait for no pieces any longer."""
+        self._pieces.cancel()
+        for taking in tuple(self._taking):
+            taking.cancel()
+
     def so_far(self) -> FindOutcome:
         """Return what would be told now if it ended."""
-        return self._outcome(tuple(part.so_far() for part in self._parts))
+        return self._outcome(tuple(part.so_far() for part, _ in self._parts))
 
     def _after(self, seconds: float, call: Callable[[], None]) -> None:
         self._timers.append(self._reactor.callLater(seconds, call))
 
     def _ask(self) -> None:
-        key = lookup_key(self._aor, self._day)
-        for part in self._parts:
+        for part, place in self._parts:
             if not self._over:  # the one before may have found all that was wanted
-                part.begin(key)
+                part.begin(place.lookup_key(self._day))
         self._advance()
 
     def _time_out(self) -> None:
-        for part in self._parts:
+        for part, _ in self._parts:
             part.time_out()
+        self._stop_taking()
         for judging in tuple(self._verdicts.values()):
             judging.cancel()
 
-    def _candidate_received(self, candidate: Candidate) -> None:
+    def _candidate_received(self, place: Place, candidate: Candidate) -> None:
         seen = (candidate.item, candidate.over_loopback, candidate.on_link)
         if self._over or seen in self._seen or self._opened >= MOST_OPENED:
             return
         self._seen.add(seen)
         try:
-            papers = self._papers(candidate.item)
+            opened = open_item(place, self._day, candidate.item)
         except RemoteError as error:
             self._refuse(candidate.lookup, str(error))
             return
-        self._judge(papers, candidate)
-
-    def _papers(self, item: bytes) -> Papers:
-        """Open an item and return its papers.
-
-        :raises BadPapers: if anything is wrong with them, or newer ones are known.
-        """
-        opened = open_item(self._aor, self._day, item)
         self._opened += 1
-        if opened.statement is None:
-            raise BadPapers("the item has no room for the person's statement")
+        self._judging += 1
+        taking: Deferred[None] = Deferred.fromCoroutine(self._take(place, opened, candidate))
+        self._taking.add(taking)
+        taking.addErrback(self._not_taken, candidate.lookup).addCallback(self._taken, taking)
+
+    async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
+        """Get together what belongs to a candidate, and have it judged.
+
+        :raises BadPapers: if anything is wrong with its papers, or newer ones are known.
+        """
+        statement = opened.statement or await self._pieces.whole(place, opened.annex.statement)
+        if self._over:
+            return
+        if statement is None:
+            raise BadPapers("the item has no room for the person's statement, and its pieces were not found")
+        papers = self._papers(place, statement, opened)
+        if opened.annex.chain and self._wants_chain(papers):
+            papers = await self._with_chain(place, opened, papers)
+        if not self._over:
+            self._judge(papers, candidate)
+
+    def _papers(self, place: Place, statement: bytes, opened: OpenedItem) -> Papers:
         now = self._reactor.seconds()
-        papers = papers_from(opened.statement, opened.record, now, self._aor, opened.publication_key)
+        published_under = opened.publication_key if place.open else None  # a friend's seal is proof enough
+        papers = papers_from(statement, opened.record, now, self._aor, published_under)
         self._keyring.check(papers)
+        self._statements.check(papers)
         return papers
 
+    def _wants_chain(self, papers: Papers) -> bool:
+        authority = papers.statement.authority
+        return bool(authority) and self._trust.wants_chain(authority)
+
+    async def _with_chain(self, place: Place, opened: OpenedItem, papers: Papers) -> Papers:
+        """Return the papers with the certificates, or as they are where these cannot be had.
+
+        Somebody else who knows the name may have sealed these papers anew, with references to what is not theirs: that must
+        not be held against the person.
+        """
+        chain, revocations = await gatherResults(
+            [
+                self._pieces.whole(place, opened.annex.chain),
+                self._pieces.whole(place, opened.annex.revocations),
+            ]
+        )
+        try:
+            return with_chain(papers, chain or b"", revocations or b"")
+        except BadPapers as error:
+            self._journal.count("lookup.wrong_chain")
+            self.log.debug("the certificates of {aor} are left out: {error}", aor=self._aor, error=error)
+            return papers
+
+    def _not_taken(self, failure: Failure, lookup: str) -> None:
+        if failure.check(CancelledError):
+            return
+        if not failure.check(RemoteError):
+            self.log.failure("a candidate could not be looked at", failure)
+        if not self._over:
+            self._refuse(lookup, failure.getErrorMessage())
+
+    def _taken(self, _: None, taking: Deferred[None]) -> None:
+        self._taking.discard(taking)
+        self._judging -= 1
+        self._advance()
+
     def _judge(self, papers: Papers, candidate: Candidate) -> None:
-        """Have the identity key judged, once in a search, and take the candidate with the verdict."""
-        key = papers.statement.key
+        """Have the identity key judged, once in a search for each chain, and take the candidate with the verdict."""
+        key = papers.statement.key, papers.chain
         if key not in self._verdicts:
             judging = maybeDeferred(self._trust.judge, papers, self._own)
             self._verdicts[key] = judging.addErrback(self._not_judged)
@@ -181,12 +258,21 @@ class Search:
         if verdict is None:
             self._refuse(candidate.lookup, "whose the identity key is could not be found out in time")
         elif verdict.name is NameGrade.CHANGED:
-            self._refuse(candidate.lookup, "; ".join(verdict.reasons) or "the key is not the confirmed one")
+            self._ignore(papers, verdict, candidate.lookup)
         else:
             locators = dialable(papers.record.locators, candidate, self._networks)
             self._claim(Found(papers, locators, verdict, candidate.lookup))
         self._advance()
         return verdict
+
+    def _ignore(self, papers: Papers, verdict: Verdict, lookup: str) -> None:
+        """Pass over somebody with another key than the confirmed one; told once for each key."""
+        reason = "; ".join(verdict.reasons) or "the key is not the confirmed one"
+        self._refuse(lookup, reason)
+        if papers.statement.key not in self._other_keys and len(self._other_keys) < MOST_REFUSALS:
+            self._other_keys.add(papers.statement.key)
+            shown = fingerprint(papers.statement.key)
+            self._journal.tell(OtherKeyIgnored(self._own.aor, self._aor, lookup, shown, reason))
 
     def _claim(self, found: Found) -> None:
         if not self._claimed:
@@ -202,7 +288,7 @@ class Search:
         """Settle the claims and end the search as far as it is time to."""
         if self._over or self._judging:
             return
-        asked = tuple(part.asked for part in self._parts if part.asked is not None)
+        asked = tuple(part.asked for part, _ in self._parts if part.asked is not None)
         ended = len(asked) == len(self._parts)
         if ended or self._collected:
             self._tell(self._claims.settle())
@@ -228,4 +314,7 @@ class Search:
         self._receiver.find_ended(self._outcome(asked))
 
     def _outcome(self, asked: tuple[Asked, ...]) -> FindOutcome:
-        return FindOutcome(asked, len(self._told), self._claims.ambiguous, tuple(self._refused))
+        changed = bool(self._other_keys) and not self._told and not self._claims.ambiguous
+        return FindOutcome(
+            by_lookup(asked), len(self._told), self._claims.ambiguous, tuple(self._refused), changed
+        )

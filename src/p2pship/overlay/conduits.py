@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TimedOut
@@ -125,6 +125,12 @@ class Conduits:
         """
         dialled_by_smaller = conduit.link.dialled == (self._own_hit < hit_of(conduit.link.proof))
         return not conduit.link.encrypted, not dialled_by_smaller, -conduit.since
+
+    def close_unused(self, device_keys: Container[bytes]) -> None:
+        """Close the links to these devices that carry nobody: their peers have ended for good."""
+        for conduit in self:
+            if conduit.link.proof in device_keys and not conduit.berths:
+                conduit.bid_farewell("nobody uses the link", Ending.PAUSED)
 
     # House
 

@@ -81,6 +81,7 @@ class Greeting:
             raise PeerLost(self._peer.over)
         self._vetting.accept(vetted.papers, self._conduit.link, vetted.keep_for(self._peer))
         self._peer.meet(vetted.hello, vetted.papers, vetted.verdict)
+        self._peer.admitted = vetted.admitted
         self._conduit.send(Received(self._peer.session.confirm()), self._number)
         self._conduit.attach(self._number, self._peer, corked=False)
         self._end_well()
@@ -195,6 +196,7 @@ class Arrival:
             raise PeerLost(peer.over)
         self._vetting.accept(vetted.papers, self._conduit.link, vetted.keep_for(peer))
         peer.meet(vetted.hello, vetted.papers, vetted.verdict)
+        peer.admitted = vetted.admitted
         self._conduit.send(self._vetting.hello(peer, self._conduit.link, accepted=True), self._number)
         self._conduit.attach(self._number, peer, corked=True)
         if peer.greeting is not None:

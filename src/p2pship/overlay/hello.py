@@ -48,11 +48,16 @@ class HelloBody:
     "what the speaker takes part in; a frame names one by its place"
     features: int = 0
     "bits for what later versions add; unknown ones are ignored"
+    chain: bytes = b""
+    "the speaker's certificates, DER, end entity first, one after the other; empty if nobody vouches or there is no room"
+    revocations: bytes = b""
+    "the newest revocation list of who issued them, DER; empty if there is none or no room"
 
     def encode(self) -> bytes:
         """Return the octets of the body, deterministic CBOR (RFC 8949 §4.2)."""
         values = {key: getattr(self, name) for key, (name, _) in _FIELDS.items()}
-        return encode({0: VERSION, **values})
+        optional = {key: getattr(self, name) for key, name in _OPTIONAL.items() if getattr(self, name)}
+        return encode({0: VERSION, **values, **optional})
 
 
 def _number(least: int) -> Callable[[Any], bool]:
@@ -90,6 +95,9 @@ _FIELDS: dict[int, tuple[str, Callable[[Any], bool]]] = {
 }
 "Key in the CBOR map, field, and what the value must be."
 
+_OPTIONAL = {9: "chain", 10: "revocations"}
+"Octets that are left out where there are none."
+
 
 def parse_hello(body: bytes) -> HelloBody:
     """Read the body of a hello; keys that are not known are ignored.
@@ -104,6 +112,10 @@ def parse_hello(body: bytes) -> HelloBody:
         if not fits(fields.get(key)):
             raise BadHello(f"its {name} is missing or not of its form")
         values[name] = fields[key]
+    for key, name in _OPTIONAL.items():
+        values[name] = fields.get(key, b"")
+        if not _is_octets(values[name]):
+            raise BadHello(f"its {name} are not of their form")
     values["subprotocols"] = tuple(values["subprotocols"])
     return HelloBody(**values)
 

@@ -66,10 +66,7 @@ class Surroundings:
 
 @implementer(IPeer)
 class Peer:
-    """Outlives its links: what is under way waits while there is none.
-
-    It has a link when ``berth`` is set; it is over when ``over`` says why.
-    """
+    """Outlives its links, of which it has one when ``berth`` is set: what is under way waits. ``over`` says why it ended."""
 
     log = Logger()
 
@@ -95,6 +92,8 @@ class Peer:
         "those of the last hello; None before the first"
         self.sought: bytes | None = None
         "the identity key under which a search led to it; None while it has only ever come to us"
+        self.admitted = True
+        "whether it would be let in if it came to us: not all are whom we call"
         self.dialled: Locator | None = None
         "where the device was dialled last"
         self.berth: Berth | None = None

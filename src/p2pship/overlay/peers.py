@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from p2pship.errors import NotReached
-from p2pship.identity.papers import Papers
+from p2pship.identity.papers import Statement
 from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity
@@ -102,13 +102,23 @@ class Peers:
             if sleeps and now - peer.since >= FORGET_AFTER:
                 peer.end("nothing was under way for an hour")
 
-    def end_unlisted(self, papers: Papers) -> None:
-        """End the peers on devices that a person's new statement does not list, or revokes."""
-        statement = papers.statement
+    def end_unlisted(self, statement: Statement) -> set[bytes]:
+        """End the peers on devices that a person's new statement does not list, or revokes; return these device keys."""
+        ended = set()
         listed = {device.host_identity_hash for device in statement.devices} - set(statement.revoked)
         for peer in self:
             theirs = peer.papers.statement if peer.papers is not None else None
             if theirs is None or (theirs.aor, theirs.key) != (statement.aor, statement.key):
                 continue
             if theirs.version < statement.version and host_identity_hash(peer.device_key) not in listed:
+                ended.add(peer.device_key)
                 peer.end(f"{statement.aor} no longer lists the device")
+        return ended
+
+    def identity_changed(self, own: str, identity: IIdentity | None) -> None:
+        """Use what an own identity is now; None ends the peers of one that was removed."""
+        for peer in self:
+            if peer.identity.aor == own and identity is None:
+                peer.end("the identity was removed from this node")
+            elif peer.identity.aor == own and identity is not None:
+                peer.identity = identity

@@ -38,3 +38,8 @@ class ReachOutcome:
     tried: tuple[Tried, ...]
     met: bool
     "whether a hello of this person was ever accepted here"
+
+    @property
+    def changed(self) -> bool:
+        """Whether nobody was reached, as all who were found have another identity key than the user confirmed."""
+        return self.find is not None and self.find.changed and not any(tried.reached for tried in self.tried)

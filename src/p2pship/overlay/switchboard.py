@@ -15,7 +15,7 @@ from zope.interface import implementer
 from p2pship.address import Locator
 from p2pship.errors import LocalError, NotReached, RemoteError
 from p2pship.identity.hit import hit_of
-from p2pship.identity.papers import Papers
+from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import (
     IBearer,
@@ -40,6 +40,7 @@ from p2pship.overlay.peer import Peer, Surroundings
 from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.peers import Peers
 from p2pship.overlay.redial import Redial
+from p2pship.overlay.rejudging import Rejudging
 from p2pship.overlay.search import DeviceSearch, PeopleSearch
 from p2pship.overlay.snapshot import LinkSnapshot
 from p2pship.overlay.vetting import Admit, RecordFor, Vetted, Vetting
@@ -101,6 +102,8 @@ class Switchboard:
         self._redial = Redial(reactor, self._reach_again)
         self._around = Surroundings(reactor, journal, self._subprotocols, self._redial.begin, self._ended)
         self._peers = Peers(own_key, self._own_hit, random)
+        self._rejudging = Rejudging(trust, admit, self._peers)
+        self._unwatch: Callable[[], None] = _nothing
         vetting = Vetting(reactor, keyring, trust, record_for, admit, self._locators, self._subprotocols)
         self._conduits = Conduits(reactor, journal, own_key, vetting, self._claim, self._attached)
         self._dialling = Dialling(reactor, bearers, self._local, own_key, self._conduits, vetting)
@@ -110,6 +113,7 @@ class Switchboard:
     def start(self) -> None:
         """Begin; whoever listens on a bearer hands its links to :meth:`link_made`."""
         self._local.listen(self.link_made, _nothing)
+        self._unwatch = self._keyring.watch(self._own_changed)
         self._tidying.start(TIDY_SECONDS, now=False)
 
     def link_made(self, link: ILink) -> None:
@@ -118,6 +122,7 @@ class Switchboard:
 
     def stop(self) -> Deferred[None]:
         """Say goodbye to everybody; what was said leaves while the bearers stop."""
+        self._unwatch()
         if self._tidying.running:
             self._tidying.stop()
         self._dialling.close()
@@ -252,6 +257,22 @@ class Switchboard:
         last = (peer.dialled,) if peer.dialled is not None else ()
         await self._dial(peer, last, self._known_key(peer))
 
+    # for what is pushed over links
+
+    def statement_received(self, statement: Statement) -> None:
+        """End the peers on devices that a person's newer statement, which has been checked, does not list or revokes."""
+        self._conduits.close_unused(self._peers.end_unlisted(statement))
+
+    def judge_again(self, own: str, aor: str) -> None:
+        """Judge again what the devices of a person are to an own identity, "" being everybody: a pin or a block has changed.
+
+        Those that would not be let in any more end, as do those whose key is not the confirmed one.
+        """
+        self._rejudging.judge_again(own, aor)
+
+    def _own_changed(self, aor: str) -> None:
+        self._peers.identity_changed(aor, self._keyring.identity(aor))
+
     # for hellos and peers
 
     def _claim(self, vetted: Vetted) -> Peer:
@@ -262,7 +283,7 @@ class Switchboard:
     def _attached(self, peer: Peer) -> None:
         self._dialling.attached(peer)
         if peer.papers is not None:
-            self._peers.end_unlisted(peer.papers)
+            self.statement_received(peer.papers.statement)
 
     def _ended(self, peer: Peer, reason: str) -> None:
         self._peers.forget(peer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from p2pship.address import Locator, is_loopback, is_private
 from p2pship.errors import BadPapers, HelloRefused
 from p2pship.identity.papers import Papers
-from p2pship.identity.verdict import Acquaintance, Verdict
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IIdentity, IKeyring, ILink, ITrustPolicy
 from p2pship.overlay.hello import HelloBody, parse_hello
@@ -35,6 +35,8 @@ class Vetted:
     verdict: Verdict
     identity: IIdentity
     "our own identity that it is for"
+    admitted: bool = True
+    "whether the person would be let in: always true of who came"
 
     def keep_for(self, peer: Peer) -> bool:
         """Tell whether the papers are to be kept for good: those of whom we know, or have looked for."""
@@ -63,11 +65,13 @@ class Vetting:
         self._admit = admit
         self._locators = locators
         self._subprotocols = subprotocols
+        self._chains: dict[str, tuple[bytes, bytes]] = {}
 
     def hello(self, peer: Peer, link: ILink, accepted: bool) -> Hello:
         """Return our hello to a peer; ``accepted`` says whether theirs has been believed."""
         identity, session = peer.identity, peer.session
         locators = self._shown(link, accepted and link.encrypted)
+        chain = self._chain(identity)
         body = HelloBody(
             called=peer.aor,
             statement=identity.statement,
@@ -76,8 +80,19 @@ class Vetting:
             known=session.theirs,
             received=session.received,
             subprotocols=tuple(self._subprotocols),
+            chain=chain,
+            revocations=identity.revocations if chain else b"",
         )
-        return Hello(body.encode())
+        return Hello(_fitting(body))
+
+    def _chain(self, identity: IIdentity) -> bytes:
+        """Return an identity's certificates for a hello; they are on the disk, so those of a statement are kept."""
+        statement = identity.statement
+        known = self._chains.get(identity.aor)
+        if known is None or known[0] != statement:
+            chain = identity.chain
+            known = self._chains[identity.aor] = statement, b"".join(chain) if len(chain) > 1 else b""
+        return known[1]
 
     def _shown(self, link: ILink, private: bool) -> list[Locator]:
         """Return our locators that may be shown: private addresses are for those who have shown who they are."""
@@ -121,10 +136,16 @@ class Vetting:
         if person is not None and papers.statement.key != person:
             raise BadPapers("its identity key is not the one that was found")
         verdict = await self._trust.judge(papers, peer.identity)
-        return Vetted(hello, papers, verdict, peer.identity)
+        if verdict.name is NameGrade.CHANGED:
+            raise BadPapers("its identity key is not the one that was confirmed")
+        admitted = bool(await maybeDeferred(self._admit, papers, peer.identity.aor, verdict))
+        return Vetted(hello, papers, verdict, peer.identity, admitted)
 
     def _papers(self, hello: HelloBody, link: ILink, aor: str | None) -> Papers:
-        papers = papers_from(hello.statement, hello.record, self._reactor.seconds(), aor)
+        now = self._reactor.seconds()
+        papers = papers_from(
+            hello.statement, hello.record, now, aor, chain=hello.chain, revocations=hello.revocations
+        )
         if papers.record.device_key != link.proof:
             raise BadPapers("its record is that of another device than the link has proven")
         self._check_way(papers, link)
@@ -148,3 +169,13 @@ class Vetting:
     def must_be_encrypted(self, hit: bytes) -> bool:
         """Tell whether a device may not be talked to in the clear, as it was once reached over an encrypted link."""
         return self._keyring.must_be_encrypted(hit)
+
+
+def _fitting(body: HelloBody) -> bytes:
+    """Return the octets of a hello without what has no room: the revocation list is left out first, then the certificates."""
+    octets = body.encode()
+    if len(octets) > Hello.LAYOUT.most:
+        octets = replace(body, revocations=b"").encode()
+    if len(octets) > Hello.LAYOUT.most:
+        octets = replace(body, revocations=b"", chain=b"").encode()
+    return octets

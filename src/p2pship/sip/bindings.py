@@ -29,6 +29,7 @@ SCHEMA = Schema(
             transport TEXT NOT NULL, token TEXT NOT NULL, PRIMARY KEY (aor, contact)
         ) STRICT
         """,
+        "ALTER TABLE sip_bindings ADD COLUMN username TEXT NOT NULL DEFAULT ''",
     ),
 )
 
@@ -60,6 +61,8 @@ class Binding:
     "over what it came: ``UDP`` or ``TCP``"
     token: str
     "names the binding in GRUUs; stays with it"
+    username: str = ""
+    "the user name that the phone has proven; empty for one that needed no proof"
 
     @property
     def q(self) -> float:
@@ -136,7 +139,7 @@ class Bindings:
                     self._database.write("DELETE FROM sip_bindings WHERE aor = ?", aor)
                     for binding in self._bindings.get(aor, ()):
                         self._database.write(
-                            f"INSERT INTO sip_bindings VALUES ({', '.join('?' * 11)})", *_row(binding)
+                            f"INSERT INTO sip_bindings VALUES ({', '.join('?' * 12)})", *_row(binding)
                         )
         except StorageFailed:
             self.log.failure("registrations will not survive a restart")
@@ -155,11 +158,12 @@ def _row(binding: Binding) -> tuple[str | int | float, ...]:
         binding.source.port,
         binding.transport,
         binding.token,
+        binding.username,
     )
 
 
 def _from_row(row: tuple[str, ...]) -> Binding:
-    aor, contact, parameters, expires, call_id, cseq, path, host, port, transport, token = row
+    aor, contact, parameters, expires, call_id, cseq, path, host, port, transport, token, username = row
     return Binding(
         aor=aor,
         contact=contact,
@@ -171,4 +175,5 @@ def _from_row(row: tuple[str, ...]) -> Binding:
         source=HostPort(host, int(port)),
         transport=transport,
         token=token,
+        username=username,
     )

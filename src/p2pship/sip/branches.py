@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from p2pship.address import HostPort
 from p2pship.interfaces import IMediaRelays, IPeer, ISIPHop
 from p2pship.sip.bindings import Binding, Bindings
+from p2pship.sip.callername import shown_sender
 from p2pship.sip.calls import Calls
 from p2pship.sip.hops import PhoneHops, hop_to_phone, own_route, peer_of, source_of
 from p2pship.sip.legs import LegToPeer, LegToPhone, PhoneSide
@@ -23,7 +24,6 @@ from p2pship.sip.rewrite import (
     gruu,
     gruu_token,
     party,
-    shown_sender,
     with_uri,
 )
 from p2pship.sip.routes import groups_of
@@ -151,7 +151,7 @@ class Branches:
             routes=binding.path,
             gruu=self._gruu(binding),
             parties=Parties(
-                phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer.aor))
+                phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer))
             ),
             route=own_route(hop),
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from p2pship.errors import RemoteError
-from p2pship.interfaces import IPeer, ISIPHop
+from p2pship.errors import P2PShipError, RemoteError
+from p2pship.interfaces import IAcquaintances, IPeer, ISIPHop
 from p2pship.journal import CallEnded, CallStarted, Journal
 from p2pship.sip.callbook import CallBook
 from p2pship.sip.dialog import Dialog, DialogTable, Subscription
@@ -24,8 +24,17 @@ class Calls:
 
     log = Logger()
 
-    def __init__(self, reactor: IReactorTime, hops: PhoneHops, journal: Journal, book: CallBook) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        hops: PhoneHops,
+        journal: Journal,
+        book: CallBook,
+        acquaintances: IAcquaintances,
+    ) -> None:
+        """``acquaintances`` hears who was talked to."""
         self._reactor = reactor
+        self._acquaintances = acquaintances
         self._hops = hops
         self._journal = journal
         self._book = book
@@ -59,6 +68,18 @@ class Calls:
             trail = self._book.of(dialog)
             if trail is not None:
                 trail.up(dialog, dialog.peer)
+            self._acquainted(dialog)
+
+    def _acquainted(self, dialog: Dialog) -> None:
+        """Say who was talked to; that it cannot be kept must not cost the call."""
+        peer = dialog.peer
+        if peer.papers is None:
+            return
+        key = peer.papers.statement.key
+        try:
+            self._acquaintances.call_answered(peer.identity.aor, peer.aor, key, peer.verdict, dialog.chosen)
+        except P2PShipError:
+            self.log.failure("who was talked to could not be remembered")
 
     def end(self, dialog: Dialog, reason: str, by: str = THIS_NODE) -> None:
         """Forget a dialog and close its relays; ``by`` says who ended it; harmless when repeated."""

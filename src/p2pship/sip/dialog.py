@@ -73,6 +73,8 @@ class Dialog:
     "whether our phone is the one that was called"
     started: float
     "Unix time"
+    chosen: bool = False
+    "whether our user called, and chose whom: nobody forwarded the call or referred them"
     media: OfferAnswer | None = None
     "what a call has agreed, and its relays; None in a dialog without media"
     answered: float | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from twisted.logger import Logger
 
+from p2pship.errors import RemoteError
 from p2pship.sip.dialog import Dialog
 from p2pship.sip.message import Request, Response, request
 from p2pship.sip.parameters import quote
@@ -54,19 +55,35 @@ def bye_to_phone(dialog: Dialog, reason: str) -> Request:
     return request("BYE", dialog.phone_target, headers)
 
 
-def acknowledge_late(layer: TransactionLayer, client: ClientTransaction, answer: Response) -> None:
-    """Acknowledge a 2xx for which nobody waits any more, so that it is not sent again and again (§13.2.2.4).
+class LateAnswers:
+    """Ends the calls that are answered when nobody waits for that any more (§13.2.2.4)."""
 
-    :raises BadURI: if its Contact cannot be read.
-    """
-    layer.send_ack(_within(client.request, answer, "ACK", client.request.cseq[0]), client.hop)
+    log = Logger()
 
+    def __init__(self, layer: TransactionLayer) -> None:
+        self._layer = layer
+        self._ended: set[tuple[ClientTransaction, str | None]] = set()
 
-def hang_up_late(layer: TransactionLayer, client: ClientTransaction, answer: Response) -> None:
-    """Hang up at who gave a 2xx for which nobody waits any more (§13.2.2.4); raises as :func:`acknowledge_late`."""
-    bye = _within(client.request, answer, "BYE", client.request.cseq[0] + 1)
-    bye.append("Reason", 'SIP;cause=408;text="it was answered too late"')
-    layer.send_request(bye, client.hop, Ended())
+    def end(self, client: ClientTransaction, answer: Response) -> None:
+        """End a call that a hop answers after it was given up, or with what cannot be passed: the caller is not there."""
+        if client.request.method != "INVITE" or not 200 <= answer.status < 300:
+            return
+        try:
+            self._acknowledge(client, answer)
+            if (client, answer.to.tag) not in self._ended:
+                self._ended.add((client, answer.to.tag))
+                self._hang_up(client, answer)
+        except RemoteError as error:
+            self.log.warn("cannot hang up at {hop}: {error}", hop=client.hop.description, error=error)
+
+    def _acknowledge(self, client: ClientTransaction, answer: Response) -> None:
+        """Acknowledge a 2xx, so that it is not sent again and again."""
+        self._layer.send_ack(_within(client.request, answer, "ACK", client.request.cseq[0]), client.hop)
+
+    def _hang_up(self, client: ClientTransaction, answer: Response) -> None:
+        bye = _within(client.request, answer, "BYE", client.request.cseq[0] + 1)
+        bye.append("Reason", 'SIP;cause=408;text="it was answered too late"')
+        self._layer.send_request(bye, client.hop, Ended())
 
 
 def _within(invite: Request, answer: Response, method: str, number: int) -> Request:

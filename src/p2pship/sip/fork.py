@@ -2,7 +2,7 @@
 
 Branches are added as places to try are found, side by side or group after group (by q-value). Each provisional
 response passes; a 2xx passes at once and ends the other branches; when no branch is left and no more will be added,
-the best of the failures passes.
+the best of the failures passes. A MESSAGE goes to everybody instead: its first 2xx passes, and ends nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from p2pship.journal import printable
 from p2pship.sip.best import best
 from p2pship.sip.breadth import Breadth, breadth_of, serial
 from p2pship.sip.deadlines import Deadlines
-from p2pship.sip.farewell import STOPPING, acknowledge_late, hang_up_late
-from p2pship.sip.leg import Leg, Onward
+from p2pship.sip.farewell import STOPPING, LateAnswers
+from p2pship.sip.leg import FOR_ALL, Leg, Onward
 from p2pship.sip.message import BadMessage, Response, response_to
+from p2pship.sip.reasons import elsewhere
 from p2pship.sip.refusal import add_warning, warning_text
 from p2pship.sip.trail import Trail
 from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
@@ -74,7 +75,6 @@ class Fork:
         self._branches: dict[ClientTransaction, Leg] = {}
         self._successes: dict[tuple[ClientTransaction, str | None], Response] = {}
         self._groups: deque[Sequence[Leg]] = deque()
-        self._late: set[tuple[ClientTransaction, str | None]] = set()
         self._finals: list[Response] = []
         self._unreadable = ""
         "why the last response that could not be passed could not"
@@ -93,6 +93,9 @@ class Fork:
         self.started = reactor.seconds()
         self.rang: float | None = None
         self._invite = transaction.request.method == "INVITE"
+        self._late = LateAnswers(layer)
+        self.for_all = transaction.request.method in FOR_ALL
+        "whether every phone and device is to have it, also when one has taken it"
 
     def begin(self) -> None:
         """Answer an INVITE with 100 at once."""
@@ -102,7 +105,7 @@ class Fork:
 
     def add(self, leg: Leg, more: int = 0) -> None:
         """Add a branch and send to it now; ``more`` are expected to be added beside it."""
-        if self.cancelled or self.final is not None:
+        if self.cancelled or (self.final is not None and not self.for_all):
             leg.ended(False)
             return
         share = self._breadth.take(more) if self._begun < MAX_BRANCHES else 0
@@ -127,7 +130,9 @@ class Fork:
             self._deadlines.set((self, client), self._reactor.seconds() + leg.patience)
 
     def queue(self, groups: Sequence[Sequence[Leg]]) -> None:
-        """Add groups of branches, each tried when all before it have failed."""
+        """Add groups of branches, each tried when all before it have failed; at once what is for all."""
+        if self.for_all:
+            groups = [[leg for group in groups for leg in group]]
         self._groups.extend(serial(groups, self._most))
         self._next_group()
 
@@ -135,11 +140,11 @@ class Fork:
         """Say that so many more searches begin, each of which ends with :meth:`complete`."""
         self._searches += searches
 
-    def complete(self, failure: tuple[int, str] | None = None) -> None:
-        """Say that a search adds no more branches; ``failure`` is the status and reason of one that added none."""
+    def complete(self, failure: Response | None = None) -> None:
+        """Say that a search adds no more branches; ``failure`` is what one that added none would answer."""
         self._searches -= 1
         if failure is not None:
-            self._finals.append(self.own(*failure))
+            self._finals.append(failure)
         self._settle()
 
     def cancel(self, reason: str | None) -> None:
@@ -207,9 +212,9 @@ class Fork:
             self.transaction.respond(known)  # what it meant has taken effect, and may not a second time
             return
         if leg is None:
-            self._too_late(client, response)
+            self._late.end(client, response)
             return
-        if response.status >= 300:
+        if response.status >= (200 if self.for_all else 300):
             del self._branches[client]
             self._breadth.give_back(self._shares.pop(client))
         try:
@@ -224,18 +229,6 @@ class Fork:
         level = LogLevel.warn if not self._unreadable else LogLevel.debug
         self.log.emit(level, "dropped a response of {hop}: {error}", hop=leg.hop.description, error=error)
         self._unreadable = str(error)
-
-    def _too_late(self, client: ClientTransaction, response: Response) -> None:
-        """End a call that a hop answers after it was given up, or with what cannot be passed: the caller is not there."""
-        if not self._invite or not 200 <= response.status < 300:
-            return
-        try:
-            acknowledge_late(self._layer, client, response)
-            if (client, response.to.tag) not in self._late:
-                self._late.add((client, response.to.tag))
-                hang_up_late(self._layer, client, response)
-        except RemoteError as error:
-            self.log.warn("cannot hang up at {hop}: {error}", hop=client.hop.description, error=error)
 
     def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
         """Take it that a branch will have no final response."""
@@ -268,16 +261,18 @@ class Fork:
             if passed is not None:
                 self._successes[client, response.to.tag] = passed
             else:
-                self._too_late(client, response)
+                self._late.end(client, response)
             self._success(leg, passed or self.own(500, self._unreadable))
+            if self.for_all:
+                self._settle()
             return
         leg.ended(False)
         if self.final is not None:
             return
         self._count(passed or self.own(500, self._unreadable))
-        if response.status >= 600:
+        if response.status >= 600 and not self.for_all:
             self._ask_no_more()
-            self._cancel_branches(None)
+            self._cancel_branches(elsewhere(response.status))
         self._settle()
 
     def _provisional(self, response: Response) -> None:
@@ -301,17 +296,22 @@ class Fork:
         self.transaction.respond(response)
         if self.final is None:
             self._finish(response)
-            self._drop_groups()
-            self._cancel_branches(None)
+            if not self.for_all:
+                self._drop_groups()
+                self._cancel_branches(elsewhere(200))
 
     def _settle(self) -> None:
         """Answer with the best failure when nothing is left to wait for."""
-        if self.final is not None or self._branches:
+        if self._branches or (self.final is not None and not self.for_all):
             return
         if self._groups:
             self._next_group()
             return
-        if self._searches > 0 or (self.forwarding is not None and self.forwarding.next()):
+        if (
+            self.final is not None
+            or self._searches > 0
+            or (self.forwarding is not None and self.forwarding.next())
+        ):
             return
         response = self.own(487, "") if self.cancelled else best(self._finals)
         if response.status == 503:  # it speaks of its sender only, and not of this node (§16.7 item 6)
@@ -330,7 +330,7 @@ class Fork:
         self.forwarding = None  # it holds this fork: a cycle would wait for a search that stops the node
 
     def _next_group(self) -> None:
-        while self._groups and not self._branches and self.final is None:
+        while self._groups and not self._branches and (self.final is None or self.for_all):
             group = self._groups.popleft()
             for at, leg in enumerate(group, 1):
                 self.add(leg, len(group) - at)

@@ -21,6 +21,7 @@ from p2pship.sip.fork import Fork
 from p2pship.sip.leg import Leg
 from p2pship.sip.message import Response
 from p2pship.sip.names import OwnNames
+from p2pship.sip.notices import Notices
 from p2pship.sip.rewrite import gruu_device
 from p2pship.sip.routes import PersonRoute
 from p2pship.sip.scalars import read_preference
@@ -59,6 +60,7 @@ class Forwarding:
         leg_for: Callable[[IPeer, Target], Leg],
         names: OwnNames,
         journal: Journal,
+        notices: Notices,
     ) -> None:
         """Search on behalf of one of our own; ``leg_for`` makes the branch to one device."""
         self._fork = fork
@@ -67,6 +69,7 @@ class Forwarding:
         self._leg_for = leg_for
         self._names = names
         self._journal = journal
+        self._notices = notices
         self._asked: set[tuple[str, str | None]] = set()
         self._waiting: deque[list[Target]] = deque()
         self._routes: list[PersonRoute] = []
@@ -128,7 +131,7 @@ class Forwarding:
 
     def _search(self, target: Target) -> None:
         leg_for = self._leg_for  # a route that held this would be a cycle
-        route = PersonRoute(self._fork, lambda peer: leg_for(peer, target), target.device)
+        route = PersonRoute(self._fork, lambda peer: leg_for(peer, target), self._notices, target.device)
         self._routes.append(route)
         route.begin(self._overlay, target.aor, self._identity)
 

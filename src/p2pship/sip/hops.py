@@ -32,6 +32,7 @@ class PeerHop:
     reliable = True
     transport = "P2P"
     address = None
+    trusted = True
 
     def __init__(self, peer: IPeer) -> None:
         self.peer = peer
@@ -71,7 +72,8 @@ def hop_to_phone(hops: PhoneHops, target: str, routes: Sequence[str], registered
     A name that is no address literal, such as the made-up host of a browser, means where the phone registered from; so
     does a transport that this node does not speak, such as TLS: the phone has proven that it is reached otherwise. So
     does the Contact of a phone that registered over TCP, as long as that connection is up: afterwards, as when this
-    node was started anew, the Contact means what it says.
+    node was started anew, the Contact means what it says. A phone of another machine is only ever sent to where it
+    registered from: it may be behind a NAT, and whoever has its password must not have this node send to others.
 
     :raises BadURI: if the URI cannot be read.
     """
@@ -84,6 +86,8 @@ def hop_to_phone(hops: PhoneHops, target: str, routes: Sequence[str], registered
     try:
         host = canonical_host(uri.host)
     except BadAddress:
+        return registered_over
+    if not registered_over.trusted and host != source_of(registered_over).host:
         return registered_over
     return hops.hop_for(host, uri.port or 5060, "TCP" if over_tcp or uri.transport == "tcp" else "UDP")
 

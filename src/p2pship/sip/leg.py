@@ -8,6 +8,9 @@ from p2pship.interfaces import ISIPHop
 from p2pship.journal import CallSetUp
 from p2pship.sip.message import Request, Response
 
+FOR_ALL = frozenset({"MESSAGE"})
+"Methods whose requests are not for the first who takes them, but for every phone and device (RFC 3428 §8)."
+
 
 class Leg(Protocol):
     """One branch's side of the work: what it sends, and what its responses mean on the other side of the node."""

@@ -10,7 +10,14 @@ from p2pship.sip.hops import PeerHop
 from p2pship.sip.legs import LINK_PATIENCE
 from p2pship.sip.message import Message, Request, Response
 from p2pship.sip.offer import Turn
-from p2pship.sip.rewrite import CARRIES_TARGET, contact_uri, set_contact, set_parties, strip
+from p2pship.sip.rewrite import (
+    CARRIES_TARGET,
+    contact_uri,
+    hold_back_challenges,
+    set_contact,
+    set_parties,
+    strip,
+)
 from p2pship.sip.trail import OTHER_SIDE, OUR_PHONE
 
 OVER_WITHOUT_ANSWER = frozenset({408, 481})
@@ -62,6 +69,8 @@ class LegWithinDialog:
         dialog = self._dialog
         shown = response.copy()
         strip(shown)
+        if not self._dialog.hop.trusted:
+            hold_back_challenges(shown)
         if not self._from_phone and response.status < 300:
             set_contact(shown, dialog.gruu)
         if shown.body:

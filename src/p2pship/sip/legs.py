@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from p2pship.identity.aor import BadAOR, canonical_aor
 from p2pship.identity.verdict import Acquaintance
 from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.body import describe
+from p2pship.sip.callername import show_sender
 from p2pship.sip.calls import Calls
 from p2pship.sip.dialog import Dialog, DialogID, DialogRefused, granted
 from p2pship.sip.hops import PeerHop
@@ -23,12 +25,13 @@ from p2pship.sip.rewrite import (
     Parties,
     contact_uri,
     hold_back,
+    hold_back_challenges,
     set_contact,
     set_parties,
-    show_sender,
     strip,
 )
 from p2pship.sip.transfers import subscribes
+from p2pship.sip.uri import NameAddr
 
 LINK_PATIENCE = 4.5
 "Seconds for a peer's node to say anything to a new request: it answers an INVITE with 100 as soon as it has it."
@@ -38,6 +41,9 @@ PHONE_PATIENCE = 3.5
 
 MOST_EARLY = 64
 "Dialogs that one branch may make, each by another To tag: twice the phones that a fork rings."
+
+_BY_OTHERS = frozenset({"referred-by", "replaces"})
+"Header fields of a call that somebody else has asked our phone to place (RFC 3892, RFC 3891)."
 
 ENDED_EARLY = 199
 "An early dialog has ended though the INVITE goes on elsewhere (RFC 6228)."
@@ -130,6 +136,7 @@ class _InitialLeg:
             link_side=self._link_side,
             phone_called=self.phone_called,
             started=now,
+            chosen=not self.phone_called and self._is_chosen(),
             media=OfferAnswer(self._pool, self._offer) if self._pool is not None else None,
             expires=None if self._request.method == "INVITE" else now + granted(self._request, response),
             peer_cseq=self._request.cseq[0] if self.phone_called else 0,
@@ -139,6 +146,16 @@ class _InitialLeg:
         except DialogRefused as error:
             raise BadMessage(482, str(error)) from None
         return dialog
+
+    def _is_chosen(self) -> bool:
+        """Tell whether the peer is the one to whom our user addressed the call by themselves."""
+        if self._request.has_any(_BY_OTHERS):
+            return False
+        try:
+            named = canonical_aor(NameAddr.parse(self._link_side.peer).uri)
+            return named == str(self._peer.aor)
+        except BadAOR:
+            return False
 
     def _describe_request(self, sent: Request) -> None:
         """Rewrite the descriptions of the request. Who answers it is not known, so that its relays are the pool's."""
@@ -200,6 +217,8 @@ class LegToPeer(_InitialLeg):
         """Return a peer's response as our phone is to see it, but for what belongs to the request as it came."""
         shown = response.copy()
         _strip_of(shown, self._peer)
+        if not self._phone.hop.trusted:
+            hold_back_challenges(shown)
         dialog = self._dialog(shown, self._phone)
         self._describe_response(shown, dialog)
         self._settled(shown, dialog)
@@ -222,7 +241,7 @@ class LegToPhone(_InitialLeg):
             sent.prepend("Route", route)
         if sent.method in CARRIES_TARGET:
             sent.prepend("Record-Route", self._phone.route)
-        show_sender(sent, self._peer.aor)
+        show_sender(sent, self._peer)
         self._describe_request(sent)
         return sent
 

@@ -8,32 +8,41 @@ are two nodes, four server and four client transactions, and every response take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from p2pship.errors import RemoteError
-from p2pship.identity.aor import BadAOR, split_aor
-from p2pship.interfaces import IIdentity, IKeyring, IMediaRelays, IOverlay, IPeer, ISIPHop
+from p2pship.interfaces import (
+    IAcquaintances,
+    IKeyring,
+    IMediaRelays,
+    IOverlay,
+    IPeer,
+    IScreening,
+    ISIPHop,
+)
 from p2pship.journal import Journal
-from p2pship.sip import sessiontimer
 from p2pship.sip.answers import Answers
 from p2pship.sip.bindings import Bindings
 from p2pship.sip.branches import Branches
 from p2pship.sip.callbook import CallBook
 from p2pship.sip.calls import Calls
-from p2pship.sip.forwarding import Forwarding, Target
-from p2pship.sip.hops import PeerHop, PhoneHops, own_route, peer_of, source_of
-from p2pship.sip.legs import LegToPeer
+from p2pship.sip.digest import ALGORITHMS
+from p2pship.sip.doorway import Doorway
+from p2pship.sip.gate import PhoneGate, Secrets
+from p2pship.sip.hops import PeerHop, PhoneHops, peer_of, source_of
+from p2pship.sip.inbound import Inbound
 from p2pship.sip.message import BadMessage, Message, Request, Response, response_to
 from p2pship.sip.names import OwnNames
-from p2pship.sip.privacy import hides_name, leave_out_telling
+from p2pship.sip.notices import Notices
+from p2pship.sip.outbound import Outbound
 from p2pship.sip.references import References
 from p2pship.sip.registrar import Registrar
 from p2pship.sip.returning import Returning
-from p2pship.sip.rewrite import CARRIES_TARGET, asserts, onward
+from p2pship.sip.rewrite import asserts
 from p2pship.sip.screen import Screen
 from p2pship.sip.senders import Senders
 from p2pship.sip.trails import Trails
@@ -72,9 +81,17 @@ class SIPProxy:
         journal: Journal,
         random: Callable[[int], bytes],
         book: CallBook,
+        screening: IScreening,
+        acquaintances: IAcquaintances,
+        phones: Secrets,
         anonymous: bool = True,
+        digest: Sequence[str] = tuple(ALGORITHMS),
     ) -> None:
-        """``anonymous`` says whether peers may call without showing their name (RFC 5079)."""
+        """``screening`` decides who may reach our phones, ``acquaintances`` hears who was talked to.
+
+        ``phones`` knows what proves the phones of other machines, ``digest`` names the algorithms that are offered. ``anonymous`` says
+        whether peers may call without showing their name (RFC 5079).
+        """
         self._reactor = reactor
         self._names = names
         self._overlay = overlay
@@ -84,24 +101,53 @@ class SIPProxy:
         self._trails = Trails(book, journal)
         self._answers = Answers(journal, self._trails)
         self._references = References(names, bindings, keyring.device.hit)
-        self._screen = Screen(self._references, anonymous)
-        self._senders = Senders(names, keyring, bindings)
-        self.calls = Calls(reactor, hops, journal, book)
+        self._bindings = bindings
+        screen = Screen(self._references, anonymous)
+        senders = Senders(names, keyring, bindings)
+        self.calls = Calls(reactor, hops, journal, book, acquaintances)
         returning = Returning(self.calls, self._references)
         self._under_way = UnderWay(reactor, journal, self._trails, returning)
         hit = keyring.device.hit
         self._branches = Branches(self.calls, relays, bindings, hops, names, hit, random)
+        self.notices = Notices(
+            reactor, bindings=bindings, hops=hops, journal=journal, random=random, domain=names.domain
+        )
+        doorway = Doorway(screening, journal, self.notices)
+        self._gate = PhoneGate(
+            reactor.seconds,
+            secrets=phones,
+            names=names,
+            senders=senders,
+            answers=self._answers,
+            journal=journal,
+            random=random,
+            digest=digest,
+        )
+        self._outbound = Outbound(
+            answers=self._answers,
+            branches=self._branches,
+            journal=journal,
+            names=names,
+            notices=self.notices,
+            overlay=overlay,
+            references=self._references,
+            senders=senders,
+            under_way=self._under_way,
+        )
+        self._inbound = Inbound(self._answers, self._branches, doorway, screen, self._under_way)
         self._within = WithinDialogs(
             calls=self.calls,
             branches=self._branches,
             under_way=self._under_way,
             answers=self._answers,
-            screen=self._screen,
-            senders=self._senders,
+            screen=screen,
+            senders=senders,
             references=self._references,
             names=names,
             overlay=overlay,
             trails=self._trails,
+            notices=self.notices,
+            doorway=doorway,
         )
         self.layer = TransactionLayer(reactor, self, random, journal)
         self._tick = LoopingCall(self._look)
@@ -111,6 +157,8 @@ class SIPProxy:
         """Begin to work."""
         self._book.start()
         self._registrar.start()
+        self._gate.remember(self._bindings)
+        self.notices.start(self.layer)
         self.calls.start(self.layer)
         self._under_way.start(self.layer)
         self._tick.start(1.0, now=False).addErrback(
@@ -195,10 +243,10 @@ class SIPProxy:
         if request.method == "INVITE" and not within:
             self._trails.begin(transaction)
         peer = peer_of(transaction.origin)
-        if peer is None and not self._names.is_own(source_of(transaction.origin).host):
-            self._answers.refuse(transaction, 403, "phones of other machines are not served")
+        for_node = peer is None and self._is_for_node(request)
+        if not transaction.origin.trusted and not self._gate.admits(transaction, dialog, for_node):
             return
-        if peer is None and self._is_for_node(request):
+        if for_node:
             self._serve(transaction)
             return
         if request.max_forwards == 0:
@@ -211,17 +259,18 @@ class SIPProxy:
             return
         self._under_way.check_path(request, peer)
         if peer is None:
-            self._from_phone(transaction)
+            self._outbound.take(transaction)
         else:
-            self._from_peer(transaction, peer)
+            self._inbound.take(transaction, peer)
 
     def _cancel(self, transaction: ServerTransaction) -> None:
         """Answer CANCEL and end what it cancels (§16.10)."""
-        if transaction.cancels is None:
+        cancelled = transaction.cancels
+        if cancelled is None or not _may_cancel(transaction.origin, cancelled.origin):
             self._answers.answer(transaction, 481, "there is nothing to cancel")
             return
         transaction.answer(200)
-        fork = self._under_way.of(transaction.cancels)
+        fork = self._under_way.of(cancelled)
         if fork is not None:
             fork.cancel(transaction.request.first("Reason"))
 
@@ -247,70 +296,6 @@ class SIPProxy:
         response.append("Accept", "application/sdp")
         transaction.respond(response)
 
-    def _from_phone(self, transaction: ServerTransaction) -> None:
-        request = transaction.request
-        own = self._senders.of(transaction)
-        if own is None:
-            name = request.from_.uri[:200]
-            self._answers.refuse(transaction, 403, f"no phone has registered as {name}: register first")
-            return
-        try:
-            aor = self._names.aor(request.uri, split_aor(own.aor)[1])
-        except BadAOR:
-            raise BadMessage(404, "this address names nobody", request) from None
-        hidden = hides_name(request)
-        sent_on = self._shown(request, own, hidden)
-        if self._names.is_own(parse_uri(request.uri).host):
-            sent_on.uri = f"sip:{aor}"
-        self._call(transaction, own, Target(sent_on.uri, aor), sent_on, hidden)
-
-    def _shown(self, request: Request, own: IIdentity, hidden: bool) -> Request:
-        """Return a phone's new request as the link shows it, but for who and where the phone is."""
-        sent_on = onward(request)
-        self._references.show_request(sent_on, own.aor)
-        if request.method in sessiontimer.REFRESHES:
-            sessiontimer.check(sent_on)
-            sessiontimer.ask(sent_on)
-        if hidden:
-            leave_out_telling(sent_on)
-        return sent_on
-
-    def _call(
-        self, transaction: ServerTransaction, own: IIdentity, target: Target, sent_on: Request, hidden: bool
-    ) -> None:
-        phone = self._branches.phone_side(transaction, own.aor, hidden)
-        link_side = self._branches.link_side(transaction.request, own.aor, target.aor, hidden)
-
-        def leg_for(peer: IPeer, target: Target) -> LegToPeer:
-            request = sent_on
-            if target.uri != sent_on.uri:
-                request = sent_on.copy()
-                request.uri = target.uri
-            return self._branches.to_peer(peer, request, link_side, phone)
-
-        # Only a dialog has a route set.
-        route = own_route(transaction.origin) if sent_on.method in CARRIES_TARGET else None
-        fork = self._under_way.fork(transaction, sent_on, route, caller=own.aor, callee=target.aor)
-        forwarding = Forwarding(fork, self._overlay, own, leg_for, self._names, self._journal)
-        fork.forwarding = forwarding
-        fork.begin()
-        forwarding.begin(target)
-
-    def _from_peer(self, transaction: ServerTransaction, peer: IPeer) -> None:
-        sent_on = onward(transaction.request)
-        refusal = self._screen.new(sent_on, peer) or self._under_way.check_strangers(sent_on, peer)
-        if refusal is not None:
-            self._answers.screened(transaction, peer, refusal)
-            return
-        if sent_on.method in sessiontimer.REFRESHES:
-            sessiontimer.check(sent_on)
-        groups = self._branches.to_phones(peer, sent_on, self._under_way)
-        fork = self._under_way.fork(transaction, sent_on, None, caller=peer.aor, callee=peer.identity.aor)
-        fork.begin()
-        fork.queue(groups)
-        other = "other " if peer.aor == peer.identity.aor else ""
-        fork.complete(None if groups else (480, f"no {other}phone is registered under this name"))
-
     def _look(self) -> None:
         """Give up the peers that have been out of reach for too long, and end what ran out."""
         now = self._reactor.seconds()
@@ -324,3 +309,8 @@ class SIPProxy:
     def pending(self) -> int:
         """How many requests wait for their final response."""
         return len(self._under_way)
+
+
+def _may_cancel(origin: ISIPHop, begun: ISIPHop) -> bool:
+    """Tell whether who sends a CANCEL, of which no proof can be asked (§22.1), is where the request came from."""
+    return origin.trusted or source_of(origin).host == source_of(begun).host

@@ -1,4 +1,7 @@
-"""The default reason phrases of SIP statuses (RFC 3261 §21 and the IANA register of response codes)."""
+"""The default reason phrases of SIP statuses (RFC 3261 §21 and the IANA register of response codes), and the Reason of a
+CANCEL (RFC 3326)."""
+
+from __future__ import annotations
 
 REASONS = {
     100: "Trying",
@@ -76,3 +79,12 @@ REASONS = {
     607: "Unwanted",
     608: "Rejected",
 }
+
+
+def elsewhere(status: int) -> str:
+    """Return the Reason of what is cancelled because another phone has answered with this final status (RFC 3326 §3.1).
+
+    A telephone that reads it does not say that a call was missed.
+    """
+    text = "Call completed elsewhere" if status < 300 else REASONS.get(status, "Declined")
+    return f'SIP;cause={status};text="{text}"'

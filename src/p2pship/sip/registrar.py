@@ -1,4 +1,4 @@
-"""Answers REGISTER (RFC 3261 §10.3): any name and any password, from phones on this machine."""
+"""Answers REGISTER (RFC 3261 §10.3): phones on this machine, and those of others that have proven who they are."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from p2pship.errors import LocalError
 from p2pship.identity.aor import BadAOR
 from p2pship.interfaces import IKeyring
 from p2pship.journal import Journal, PhoneRegistered, RequestRefused, printable
+from p2pship.sip.admission import OPEN, Admission
 from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.message import LONGEST_SHOWN, BadMessage, Request, Response, response_to
 from p2pship.sip.names import OwnNames
+from p2pship.sip.refusal import add_warning
 from p2pship.sip.transactions import ServerTransaction
 from p2pship.sip.uri import BadURI, NameAddr, Parameters, parse_uri, scheme_of
 
@@ -49,13 +51,16 @@ class Registrar:
         keyring: IKeyring,
         journal: Journal,
         random: Callable[[int], bytes],
+        admission: Admission = OPEN,
     ) -> None:
+        """``admission`` says which names may register where."""
         self._reactor = reactor
         self._names = names
         self._bindings = bindings
         self._keyring = keyring
         self._journal = journal
         self._random = random
+        self._admission = admission
         self._sweep = LoopingCall(self._expire)
         self._sweep.clock = reactor
 
@@ -83,10 +88,22 @@ class Registrar:
             raise BadMessage(400, str(error), request) from None
         self._update(transaction, aor, source)
 
-    def _update(self, transaction: ServerTransaction, aor: str, source: HostPort) -> None:
-        request = transaction.request
+    def end_phone(self, aor: str, username: str) -> None:
+        """End the registrations of a phone whose password was removed or is another: it has to prove itself anew."""
         before = self._bindings.of(aor)
-        after = self._after(request, aor, before, source, transaction.origin.transport)
+        after = [binding for binding in before if binding.username != username]
+        if len(after) < len(before):
+            self._bindings.replace(aor, after)
+            self._tell(before, after)
+
+    def _update(self, transaction: ServerTransaction, aor: str, source: HostPort) -> None:
+        request, trusted = transaction.request, transaction.origin.trusted
+        refusal = self._admission.refusal(aor, trusted, self._keyring.identity(aor) is not None)
+        if refusal is not None:
+            self._refuse(transaction, 403, refusal)
+            return
+        before = self._bindings.of(aor)
+        after = self._after(transaction, aor, before, source)
         after = after[
             -MOST_BINDINGS:
         ]  # the one refreshed longest ago goes: phones come back with another port
@@ -110,9 +127,10 @@ class Registrar:
         return True
 
     def _after(
-        self, request: Request, aor: str, before: list[Binding], source: HostPort, transport: str
+        self, transaction: ServerTransaction, aor: str, before: list[Binding], source: HostPort
     ) -> list[Binding]:
         """Return the bindings of a name as a REGISTER wants them (§10.3 items 6 and 7)."""
+        request = transaction.request
         contacts = request.values("Contact")
         if "*" in contacts:
             self._check_star(request, contacts, before)
@@ -141,8 +159,9 @@ class Registrar:
                         cseq=request.cseq[0],
                         path=path,
                         source=source,
-                        transport=transport,
+                        transport=transaction.origin.transport,
                         token=token,
+                        username=transaction.username,
                     )
                 )
         return after + fresh
@@ -196,7 +215,9 @@ class Registrar:
 
     def _refuse(self, transaction: ServerTransaction, status: int, reason: str) -> None:
         request = transaction.request
-        transaction.respond(response_to(request, status, to_tag=self._random(8).hex()))
+        response = response_to(request, status, to_tag=self._random(8).hex())
+        add_warning(response, reason)
+        transaction.respond(response)
         sender, target = (printable(uri, LONGEST_SHOWN) for uri in (request.from_.uri, request.to.uri))
         self._journal.tell(RequestRefused("REGISTER", sender, target, status, reason))
 

@@ -7,11 +7,10 @@ and a Contact becomes a GRUU (RFC 5627) that names the device and the phone with
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from p2pship.sip.message import Message, Request, Response
 from p2pship.sip.parameters import NONE
-from p2pship.sip.privacy import is_anonymous, keeps_name
 from p2pship.sip.uri import BadURI, NameAddr, parse_uri, request_uri
 
 FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
@@ -26,10 +25,9 @@ HOPS = 70
 ASSERTING = frozenset({"p-asserted-identity", "p-preferred-identity", "remote-party-id"})
 "Header fields that say who somebody is without proof: phones believe Remote-Party-ID more than From."
 
-_HOP_FIELDS = ASSERTING | {"via", "route", "record-route", "path"}
-_COMMANDS = frozenset(
-    {"answer-mode", "priv-answer-mode", "p-auto-answer", "www-authenticate", "proxy-authenticate"}
-)
+_HOP_FIELDS = ASSERTING | {"via", "route", "record-route", "path", "proxy-authorization"}
+_CHALLENGES = frozenset({"www-authenticate", "proxy-authenticate"})
+_COMMANDS = frozenset({"answer-mode", "priv-answer-mode", "p-auto-answer"}) | _CHALLENGES
 _VIA, _RECORD_ROUTE = frozenset({"via"}), frozenset({"record-route"})
 _MAY_COMMAND = ("Alert-Info", "Call-Info")
 _WARN_AGENT = "p2pship"
@@ -79,6 +77,11 @@ def hold_back(message: Message) -> None:
         harmless = [value for value in values if "answer" not in value.lower()]
         if len(harmless) < len(values):
             message.set(name, *harmless)
+
+
+def hold_back_challenges(message: Message) -> None:
+    """Remove what asks a phone to prove that it knows a password, which only its own node may ask of it."""
+    message.drop(_CHALLENGES)
 
 
 def _hide_agent(warning: str) -> str:
@@ -133,22 +136,6 @@ def set_contact(message: Message, uri: str, needed: bool = False) -> None:
         message.set("Contact", str(NameAddr("", uri, parameters)))
     elif needed:
         message.append("Contact", f"<{uri}>")
-
-
-def shown_sender(sender: NameAddr, aor: str) -> NameAddr:
-    """Return a From as our phone is to see it: a display name, which anybody can make up, ends with the AOR."""
-    if not sender.display or sender.display.endswith(aor) or is_anonymous(sender.uri):
-        return sender
-    return replace(sender, display=f"{sender.display} {aor}")
-
-
-def show_sender(request: Request, aor: str) -> None:
-    """Show our phone who a peer is, and assert it (RFC 3325), unless privacy was asked for (RFC 3323 §4.2)."""
-    shown = shown_sender(request.from_, aor)
-    if shown != request.from_:
-        request.set("From", str(shown))
-    if not keeps_name(request):
-        request.append("P-Asserted-Identity", f"<sip:{aor}>")
 
 
 def gruu(aor: str, token: str) -> str:

@@ -15,6 +15,9 @@ from p2pship.overlay.reach import ReachOutcome, Tried
 from p2pship.sip.bindings import Binding
 from p2pship.sip.fork import Fork
 from p2pship.sip.leg import Leg
+from p2pship.sip.message import Response
+from p2pship.sip.notices import Notices
+from p2pship.sip.parameters import quote
 
 DEVICES_MORE = 1
 """Devices of a person that are thought to be reached after each: the first gets half of the breadth, which is enough to
@@ -27,19 +30,27 @@ class PersonRoute:
 
     log = Logger()
 
-    def __init__(self, fork: Fork, leg_for: Callable[[IPeer], Leg], device: bytes | None = None) -> None:
+    def __init__(
+        self,
+        fork: Fork,
+        leg_for: Callable[[IPeer], Leg],
+        notices: Notices,
+        device: bytes | None = None,
+    ) -> None:
         """``device`` is the HIT of the only device that is asked for, as by a GRUU (RFC 5627 §6.1)."""
         self._fork = fork
         self._leg_for = leg_for
+        self._notices = notices
         self._device = device
         self._search: IReaching | None = None
         self._ended = False
         self._aor = ""
+        self._own = ""
         self._reached: Tried | None = None
 
     def begin(self, overlay: IOverlay, aor: str, identity: IIdentity) -> None:
         """Search for the person on behalf of one of our own."""
-        self._aor = aor
+        self._aor, self._own = aor, identity.aor
         search: IReaching = overlay.people(aor, identity, self)
         if not self._ended:
             self._search = search
@@ -83,7 +94,25 @@ class PersonRoute:
         self._search = None
         if self._fork.trail is not None:
             self._fork.trail.searched(self._aor, outcome)
-        self._fork.complete(None if self._reached else status_for(outcome))
+        self._fork.complete(None if self._reached else self._failure(outcome))
+
+    def _failure(self, outcome: ReachOutcome) -> Response:
+        if not outcome.changed:
+            return self._fork.own(*status_for(outcome))
+        self._notices.changed(self._own, self._aor)
+        return changed_key(self._fork, self._aor)
+
+
+def changed_key(fork: Fork, aor: str) -> Response:
+    """Return the answer to our phone where all who are found under a name have another key than its user confirmed.
+
+    Telephones show the reason phrase, some of them the Warning (RFC 3261 §20.43) or the Reason (RFC 3326).
+    """
+    words = f"{aor} has another key than you confirmed"
+    response = fork.own(403, f"{words}: see p2pship contact pin")
+    response.reason = f"{words} - not connected"
+    response.append("Reason", f"SIP;cause=403;text={quote(words)}")
+    return response
 
 
 def status_for(outcome: ReachOutcome) -> tuple[int, str]:

@@ -70,6 +70,8 @@ class ServerTransaction(LiveTransaction):
         )
         self.cancels = cancels
         "of a CANCEL: the INVITE that it cancels, also one that has its final response; None if there is none (§9.2)"
+        self.username = ""
+        "the user name that its sender has proven; empty where no proof was needed"
         self._user = user
         self._given: Response | None = None
         self._last: Response | None = None

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pship.address import HostPort
+from p2pship.address import HostPort, is_loopback
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
 from p2pship.sip.connection import Connection, remote_of
@@ -79,6 +79,7 @@ class ConnectionPool(Factory):
         journal: Journal,
         received: Callable[[bytes, Connection], None],
         broken: Callable[[BadMessage, HostPort], None],
+        trusts_loopback: bool = True,
     ) -> None:
         """``received`` gets each message, and tells the connection when it has been served.
 
@@ -86,6 +87,8 @@ class ConnectionPool(Factory):
         """
         self.clock = reactor
         self.journal = journal
+        self.trusts_loopback = trusts_loopback
+        "whether phones on this machine need no proof here"
         self._received = received
         self._broken = broken
         self._open: dict[Connection, None] = {}
@@ -279,6 +282,11 @@ class TCPHop:
     def description(self) -> str:
         """What it is, for people."""
         return f"phone tcp {self.address}"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the phone is on this machine, and that is proof enough."""
+        return self._pool.trusts_loopback and is_loopback(self.address.host)
 
     @property
     def key(self) -> Hashable:

@@ -54,18 +54,29 @@ class IMessageReceiver(Protocol):
 class PhoneTransport:
     """Hears phones, and finds the hop to each."""
 
-    def __init__(self, reactor: Any, receiver: IMessageReceiver, journal: Journal, intake: Intake) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        receiver: IMessageReceiver,
+        journal: Journal,
+        intake: Intake,
+        trusts_loopback: bool = True,
+    ) -> None:
         """What comes goes to ``receiver``, in the order of ``intake``.
 
-        ``reactor`` provides IReactorFDSet, IReactorTCP and IReactorTime.
+        ``reactor`` provides IReactorFDSet, IReactorTCP and IReactorTime; ``trusts_loopback`` says whether phones on this
+        machine need no proof of who they are.
         """
         self._reactor = reactor
         self._receiver = receiver
         self._journal = journal
         self._intake = intake
         self._registers = RegisterAllowance()
-        self._datagrams = DatagramSocket(self._datagram_received, journal)
-        self._pool = ConnectionPool(reactor, journal, self._stream_received, self._stream_broken)
+        self._trusts_loopback = trusts_loopback
+        self._datagrams = self._datagram_socket()
+        self._pool = ConnectionPool(
+            reactor, journal, self._stream_received, self._stream_broken, trusts_loopback
+        )
         self._ports: list[IListeningPort] = []
         self._closing: list[Deferred[None]] = []
         self.address = HostPort("0.0.0.0", 0)
@@ -129,11 +140,14 @@ class PhoneTransport:
             connections = self._reactor.listenTCP(chosen, self._pool, backlog=BACKLOG, interface=host)
         except CannotListenError:
             self._closing.append(maybeDeferred(datagrams.stopListening))
-            self._datagrams = DatagramSocket(self._datagram_received, self._journal)
+            self._datagrams = self._datagram_socket()
             raise
         datagrams.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self._ports = [datagrams, connections]
         self.address = HostPort(host, chosen)
+
+    def _datagram_socket(self) -> DatagramSocket:
+        return DatagramSocket(self._datagram_received, self._journal, self._trusts_loopback)
 
     def _own(self, remote: str) -> HostPort:
         """Return this node's own address as a phone sees it."""

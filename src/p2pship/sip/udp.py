@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from twisted.internet.protocol import DatagramProtocol
 from zope.interface import implementer
 
-from p2pship.address import HostPort
+from p2pship.address import HostPort, is_loopback
 from p2pship.errors import RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
@@ -28,10 +28,17 @@ class NotSent(RemoteError):
 class DatagramSocket(DatagramProtocol):
     """The UDP socket towards phones."""
 
-    def __init__(self, received: Callable[[bytes, tuple[str, int]], None], journal: Journal) -> None:
+    def __init__(
+        self,
+        received: Callable[[bytes, tuple[str, int]], None],
+        journal: Journal,
+        trusts_loopback: bool = True,
+    ) -> None:
         """``received`` gets each datagram that may be a message, and its source."""
         self._received = received
         self._journal = journal
+        self.trusts_loopback = trusts_loopback
+        "whether phones on this machine need no proof here"
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Take a datagram from the reactor."""
@@ -95,6 +102,11 @@ class UDPHop:
     def description(self) -> str:
         """What it is, for people."""
         return f"phone udp {self.address}"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the phone is on this machine, and that is proof enough."""
+        return self._socket.trusts_loopback and is_loopback(self.address.host)
 
     @property
     def key(self) -> Hashable:

@@ -149,7 +149,7 @@ class UnderWay:
 
     def _ended(self, transaction: ServerTransaction, response: Response, caller: str, callee: str) -> None:
         fork = self._leave(transaction)
-        if fork.forwarding is not None:
+        if fork.forwarding is not None and not (fork.for_all and response.status < 300):
             fork.forwarding.cancel()
         if not caller or transaction.request.method != "INVITE":
             return

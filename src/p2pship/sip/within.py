@@ -16,10 +16,13 @@ from p2pship.sip.answers import Answers
 from p2pship.sip.branches import Branches
 from p2pship.sip.calls import Calls
 from p2pship.sip.dialog import Dialog
+from p2pship.sip.doorway import Doorway
+from p2pship.sip.gate import is_of_phone
 from p2pship.sip.hops import own_route, peer_of
 from p2pship.sip.leg_within import LegWithinDialog
 from p2pship.sip.message import Request, Response
 from p2pship.sip.names import OwnNames
+from p2pship.sip.notices import Notices
 from p2pship.sip.privacy import ANONYMOUS_FROM, hides_name, leave_out_telling
 from p2pship.sip.references import References
 from p2pship.sip.rewrite import CARRIES_TARGET, gruu_device, onward
@@ -50,6 +53,8 @@ class WithinDialogs:
         names: OwnNames,
         overlay: IOverlay,
         trails: Trails,
+        notices: Notices,
+        doorway: Doorway,
     ) -> None:
         self._calls = calls
         self._branches = branches
@@ -61,6 +66,8 @@ class WithinDialogs:
         self._names = names
         self._overlay = overlay
         self._trails = trails
+        self._notices = notices
+        self._doorway = doorway
 
     def dialog_of(self, request: Request, origin: ISIPHop) -> Dialog | None:
         """Return the dialog in which a phone or a peer sends a request; None if it is not known, or is not theirs."""
@@ -87,7 +94,7 @@ class WithinDialogs:
         :raises LocalError: if this node has no room for what it describes.
         """
         dialog = self.dialog_of(ack, origin)
-        if dialog is None:
+        if dialog is None or not is_of_phone(dialog, origin):
             return False
         leg = self._leg(self._shown(ack, origin, dialog), origin, dialog)
         layer.send_ack(leg.request(), leg.hop)
@@ -163,7 +170,7 @@ class WithinDialogs:
         fork = self._under_way.fork(transaction, sent_on, _route(transaction))
         fork.begin()
         route = PersonRoute(
-            fork, lambda peer: self._branches.to_peer(peer, sent_on, link_side, phone), device
+            fork, lambda peer: self._branches.to_peer(peer, sent_on, link_side, phone), self._notices, device
         )
         route.begin(self._overlay, target, own)
 
@@ -180,11 +187,10 @@ class WithinDialogs:
         if refusal is not None:
             self._answers.screened(transaction, peer, refusal)
             return
+        groups = self._branches.to_phones(peer, sent_on, self._under_way)
         fork = self._under_way.fork(transaction, sent_on, None)
         fork.begin()
-        groups = self._branches.to_phones(peer, sent_on, self._under_way)
-        fork.queue(groups)
-        fork.complete(None if groups else (481, "there is no such dialog"))
+        self._doorway.enter(fork, peer, groups, (481, "there is no such dialog"))
 
 
 def _route(transaction: ServerTransaction) -> str | None:

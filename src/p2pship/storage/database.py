@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2pship.errors import ConfigError, LocalError
-from p2pship.storage.files import PRIVATE_FILE
+from p2pship.storage.files import PRIVATE_FILE, check_private
 
 ORGANISATION = 1
 "The ``user_version`` of a file organised as the module says."
@@ -48,7 +48,7 @@ class Schema:
 class Database:
     """The file at ``path`` (``:memory:`` for none) with the tables of ``schemas``, for use in one thread.
 
-    :raises ConfigError: if the file cannot be opened, is damaged, or was written by a newer version.
+    :raises ConfigError: if the file cannot be opened, is damaged, may be read by others, or was written by a newer version.
     """
 
     def __init__(self, path: str | os.PathLike[str], schemas: Iterable[Schema]) -> None:
@@ -183,7 +183,11 @@ def _done(work: Callable[[Database], None], database: Database) -> Future[None]:
 def _connect(path: str) -> sqlite3.Connection:
     if path != ":memory:":
         # SQLite would make the file, and the two beside it, with the umask's mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+        try:
+            check_private(path, descriptor)
+        finally:
+            os.close(descriptor)
     connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
     with _closed_on_error(connection):
         connection.execute("PRAGMA journal_mode = WAL")

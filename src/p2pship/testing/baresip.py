@@ -115,6 +115,8 @@ class Baresip:
         answer: str = "manual",
         contacts: Sequence[str] = (),
         parameters: Sequence[str] = (),
+        host: str = HOST,
+        password: str = "none",
     ) -> None:
         """Describe the phone; :meth:`start` starts it.
 
@@ -127,11 +129,13 @@ class Baresip:
         :param transport: to the proxy: ``udp`` or ``tcp``
         :param answer: ``manual`` or ``auto``
         :param contacts: AORs to which it is going to write messages
+        :param host: this machine's address that it uses for everything
+        :param password: what it proves itself with where it is asked, with the user part of ``aor`` as user name
         :param parameters: more of the account, such as ``mediaenc=srtp-mand`` or ``rtcp_mux=yes``
         """
-        self.port = free_ports(4 + RTP_PORTS, HOST)
+        self.port = free_ports(4 + RTP_PORTS, host)
         "where it listens for SIP"
-        self.uri = f"sip:{aor}" if proxy else f"sip:{aor.partition('@')[0]}@{HOST}:{self.port}"
+        self.uri = f"sip:{aor}" if proxy else f"sip:{aor.partition('@')[0]}@{host}:{self.port}"
         "how to call it"
         self.voice = voice or speech(60, crc32(aor.encode()))
         "what it says in each call"
@@ -139,11 +143,12 @@ class Baresip:
         "everything that has happened, oldest first"
         self._reactor = reactor
         self._folder = folder
+        self._host = host
         self._codec = codec
         self._contacts = contacts
         self._registers = proxy is not None
         outbound = [f'outbound="sip:{proxy};transport={transport}"', "regint=600"] if proxy else ["regint=0"]
-        own = ["auth_pass=none", f"audio_codecs={codec}", f"answermode={answer}", *parameters]
+        own = [f"auth_pass={password}", f"audio_codecs={codec}", f"answermode={answer}", *parameters]
         self._account = ";".join([f"<{self.uri}>", *outbound, *own])
         self._registered: Deferred[None] = Deferred()
         self._queues: defaultdict[str, DeferredQueue[Event]] = defaultdict(DeferredQueue)
@@ -242,7 +247,7 @@ class Baresip:
         write_wav(self._folder / "voice.wav", resampled(self.voice, int(rate)), int(channels))
         rtp = self.port + 4
         config = CONFIG.format(
-            host=HOST,
+            host=self._host,
             sip=self.port,
             control=self.port + 2,
             console=self.port + 3,
@@ -266,7 +271,7 @@ class Baresip:
 
     async def _connect(self, protocol: Protocol, port: int) -> None:
         """Connect as soon as it listens."""
-        endpoint = HostnameEndpoint(self._reactor, HOST, port)
+        endpoint = HostnameEndpoint(self._reactor, self._host, port)
         while True:
             try:
                 await connectProtocol(endpoint, protocol)

@@ -71,7 +71,9 @@ def available() -> bool:
 class SIPp:
     """One SIP user at one port; each of its runs is a process. Runs at the same port come one after the other."""
 
-    def __init__(self, reactor: Any, folder: Path, aor: str, *, transport: str = "udp") -> None:
+    def __init__(
+        self, reactor: Any, folder: Path, aor: str, *, transport: str = "udp", host: str = HOST
+    ) -> None:
         """Describe the user.
 
         Scenarios know it by the keywords ``[aor]``, ``[user]`` and ``[domain]``.
@@ -80,13 +82,15 @@ class SIPp:
         :param folder: a folder of its own, which is made; everything that SIPp writes goes there
         :param aor: the address of record, ``alice@example.com``
         :param transport: ``udp`` or ``tcp``
+        :param host: this machine's address that it uses
         """
-        self.port = free_ports(PORTS, HOST)
+        self.port = free_ports(PORTS, host)
         "where it listens for SIP"
         user, _, domain = aor.partition("@")
         self._keys = {"aor": aor, "user": user, "domain": domain}
         self._reactor = reactor
         self._folder = folder
+        self._host = host
         self._transport = transport
         self._runs = count(1)
 
@@ -113,8 +117,8 @@ class SIPp:
 
     def _addresses(self) -> list[str]:
         port = self.port
-        sip = ["-t", TRANSPORTS[self._transport], "-i", HOST, "-p", str(port)]
-        return [*sip, "-mi", HOST, "-mp", str(port + 2), "-cp", str(port + PORTS - 1)]
+        sip = ["-t", TRANSPORTS[self._transport], "-i", self._host, "-p", str(port)]
+        return [*sip, "-mi", self._host, "-mp", str(port + 2), "-cp", str(port + PORTS - 1)]
 
 
 class SIPpRun:

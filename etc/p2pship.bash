@@ -1,0 +1,67 @@
+# Completion of p2pship for bash: source this file, or copy it to /usr/share/bash-completion/completions/p2pship.
+
+_p2pship() {
+    local words
+    case "${COMP_WORDS[1]} ${COMP_WORDS[2]}" in
+        "status "*) words="--help --state --json" ;;
+        "find "*) words="--help --state --json" ;;
+        "calls "*) words="--help --state --json --why --recent" ;;
+        "identity create") words="--help --state --json --unlock-fd" ;;
+        "identity request") words="--help --state --json --qr --out --force --unlock-fd" ;;
+        "identity list") words="--help --state --json --unlock-fd" ;;
+        "identity show") words="--help --state --json --unlock-fd" ;;
+        "identity export") words="--help --state --json --encrypt --passphrase-fd --out --force --unlock-fd" ;;
+        "identity import") words="--help --state --json --unlock-fd" ;;
+        "identity restore") words="--help --state --json --passphrase-fd --replace --unlock-fd" ;;
+        "identity rotate") words="--help --state --json --yes --unlock-fd" ;;
+        "identity remove") words="--help --state --json --yes --unlock-fd" ;;
+        "identity default") words="--help --state --json --unlock-fd" ;;
+        "identity status") words="--help --state --json --say --unlock-fd" ;;
+        "identity "*) words="create request list show export import restore rotate remove default status" ;;
+        "passphrase status") words="--help --state --json --unlock-fd" ;;
+        "passphrase set") words="--help --state --json --passphrase-fd --unlock-fd" ;;
+        "passphrase change") words="--help --state --json --current-fd --passphrase-fd --unlock-fd" ;;
+        "passphrase remove") words="--help --state --json --current-fd --unlock-fd" ;;
+        "passphrase "*) words="status set change remove" ;;
+        "ca create") words="--help --state --json --name --operator --unlock-fd" ;;
+        "ca issue") words="--help --state --json --days --ca --replace --uri --qr --out --force --unlock-fd" ;;
+        "ca revoke") words="--help --state --json --ca --yes --unlock-fd" ;;
+        "ca crl") words="--help --state --json --out --force --unlock-fd" ;;
+        "ca publish") words="--help --state --json --dns --out --force --unlock-fd" ;;
+        "ca trust") words="--help --state --json --domain --unlock-fd" ;;
+        "ca list") words="--help --state --json --unlock-fd" ;;
+        "ca remove") words="--help --state --json --domain --key --yes --unlock-fd" ;;
+        "ca "*) words="create issue revoke crl publish trust list remove" ;;
+        "contact add") words="--help --state --json --name --note --own --unlock-fd" ;;
+        "contact list") words="--help --state --json --own --unlock-fd" ;;
+        "contact show") words="--help --state --json --own --unlock-fd" ;;
+        "contact pin") words="--help --state --json --fingerprint --safety --confirmed --own --unlock-fd" ;;
+        "contact forget") words="--help --state --json --own --yes --unlock-fd" ;;
+        "contact pair") words="--help --state --json --code --own" ;;
+        "contact block") words="--help --state --json --note --own --unlock-fd" ;;
+        "contact allow") words="--help --state --json --note --own --unlock-fd" ;;
+        "contact unblock") words="--help --state --json --own --unlock-fd" ;;
+        "contact "*) words="add list show pin forget pair block allow unblock" ;;
+        "vouch ask") words="--help --state --json --of --own" ;;
+        "vouch list") words="--help --state --json --own" ;;
+        "vouch give") words="--help --state --json --to --days --own" ;;
+        "vouch refuse") words="--help --state --json --to --own" ;;
+        "vouch revoke") words="--help --state --json --to --own" ;;
+        "vouch "*) words="ask list give refuse revoke" ;;
+        "device key") words="--help --state --json --unlock-fd" ;;
+        "device list") words="--help --state --json --unlock-fd" ;;
+        "device link") words="--help --state --json --code --owner --name" ;;
+        "device revoke") words="--help --state --json --own --yes --unlock-fd" ;;
+        "device "*) words="key list link revoke" ;;
+        "phone password") words="--help --state --json --username --generate --password-fd --unlock-fd" ;;
+        "phone list") words="--help --state --json --unlock-fd" ;;
+        "phone remove") words="--help --state --json --username --unlock-fd" ;;
+        "phone "*) words="password list remove" ;;
+        "config "*) words="--help --state --json" ;;
+        *) words="status find calls identity passphrase ca contact vouch device phone config" ;;
+    esac
+    if [[ $COMP_CWORD -eq 1 || "${COMP_WORDS[COMP_CWORD]}" == -* || -n $words && $COMP_CWORD -eq 2 ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
+    fi
+}
+complete -o default -F _p2pship p2pship

@@ -1,0 +1,53 @@
+"""The completion of ``p2pship`` for bash, made from the parser: ``python -m p2pship.cli.completion > etc/p2pship.bash``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from p2pship.cli.command import make_parser
+
+_HEAD = """# Completion of p2pship for bash: source this file, or copy it to /usr/share/bash-completion/completions/p2pship.
+
+_p2pship() {
+    local words
+    case "${COMP_WORDS[1]} ${COMP_WORDS[2]}" in"""
+
+_FOOT = """    esac
+    if [[ $COMP_CWORD -eq 1 || "${COMP_WORDS[COMP_CWORD]}" == -* || -n $words && $COMP_CWORD -eq 2 ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
+    fi
+}
+complete -o default -F _p2pship p2pship"""
+
+
+def completion_text() -> str:
+    """Return the script."""
+    parser = make_parser()
+    cases = [*_cases(parser, ""), f'        *) words="{" ".join(_subparsers(parser))}" ;;']
+    return "\n".join([_HEAD, *cases, _FOOT, ""])
+
+
+def _cases(parser: argparse.ArgumentParser, before: str) -> Iterator[str]:
+    """Yield a case for each command: those of two words first, as they are more exact."""
+    for name, below in _subparsers(parser).items():
+        verbs = _subparsers(below)
+        yield from _cases(below, f"{name} ")
+        words = " ".join(verbs or _options(below))
+        pattern = f'"{before}{name}"' if before else f'"{name} "*'
+        yield f'        {pattern}) words="{words}" ;;'
+
+
+def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in parser._actions:  # argparse says it in no other way
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    return [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
+
+
+if __name__ == "__main__":
+    print(completion_text(), end="")

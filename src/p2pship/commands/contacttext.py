@@ -1,0 +1,199 @@
+"""What the commands about people answer, and how it reads."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from p2pship.commands.columns import aligned, day, minute
+
+
+class PinnedStatus(TypedDict):
+    """The key by which a person is known."""
+
+    aor: str
+    fingerprint: str
+    since: float
+    how: str
+    "by which act: contact, call, confirmed or verified"
+    verified_by: str
+    "who verified the name then: ``ca:`` and 16 digits, ``domain``, ``self``; empty if nobody did"
+    confirmed: bool
+    "whether the safety number was compared"
+
+
+class ContactStatus(TypedDict):
+    """One contact, in the answer to ``contact list``."""
+
+    aor: str
+    name: str
+    note: str
+    added: float
+    pin: PinnedStatus | None
+
+
+class ListedPattern(TypedDict):
+    """One pattern of names."""
+
+    list: str
+    "``block`` or ``allow``; empty when it was taken off"
+    pattern: str
+    note: str
+
+
+class ContactList(TypedDict):
+    """The answer to ``contact list``."""
+
+    own: str
+    contacts: list[ContactStatus]
+    patterns: list[ListedPattern]
+
+
+class OfferedKey(TypedDict):
+    """A key that somebody by the name has shown, and that is not believed."""
+
+    fingerprint: str
+    seen: float
+    name_grade: str
+    reasons: list[str]
+
+
+class ContactDetails(TypedDict):
+    """The answer to ``contact show`` and ``contact add``."""
+
+    own: str
+    aor: str
+    name: str
+    note: str
+    contact: bool
+    pin: PinnedStatus | None
+    safety_number: str
+    "60 digits in groups of five; empty as long as no key is known"
+    safety_uri: str
+    "what a QR code of it holds"
+    keys: list[OfferedKey]
+    introduced_by: list[str]
+    blocked: str
+    "the pattern that blocks them"
+    allowed: str
+    warnings: list[str]
+    reason: str
+    "why no key is known; empty if one is, or nobody was found"
+
+
+class PairingStatus(TypedDict):
+    """The answer to ``contact pair``: a window that is open, or a new secret."""
+
+    own: str
+    aor: str
+    paired: bool
+    code: str
+    uri: str
+    qr: str
+    until: float
+
+
+def added_text(result: ContactDetails) -> str:
+    """Print what became of adding a person."""
+    shown = result["name"] if result["name"] == result["aor"] else f"{result['name']} ({result['aor']})"
+    lines = [f"{shown} is a contact of {result['own']}."]
+    lines += [f"Careful: {warning}." for warning in result["warnings"]]
+    pin = result["pin"]
+    if pin is not None:
+        lines.append(f"They are known by the key {pin['fingerprint']}{_confirmed(pin)}.")
+    else:
+        why = f": {result['reason']}" if result["reason"] else ""
+        lines.append(
+            f"Not confirmed yet{why}. Your first call to them that is answered makes their key known, "
+            f"or `p2pship contact pin {result['aor']}` when their node can be found."
+        )
+    return "\n".join(lines)
+
+
+def list_text(result: ContactList) -> str:
+    """Print people and patterns."""
+    parts = []
+    if result["contacts"]:
+        rows = [("NAME", "AOR", "KEY", "NOTE")]
+        rows += [(each["name"], each["aor"], _key(each["pin"]), each["note"]) for each in result["contacts"]]
+        parts.append(aligned(rows))
+    if result["patterns"]:
+        rows2 = [("LIST", "PATTERN", "NOTE")]
+        rows2 += [(each["list"], each["pattern"], each["note"]) for each in result["patterns"]]
+        parts.append(aligned(rows2))
+    return "\n\n".join(parts) or f"{result['own']} has no contacts yet: `p2pship contact add` adds one."
+
+
+def show_text(result: ContactDetails) -> str:
+    """Print everything about a person."""
+    rows = [("name", result["name"] if result["contact"] else "no contact"), ("AOR", result["aor"])]
+    pin = result["pin"]
+    rows.append(("key", _key(pin)))
+    if pin is not None:
+        rows.append(("fingerprint", pin["fingerprint"]))
+        rows.append(("known since", f"{day(pin['since'])}, by {pin['how']}"))
+        rows += [("verified by", pin["verified_by"])] if pin["verified_by"] else []
+    for label, text in (
+        ("note", result["note"]),
+        ("blocked", result["blocked"]),
+        ("allowed", result["allowed"]),
+    ):
+        rows += [(label, text)] if text else []
+    rows += [("introduced by", who) for who in result["introduced_by"]]
+    rows += [("careful", warning) for warning in result["warnings"]]
+    lines = [aligned(rows)]
+    for key in result["keys"]:
+        why = "; ".join(key["reasons"])
+        lines.append(
+            f"\nAlso seen: key {key['fingerprint']}, {minute(key['seen'])}, {key['name_grade']}: {why}"
+        )
+    if result["safety_number"]:
+        lines.append(
+            f"\nsafety number of {result['own']} and {result['aor']}:\n{_groups(result['safety_number'])}"
+        )
+        lines.append(
+            "Both of you see the same number if nobody is between you. Compare it by voice or face to face, then: "
+            f"p2pship contact pin {result['aor']} --confirmed"
+        )
+    return "\n".join(lines)
+
+
+def pinned_text(result: PinnedStatus) -> str:
+    """Print what became of pinning a key."""
+    line = f"{result['aor']} is known by the key {result['fingerprint']}{_confirmed(result)}."
+    if result["confirmed"]:
+        return line
+    return f"{line}\nTo be sure that it is theirs, compare the safety number: p2pship contact show {result['aor']}"
+
+
+def pair_text(result: PairingStatus) -> str:
+    """Print an open window, or that a secret was agreed on."""
+    if result["paired"]:
+        return f"{result['own']} and {result['aor']} have a new secret by which they find each other."
+    return (
+        f"{result['qr']}\n\nUntil {minute(result['until'])}, on the node of {result['aor']}:\n"
+        f"    p2pship contact pair {result['own']} --code {result['code']}\n"
+        f"or scan the code above: {result['uri']}"
+    )
+
+
+def pattern_text(result: ListedPattern) -> str:
+    """Print what became of a pattern."""
+    if not result["list"]:
+        return f"{result['pattern']} is on no list any more."
+    done = "refused everything" if result["list"] == "block" else "allowed everything, if the name is proven"
+    return f"{result['pattern']} is {done} from now on."
+
+
+def _key(pin: PinnedStatus | None) -> str:
+    if pin is None:
+        return "not confirmed yet"
+    return "safety number compared" if pin["confirmed"] else "known"
+
+
+def _confirmed(pin: PinnedStatus) -> str:
+    return ", whose safety number you compared" if pin["confirmed"] else ""
+
+
+def _groups(number: str) -> str:
+    groups = number.split()
+    return "\n".join(f"    {' '.join(groups[at : at + 4])}" for at in range(0, len(groups), 4))

@@ -1,0 +1,142 @@
+"""``p2pship identity import``: a CA's answer, or the identities of the original program, told item by item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from p2pship.commands.verb import Argument, Kind, Verb
+from p2pship.errors import LocalError, P2PShipError
+
+if TYPE_CHECKING:
+    from p2pship.desk import Desk
+    from p2pship.identity.identity import Identity
+
+BEGINS_BACKUP = b"-----BEGIN P2PSHIP IDENTITY-----"
+
+BEGINS_ENCRYPTED = b"Encrypted: with a passphrase"
+"In the heading of an encrypted backup."
+
+
+class ImportedItem(TypedDict):
+    """One thing that was in the file."""
+
+    item: str
+    "what it is: ``identity``, ``certificate``, ``revocation list``, ``CA``, ``contact``, or ``skipped``"
+    name: str
+    done: str
+    "what was done with it, in words"
+    warning: str
+    "what to know about it; empty if there is nothing"
+
+
+class ImportStatus(TypedDict):
+    """The answer to ``identity import``."""
+
+    items: list[ImportedItem]
+
+
+def _import(desk: Desk, given: dict[str, Any]) -> ImportStatus:
+    from p2pship.identity.invitation import is_answer
+
+    data: bytes = given["file"]
+    if BEGINS_BACKUP in data:
+        raise LocalError("this is the backup of an identity: `p2pship identity restore FILE` takes it")
+    if is_answer(data):
+        return {"items": _answer(desk, data)}
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return {"items": _legacy(desk, data)}
+    raise LocalError(
+        "this is neither the answer of a CA, which begins with -----BEGIN CERTIFICATE----- or p2pship:answer, nor an "
+        "identities.xml"
+    )
+
+
+def _answer(desk: Desk, data: bytes) -> list[ImportedItem]:
+    """Install a CA's answer for the own identity that it names, and trust that CA for the name's own domain."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    from p2pship.identity.aor import split_aor
+    from p2pship.identity.certificate import read_certificate
+    from p2pship.identity.invitation import read_answer
+
+    answer = read_answer(data)
+    aor = read_certificate(answer.chain[0]).aor
+    identity = desk.keyring.identity(aor)
+    if identity is None:
+        raise LocalError(f"the certificate is for {aor}, which is not an identity of this node")
+    desk.keyring.install_chain(aor, answer.chain, answer.revocations)
+    items = [_item("certificate", aor, "installed: the CA vouches for this name now")]
+    if len(answer.chain) > 1:
+        domain = split_aor(aor)[1]
+        trusted = desk.authorities.trust(load_der_x509_certificate(answer.chain[-1]), domain)
+        done = f"{trusted.root.hex()[:16]} is trusted from now on, for names at {domain} alone"
+        items.append(
+            _item("CA", domain, done, "compare this with what who runs it sees in `p2pship ca list`")
+        )
+    if answer.revocations:
+        desk.authorities.take_crl(answer.revocations)
+        items.append(_item("revocation list", aor, "kept"))
+    return items
+
+
+def _legacy(desk: Desk, data: bytes) -> list[ImportedItem]:
+    """Take over what the original kept: names and contacts come, keys do not."""
+    from p2pship.identity.legacy import read_identities
+
+    old = read_identities(data)
+    items = [_old_identity(desk, one.aor, one.weakness) for one in old.identities]
+    items += [_old_authority(desk, one.name, one.certificate, one.weakness) for one in old.authorities]
+    own = desk.keyring.default
+    items += [_old_contact(desk, own, one.aor, one.name) for one in old.contacts]
+    return items + [_item("skipped", words, "not taken over") for words in old.skipped]
+
+
+def _old_identity(desk: Desk, aor: str, weakness: str) -> ImportedItem:
+    warning = (
+        f"{weakness}; the people who knew it see a new key"
+        if weakness
+        else "the people who knew it see a new key"
+    )
+    try:
+        desk.keyring.create(aor)
+    except P2PShipError as error:
+        return _item("identity", aor, "not taken over", str(error))
+    return _item("identity", aor, "made, with a new key", warning)
+
+
+def _old_authority(desk: Desk, name: str, certificate: bytes, weakness: str) -> ImportedItem:
+    warning = weakness or "it was trusted for every name; here a CA is trusted for a domain"
+    return _item("CA", name, "not trusted: `p2pship ca trust FILE --domain DOMAIN` does so", warning)
+
+
+def _old_contact(desk: Desk, own: Identity | None, aor: str, name: str) -> ImportedItem:
+    if own is None:
+        return _item("contact", aor, "not taken over", "there is no identity whose contact it could be")
+    try:
+        desk.contacts.add(own.aor, aor, name)
+    except P2PShipError as error:
+        return _item("contact", aor, "not taken over", str(error))
+    return _item("contact", aor, "added", "their key is not confirmed yet")
+
+
+def _item(item: str, name: str, done: str, warning: str = "") -> ImportedItem:
+    return {"item": item, "name": name, "done": done, "warning": warning}
+
+
+def _text(result: ImportStatus) -> str:
+    lines = []
+    for one in result["items"]:
+        warning = f" ({one['warning']})" if one["warning"] else ""
+        lines.append(f"{one['item']} {one['name']}: {one['done']}{warning}.")
+    return "\n".join(lines) or "There was nothing in it."
+
+
+IMPORT = Verb(
+    "identity",
+    "import",
+    "take a CA's answer, or the identities.xml of the original program",
+    _import,
+    _text,
+    (Argument("file", "the file, or the answer's p2pship: URI", Kind.FILE),),
+    offline=True,
+)

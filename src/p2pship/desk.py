@@ -1,0 +1,126 @@
+"""What a node knows and keeps, with or without a network: its keys, the people it knows, and whom it believes.
+
+A running node has a desk, and builds the network around it. A command that needs no network opens the desk itself when no
+node is running; the lock on the state folder keeps the two apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from p2pship.config import CONFIG_FILE, Config, load
+from p2pship.errors import P2PShipError
+from p2pship.identity.keyring import SCHEMAS as IDENTITY_SCHEMAS
+from p2pship.identity.keyring import Keyring
+from p2pship.journal import Journal
+from p2pship.lookup.privacy import Modes
+from p2pship.lookup.settings import PrivacySettings
+from p2pship.relations.secrets import PairSecrets
+from p2pship.sip.phones import SCHEMA as PHONES_SCHEMA
+from p2pship.sip.phones import Phones
+from p2pship.storage.database import Database, Schema
+from p2pship.storage.state import StateFolder
+from p2pship.storage.vault import Vault
+from p2pship.trust.authorities import Authorities
+from p2pship.trust.blocks import Blocks
+from p2pship.trust.issued import SCHEMA as AUTHORITY_SCHEMA
+from p2pship.trust.ledger import SCHEMA as LEDGER_SCHEMA
+from p2pship.trust.ledger import Ledger
+from p2pship.trust.policy import TrustPolicy
+from p2pship.trust.screening import Screening
+from p2pship.trust.screensettings import ScreenSettings
+from p2pship.trust.settings import TrustSettings
+from p2pship.trust.vouchers import vouchers
+
+OWN_SCHEMAS = (*IDENTITY_SCHEMAS, LEDGER_SCHEMA, AUTHORITY_SCHEMA, PHONES_SCHEMA)
+"The tables of what a desk keeps."
+
+
+class Desk:
+    """The state folder, open, with everything in it that needs no network.
+
+    :raises ConfigError: if the folder is in use, or anything in it cannot be used; nothing is held then.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        config: Config,
+        state: Path,
+        *,
+        schemas: Iterable[Schema] = (),
+        unlock: Callable[[], bytes] | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        journal: Journal | None = None,
+    ) -> None:
+        """``schemas`` are those of tables that others keep in the same database; ``unlock`` is asked for the passphrase
+        of the keys if there is one.
+        """
+        self.clock = clock
+        self.config = config
+        self.state = state
+        self.random = random
+        self.journal = journal or Journal(clock.seconds)
+        self.node: Any = None
+        "the :class:`~p2pship.node.Node` around it; None where none is running"
+        self._folder = StateFolder(state)
+        try:
+            self._open(schemas, unlock)
+        except P2PShipError:
+            self._folder.close()
+            raise
+
+    @classmethod
+    def open(cls, clock: IReactorTime, state: Path, unlock: Callable[[], bytes] | None = None) -> Desk:
+        """Open the desk of a state folder for a command, with the configuration in the folder if there is one."""
+        from p2pship.sections import sections
+
+        file = state / CONFIG_FILE
+        config = load(file if file.exists() else None, sections())
+        return cls(clock, config, state, unlock=unlock)
+
+    def _open(self, schemas: Iterable[Schema], unlock: Callable[[], bytes] | None) -> None:
+        self.vault = Vault.open(self.state, unlock, self.random)
+        self.database = Database(self._folder.database, [*OWN_SCHEMAS, *schemas])
+        try:
+            self._build()
+        except P2PShipError:
+            self.database.close()
+            raise
+
+    def _build(self) -> None:
+        clock, database, journal = self.clock, self.database, self.journal
+        self.keyring = Keyring(self.state, database, journal, clock, self.vault)
+        self.keyring.beyond_ascii = self.config.get(ScreenSettings).international_names
+        self.ledger = Ledger(database, self.vault, clock, self.keyring.device.hit)
+        self.blocks = Blocks(self.ledger, clock)
+        self.secrets = PairSecrets(self.ledger, clock)
+        self.authorities = Authorities(database, self.vault, self.state / "authorities", clock, journal)
+        self.modes = Modes(self.config.get(PrivacySettings).mode, self.ledger)
+        self.trust = TrustPolicy(
+            self.keyring,
+            self.ledger,
+            vouchers(self.authorities, clock, self.config.get(TrustSettings)),
+            clock,
+            journal,
+            self.authorities.hint,
+        )
+        self.contacts, self.pins = self.trust.contacts, self.trust.pins
+        self.phones = Phones(database, self.vault, clock.seconds)
+        self.screening = Screening(self.config.get(ScreenSettings), self.blocks, journal)
+        self.keyring.watch(self._identity_changed)
+
+    def _identity_changed(self, aor: str) -> None:
+        """Forget what was kept for an identity that is gone: it must not be there for the next one of that name."""
+        if self.keyring.identity(aor) is None:
+            self.ledger.drop(aor)
+
+    def close(self) -> None:
+        """Let another process use the state folder; harmless when repeated."""
+        self.database.close()
+        self._folder.close()

@@ -1,0 +1,213 @@
+"""What may change about an own identity: from what its folder holds to what it is to hold instead.
+
+Theory of operation. All changes are made here, without I/O; :class:`~p2pship.identity.identity.Identity` then puts the whole
+new folder in the place of the old one. Only who holds the identity key signs a statement. Its version is the Unix time, or one
+more than the last if that is higher: a statement that was lost with a disk, while the key came back from a backup, is
+thus not followed by one that those who saw it would refuse for ever.
+
+Two devices that hold the key may change the statement at the same time. Whoever sees that of the other keeps what both say:
+every listed device of either that neither has revoked, every revoked one of either. If that is not what the other says, it
+is signed as a new statement, which the other then finds to say all that it knows, and takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from p2pship.errors import BadPapers, LocalError
+from p2pship.identity.certificate import self_signed
+from p2pship.identity.fingerprint import names_itself
+from p2pship.identity.holdings import About, Holdings
+from p2pship.identity.keys import from_der, new_p256, sign, spki, to_der
+from p2pship.identity.ownchain import authority_of, chain_hash, check_chain, check_revocations
+from p2pship.identity.papers import ListedDevice, Statement
+from p2pship.identity.statement import MOST_DEVICES, sign_statement, verify_statement
+from p2pship.identity.succession import predecessors, succeeded, succession
+from p2pship.identity.validity import STATEMENT_LIFETIME
+
+MOST_REVOKED_STATED = 20
+"""Revoked devices that our own statements name, newest first: with as many other things as there may be it is then short
+enough. One that is no longer named is refused all the same, as it is not listed."""
+
+
+def begun(key: EllipticCurvePrivateKey, aor: str, device: ListedDevice, now: float) -> Holdings:
+    """Return what a new identity of a canonical AOR holds, on its first device."""
+    certificate = self_signed(key, aor, now)
+    raw = sign_statement(
+        _signer(key),
+        aor=aor,
+        key=spki(key),
+        version=int(now),
+        issued=int(now),
+        expires=int(now) + STATEMENT_LIFETIME,
+        devices=[device],
+        certificate_hash=chain_hash((certificate,)),
+    )
+    return Holdings(to_der(key), (certificate,), b"", raw, About(int(now)))
+
+
+def restated(holdings: Holdings, now: float, last: Statement | None = None, **changes: Any) -> Holdings:
+    """Return them with a statement of ``now`` that says what the last one did (``last``; by default their own), but changed.
+
+    :raises LocalError: if the key is not held here, or the statement would not be believed.
+    """
+    if not holdings.private_key:
+        raise LocalError("another device of the person holds the identity key; make the change there")
+    key = from_der(holdings.private_key)
+    last = last or holdings.statement
+    values: dict[str, Any] = {
+        "devices": last.devices,
+        "revoked": last.revoked,
+        "mail_holders": last.mail_holders,
+        "certificate_hash": last.certificate_hash,
+        "authority": last.authority,
+        "succession": last.succession,
+    }
+    raw = sign_statement(
+        _signer(key),
+        aor=last.aor,
+        key=spki(key),
+        version=max(last.version + 1, int(now)),
+        issued=int(now),
+        expires=int(now) + STATEMENT_LIFETIME,
+        **(values | changes),
+    )
+    return replace(holdings, raw=raw)
+
+
+def with_device(holdings: Holdings, device: ListedDevice, now: float) -> Holdings:
+    """Return them with one more device listed, or with its entry replaced; the same if it is listed as it is.
+
+    :raises LocalError: if it has been revoked, or there are too many.
+    """
+    last = holdings.statement
+    if device.host_identity_hash in last.revoked:
+        raise LocalError(f"that device of {last.aor} has been revoked, which is for ever; it needs new keys")
+    if device in last.devices:
+        return holdings
+    others = [each for each in last.devices if each.host_identity_hash != device.host_identity_hash]
+    if len(others) >= MOST_DEVICES:
+        raise LocalError(f"{last.aor} has {MOST_DEVICES} devices already; revoke one that is no longer used")
+    return restated(holdings, now, devices=[*others, device])
+
+
+def brought(holdings: Holdings, device: ListedDevice, now: float) -> Holdings:
+    """Return what to hold of an identity that came from elsewhere, so that its statement lists this device and holds now.
+
+    :raises LocalError: if the device was revoked, or there are too many.
+    :raises BadPapers: if the key did not come along, and the statement does not hold now or does not list the device.
+    """
+    last = holdings.statement
+    if holdings.private_key:
+        return with_device(restated(holdings, now), device, now)
+    verify_statement(holdings.raw, now)
+    if device.host_identity_hash in last.revoked or device not in last.devices:
+        raise BadPapers(f"the statement of {last.aor} does not list this device")
+    return holdings
+
+
+def without_device(holdings: Holdings, digest: bytes, now: float) -> Holdings:
+    """Return them with a device revoked, which is named by the SHA-256 of its Host Identity; for ever."""
+    last = holdings.statement
+    devices = [each for each in last.devices if each.host_identity_hash != digest]
+    others = [each for each in last.revoked if each != digest]
+    return restated(holdings, now, devices=devices, revoked=[digest, *others][:MOST_REVOKED_STATED])
+
+
+def certified(holdings: Holdings, chain: Sequence[bytes], revocations: bytes, now: float) -> Holdings:
+    """Return them with certificates from a CA, end entity first and the CA's own last.
+
+    :raises BadCertificate: if they are not for this name and key, do not hold now, or have been revoked.
+    """
+    last, certificates = holdings.statement, tuple(chain)
+    check_chain(certificates, last.aor, last.key, now)
+    if revocations:
+        check_revocations(revocations, certificates)
+    stated = restated(
+        holdings, now, certificate_hash=chain_hash(certificates), authority=authority_of(certificates)
+    )
+    return replace(stated, chain=certificates, revocations=revocations)
+
+
+def rotated(holdings: Holdings, now: float) -> Holdings:
+    """Return them with a new identity key, which the old one signs; a CA has to certify it anew.
+
+    :raises LocalError: if the key is not held here, or the name is its fingerprint.
+    """
+    last = holdings.statement
+    if names_itself(last.aor, last.key) is not None:
+        raise LocalError(f"{last.aor} is made of its key, and cannot have another one; make a new identity")
+    if not holdings.private_key:
+        raise LocalError("another device of the person holds the identity key; rotate it there")
+    key = new_p256()
+    entry = succeeded(_signer(from_der(holdings.private_key)), last.key, last.aor, spki(key))
+    certificate = self_signed(key, last.aor, now)
+    following = replace(
+        holdings,
+        private_key=to_der(key),
+        chain=(certificate,),
+        revocations=b"",
+        about=replace(holdings.about, exported=0),
+    )
+    return restated(
+        following,
+        now,
+        last,
+        certificate_hash=chain_hash((certificate,)),
+        authority=b"",
+        succession=succession(last, entry),
+    )
+
+
+def adopted(
+    holdings: Holdings, own: bytes, raw: bytes, chain: Sequence[bytes], revocations: bytes, now: float
+) -> Holdings | None:
+    """Return what to hold after a statement of the same person came from another of their devices; None: the same.
+
+    ``own`` is the SHA-256 of this device's Host Identity. Without ``chain`` the certificates that the statement has the hash of are not known, unless they are those of before.
+
+    :raises BadPapers: if it is not valid now, not of this name, or neither signed by the same key nor by one to which that
+        gave way.
+    """
+    ours, theirs = holdings.statement, verify_statement(raw, now)
+    if theirs.aor != ours.aor:
+        raise BadPapers(f"the statement is that of {theirs.aor}, not of {ours.aor}")
+    if theirs.key != ours.key:
+        if ours.key not in predecessors(theirs):
+            raise BadPapers(f"the statement of {ours.aor} is signed by a key to which ours did not give way")
+        without_key = replace(holdings, private_key=b"", about=replace(holdings.about, exported=0))
+        return _taken(without_key, theirs, chain, revocations)
+    taken = _taken(holdings, theirs, chain, revocations)
+    if own in theirs.revoked:
+        return taken  # whatever its version: that is for ever
+    if holdings.private_key:
+        return _merged(ours, theirs, taken, now)
+    return taken if theirs.version > ours.version else None
+
+
+def _merged(ours: Statement, theirs: Statement, taken: Holdings, now: float) -> Holdings | None:
+    if theirs.version < ours.version:
+        return None  # who signed it gets ours, and does the same
+    revoked = tuple(dict.fromkeys((*theirs.revoked, *ours.revoked)))[:MOST_REVOKED_STATED]
+    listed = {each.host_identity_hash: each for each in (*ours.devices, *theirs.devices)}
+    devices = [each for digest, each in listed.items() if digest not in revoked]
+    if set(devices) == set(theirs.devices) and set(revoked) == set(theirs.revoked):
+        return taken if theirs.version > ours.version else None
+    return restated(taken, now, theirs, devices=devices[:MOST_DEVICES], revoked=revoked)
+
+
+def _taken(holdings: Holdings, theirs: Statement, chain: Sequence[bytes], revocations: bytes) -> Holdings:
+    certificates = tuple(chain)
+    if certificates and chain_hash(certificates) == theirs.certificate_hash:
+        return replace(holdings, raw=theirs.raw, chain=certificates, revocations=revocations)
+    if chain_hash(holdings.chain) == theirs.certificate_hash:
+        return replace(holdings, raw=theirs.raw, revocations=revocations or holdings.revocations)
+    return replace(holdings, raw=theirs.raw, chain=(), revocations=b"")
+
+
+def _signer(key: EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:
+    return lambda data: sign(key, data)

@@ -1,0 +1,45 @@
+"""Which names our own identities may have."""
+
+from __future__ import annotations
+
+import re
+
+from p2pship.errors import LocalError
+from p2pship.identity.aor import BadAOR, canonical_aor, split_aor
+from p2pship.identity.fingerprint import names_itself
+
+_CONTROL = re.compile("%(?:[01][0-9A-F]|7F)")
+_BEYOND_ASCII = re.compile("%[89A-F][0-9A-F]")
+"A canonical user part has these escaped."
+
+
+def has_control_character(aor: str) -> bool:
+    """Tell whether the user part of a canonical AOR has a control character, NUL among them, in its escapes."""
+    return bool(_CONTROL.search(split_aor(aor)[0]))
+
+
+def is_beyond_ascii(aor: str) -> bool:
+    """Tell whether the user part of a canonical AOR has letters other than ASCII in its escapes."""
+    return bool(_BEYOND_ASCII.search(split_aor(aor)[0]))
+
+
+def check_own_name(aor: str, key: bytes | None, beyond_ascii: bool) -> None:
+    """Check that an identity with this key (DER; None: any) may have this name.
+
+    :raises LocalError: if not; the message says why.
+    """
+    if not _is_canonical(aor):
+        raise LocalError(f"{aor!r} is not a canonical address of record")
+    if has_control_character(aor):
+        raise LocalError(f"{aor} has a control character in its name")
+    if is_beyond_ascii(aor) and not beyond_ascii:
+        raise LocalError(f"{aor} has letters other than ASCII, which are easily taken for others")
+    if names_itself(aor, key or b"") is False:
+        raise LocalError(f"{aor} is not the name that its key proves; such names are made, not chosen")
+
+
+def _is_canonical(aor: str) -> bool:
+    try:
+        return canonical_aor(aor) == aor
+    except BadAOR:
+        return False

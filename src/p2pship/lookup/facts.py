@@ -1,0 +1,28 @@
+"""What happened in searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from p2pship.journal import REFUSAL_LINES, Fact
+
+
+@dataclass(frozen=True, slots=True)
+class OtherKeyIgnored(Fact):
+    """Somebody was found under a name whose key the user confirmed, with another key: a liar, or the person has a new one."""
+
+    lines: ClassVar[int] = REFUSAL_LINES
+    own: str
+    "the own identity for which it was searched"
+    aor: str
+    lookup: str
+    fingerprint: str
+    "of the other key"
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"ignored a device that {self.lookup} found for {self.aor}, with the identity key {self.fingerprint}: "
+            f"{self.reason}"
+        )

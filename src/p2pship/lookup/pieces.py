@@ -1,0 +1,152 @@
+"""Pieces of annexes: asked of every lookup by their hash, and kept, as many devices of one person refer to the same."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults, succeed
+from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.python.failure import Failure
+
+from p2pship.errors import RemoteError
+from p2pship.identity.place import Place
+from p2pship.identity.seal import open_piece
+from p2pship.interfaces import ILookup
+from p2pship.lookup.candidate import Candidate
+from p2pship.lookup.part import Part
+
+ANNEX_TIME = 1.5
+"""Seconds that a search waits for pieces: as long as a question on the local network lasts. Meanwhile nobody unproven is
+dialled, as the pieces may prove somebody; whoever knows the name can cause that much delay, and no more."""
+
+MOST_FETCHED = 40
+"Pieces asked for in one search: three full annexes. Who knows the name can make us ask for no more."
+
+MOST_KEPT = 512
+"Pieces kept, 0.5 MB: the certificates of some hundred people."
+
+
+class PieceStore:
+    """Pieces that were found, by reference: their hash says that they are what they were."""
+
+    def __init__(self) -> None:
+        self._pieces: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def get(self, reference: bytes) -> bytes | None:
+        """Return a piece, None if it is not kept."""
+        return self._pieces.get(reference)
+
+    def keep(self, reference: bytes, piece: bytes) -> None:
+        """Keep a piece; the one found longest ago is dropped when there are too many."""
+        self._pieces[reference] = piece
+        while len(self._pieces) > MOST_KEPT:
+            self._pieces.popitem(last=False)
+
+
+class PieceSearch:
+    """Fetches the pieces that one search wants, each once; ``cancel`` ends all of it."""
+
+    def __init__(self, reactor: Any, lookups: Sequence[ILookup], store: PieceStore, day: int) -> None:
+        self._reactor = reactor
+        self._lookups = tuple(lookups)
+        self._store = store
+        self._day = day
+        self._asked: dict[tuple[Place, bytes], _Asking] = {}
+
+    def whole(self, place: Place, references: Sequence[bytes]) -> Deferred[bytes | None]:
+        """Return what the pieces put together; None if one of them is not found in time, or the search ends. Never fails."""
+        if not references:
+            return succeed(None)
+        pieces = gatherResults([self._piece(place, each) for each in references], consumeErrors=True)
+        pieces.addTimeout(ANNEX_TIME, self._reactor)
+        return pieces.addCallbacks(_joined, _too_late)
+
+    def cancel(self) -> None:
+        """Ask for nothing any longer."""
+        for asking in self._asked.values():
+            asking.cancel()
+
+    def _piece(self, place: Place, reference: bytes) -> Deferred[bytes | None]:
+        kept = self._store.get(reference)
+        if kept is not None:
+            return succeed(kept)
+        key = place, reference
+        if key not in self._asked:
+            if len(self._asked) >= MOST_FETCHED:
+                return succeed(None)
+            self._asked[key] = _Asking(self._reactor, self._lookups, self._store, place, self._day, reference)
+            self._asked[key].begin()
+        return self._asked[key].wait()
+
+
+class _Asking:
+    """One piece, being asked of every lookup until one has it."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        lookups: Sequence[ILookup],
+        store: PieceStore,
+        place: Place,
+        day: int,
+        reference: bytes,
+    ) -> None:
+        self._store = store
+        self._place = place
+        self._day = day
+        self._reference = reference
+        self._parts = [Part(reactor, lookup, self._received, self._look_ended) for lookup in lookups]
+        self._waiting: list[Deferred[bytes | None]] = []
+        self._over = False
+        self._piece: bytes | None = None
+
+    def begin(self) -> None:
+        key = self._place.lookup_key(self._day, self._reference)
+        for part in self._parts:
+            if not self._over:
+                part.begin(key)
+        self._look_ended()
+
+    def wait(self) -> Deferred[bytes | None]:
+        """Return what fires with the piece, or with None when it is known to be nowhere."""
+        if self._over:
+            return succeed(self._piece)
+        waiter: Deferred[bytes | None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiter)
+        return waiter
+
+    def _received(self, candidate: Candidate) -> None:
+        if self._over:
+            return
+        try:
+            self._piece = open_piece(self._place, self._day, self._reference, candidate.item)
+        except RemoteError:  # whoever knows the name may have put it there; the true one may still come
+            return
+        self._store.keep(self._reference, self._piece)
+        self._end()
+
+    def _look_ended(self) -> None:
+        if not self._over and all(part.asked is not None for part in self._parts):
+            self._end()
+
+    def _end(self) -> None:
+        self.cancel()
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(self._piece)
+
+    def cancel(self) -> None:
+        self._over = True
+        for part in self._parts:
+            part.cancel()
+
+
+def _joined(pieces: list[bytes | None]) -> bytes | None:
+    found = [piece for piece in pieces if piece is not None]
+    return b"".join(found) if len(found) == len(pieces) else None
+
+
+def _too_late(failure: Failure) -> None:
+    failure.trap(FirstError, TimedOut, CancelledError)

@@ -1,0 +1,48 @@
+"""Judges the peers of a person again, when it has become known who that is, or the user has changed who may come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+
+from p2pship.identity.verdict import NameGrade
+from p2pship.interfaces import ITrustPolicy
+from p2pship.overlay.peer import Peer
+from p2pship.overlay.vetting import Admit
+
+
+class Rejudging:
+    """Gives peers another verdict, and ends those that would not be let in with it.
+
+    Somebody whom we called, and who would not have been let in before either, stays: the user wanted that.
+    """
+
+    log = Logger()
+
+    def __init__(self, trust: ITrustPolicy, admit: Admit, peers: Iterable[Peer]) -> None:
+        self._trust = trust
+        self._admit = admit
+        self._peers = peers
+
+    def judge_again(self, own: str, aor: str) -> None:
+        """Judge the peers again that a person's devices are to an own identity, "" being everybody; each when it is judged."""
+        for peer in self._peers:
+            meant = own in ("", peer.identity.aor) and aor in ("", peer.aor)
+            if meant and peer.papers is not None:
+                judged = Deferred.fromCoroutine(self._judge(peer))
+                judged.addErrback(lambda failure: self.log.failure("a peer could not be judged", failure))
+
+    async def _judge(self, peer: Peer) -> None:
+        papers = peer.papers
+        assert papers is not None
+        verdict = await self._trust.judge(papers, peer.identity)
+        admitted = bool(await maybeDeferred(self._admit, papers, peer.identity.aor, verdict))
+        if peer.over or peer.papers is not papers:  # a newer hello has been judged
+            return
+        before, peer.verdict, peer.admitted = peer.admitted, verdict, admitted
+        if verdict.name is NameGrade.CHANGED:
+            peer.end(f"the identity key of {peer.aor} is not the one that was confirmed")
+        elif not admitted and (before or peer.sought is None):
+            peer.end(f"{peer.aor} is not let in any more")

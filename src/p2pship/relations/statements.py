@@ -1,0 +1,174 @@
+"""Pushes our own statement, when it has changed, to everybody whom we have a link with, and takes theirs.
+
+Theory of operation. A statement says which devices a person has, and which were revoked; every hello carries it. Between two
+hellos may lie days, and a stolen device has live links. So a new statement goes at once over every link of the identity.
+Who gets one compares it with that of the hello, remembers it as if a hello had brought it (an older one is refused from then
+on, and so is every revoked device, whatever it signs), and ends what it has with devices that are listed no longer. Who has
+no link now hears it in the next hello or finds it in a lookup.
+
+Our own devices are told as all others are, also the one that is listed no longer: if it was not stolen but given away, it
+knows then. It gets a second for that before its links are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IProtocol, IReactorTime
+from zope.interface import implementer
+
+from p2pship.errors import BadPapers, LocalError, PayloadRefused
+from p2pship.identity.papers import Statement
+from p2pship.identity.statement import read_statement, verify_statement
+from p2pship.identity.verdict import Acquaintance
+from p2pship.identity.verify import listing
+from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.journal import Journal
+from p2pship.relations.allowance import Allowance
+from p2pship.relations.devicefacts import StatementHeard
+from p2pship.relations.ownstatement import adopt
+from p2pship.relations.statementwire import News, read, write
+
+NAME = "statement"
+"The subprotocol's name."
+
+AT_ONCE = 8
+"Statements taken of a device without a pause: two owners' devices that put theirs together sign three."
+
+A_MINUTE = 6.0
+"And so many more each minute: each costs a signature check and a write to the disk."
+
+GOODBYE_SECONDS = 1.0
+"Seconds that an own device which was taken out has to hear it."
+
+
+@implementer(ISubprotocol)
+class Statements:
+    """The subprotocol "statement"; a payload is News, its answer is empty."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        keyring: IKeyring,
+        overlay: IOverlay,
+        journal: Journal,
+        statement_received: Callable[[Statement], None],
+        take_revocations: Callable[[bytes], object] = bool,
+    ) -> None:
+        """``statement_received`` ends the peers on devices that a person's newer statement does not list.
+
+        ``take_revocations`` is given a revocation list (DER) that came along, of which nothing has been checked.
+        """
+        self._reactor = reactor
+        self._keyring = keyring
+        self._overlay = overlay
+        self._journal = journal
+        self._statement_received = statement_received
+        self._take_revocations = take_revocations
+        self._allowance = Allowance(AT_ONCE, A_MINUTE)
+        self._pushed: dict[str, tuple[bytes, bytes]] = {}
+        self._leaving: set[Deferred[Any]] = set()
+        self._unwatch: Callable[[], object] = bool
+
+    def start(self) -> None:
+        """Follow what becomes of our own identities."""
+        for identity in self._keyring.identities():
+            self._pushed[identity.aor] = identity.statement, identity.revocations
+        self._unwatch = self._keyring.watch(self._changed)
+
+    def stop(self) -> None:
+        """Push nothing more, and wait for nobody."""
+        self._unwatch()
+        for waiting in tuple(self._leaving):
+            waiting.cancel()
+
+    def _changed(self, aor: str) -> None:
+        """Push an identity's statement if it is another than was pushed last."""
+        identity = self._keyring.identity(aor)
+        if identity is None:
+            self._pushed.pop(aor, None)
+            return
+        state = identity.statement, identity.revocations
+        if self._pushed.get(aor) == state:
+            return
+        self._pushed[aor] = state
+        self._push(identity)
+
+    def _push(self, identity: IIdentity) -> None:
+        statement = read_statement(identity.statement)
+        news = write(news_of(identity))
+        leaving = []
+        for peer in self._overlay.peers():
+            if peer.identity.aor != identity.aor or not peer.path:
+                continue
+            told = peer.send(NAME, news).addErrback(lambda _: None)  # who is gone hears it in the next hello
+            if peer.aor == statement.aor and listing(statement, peer.device_key) is None:
+                leaving.append(told)
+        self._end_unlisted(statement, leaving)
+
+    def _end_unlisted(self, statement: Statement, leaving: list[Deferred[bytes | None]]) -> None:
+        """End what we have with own devices that are listed no longer, when they have heard it or had their time."""
+        heard: Deferred[Any] = DeferredList(leaving)
+        self._leaving.add(heard)
+        heard.addTimeout(GOODBYE_SECONDS, self._reactor).addErrback(lambda _: None)
+        heard.addCallback(lambda _: self._leaving.discard(heard))
+        heard.addCallback(lambda _: self._statement_received(statement))
+
+    # ISubprotocol
+
+    def payload_received(self, peer: IPeer, payload: bytes) -> bytes:
+        """Take news of the peer's own statement.
+
+        :raises RemoteError: if it is not of its form, not the peer's, or comes too often.
+        """
+        if not self._allowance.take(peer.hit, self._reactor.seconds()):
+            raise PayloadRefused("the statement has changed too often")
+        news = read(payload)
+        if is_own(peer):
+            adopt(self._keyring, peer.aor, news)
+        else:
+            self._take(peer, news.statement)
+        if news.revocations:
+            self._take_revocations(news.revocations)
+        return b""
+
+    def _take(self, peer: IPeer, raw: bytes) -> None:
+        """Take the newer statement of another person.
+
+        :raises BadPapers: if it is not theirs, or an older one than was seen.
+        """
+        now, known = self._reactor.seconds(), peer.papers
+        statement = verify_statement(raw, now)
+        if known is None or (statement.aor, statement.key) != (peer.aor, known.statement.key):
+            raise BadPapers("the statement is not that of the peer's hello")
+        if statement.version <= known.statement.version:
+            return
+        stranger = peer.verdict.acquaintance is Acquaintance.STRANGER
+        self._keyring.accept_statement(statement, now, keep=not stranger or peer.verdict.proven)
+        self._journal.tell(StatementHeard(peer.identity.aor, peer.aor, len(statement.devices)))
+        self._statement_received(statement)
+
+    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
+        """Refuse: nothing is handed over."""
+        raise LocalError("a statement is never handed over")
+
+    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
+        """Refuse streams: a statement is one payload."""
+        return None
+
+    def peer_lost(self, peer: IPeer, reason: str) -> None:
+        """Nothing is under way that could be lost."""
+
+
+def news_of(identity: IIdentity) -> News:
+    """Return what there is to tell of an own identity's statement."""
+    return News(identity.statement, identity.chain, identity.revocations)
+
+
+def is_own(peer: IPeer) -> bool:
+    """Tell whether a peer is another device, or this one, of the very identity of ours that it talks to."""
+    return peer.verdict.acquaintance is Acquaintance.OWN and peer.aor == peer.identity.aor

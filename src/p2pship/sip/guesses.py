@@ -1,0 +1,108 @@
+"""How often somebody may guess a password: who has failed too often has to wait, but nobody who has the password.
+
+Theory of operation. Failures are counted in three ledgers. One is of each address: who guesses for many names is slowed
+down. One is of each name, for all addresses from which it was never proven: many addresses that guess for one name are slowed
+down together, to one guess in some seconds. And one is of each name at each address from which it was proven, apart from both:
+so no stranger's failures, however many, keep a phone away that has been here before. Beyond that, an
+answer to a nonce that was answered rightly is always looked at (:meth:`~p2pship.sip.nonces.Nonces.is_proven`), so that
+even a neighbour behind the same address does not disturb a phone that is in use.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+FREE = 5
+"Failures that cost nothing: a person types a password wrong."
+
+LONGEST_WAIT = 300.0
+"Seconds that an address waits at the most, after 14 failures: 300 guesses a day."
+
+FREE_OF_NAME = 50
+"Failures for one name from everywhere that cost nothing: ten addresses with five each."
+
+LONGEST_WAIT_OF_NAME = 10.0
+"Seconds between two guesses for one name from everywhere: a phone at a new address gets its turn even then."
+
+FORGIVEN_AFTER = 3600.0
+"Seconds after the last failure when all are forgotten."
+
+MOST_KEPT = 10_000
+"Addresses and names that are remembered: a megabyte. Of more, those who failed least lately are forgotten."
+
+
+@dataclass(slots=True)
+class _Failures:
+    number: int
+    last: float
+
+
+class _Ledger:
+    """The failures of one kind of key, and how long each has to wait."""
+
+    def __init__(self, free: int, longest: float) -> None:
+        self._free = free
+        self._longest = longest
+        self._failures: dict[Hashable, _Failures] = {}
+
+    def wait(self, key: Hashable, now: float) -> float:
+        failures = self._failures.get(key)
+        if failures is None or now - failures.last >= FORGIVEN_AFTER:
+            return 0.0
+        over = failures.number - self._free
+        wait = min(self._longest, 2.0 ** min(over, 32)) if over >= 0 else 0.0
+        return max(0.0, failures.last + wait - now)
+
+    def failed(self, key: Hashable, now: float) -> int:
+        failures = self._failures.pop(key, None)
+        number = 0 if failures is None or now - failures.last >= FORGIVEN_AFTER else failures.number
+        if len(self._failures) >= MOST_KEPT:
+            del self._failures[next(iter(self._failures))]
+        self._failures[key] = _Failures(number + 1, now)
+        return number + 1
+
+    def forgive(self, key: Hashable) -> None:
+        self._failures.pop(key, None)
+
+
+class Guesses:
+    """Counts wrong passwords, and says who has to wait."""
+
+    def __init__(self) -> None:
+        self._addresses = _Ledger(FREE, LONGEST_WAIT)
+        self._names = _Ledger(FREE_OF_NAME, LONGEST_WAIT_OF_NAME)
+        self._known = _Ledger(FREE, LONGEST_WAIT_OF_NAME)
+        self._proven: dict[Hashable, None] = {}
+
+    def wait(self, host: str, name: str, now: float) -> float:
+        """Return for how many seconds an answer from an address for a name may not be looked at; 0 if it may."""
+        place = network_of(host)
+        if (place, name) in self._proven:
+            return self._known.wait((place, name), now)
+        return max(self._addresses.wait(place, now), self._names.wait(name, now))
+
+    def failed(self, host: str, name: str, now: float) -> int:
+        """Count a wrong answer; returns how many there were of this address, or of the name there if it was proven."""
+        place = network_of(host)
+        if (place, name) in self._proven:
+            return self._known.failed((place, name), now)
+        self._names.failed(name, now)
+        return self._addresses.failed(place, now)
+
+    def proven(self, host: str, name: str) -> None:
+        """Take it that a phone at this address has proven this name."""
+        key = network_of(host), name
+        self._known.forgive(key)
+        self._proven.pop(key, None)
+        if len(self._proven) >= MOST_KEPT:
+            del self._proven[next(iter(self._proven))]
+        self._proven[key] = None
+
+
+def network_of(host: str) -> str:
+    """Return what stands for an address: itself, or of IPv6 the network of 64 bits, which is one home (RFC 6177)."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))

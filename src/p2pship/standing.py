@@ -1,0 +1,152 @@
+"""How a running node stands: what is said of it when somebody asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from p2pship import __version__
+from p2pship.desk import Desk
+from p2pship.errors import LocalError
+from p2pship.identity.aor import canonical_aor
+from p2pship.interfaces import IBearer, ILookup
+from p2pship.lookup.chain import LookupChain
+from p2pship.lookup.collected import collect, find_status
+from p2pship.media.relay import MediaRelays
+from p2pship.overlay.switchboard import Switchboard
+from p2pship.sip.bindings import Bindings
+from p2pship.sip.callbook import CallBook
+from p2pship.sip.livecalls import live_calls
+from p2pship.sip.names import OwnNames
+from p2pship.sip.proxy import SIPProxy
+from p2pship.sip.settings import SIPSettings
+from p2pship.sip.transport import PhoneTransport
+from p2pship.status import CallLine, CallStatus, CallStory, FindStatus, Status
+from p2pship.trust.screensettings import ScreenSettings
+
+RECENT_CALLS = 20
+"Calls that are listed when nobody says how many: a screen."
+
+
+class Standing:
+    """Reads what the parts of a node say of themselves; it changes nothing."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        lookups: Mapping[str, ILookup],
+        bearers: Mapping[str, IBearer],
+        chain: LookupChain,
+        overlay: Switchboard,
+        relays: MediaRelays,
+        sip: SIPSettings,
+        names: OwnNames,
+        bindings: Bindings,
+        transport: PhoneTransport,
+        proxy: SIPProxy,
+        book: CallBook,
+    ) -> None:
+        self._desk = desk
+        self._lookups = lookups
+        self._bearers = bearers
+        self._chain = chain
+        self._overlay = overlay
+        self._relays = relays
+        self._sip = sip
+        self._names = names
+        self._bindings = bindings
+        self._transport = transport
+        self._proxy = proxy
+        self._book = book
+        self.port_changed = False
+        "whether phones register at another port than before"
+
+    def status(self) -> Status:
+        """Say how the node is."""
+        at = str(self._transport.address)
+        return {
+            "version": __version__,
+            "state": str(self._desk.state),
+            "sip": {
+                "udp": at,
+                "tcp": at,
+                "port": self._transport.port,
+                "wanted": self._sip.port,
+                "changed": self.port_changed,
+            },
+            "domain": self._sip.domain,
+            "strangers": self._desk.config.get(ScreenSettings).strangers,
+            "bearers": [
+                {
+                    "name": name,
+                    "encrypted": bearer.encrypted,
+                    "locators": [str(at) for at in bearer.locators()],
+                }
+                for name, bearer in self._bearers.items()
+            ],
+            "lookups": [{"name": name} for name in self._lookups],
+            "identities": len(self._desk.keyring.identities()),
+            "phones": sum(1 for _ in self._bindings),
+            "peers": [
+                {"own": peer.identity.aor, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
+                for peer in self._overlay.peers()
+            ],
+            "calls": len(self.live_calls()),
+            "counts": self._counts(),
+        }
+
+    def _counts(self) -> dict[str, int]:
+        transactions = self._proxy.layer.counts
+        return {
+            **self._desk.journal.counts,
+            "relays": self._relays.count,
+            "client_transactions": transactions.clients,
+            "server_transactions": transactions.servers,
+            "dialogs": len(self._proxy.calls.dialogs),
+            "pending": self._proxy.pending,
+            "watched": sum(peer.watched for peer in self._overlay.peers()),
+            "descriptors": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
+        }
+
+    def live_calls(self) -> list[CallStatus]:
+        """Describe the calls that are ringing or up."""
+        return live_calls(self._proxy.calls.dialogs, self._book, self._desk.clock.seconds())
+
+    def recent_calls(self, arguments: Mapping[str, Any]) -> list[CallLine]:
+        """Describe the latest calls, the latest first: as many as ``number`` in the arguments says."""
+        number = arguments.get("number", RECENT_CALLS)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise LocalError(f"number = {number!r:.40}: give how many calls, 1 or more")
+        return self._book.recent(number)
+
+    def story(self, arguments: Mapping[str, Any]) -> CallStory:
+        """Tell the story of the call that ``id`` in the arguments names."""
+        return self._book.story(str(arguments.get("id", "")))
+
+    def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
+        """Search every lookup for a person, and say who answered; nothing is told from memory.
+
+        :raises BadAOR: if ``aor`` in the arguments is no name.
+        :raises LocalError: if no identity is there to ask for.
+        """
+        name = canonical_aor(str(arguments.get("aor", "")))
+        aor = self._names.aor(f"sip:{name}")  # a name at this node's own address is one at its domain
+        own = next(iter(self._desk.keyring.identities()), None)
+        if own is None:
+            raise LocalError("nobody has registered here yet: register a phone first")
+        return collect(self._chain, aor, own).addCallback(find_status, aor)
+
+
+def commands(standing: Callable[[], Standing]) -> dict[str, Callable[[dict[str, Any]], Any]]:
+    """Return what a control socket answers of it, by name; ``standing`` is asked at each command."""
+    return {
+        "status": lambda _: standing().status(),
+        "find": lambda arguments: standing().find(arguments),
+        "calls": lambda _: standing().live_calls(),
+        "calls recent": lambda arguments: standing().recent_calls(arguments),
+        "calls why": lambda arguments: standing().story(arguments),
+    }

@@ -1,0 +1,1 @@
+"""Whom the node believes, and whom it knows."""

@@ -1,0 +1,373 @@
+"""The authorities: those whose key is here, and those that the user trusts, each for the domains that were named."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from twisted.internet.interfaces import IReactorTime
+
+from p2pship.errors import ConfigError, LocalError
+from p2pship.identity.aor import split_aor
+from p2pship.journal import Journal
+from p2pship.storage.database import Database
+from p2pship.storage.files import recover_folders, remove_folder
+from p2pship.storage.vault import Vault
+from p2pship.trust.authority import Authority, CertificateRequest
+from p2pship.trust.authorityfacts import (
+    AuthorityTrusted,
+    CertificateIssued,
+    CertificateRevoked,
+    RevocationListTaken,
+)
+from p2pship.trust.certificates import BadChain, check_authority, key_fingerprint
+from p2pship.trust.chain import CertifiedPath, verify_path
+from p2pship.trust.issued import Issued, IssuedCertificates
+from p2pship.trust.lists import RevocationLists
+from p2pship.trust.revocation import LIST_LIFETIME, BadRevocationList, RevocationList
+from p2pship.trust.trusted import TrustedAuthorities, TrustedAuthority, canonical_domain
+
+DAYS = 90
+"A certificate of ours holds: long enough for a node that is off for a month, short enough to bound what revocation missed."
+
+MOST_DAYS = 825
+"The most that an operator may give."
+
+_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+
+class Revoked(BadChain):
+    """The certificate has been revoked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What certificates prove: the name is the key's, says a trusted authority."""
+
+    root: bytes
+    "the SHA-256 of the authority's key"
+    serial: int
+    "of the person's certificate"
+    expires: float
+    "until when it holds, Unix time"
+    reasons: tuple[str, ...]
+    "what a person should know, in words: that no revocation list was seen, or that it is out of date"
+
+
+class Authorities:
+    """Who vouches for the names of which domain."""
+
+    def __init__(
+        self, database: Database, vault: Vault, folder: Path, clock: IReactorTime, journal: Journal
+    ) -> None:
+        """``folder`` has a folder for each authority of our own.
+
+        :raises ConfigError: if one cannot be read.
+        """
+        self._database = database
+        self._vault = vault
+        self._folder = folder
+        self._clock = clock
+        self._journal = journal
+        self._trusted = TrustedAuthorities(database)
+        self._lists = RevocationLists(database)
+        self._watchers: list[Callable[[str], None]] = []
+        self._own = {one.name: one for one in self._read_own()}
+        for own in self._own.values():
+            self._finish(own)
+
+    def watch(self, changed: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``changed`` with a domain when what proves its names has changed; returns a call that ends it."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
+
+    # Whom we trust
+
+    def trust(self, certificate: x509.Certificate, domain: str) -> TrustedAuthority:
+        """Trust an authority for the names of one domain.
+
+        :raises BadAuthority: if the certificate is not an authority's.
+        :raises LocalError: if the domain is none.
+        """
+        one = self._trusted.add(check_authority(certificate), canonical_domain(domain), self._clock.seconds())
+        self._tell_trust(one, trusted=True)
+        return one
+
+    def remove(self, fingerprint: bytes, domain: str | None = None) -> list[TrustedAuthority]:
+        """No longer trust an authority (the SHA-256 of its key), for one domain or for all; returns what was trusted."""
+        found = [one for one in self.all() if one.root == fingerprint and domain in (None, one.domain)]
+        for one in found:
+            self._trusted.remove(one)
+            self._tell_trust(one, trusted=False)
+        return found
+
+    def trusted_for(self, domain: str) -> Sequence[x509.Certificate]:
+        """Return the authorities that are trusted for a canonical domain."""
+        return self._trusted.roots(domain)
+
+    def hint(self, authority: bytes) -> bool:
+        """Tell whether an authority whose fingerprint begins with these 8 octets is trusted for anything."""
+        return self._trusted.hinted(authority)
+
+    def all(self) -> list[TrustedAuthority]:
+        """Return each trusted authority with each of its domains."""
+        return self._trusted.all()
+
+    def verify(self, chain: Sequence[bytes], aor: str, key: bytes, revocations: bytes = b"") -> Proof:
+        """Check that certificates prove a canonical AOR to be an identity key's, as :func:`~p2pship.trust.chain.verify_path`.
+
+        ``revocations`` is the list that came along, or empty. It is kept if it is newer; if not, or if it is bad, the one that is
+        kept counts. A list that is missing or out of date is only told in the reasons.
+
+        :raises Revoked: if one of the certificates has been revoked.
+        :raises BadChain: if they prove nothing.
+        """
+        now = self._clock.seconds()
+        path = verify_path(chain, aor, key, self.trusted_for(split_aor(aor)[1]), now)
+        return self._unrevoked(path, revocations, now)
+
+    def verify_with(
+        self,
+        roots: Sequence[x509.Certificate],
+        chain: Sequence[bytes],
+        aor: str,
+        key: bytes,
+        revocations: bytes = b"",
+    ) -> Proof:
+        """Check the same with these authorities in place of those that the user trusts."""
+        now = self._clock.seconds()
+        return self._unrevoked(verify_path(chain, aor, key, roots, now), revocations, now)
+
+    def take_crl(self, octets: bytes) -> bool:
+        """Keep a revocation list (DER) of a trusted authority, if it is newer than the one that is kept; tell whether it was.
+
+        :raises BadRevocationList: if no trusted authority signed it.
+        """
+        roots = {one.root: one.certificate for one in self.all()}
+        return self._take(octets, list(roots.values()), self._clock.seconds())
+
+    def crl(self, fingerprint: bytes) -> bytes:
+        """Return the newest revocation list (DER) of an authority; of our own, one that still holds for half of its time.
+
+        Empty if none of somebody else's was seen.
+        """
+        now = self._clock.seconds()
+        own = self.own(fingerprint)
+        kept = self._lists.of(fingerprint, now)
+        if own is not None and (kept is None or kept.due - now < LIST_LIFETIME / 2):
+            return self._sign_list(own, now)
+        return kept.raw if kept else b""
+
+    # Our own
+
+    def owned(self) -> list[Authority]:
+        """Return the authorities whose key is here."""
+        return list(self._own.values())
+
+    def own(self, fingerprint: bytes) -> Authority | None:
+        """Return the authority of our own with this key (its SHA-256), or None."""
+        return next((one for one in self._own.values() if one.fingerprint == fingerprint), None)
+
+    def domains(self, fingerprint: bytes) -> list[str]:
+        """Return the domains that an authority is trusted for."""
+        return [one.domain for one in self.all() if one.root == fingerprint]
+
+    def create(self, name: str, domain: str, operator: str = "") -> Authority:
+        """Make an authority of our own and trust it for a domain; ``operator`` is the AOR whom members ask for renewal.
+
+        :raises LocalError: if there is one of this name, or it cannot be written.
+        """
+        host = canonical_domain(domain)
+        if not _NAME.fullmatch(name):
+            raise LocalError(f"{name!r} cannot be its name: use 1 to 32 of a to z, 0 to 9 and dashes")
+        if name in self._own:
+            raise LocalError(f"there is an authority called {name}; choose another name")
+        try:
+            own = Authority.create(self._folder / name, self._vault, host, operator, self._clock.seconds())
+        except OSError as error:
+            raise LocalError(f"the authority cannot be kept in {self._folder}: {error.strerror}") from error
+        self._own[name] = own
+        self._finish(own)
+        return own
+
+    def delete(self, name: str) -> None:
+        """Delete the key of an authority of our own for good; nobody trusts it here any more.
+
+        :raises LocalError: if there is none of this name, or it cannot be done.
+        """
+        own = self._named(name)
+        try:
+            remove_folder(self._folder / name)
+        except OSError as error:
+            raise LocalError(f"the authority cannot be deleted: {error.strerror}") from error
+        del self._own[name]
+        self.remove(own.fingerprint)
+
+    def issued(self, own: Authority, aor: str = "") -> list[Issued]:
+        """Return what an authority of our own has issued, oldest first; to one canonical AOR if it is named."""
+        return IssuedCertificates(self._database, own.fingerprint).all(aor)
+
+    def issue(
+        self, request: CertificateRequest, days: int = DAYS, name: str = "", replace: bool = False
+    ) -> tuple[bytes, ...]:
+        """Issue a certificate, and return the chain, DER, the person's first and the root last.
+
+        The authority is the one called ``name``, else the only one that is trusted for the domain. A name has one key: with
+        ``replace`` the certificates of the other key are revoked.
+
+        :raises LocalError: if there is no such authority, it is not one for the domain, the days are too many, or the name
+            has a certificate for another key.
+        """
+        own = self.authority_for(split_aor(request.aor)[1], name)
+        if not 1 <= days <= MOST_DAYS:
+            raise LocalError(f"a certificate can hold 1 to {MOST_DAYS} days")
+        now, key = self._clock.seconds(), hashlib.sha256(request.key).digest()
+        others = [one for one in self.issued(own, request.aor) if one.holds(now) and one.key != key]
+        if others and not replace:
+            raise LocalError(
+                f"{request.aor} has a certificate for another key; ask them whether they made a new one, then use --replace"
+            )
+        serial = x509.random_serial_number()
+        chain = own.issue(request, serial, days, now)
+        expires = int(now) + days * 24 * 3600
+        with self._database.transaction():
+            register = IssuedCertificates(self._database, own.fingerprint)
+            register.add(Issued(serial, request.aor, key, int(now), expires, 0))
+            self._mark(own, others, now)
+        self._journal.tell(CertificateIssued(_short(own.fingerprint), request.aor, f"{serial:x}", expires))
+        self._told_revoked(own, others, now)
+        return chain
+
+    def revoke(self, which: int | str, name: str = "") -> list[Issued]:
+        """Revoke a certificate by its serial number, or all of an AOR that still hold; returns what was revoked.
+
+        :raises LocalError: if nothing like that was issued here.
+        """
+        now = self._clock.seconds()
+        authorities = [self._named(name)] if name else self.owned()
+        found = [
+            (own, one)
+            for own in authorities
+            for one in self.issued(own)
+            if one.holds(now) and which in (one.serial, one.aor)
+        ]
+        if not found:
+            shown = f"{which:x}" if isinstance(which, int) else which
+            raise LocalError(
+                f"no certificate that still holds was issued here for {shown}; p2pship ca list shows them"
+            )
+        for own in {id(own): own for own, _ in found}.values():
+            revoked = [one for its, one in found if its is own]
+            with self._database.transaction():
+                self._mark(own, revoked, now)
+            self._told_revoked(own, revoked, now)
+        return [one for _, one in found]
+
+    def authority_for(self, domain: str, name: str = "") -> Authority:
+        """Return the authority of our own for a canonical domain: the one called ``name``, else the only one.
+
+        :raises LocalError: if there is none, there are several, or the one that is named is not for this domain.
+        """
+        fitting = [one for one in self.owned() if domain in self.domains(one.fingerprint)]
+        if name:
+            fitting = [one for one in fitting if one.name == name]
+        if not fitting:
+            raise LocalError(
+                f"no authority of your own{' of this name' * bool(name)} is trusted for {domain}"
+            )
+        if len(fitting) > 1:
+            raise LocalError(f"there are {len(fitting)} for {domain}: name one with --ca")
+        return fitting[0]
+
+    def _finish(self, own: Authority) -> None:
+        """Do what is left to do of a new authority; its first revocation list, the last of it, says that nothing is."""
+        now = self._clock.seconds()
+        if self._lists.of(own.fingerprint, now) is None:
+            self.trust(own.certificate, own.domain)
+            self._sign_list(own, now)
+
+    def _unrevoked(self, path: CertifiedPath, revocations: bytes, now: float) -> Proof:
+        reasons = []
+        if revocations:
+            try:
+                self._take(revocations, path.certificates[1:], now)
+            except BadRevocationList as error:
+                reasons.append(str(error))
+        for certificate, issuer in zip(path.certificates, path.certificates[1:], strict=False):
+            reasons += self._check_revoked(certificate, self._lists.of(key_fingerprint(issuer), now), now)
+        return Proof(
+            path.root, path.certificates[0].serial_number, path.expires, tuple(dict.fromkeys(reasons))
+        )
+
+    def _check_revoked(
+        self, certificate: x509.Certificate, seen: RevocationList | None, now: float
+    ) -> Sequence[str]:
+        if seen is None:
+            return ["no revocation list has been seen"]
+        if seen.revokes(certificate.serial_number):
+            raise Revoked(f"the certificate {certificate.serial_number:x} was revoked by its authority")
+        return ["the revocation list is out of date"] if seen.due < now else []
+
+    def _take(self, octets: bytes, issuers: Sequence[x509.Certificate], now: float) -> bool:
+        new = self._lists.take(octets, issuers, now)
+        if new is None:
+            return False
+        self._journal.tell(RevocationListTaken(_short(new.issuer), new.number, len(new.entries)))
+        for domain in self.domains(new.issuer):
+            self._changed(domain)
+        return True
+
+    def _mark(self, own: Authority, which: Sequence[Issued], now: float) -> None:
+        register = IssuedCertificates(self._database, own.fingerprint)
+        for one in which:
+            register.revoke(one.serial, now)
+
+    def _told_revoked(self, own: Authority, which: Sequence[Issued], now: float) -> None:
+        if not which:
+            return
+        self._sign_list(own, now)
+        for one in which:
+            self._journal.tell(CertificateRevoked(_short(own.fingerprint), one.aor, f"{one.serial:x}"))
+
+    def _sign_list(self, own: Authority, now: float) -> bytes:
+        """Make the next list; its number is the Unix time or one more than the last, as that of a statement."""
+        last = self._lists.of(own.fingerprint, now)
+        number = max(last.number + 1 if last else 0, int(now))
+        revoked = [(one.serial, one.revoked) for one in self.issued(own) if one.revoked and one.expires > now]
+        octets = own.sign_list(number, revoked, now)
+        self._take(octets, [own.certificate], now)
+        return octets
+
+    def _named(self, name: str) -> Authority:
+        try:
+            return self._own[name]
+        except KeyError:
+            raise LocalError(f"there is no authority called {name}; p2pship ca list shows them") from None
+
+    def _tell_trust(self, one: TrustedAuthority, trusted: bool) -> None:
+        self._journal.tell(AuthorityTrusted(_short(one.root), one.domain, trusted))
+        self._changed(one.domain)
+
+    def _changed(self, domain: str) -> None:
+        for changed in tuple(self._watchers):
+            changed(domain)
+
+    def _read_own(self) -> list[Authority]:
+        if not self._folder.exists():
+            return []
+        try:
+            recover_folders(self._folder)
+            folders = sorted(path for path in self._folder.iterdir() if path.is_dir())
+        except OSError as error:
+            raise ConfigError(
+                f"{self._folder} cannot be read ({error.strerror}); make it readable"
+            ) from error
+        return [Authority(folder, self._vault) for folder in folders]
+
+
+def _short(fingerprint: bytes) -> str:
+    return fingerprint[:8].hex()

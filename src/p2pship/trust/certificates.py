@@ -1,0 +1,147 @@
+"""What is read of the certificates of authorities and of their members (RFC 5280), with errors of our own."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from p2pship.errors import RemoteError
+from p2pship.identity.aor import BadAOR, canonical_aor, split_aor
+
+LONGEST_CERTIFICATE = 8_192
+"Octets of one certificate: those of P-256 have 500, of RSA-4096 with all that companies put in 3,000."
+
+LONGEST_PEM = 65_536
+"Characters of a file of certificates that is read."
+
+FINGERPRINT_LENGTH = 32
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"What the library raises over what it cannot read."
+
+
+class BadAuthority(RemoteError):
+    """This is not the certificate of an authority."""
+
+
+class BadChain(RemoteError):
+    """The certificates do not prove the name."""
+
+
+def load(der: bytes) -> x509.Certificate:
+    """Read a certificate, and all of its extensions.
+
+    :raises BadChain: if it cannot be read.
+    """
+    if len(der) > LONGEST_CERTIFICATE:
+        raise BadChain(f"a certificate of {len(der)} octets is longer than {LONGEST_CERTIFICATE}")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        tuple(certificate.extensions)
+        key_octets(certificate)
+    except UNREADABLE as error:
+        raise BadChain(f"a certificate cannot be read: {error}") from None
+    return certificate
+
+
+def load_file(text: str) -> x509.Certificate:
+    """Read the one certificate of an authority from a PEM file, or the last of several: the root comes last.
+
+    :raises BadAuthority: if there is none.
+    """
+    if len(text) > LONGEST_PEM:
+        raise BadAuthority(f"a file of {len(text)} characters is too long for a certificate")
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode("utf-8", "replace"))
+    except UNREADABLE as error:
+        raise BadAuthority(f"there is no certificate in PEM in it: {error}") from None
+    return check_authority(certificates[-1])
+
+
+def check_authority(certificate: x509.Certificate) -> x509.Certificate:
+    """Return a certificate that can be trusted as a root: self-signed, with the CA flag and the right to sign others.
+
+    :raises BadAuthority: if it is another one.
+    """
+    try:
+        certificate.verify_directly_issued_by(certificate)
+        extensions = certificate.extensions
+        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    except (*UNREADABLE, InvalidSignature) as error:
+        raise BadAuthority(f"it is not the self-signed certificate of an authority: {error}") from None
+    if not constraints.ca or not usage.key_cert_sign:
+        raise BadAuthority("it is the certificate of a person or a server, not of an authority")
+    return certificate
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    """Return a certificate as DER."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def key_octets(certificate: x509.Certificate | x509.CertificateSigningRequest) -> bytes:
+    """Return the key of a certificate as DER SubjectPublicKeyInfo."""
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def key_fingerprint(certificate: x509.Certificate) -> bytes:
+    """Return the SHA-256 of a certificate's key (DER SubjectPublicKeyInfo): what an authority is known by."""
+    return hashlib.sha256(key_octets(certificate)).digest()
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """Return the common name of a certificate, for people to read; empty if there is none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else ""
+
+
+def sip_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
+    """Return the SIP and SIPS addresses in the subjectAltName as they stand there (RFC 5922 §7.1); the subject counts nothing."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except UNREADABLE:
+        return []
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    return [uri for uri in uris if uri.lower().startswith(("sip:", "sips:"))]
+
+
+def person_named(certificate: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    """Return the canonical AOR of the one person whom a certificate names.
+
+    The address must be spelt in the canonical form: one with a password, a port, parameters, or a zero octet, of which
+    programs could make different names, is refused.
+
+    :raises BadChain: if it names nobody, several, or in another spelling.
+    """
+    names = sip_names(certificate)
+    if len(names) != 1:
+        raise BadChain(f"the certificate names {len(names)} SIP addresses in subjectAltName, not one")
+    try:
+        aor = canonical_aor(names[0])
+    except BadAOR as error:
+        raise BadChain(f"the certificate names nobody: {error}") from None
+    user, host = split_aor(names[0].partition(":")[2])
+    if f"{user}@{host.lower()}" != aor:
+        raise BadChain(f"the certificate spells its name {names[0]!r}, not sip:{aor}")
+    return aor
+
+
+def operator_of(root: x509.Certificate) -> str:
+    """Return the canonical AOR of the person who runs an authority, whom members ask for renewal; empty if it names none."""
+    try:
+        return person_named(root)
+    except BadChain:
+        return ""

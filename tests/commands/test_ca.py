@@ -1,0 +1,114 @@
+"""Tests of ``p2pship ca``, at the desks of a family."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from p2pship.commands.ca import VERBS
+from p2pship.commands.verb import Verb
+from p2pship.errors import LocalError, RemoteError
+from p2pship.trust.wellknown import name_hash
+from tests.commands.desks import NOW, DeskTestCase
+
+DAD, ALICE = "dad@family.example", "alice@family.example"
+DAY = 24 * 3600
+
+
+def verb(name: str) -> Verb:
+    """Return a verb."""
+    return next(one for one in VERBS if one.name == name)
+
+
+def file(text: str) -> str:
+    """Return a file as it stands in a request."""
+    return base64.b64encode(text.encode()).decode()
+
+
+class FamilyTests(DeskTestCase):
+    """A family sets up its names."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice = self.open_desk("alice")
+        self.give("identity create", aor=DAD)
+        self.give("identity create", self.alice, aor=ALICE)
+        self.made = self.give("ca create", domain="family.example")
+
+    def issue(self, **options: Any) -> dict[str, object]:
+        """Let Alice ask and Dad answer."""
+        request = self.give("identity request", self.alice, aor=ALICE)["content"]
+        answer: dict[str, object] = self.give("ca issue", request=file(request), **options)
+        return answer
+
+    def test_create(self) -> None:
+        """One command makes an authority, with the user as its operator, and says what to do next."""
+        self.assertEqual((self.made["name"], self.made["operator"]), ("family-example", DAD))
+        self.assertIn("p2pship identity request", verb("create").text(self.made))
+
+    def test_two_messages(self) -> None:
+        """A request out and an answer in, as files or as URIs: then the name is proven, and the authority trusted."""
+        for uri in (False, True):
+            answer = self.issue(uri=uri)
+            self.assertEqual((answer["aor"], answer["expires"]), (ALICE, NOW + 90 * DAY))
+            self.assertIn("identity import", verb("issue").text(answer))
+            self.give("identity import", self.alice, file=file(str(answer["content"])))
+            identity = self.alice.keyring.identity(ALICE)
+            assert identity is not None
+            self.alice.authorities.verify(identity.chain, ALICE, identity.key)
+
+    def test_revoke(self) -> None:
+        """What is revoked, by name or by serial, is on the list."""
+        self.issue()
+        revoked = self.give("ca revoke", which=ALICE)["revoked"]
+        self.assertIn(ALICE, verb("revoke").text({"revoked": revoked}))
+        self.assertIn("BEGIN X509 CRL", self.give("ca crl")["content"])
+        (listed,) = self.give("ca list")["authorities"]
+        self.assertTrue(listed["issued"][0]["revoked"])
+        self.assertIn("revoked", verb("list").text({"authorities": [listed]}))
+        self.issue()
+        serial = self.give("ca list")["authorities"][0]["issued"][1]["serial"]
+        self.assertEqual(self.give("ca revoke", which=serial)["revoked"][0]["serial"], serial)
+        for wrong in ("nobody@family.example", "xyz", "12"):
+            self.assertRaises(LocalError, self.give, "ca revoke", which=wrong)
+
+    def test_trust(self) -> None:
+        """Somebody else believes the authority about its domain, sees its fingerprint to compare, and can end it."""
+        content = str(self.issue()["content"])
+        bob = self.open_desk("bob")
+        trusted = self.give("ca trust", bob, file=file(content), domain="family.example")
+        self.assertEqual(trusted["fingerprint"], self.made["fingerprint"])
+        self.assertIn("Compare", verb("trust").text(trusted))
+        removed = self.give("ca remove", bob, ca=trusted["fingerprint"][:16])
+        self.assertEqual(removed["domains"], ["family.example"])
+        self.assertIn("No authority", verb("list").text(self.give("ca list", bob)))
+        for wrong in ("nothing", content.replace("CERTIFICATE", "KEY")):
+            self.assertRaises(RemoteError, self.give, "ca trust", bob, file=file(wrong), domain="x.example")
+        self.assertRaises(LocalError, self.give, "ca crl", bob)
+
+    def test_delete(self) -> None:
+        """The key of an authority of one's own is deleted only if that is said."""
+        self.give("ca remove", ca="family-example")
+        self.assertTrue(self.give("ca list")["authorities"][0]["own"])
+        removed = self.give("ca remove", ca="family-example", key=True)
+        self.assertIn("deleted", verb("remove").text(removed))
+        self.assertEqual(self.give("ca list")["authorities"], [])
+        self.assertRaises(RemoteError, self.give, "ca issue", request=file("x"))
+
+    def test_publish(self) -> None:
+        """The script makes the files of the web server, which show nobody's name; the zone has the same keys."""
+        self.issue()
+        result = self.give("ca publish", domain="family.example")
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        subprocess.run(["sh"], input=str(result["content"]).encode(), cwd=folder, check=True)
+        made = {one.name for one in (folder / ".well-known" / "p2pship").iterdir()}
+        expected = {f"{name_hash(aor)}.json" for aor in (DAD, ALICE)} | {"ca.pem", "revocations.pem"}
+        self.assertEqual((made, set(result["files"])), (expected, expected))
+        self.assertNotIn("alice", result["content"])
+        zone = self.give("ca publish", domain="family.example", dns=True)["content"]
+        self.assertIn(f"{name_hash(ALICE)}._p2pship.family.example. 3600 IN TXT", zone)
+        self.assertTrue(verb("publish").text(result))
+        self.assertRaises(LocalError, self.give, "ca publish", domain="other.example")

@@ -1,0 +1,56 @@
+"""The passphrase of the keys comes, changes and goes, each time only for who knows it."""
+
+from __future__ import annotations
+
+from p2pship.commands.passphrase import VERBS
+from p2pship.desk import Desk
+from p2pship.errors import ConfigError, LocalError
+from tests.commands.desks import DeskTestCase
+
+
+class PassphraseTests(DeskTestCase):
+    """The noun's verbs."""
+
+    def test_whole_life(self) -> None:
+        """It is set, changed and removed; the keys can be used throughout, and are not on the disk in the clear meanwhile."""
+        self.give("identity create", aor="alice@example.com")
+        self.assertEqual(self.give("passphrase status"), {"passphrase": False})
+        self.assertEqual(self.give("passphrase set", passphrase="one"), {"passphrase": True})
+        self.assertEqual(self.keys_in_the_clear(), [])
+        self.give("passphrase change", current="one", passphrase="two")
+        self.give("identity rotate")
+        self.assertEqual(self.keys_in_the_clear(), [])
+        self.assertEqual(self.give("passphrase remove", current="two"), {"passphrase": False})
+        self.assertNotEqual(self.keys_in_the_clear(), [])
+
+    def keys_in_the_clear(self) -> list[str]:
+        """Return the files of the state folder that hold a private key as it is."""
+        files = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
+        return [path.name for path in files if b"PRIVATE KEY-----" in path.read_bytes()]
+
+    def test_wrong(self) -> None:
+        """Without the present one nothing changes."""
+        for command in ("change", "remove"):
+            more = {"passphrase": "new"} if command == "change" else {}
+            error = self.assertRaises(LocalError, self.give, f"passphrase {command}", current="x", **more)
+            self.assertIn("`p2pship passphrase set`", str(error))
+        self.give("passphrase set", passphrase="one")
+        self.assertRaises(LocalError, self.give, "passphrase set", passphrase="two")
+        self.assertRaises(LocalError, self.give, "passphrase change", current="two", passphrase="three")
+        self.assertRaises(LocalError, self.give, "passphrase remove", current="two")
+        self.assertTrue(self.desk.vault.is_passphrase(b"one"))
+
+    def test_opening(self) -> None:
+        """A desk under a passphrase opens for who knows it, and says what is wrong to others."""
+        self.give("passphrase set", passphrase="one")
+        self.desk.close()
+        state, clock, config = self.folder / "state", self.clock, self.desk.config
+        for unlock in (None, lambda: b"two"):
+            self.assertRaises(ConfigError, Desk, clock, config, state, unlock=unlock)
+        Desk(clock, config, state, unlock=lambda: b"one").close()
+
+    def test_text(self) -> None:
+        """Each state is said in words, with what follows from it."""
+        text = VERBS[0].text
+        self.assertIn("`p2pship passphrase set`", text({"passphrase": False}))
+        self.assertIn("only a backup brings the identities back", text({"passphrase": True}))

@@ -1,0 +1,274 @@
+"""Pair secrets between contacts: made on meeting and by a code, replaced, and attacked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from p2pship.errors import PayloadRefused, RemoteError
+from p2pship.identity.papers import Papers
+from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.interfaces import IIdentity, ISubprotocol, ITrustPolicy
+from p2pship.relations.agreement import Agreement, Party
+from p2pship.relations.codes import Invitation, Means, Secret
+from p2pship.relations.linkfacts import PairingEnded
+from p2pship.relations.pairing import LOOK_SECONDS, NotPaired, Pairing
+from p2pship.relations.pairwire import Confirm, Offer, write_pairing
+from p2pship.relations.pake import WrongSecret
+from p2pship.relations.pakewire import BadMessage
+from p2pship.relations.secrets import OVERLAP, PairSecrets
+from p2pship.storage.database import Database
+from p2pship.storage.vault import Vault
+from p2pship.trust.ledger import SCHEMA, Ledger
+from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase
+from tests.scale import SEED
+
+CAROL = "carol@example.com"
+CONTACT = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
+ALICES = Party(ALICE, b"alice's identity key", b"alice's device")
+BOBS = Party(BOB, b"bob's identity key", b"bob's device")
+
+
+@implementer(ITrustPolicy)
+class Friendly:
+    """Takes everybody for what it is told."""
+
+    def __init__(self) -> None:
+        self.verdict = CONTACT
+
+    def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
+        """Return what is thought of everybody."""
+        return succeed(self.verdict)
+
+    def wants_chain(self, authority: bytes) -> bool:
+        """Ask for no certificates."""
+        return False
+
+
+class Friend(Node):
+    """A node with a ledger whose people are everybody's contacts."""
+
+    def __init__(self, case: OverlayCase, *aors: str) -> None:
+        self.trust = Friendly()
+        super().__init__(case, *aors, trust=self.trust)
+        vault = Vault.open(self.state)
+        self.ledger = Ledger(Database(":memory:", [SCHEMA]), vault, IReactorTime(self.clock), self.hit)
+
+
+class AgreementTests(SynchronousTestCase):
+    """The exchange of ephemeral keys."""
+
+    def agree(self, seen_by_bob: Party = ALICES, seen_by_alice: Party = BOBS) -> tuple[Agreement, Agreement]:
+        """Return both sides, each of which has the other's key."""
+        octets = Random(SEED).randbytes
+        alice = Agreement(ALICES, seen_by_alice, True, octets)
+        bob = Agreement(seen_by_bob, BOBS, False, octets)
+        bob.take(alice.ephemeral)
+        alice.take(bob.ephemeral)
+        return alice, bob
+
+    def test_same(self) -> None:
+        """Both come to the same secret and believe each other's proof."""
+        alice, bob = self.agree()
+        alice.check(bob.proof())
+        bob.check(alice.proof())
+        self.assertEqual(alice.secret, bob.secret)
+        self.assertEqual(len(alice.secret), 32)
+
+    def test_bound_to_who_they_are(self) -> None:
+        """If one sees another name, identity key or device than the other has, the proofs do not hold."""
+        for changed in ({"aor": CAROL}, {"person": b"mallory's"}, {"device": b"the device between"}):
+            alice, bob = self.agree(seen_by_alice=replace(BOBS, **changed))
+            self.assertRaises(WrongSecret, alice.check, bob.proof())
+            self.assertRaises(WrongSecret, bob.check, alice.proof())
+
+    def test_bad_keys(self) -> None:
+        """Keys of small order, which make a secret that everybody knows, and one's own key are refused."""
+        alice, _ = self.agree()
+        one = (1).to_bytes(32, "little")
+        order_8 = bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
+        for key in (bytes(32), one, order_8, alice.ephemeral):
+            self.assertRaises(BadMessage, alice.take, key)
+
+    def test_reflected_proof(self) -> None:
+        """One's own proof that comes back proves nothing."""
+        alice, _ = self.agree()
+        self.assertRaises(WrongSecret, alice.check, alice.proof())
+
+
+class PairingCase(OverlayCase):
+    """Alice and Bob, who are contacts."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pairings: dict[Friend, Pairing] = {}
+        self.alice, self.bob = self.friend(ALICE), self.friend(BOB)
+
+    def friend(self, *aors: str) -> Friend:
+        """Return a node whose people are everybody's contacts."""
+        device = Friend(self, *aors)
+        pairing = Pairing(
+            device.clock,
+            device.keyring,
+            device.overlay,
+            PairSecrets(device.ledger, device.clock),
+            device.journal,
+            Random(SEED + len(self.pairings)).randbytes,
+        )
+        device.overlay.offer(pairing)
+        pairing.start()
+        self.pairings[device] = pairing
+        return device
+
+    def secrets(self, device: Friend) -> list[bytes]:
+        """Return the secrets that a device shares with the other of the two, newest first."""
+        own, other = (ALICE, BOB) if device is self.alice else (BOB, ALICE)
+        return [one.secret for one in PairSecrets(device.ledger, device.clock).of(own, other)]
+
+    def meet(self) -> None:
+        """Let the two meet and have time."""
+        self.alice.reach(BOB)
+        self.clock.pass_time(2 * LOOK_SECONDS + 1)
+
+
+class PairingTests(PairingCase):
+    """What contacts do when they meet."""
+
+    def test_on_meeting(self) -> None:
+        """They agree on one secret, and keep it at the next meetings."""
+        self.meet()
+        first = self.secrets(self.alice)
+        self.assertEqual(len(first), 1)
+        self.assertEqual(first, self.secrets(self.bob))
+        self.clock.pass_time(600)
+        self.assertEqual(self.secrets(self.alice), first)
+
+    def test_strangers(self) -> None:
+        """Who is no contact of the other gets no secret: both must have entered each other."""
+        self.bob.trust.verdict = Verdict(NameGrade.KNOWN, Acquaintance.STRANGER)
+        self.meet()
+        self.assertEqual((self.secrets(self.alice), self.secrets(self.bob)), ([], []))
+
+    def test_unsure_names(self) -> None:
+        """A contact's name with a key that nobody has confirmed gets none either."""
+        self.alice.trust.verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.CONTACT)
+        self.meet()
+        self.assertEqual((self.secrets(self.alice), self.secrets(self.bob)), ([], []))
+
+    def test_replaced(self) -> None:
+        """After a revocation each side can have it made anew; the old one stays for two days, then it is gone."""
+        for device, own in ((self.alice, ALICE), (self.bob, BOB)):
+            self.meet()
+            before = self.secrets(device)[0]
+            PairSecrets(device.ledger, device.clock).replace(own)
+            self.clock.pass_time(3 * LOOK_SECONDS)
+            self.assertEqual(len(self.secrets(device)), 2)
+            self.assertEqual(self.secrets(device)[1], before)
+            self.assertEqual(set(self.secrets(self.alice)), set(self.secrets(self.bob)))
+            self.clock.rightNow += OVERLAP
+            self.assertEqual(len(self.secrets(device)), 1)
+            self.assertNotIn(before, self.secrets(device))
+
+    def test_forgotten(self) -> None:
+        """A contact that was forgotten shares nothing any more."""
+        self.meet()
+        self.alice.trust.verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
+        PairSecrets(self.alice.ledger, self.alice.clock).forget(ALICE, BOB)
+        self.assertEqual(self.secrets(self.alice), [])
+
+    def test_one_side_lost_all(self) -> None:
+        """Who has lost the secrets gets a new one at the next meeting."""
+        self.meet()
+        PairSecrets(self.bob.ledger, self.bob.clock).forget(BOB, ALICE)
+        self.clock.pass_time(3 * LOOK_SECONDS)
+        self.assertEqual(self.secrets(self.bob)[0], self.secrets(self.alice)[0])
+
+    def test_forged_messages(self) -> None:
+        """A confirmation without an offer, one with a wrong proof, and an offer of who may not offer are refused."""
+        peer = self.alice.reach(BOB)
+        offer = write_pairing(Offer(Random(SEED).randbytes(32), (), True))
+        for payload in (write_pairing(Confirm(bytes(32))), b"", b"\xa1\x00\x18\x63"):
+            self.refused(peer, payload)
+        sent = peer.send("pair", offer)
+        self.clock.pass_time(1)
+        self.successResultOf(sent)
+        self.refused(peer, write_pairing(Confirm(bytes(32))))
+        self.refused(self.bob.reach(ALICE), offer)
+        self.assertEqual(self.secrets(self.bob), [])
+
+    def refused(self, peer: Any, payload: bytes) -> None:
+        """Send a payload that is refused."""
+        sent = peer.send("pair", payload)
+        self.clock.pass_time(1)
+        self.failureResultOf(sent, PayloadRefused)
+
+    def test_kept_by_identity_key(self) -> None:
+        """A secret that was agreed with another identity key of the same name is replaced."""
+        self.meet()
+        secrets = PairSecrets(self.alice.ledger, self.alice.clock)
+        old = secrets.of(ALICE, BOB)[0]
+        secrets.forget(ALICE, BOB)
+        secrets.keep(ALICE, BOB, sha256(b"another key").digest(), old.secret, sure=True)
+        self.clock.pass_time(3 * LOOK_SECONDS)
+        self.assertEqual(len(self.secrets(self.alice)), 2)
+
+    def test_interface(self) -> None:
+        """It is a subprotocol."""
+        verifyObject(ISubprotocol, self.pairings[self.alice])
+
+
+class CodeTests(PairingCase):
+    """What contacts do who cannot find each other by their secrets any more."""
+
+    def join(self, code: str) -> Deferred[None]:
+        """Give Bob's node a code."""
+        joining = self.pairings[self.bob].join(BOB, ALICE, Secret.typed(code), None)
+        self.clock.pass_time(6)
+        return joining
+
+    def test_code(self) -> None:
+        """The code makes a secret that both have."""
+        self.successResultOf(self.join(self.pairings[self.alice].open(ALICE, BOB).code))
+        self.assertEqual(self.secrets(self.alice)[0], self.secrets(self.bob)[0])
+
+    def test_scanned(self) -> None:
+        """So does the QR code."""
+        invitation = Invitation.read(self.pairings[self.alice].open(ALICE, BOB).uri)
+        self.assertEqual((invitation.aor, invitation.contact), (ALICE, BOB))
+        joining = self.pairings[self.bob].join(BOB, ALICE, invitation.secret, invitation.hit)
+        self.clock.pass_time(6)
+        self.successResultOf(joining)
+        self.assertEqual(self.secrets(self.alice)[0], self.secrets(self.bob)[0])
+
+    def test_guessing(self) -> None:
+        """After three wrong codes the right one is refused, too, and the journal says so."""
+        window = self.pairings[self.alice].open(ALICE, BOB)
+        for digit in (b"1", b"2", b"3"):
+            failed = self.failureResultOf(self.join(str(Secret(Means.CODE, digit * 8))), NotPaired)
+            self.assertIn("wrong", str(failed.value))
+        self.failureResultOf(self.join(window.code), NotPaired)
+        self.assertTrue(any(isinstance(fact, PairingEnded) for fact in self.alice.facts))
+
+    def test_for_another(self) -> None:
+        """A code for Bob is of no use to Carol, and costs Bob no try."""
+        carol = self.friend(CAROL)
+        window = self.pairings[self.alice].open(ALICE, BOB)
+        for _ in range(3):
+            joining = self.pairings[carol].join(CAROL, ALICE, Secret.typed(window.code), None)
+            self.clock.pass_time(6)
+            self.failureResultOf(joining, NotPaired)
+        self.successResultOf(self.join(window.code))
+
+    def test_unknown_key(self) -> None:
+        """Nobody proves a code to a person whose key is not sure."""
+        self.bob.trust.verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.CONTACT)
+        window = self.pairings[self.alice].open(ALICE, BOB)
+        self.failureResultOf(self.join(window.code), RemoteError)

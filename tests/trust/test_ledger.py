@@ -1,0 +1,199 @@
+"""Tests of the ledger: kept, merged, and not to be won by a wrong clock."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.errors import LocalError
+from p2pship.identity.cbor import encode
+from p2pship.storage.database import Database
+from p2pship.storage.vault import Vault
+from p2pship.trust.entry import BadEntry, Entry
+from p2pship.trust.ledger import CONTACT, PAIR, PIN, REVOKED, SCHEMA, Ledger
+
+OWN, BOB = "alice@example.com", "bob@example.org"
+NOW = 1_750_000_000
+YEAR = 365 * 24 * 3600
+
+
+class PretendedVault:
+    """Seals nothing."""
+
+    def seal(self, purpose: str, data: bytes) -> bytes:
+        """Return the data."""
+        return data
+
+    def open_sealed(self, purpose: str, sealed: bytes) -> bytes:
+        """Return the data."""
+        return sealed
+
+
+def ledger(clock: Clock, device: int = 1) -> Ledger:
+    """Return an empty ledger of a device, in memory."""
+    database = Database(":memory:", [SCHEMA])
+    return Ledger(database, cast(Vault, PretendedVault()), cast(IReactorTime, clock), bytes([device]) * 16)
+
+
+def contents(one: Ledger) -> set[tuple[object, ...]]:
+    """Return everything in a ledger, removed entries too."""
+    return {(each.kind, each.name, each.stamp, each.value) for each in one.entries(OWN)}
+
+
+def clock_at(seconds: float) -> Clock:
+    """Return a clock that shows a Unix time."""
+    clock = Clock()
+    clock.advance(seconds)
+    return clock
+
+
+ENTRIES = st.builds(
+    Entry,
+    st.sampled_from([CONTACT, PIN, REVOKED]),
+    st.sampled_from([BOB, "carol@example.net"]),
+    st.builds(
+        lambda moment, device: (NOW * 1000 + moment).to_bytes(8, "big") + b"\0\0" + bytes([device]) * 8,
+        st.integers(-3, 3),
+        st.integers(1, 2),
+    ),
+    st.sampled_from([None, encode(1), encode({"name": "Bob"})]),
+)
+"Few names and moments, so that entries meet."
+
+
+class MergingTests(SynchronousTestCase):
+    """Copies become the same, in whatever order they meet."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.lists(ENTRIES, max_size=6), max_size=4), st.randoms(use_true_random=False))
+    def test_any_order(self, batches: list[list[Entry]], random: object) -> None:
+        """Merging is commutative, associative and idempotent."""
+        one, other = ledger(clock_at(NOW)), ledger(clock_at(NOW), 2)
+        for batch in batches:
+            one.merge(OWN, batch)
+        mixed = [entry for batch in batches for entry in batch]
+        random.shuffle(mixed)  # type: ignore[attr-defined]
+        for entry in mixed:
+            other.merge(OWN, [entry])
+        self.assertEqual(contents(one), contents(other))
+        self.assertEqual(one.merge(OWN, [*other.entries(OWN), *mixed]), [])
+
+    def test_two_devices(self) -> None:
+        """The later decision wins on both devices, a removal too; each is told what changed."""
+        clock = clock_at(NOW)
+        laptop, phone = ledger(clock, 1), ledger(clock, 2)
+        laptop.put(OWN, CONTACT, BOB, {"name": "Bob"})
+        self.assertEqual(phone.merge(OWN, laptop.entries(OWN)), [(CONTACT, BOB)])
+        self.assertTrue(phone.remove(OWN, CONTACT, BOB))
+        told: list[tuple[str, str, str]] = []
+        laptop.watch(lambda *entry: told.append(entry))
+        laptop.merge(OWN, phone.entries(OWN))
+        self.assertIsNone(laptop.get(OWN, CONTACT, BOB))
+        self.assertEqual(told, [(OWN, CONTACT, BOB)])
+        self.assertEqual(laptop.stamps(OWN), phone.stamps(OWN))
+
+    def test_slow_clock(self) -> None:
+        """Who writes after having read is newer, though their clock is behind."""
+        fast, slow = ledger(clock_at(NOW + 600), 1), ledger(clock_at(NOW), 2)
+        fast.put(OWN, CONTACT, BOB, 1)
+        slow.merge(OWN, fast.entries(OWN))
+        slow.put(OWN, CONTACT, BOB, 2)
+        fast.merge(OWN, slow.entries(OWN))
+        self.assertEqual(fast.get(OWN, CONTACT, BOB), 2)
+
+    def test_clock_far_ahead(self) -> None:
+        """What a clock a year ahead has written is not taken, and once that clock is put right it does not win for ever."""
+        wrong, right = clock_at(NOW + YEAR), ledger(clock_at(NOW), 2)
+        broken = ledger(wrong, 1)
+        broken.put(OWN, CONTACT, BOB, "of a year ahead")
+        self.assertEqual(right.merge(OWN, broken.entries(OWN)), [])
+        right.put(OWN, CONTACT, BOB, "first")
+        wrong.advance(-YEAR + 1)
+        self.assertEqual(right.merge(OWN, broken.entries(OWN)), [(CONTACT, BOB)])
+        self.assertEqual(right.get(OWN, CONTACT, BOB), "of a year ahead")
+        right.put(OWN, CONTACT, BOB, "second")
+        broken.merge(OWN, right.entries(OWN))
+        self.assertEqual(broken.get(OWN, CONTACT, BOB), "second")
+
+    def test_revoked_for_ever(self) -> None:
+        """A revocation cannot be taken back, here or by what another device sends."""
+        one = ledger(clock_at(NOW))
+        one.put(OWN, REVOKED, "x", 1)
+        with self.assertRaises(LocalError):
+            one.remove(OWN, REVOKED, "x")
+        self.assertEqual(one.merge(OWN, [Entry(REVOKED, "x", b"\0" * 2 + b"\xff" * 16, None)]), [])
+        self.assertEqual(one.get(OWN, REVOKED, "x"), 1)
+
+    def test_garbage(self) -> None:
+        """Of entries with one that is not of its form, none is taken."""
+        one = ledger(clock_at(NOW))
+        good = Entry(CONTACT, BOB, (NOW * 1000).to_bytes(8, "big") + bytes(10), encode(1))
+        for bad in (
+            Entry("", BOB, bytes(18), None),
+            Entry("ü", BOB, bytes(18), None),
+            Entry(CONTACT, "", bytes(18), None),
+            Entry(CONTACT, "x" * 513, bytes(18), None),
+            Entry(CONTACT, BOB, bytes(17), None),
+            Entry(CONTACT, BOB, bytes(18), b"\xff"),
+            Entry(CONTACT, BOB, bytes(18), encode(bytes(8192))),
+        ):
+            with self.assertRaises(BadEntry):
+                one.merge(OWN, [good, bad])
+        self.assertEqual(one.entries(OWN), [])
+
+
+class KeepingTests(SynchronousTestCase):
+    """What is on disk."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir(mode=0o700)
+        self.vault = Vault.open(self.folder)
+        self.path = self.folder / "database"
+
+    def opened(self) -> Ledger:
+        """Return the ledger as the next run finds it."""
+        database = Database(self.path, [SCHEMA])
+        self.addCleanup(database.close)
+        return Ledger(database, self.vault, cast(IReactorTime, clock_at(NOW)), b"d" * 16)
+
+    def test_reopened(self) -> None:
+        """Everything is there again, and new entries are newer than it; a dropped ledger is gone."""
+        one = self.opened()
+        one.put(OWN, CONTACT, BOB, {"name": "Bob"})
+        one.put(OWN, PAIR, BOB, b"secret of both")
+        one.remove(OWN, CONTACT, BOB)
+        again = self.opened()
+        self.assertEqual(contents(again), contents(one))
+        again.put(OWN, CONTACT, BOB, 1)
+        self.assertEqual(again.get(OWN, CONTACT, BOB), 1)
+        self.assertGreater(again.stamps(OWN)[CONTACT, BOB], one.stamps(OWN)[CONTACT, BOB])
+        again.drop(OWN)
+        self.assertEqual(self.opened().entries(OWN), [])
+
+    def test_secret(self) -> None:
+        """A secret value stands nowhere on the disk as it is, and does not open in another row."""
+        one = self.opened()
+        one.put(OWN, PAIR, BOB, b"secret of both")
+        written = b"".join(path.read_bytes() for path in self.folder.glob("database*"))
+        self.assertNotIn(b"secret of both", written)
+        with sqlite3.connect(self.path) as connection:
+            connection.execute("UPDATE ledger_entry SET name = 'eve@example.com'")
+        connection.close()
+        with self.assertRaises(LocalError):
+            self.opened()
+
+    def test_refused(self) -> None:
+        """What could not be told to other devices is not taken."""
+        one = self.opened()
+        for name, value in ((BOB, None), (BOB, bytes(8192)), ("x" * 513, 1)):
+            with self.assertRaises(LocalError):
+                one.put(OWN, CONTACT, name, value)
+        self.assertEqual(one.entries(OWN), [])

@@ -1,0 +1,46 @@
+"""Tests of which vouchers a node has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from p2pship.interfaces import IVoucher
+from p2pship.journal import Journal
+from p2pship.storage.database import Database
+from p2pship.storage.vault import Vault
+from p2pship.trust.authorities import Authorities
+from p2pship.trust.issued import SCHEMA
+from p2pship.trust.settings import TrustSettings
+from p2pship.trust.vouch import Vouch, by_authority
+from p2pship.trust.vouchers import vouchers
+
+
+class VouchersTests(SynchronousTestCase):
+    """Who is asked depends on the settings."""
+
+    def test_settings(self) -> None:
+        """The domain is asked last, and not at all if both ways are switched off."""
+        database = Database(":memory:", [SCHEMA])
+        self.addCleanup(database.close)
+        folder = Path(self.mktemp())
+        folder.mkdir(mode=0o700)
+        authorities = Authorities(database, Vault.open(folder), folder / "authorities", reactor, Journal())
+        for domains, dnssec, expected in (
+            (True, True, ["self", "authorities", "domain"]),
+            (True, False, ["self", "authorities", "domain"]),
+            (False, True, ["self", "authorities", "domain"]),
+            (False, False, ["self", "authorities"]),
+        ):
+            made = vouchers(authorities, reactor, TrustSettings(domains, dnssec))
+            self.assertEqual([one.name for one in made], expected)
+            for one in made:
+                verifyObject(IVoucher, one)
+
+    def test_vouch(self) -> None:
+        """A vouch is true if it names who vouches; an authority is named by the beginning of its fingerprint."""
+        self.assertFalse(Vouch(reasons=("a hint",)))
+        self.assertEqual(by_authority(bytes(range(32))), "ca:0001020304050607")
