@@ -121,10 +121,10 @@ class AnsweredTests(StoryTestCase):
         story = answers["calls why"]({"id": line["id"][:5]})
         self.assertEqual((line["state"], story["id"], story["state"]), ("ended", line["id"], "ended"))
         json.dumps(story)
-        self.assertRaises(NoSuchCall, commands["calls why"], {"id": "nosuch"})
-        self.assertRaises(NoSuchCall, commands["calls why"], {})
+        self.assertRaises(NoSuchCall, answers["calls why"], {"id": "nosuch"})
+        self.assertRaises(NoSuchCall, answers["calls why"], {})
         for number in (0, -1, "7", None, True, 1.5):
-            self.assertRaises(LocalError, commands["calls recent"], {"number": number})
+            self.assertRaises(LocalError, answers["calls recent"], {"number": number})
 
     async def test_transfer(self) -> None:
         """A transfer within a call is noted at both nodes, with who asked for it."""
