@@ -17,7 +17,8 @@ _p2pship() {
         "identity remove") words="--help --state --json --yes --unlock-fd" ;;
         "identity default") words="--help --state --json --unlock-fd" ;;
         "identity status") words="--help --state --json --say --unlock-fd" ;;
-        "identity "*) words="create request list show export import restore rotate remove default status" ;;
+        "identity privacy") words="--help --state --json --unlock-fd" ;;
+        "identity "*) words="create request list show export import restore rotate remove default status privacy" ;;
         "passphrase status") words="--help --state --json --unlock-fd" ;;
         "passphrase set") words="--help --state --json --passphrase-fd --unlock-fd" ;;
         "passphrase change") words="--help --state --json --current-fd --passphrase-fd --unlock-fd" ;;
@@ -34,7 +35,7 @@ _p2pship() {
         "ca "*) words="create issue revoke crl publish trust list remove" ;;
         "contact add") words="--help --state --json --name --note --own --unlock-fd" ;;
         "contact list") words="--help --state --json --own --unlock-fd" ;;
-        "contact show") words="--help --state --json --own --unlock-fd" ;;
+        "contact show") words="--help --state --json --qr --own --unlock-fd" ;;
         "contact pin") words="--help --state --json --fingerprint --safety --confirmed --own --unlock-fd" ;;
         "contact forget") words="--help --state --json --own --yes --unlock-fd" ;;
         "contact pair") words="--help --state --json --code --own" ;;

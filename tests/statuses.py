@@ -7,7 +7,14 @@ from p2pship.status import CallLine, CallStatus, CallStory, FindStatus, Status
 STATUS: Status = {
     "version": "9.9",
     "state": "/state/of/alice",
-    "sip": {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5060", "port": 5060, "wanted": 5060, "changed": False},
+    "sip": {
+        "udp": "127.0.0.1:5060",
+        "tcp": "127.0.0.1:5060",
+        "port": 5060,
+        "wanted": 5060,
+        "changed": False,
+        "network": "",
+    },
     "domain": "home.p2pship.alt",
     "strangers": "allow",
     "bearers": [{"name": "tls", "encrypted": True, "locators": ["tls:192.0.2.1:5566"]}],
@@ -58,6 +65,7 @@ CALLS: list[CallStatus] = [
         "seconds": 61.4,
         "path": "tls 192.0.2.2:5566",
         "encrypted": True,
+        "name_grade": "verified",
         "media": "1 line",
         "stages": {"lookup": 0.05, "dial": 0.02, "hello": 0.01, "remote": 0.003, "total": 0.085},
         "id": "k3x7qa",

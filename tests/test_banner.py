@@ -55,6 +55,13 @@ class BannerTests(SynchronousTestCase):
         sip: SIPStatus = {**STATUS["sip"], "tcp": "127.0.0.1:5061"}
         self.assertIn("UDP, or TCP at 127.0.0.1:5061", banner({**STATUS, "sip": sip}))
 
+    def test_phones_elsewhere(self) -> None:
+        """Where phones of other machines can register, it says so, and that they need a password."""
+        self.assertNotIn("other machines", banner(STATUS))
+        sip: SIPStatus = {**STATUS["sip"], "network": "192.0.2.1:5060"}
+        shown = banner({**STATUS, "sip": sip})
+        self.assertIn("phones on other machines      192.0.2.1:5060, with a password", shown)
+
     def test_nothing_on(self) -> None:
         """Nobody can be reached when all is off, or read along when nothing is encrypted: that stands out."""
         status: Status = {**STATUS, "lookups": [], "bearers": []}
@@ -67,5 +74,12 @@ class BannerTests(SynchronousTestCase):
 def at(port: int, wanted: int, changed: bool) -> Status:
     """Return a status with this SIP port."""
     address = f"127.0.0.1:{port}"
-    sip: SIPStatus = {"udp": address, "tcp": address, "port": port, "wanted": wanted, "changed": changed}
+    sip: SIPStatus = {
+        **STATUS["sip"],
+        "udp": address,
+        "tcp": address,
+        "port": port,
+        "wanted": wanted,
+        "changed": changed,
+    }
     return {**STATUS, "sip": sip}

@@ -34,7 +34,7 @@ LAYERS: list[set[str]] = [
     {"web"},
     {"sections"},
     {"desk"},
-    {"circle"},
+    {"circle", "entrance"},
     {"standing"},
     {"node"},
     {"commands"},

@@ -10,12 +10,16 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from itertools import takewhile
 from pathlib import Path
 
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.cli.command import make_parser
+from p2pship.commands.table import NOUNS
 from p2pship.sections import sections
 from p2pship.testing.programs import free_ports
 
@@ -147,6 +151,20 @@ def commands(document: Path) -> list[str]:
     return [block.partition("  #")[0].rstrip() for block in blocks]
 
 
+def mentioned(document: Path) -> set[str]:
+    """Return the ``p2pship`` commands between backquotes and in fences of a document.
+
+    In the reference ``p2pship something v1`` may also be a label in a format: there only what begins with a noun, and ends with
+    no version, counts.
+    """
+    text = document.read_text(encoding="utf-8")
+    spans = re.findall(r"`(p2pship\s[^`]+)`", text) + re.findall(r"^ +(p2pship .+)$", text, re.MULTILINE)
+    found = {" ".join(span.partition("  #")[0].split()) for span in spans}
+    if document.parent.name != "reference":
+        return found
+    return {each for each in found if each.split()[1] in NOUNS and not re.search(r" v[0-9]+$", each)}
+
+
 class DocumentTests(SynchronousTestCase):
     """What the documents say to type exists, and what they link to is there."""
 
@@ -174,6 +192,29 @@ class DocumentTests(SynchronousTestCase):
             words = command[1 : command.index(">")] if ">" in command else command[1:]
             self.assertTrue(callable(make_parser().parse_args(words).run))
         self.assertGreater(len(used), 5)
+
+    def test_mentioned(self) -> None:
+        """Every ``p2pship`` command that is mentioned in a sentence, or shown in a fence, is one, and has those options."""
+        used = set().union(*map(mentioned, DOCUMENTS))
+        for command in used:
+            self.assert_command(command)
+        self.assertGreater(len(used), 20)
+
+    def assert_command(self, command: str) -> None:
+        """Check the noun, the verb and the options of a command; its arguments may be left out."""
+        words = re.sub(r"^p2pship (--state \S+ ?)?", "", command).split()
+        if not words:
+            return
+        path = list(takewhile(re.compile(r"[a-z]+$").match, words[:2]))
+        with (
+            redirect_stdout(StringIO()) as help,
+            redirect_stderr(StringIO()),
+            self.assertRaises(SystemExit) as ended,
+        ):
+            make_parser().parse_args([*path, "--help"])
+        self.assertEqual(ended.exception.code, 0, command)
+        for option in re.findall(r"--[a-z-]+", " ".join(words)):
+            self.assertIn(option, help.getvalue(), command)
 
     def test_twistd(self) -> None:
         """Every ``twistd p2pship`` command has options that there are."""

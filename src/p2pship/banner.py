@@ -59,6 +59,7 @@ def _phone(sip: SIPStatus, domain: str) -> str:
             ("transport", _transports(sip)),
             ("AOR, for example", "sip:alice@example.com"),
             ("user name, password", "alice, anything"),
+            *([("phones on other machines", f"{sip['network']}, with a password")] if sip["network"] else []),
         ]
     )
     return f"{words}\n\n{textwrap.indent(rows, '    ')}"

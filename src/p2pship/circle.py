@@ -22,7 +22,8 @@ class Circle:
 
     def __init__(self, reactor: Any, desk: Desk, overlay: Switchboard, finder: IFinder) -> None:
         keyring, ledger, journal, random = desk.keyring, desk.ledger, desk.journal, desk.random
-        self.linking = Linking(reactor, keyring, overlay, journal, random, ledger, desk.screening.open_doors)
+        doors = desk.screening.open_doors
+        self.linking = Linking(reactor, keyring, overlay, journal, random, ledger, doors, overlay.judge_again)
         self.pairing = Pairing(reactor, keyring, overlay, desk.secrets, journal, random)
         self.sync = Sync(reactor, keyring, ledger, overlay, journal)
         self.introductions = Introductions(

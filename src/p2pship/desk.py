@@ -114,11 +114,23 @@ class Desk:
         self.phones = Phones(database, self.vault, clock.seconds)
         self.screening = Screening(self.config.get(ScreenSettings), self.blocks, journal)
         self.keyring.watch(self._identity_changed)
+        self._forget_the_gone()
+        for own in (
+            self.ledger.owners()
+        ):  # an identity may have gone, or not have come, when the last run was killed
+            self._identity_changed(own)
+        self.vault.finish_if_possible()
+
+    def _forget_the_gone(self) -> None:
+        """Forget what an identity left behind that went, or what was there before one came, when the last run was killed."""
+        for aor in {*self.ledger.owners(), *(phone.aor for phone in self.phones.list())}:
+            self._identity_changed(aor)
 
     def _identity_changed(self, aor: str) -> None:
         """Forget what was kept for an identity that is gone: it must not be there for the next one of that name."""
         if self.keyring.identity(aor) is None:
             self.ledger.drop(aor)
+            self.phones.drop(aor)
 
     def close(self) -> None:
         """Let another process use the state folder; harmless when repeated."""

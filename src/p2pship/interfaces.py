@@ -83,7 +83,7 @@ class IKeyring(Interface):
     def create(aor: str) -> IIdentity:
         """Make the identity of a canonical AOR, keep it on disk and tell the watchers.
 
-        :raises LocalError: if there is one already, or it cannot be written.
+        :raises LocalError: if there is one already, or it cannot be written; NameRefused if it may not have that name.
         """
 
     def create_self_certifying() -> IIdentity:
@@ -166,8 +166,8 @@ class IKeyring(Interface):
 
         Who is not to be kept is forgotten when many others have come since: a stranger whom nobody here has called.
 
-        :raises BadPapers: if a higher statement version or record sequence of the same identity key was seen before,
-            or the device is one that the person has revoked.
+        :raises BadPapers: if a higher record sequence of the device was seen before, or a higher statement version of the same
+            identity key that does not list the device, or it is one that the person has revoked.
         """
 
     def accept_statement(statement: Statement, now: float, keep: bool) -> None:

@@ -22,9 +22,8 @@ from p2pship.address import Locator
 from p2pship.circle import Circle
 from p2pship.config import Config
 from p2pship.desk import Desk
+from p2pship.entrance import Entrance
 from p2pship.errors import P2PShipError
-from p2pship.identity.papers import Papers
-from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IBearer, ILookup, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
@@ -42,6 +41,7 @@ from p2pship.sip.callbook import CallBook
 from p2pship.sip.intake import Intake
 from p2pship.sip.listeners import Listeners
 from p2pship.sip.names import OwnNames
+from p2pship.sip.notices import Notices
 from p2pship.sip.proxy import SIPProxy
 from p2pship.sip.registrar import Registrar
 from p2pship.sip.settings import SIPNetworkSettings, SIPSettings, check_listeners
@@ -224,7 +224,7 @@ class Node(MultiService):
         self._chain = LookupChain(
             self.reactor, lookups, trust, self.keyring, self.network, self.journal, privacy
         )
-        self.finder = CachingFinder(self.reactor, self._chain, self.network)
+        self.finder = CachingFinder(self.reactor, self._chain, self.network, trust)
         self._publisher = Publisher(
             self.reactor, self.keyring, lookups, self._locators, self.journal, self.random, privacy
         )
@@ -237,7 +237,7 @@ class Node(MultiService):
             self.journal,
             self.random,
             self._publisher.record_for,
-            self._admit,
+            Entrance(self.desk, lambda: self.overlay.peers(), lambda: self.notices).admit,
             dialled_in_vain=self.finder.forget,
         )
         self._follow()
@@ -267,7 +267,8 @@ class Node(MultiService):
         self._network_transport = PhoneTransport(
             self.reactor, self, self.journal, self._intake, trusts_loopback=False
         )
-        hops = Listeners(self._transport, self._network_transport if self._sip_network.listen else None)
+        elsewhere = self._network_transport if self._sip_network.listen else None
+        hops = Listeners(self._transport, elsewhere)
         self.phones = self.desk.phones
         self._names = OwnNames(self._sip.domain, self._own_addresses)
         self.bindings = Bindings(self.reactor, self.desk.database)
@@ -300,7 +301,7 @@ class Node(MultiService):
             anonymous=self._sip.anonymous,
             digest=self._sip.digest,
         )
-        self.notices = self._proxy.notices
+        self.notices: Notices = self._proxy.notices
         self.overlay.offer(SIPSubprotocol(self._proxy, self._intake))
         self.message_received = self._proxy.layer.message_received
         self.standing = Standing(
@@ -314,6 +315,7 @@ class Node(MultiService):
             names=self._names,
             bindings=self.bindings,
             transport=self._transport,
+            elsewhere=elsewhere,
             proxy=self._proxy,
             book=self.call_book,
         )
@@ -335,9 +337,6 @@ class Node(MultiService):
             self._network_transport.listen(network.listen, port)
 
         self.ports.choose("sip.network", network.port, network.listen, "udp and tcp", listen)
-
-    def _admit(self, papers: Papers, called: str, verdict: Verdict) -> bool:
-        return self.desk.screening.may_enter(called, papers.aor, verdict)
 
     def _locators(self) -> Sequence[Locator]:
         return [locator for bearer in self.bearers.values() for locator in bearer.locators()]

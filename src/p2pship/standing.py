@@ -47,9 +47,11 @@ class Standing:
         names: OwnNames,
         bindings: Bindings,
         transport: PhoneTransport,
+        elsewhere: PhoneTransport | None,
         proxy: SIPProxy,
         book: CallBook,
     ) -> None:
+        """``elsewhere`` is the transport towards phones of other machines, None where none are served."""
         self._desk = desk
         self._lookups = lookups
         self._bearers = bearers
@@ -60,6 +62,7 @@ class Standing:
         self._names = names
         self._bindings = bindings
         self._transport = transport
+        self._elsewhere = elsewhere
         self._proxy = proxy
         self._book = book
         self.port_changed = False
@@ -77,6 +80,7 @@ class Standing:
                 "port": self._transport.port,
                 "wanted": self._sip.port,
                 "changed": self.port_changed,
+                "network": str(self._elsewhere.address) if self._elsewhere is not None else "",
             },
             "domain": self._sip.domain,
             "strangers": self._desk.config.get(ScreenSettings).strangers,

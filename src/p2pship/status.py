@@ -20,6 +20,8 @@ class SIPStatus(TypedDict):
     "the configured port; 0 is any"
     changed: bool
     "whether this start has another port than the last one had or, the first time, than the configured one"
+    network: str
+    "the address and port at which phones of other machines register, by UDP and TCP; empty where none are served"
 
 
 class BearerStatus(TypedDict):
@@ -126,6 +128,8 @@ class CallStatus(TypedDict):
     seconds: float
     path: str
     encrypted: bool
+    name_grade: str
+    "how true the other person's name is: verified, known, unproven or changed; empty where it is not known"
     media: str
     "what flows, in words"
     stages: StagesStatus | None

@@ -41,6 +41,11 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("THE PORT HAS CHANGED: 5061", text)
         self.assertNotIn("PEER", text)
 
+    def test_phones_elsewhere(self) -> None:
+        """Where phones of other machines register is said if they can."""
+        text = status_text({**STATUS, "sip": {**STATUS["sip"], "network": "192.0.2.1:5060"}})
+        self.assertIn("those elsewhere at  udp 192.0.2.1:5060, tcp 192.0.2.1:5060, with a password\n", text)
+
     def test_lost_peer(self) -> None:
         """A peer without a link is lost, not unencrypted."""
         text = status_text({**STATUS, "peers": [{**STATUS["peers"][0], "path": "", "encrypted": False}]})
@@ -68,8 +73,9 @@ class ReportTests(SynchronousTestCase):
         """Each call is a line; none is said in words."""
         self.assertEqual(
             calls_text(CALLS),
-            "FROM               TO               STATE  FOR   PATH                            MEDIA   SET UP IN                            ID\n"
-            "alice@example.com  bob@example.com  up     61 s  tls 192.0.2.2:5566 (encrypted)  1 line  "
+            "FROM               TO               NAME      STATE  FOR   PATH                            MEDIA   SET UP IN"
+            "                            ID\n"
+            "alice@example.com  bob@example.com  verified  up     61 s  tls 192.0.2.2:5566 (encrypted)  1 line  "
             "85 ms: lookup 50, dial 20, hello 10  k3x7qa",
         )
         self.assertNotIn("ms", calls_text([{**CALLS[0], "stages": None}]))

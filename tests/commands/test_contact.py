@@ -95,6 +95,27 @@ class ContactTests(DeskTestCase):
         self.desk.trust.pin(ALICE, "carol@example.net", self.key, "call")
         self.assertTrue(self.give("contact pin", aor="carol@example.net", confirmed=True)["confirmed"])
 
+    def test_qr(self) -> None:
+        """The number is shown as a QR code that another node compares by itself, where that is wished."""
+        self.seen(self.key)
+        self.give("contact pin", aor=BOB, fingerprint=fingerprint(self.key))
+        plain = self.give("contact show", aor=BOB)
+        self.assertNotIn("█", show_text(plain))
+        text = show_text(self.give("contact show", aor=BOB, qr=True))
+        self.assertIn("█", text)
+        self.assertIn(plain["safety_uri"], text)
+        self.assertTrue(self.give("contact pin", aor=BOB, safety=plain["safety_uri"])["confirmed"])
+
+    def test_listed(self) -> None:
+        """The list says who verified a name, and that somebody under it has shown another key."""
+        self.give("contact add", aor=BOB)
+        self.assertIn("not confirmed yet", list_text(self.give("contact list")))
+        self.desk.trust.pin(ALICE, BOB, self.key, "contact", "ca:0123456789abcdef")
+        line = list_text(self.give("contact list")).splitlines()[1]
+        self.assertEqual(line.split(), [BOB, BOB, "known", "ca:0123456789abcdef"])
+        self.seen(spki(new_p256()))
+        self.assertIn("known, ANOTHER ONE SEEN: contact show", list_text(self.give("contact list")))
+
     def test_forget(self) -> None:
         """Who is forgotten is gone, key and all."""
         self.give("contact add", aor=BOB)

@@ -6,9 +6,11 @@ import base64
 from typing import Any
 
 from p2pship.commands.identity import VERBS
+from p2pship.commands.identityprivacy import AS_CONFIGURED, CHOICES
 from p2pship.commands.verb import Verb
 from p2pship.errors import LocalError, P2PShipError, RemoteError
 from p2pship.identity.invitation import Answer, answer_pem, answer_uri, read_request
+from p2pship.lookup.privacy import MODES
 from p2pship.trust.authority import read_request as read_csr
 from tests.commands.desks import DeskTestCase
 
@@ -212,6 +214,45 @@ class ImportTests(DeskTestCase):
         self.assertIn("p2pship:request?pkcs10=", text)
         self.assertIn("█", text)
         self.assertNotIn("█", verb("request").text(self.give("identity request")))
+
+
+class PrivacyTests(DeskTestCase):
+    """Who can find where one identity is."""
+
+    def test_choose(self) -> None:
+        """The mode is that of the configuration until one is chosen, for this identity alone, and can be so again."""
+        for aor in (ALICE, "work@example.org"):
+            self.give("identity create", aor=aor)
+        said = self.give("identity privacy", aor=ALICE)
+        self.assertEqual(said, {"aor": ALICE, "mode": "open", "chosen": False, "friends": 0})
+        self.assertIn("as [privacy] mode of the configuration says", verb("privacy").text(said))
+        said = self.give("identity privacy", aor=ALICE, mode="paranoid")
+        self.assertEqual((said["mode"], said["chosen"]), ("paranoid", True))
+        self.assertEqual(self.desk.modes.of(ALICE), "paranoid")
+        self.assertEqual(self.give("identity show", aor=ALICE)["privacy"], "paranoid")
+        self.assertEqual(self.give("identity show", aor="work@example.org")["privacy"], "open")
+        self.assertIn("no friends yet", verb("privacy").text(said))
+        self.assertFalse(self.give("identity privacy", aor=ALICE, mode="default")["chosen"])
+        self.assertEqual(self.desk.modes.of(ALICE), "open")
+
+    def test_friends(self) -> None:
+        """It is said how many people count as friends."""
+        self.give("identity create", aor=ALICE)
+        self.desk.secrets.keep(ALICE, "bob@example.com", bytes(32), b"s" * 32, sure=True)
+        said = self.give("identity privacy", aor=ALICE, mode="friends")
+        self.assertEqual(said["friends"], 1)
+        self.assertIn("Friends: 1.", verb("privacy").text(said))
+
+    def test_no_mode(self) -> None:
+        """What is no mode changes nothing, and the modes are said."""
+        self.give("identity create", aor=ALICE)
+        error = self.assertRaises(LocalError, self.give, "identity privacy", aor=ALICE, mode="secret")
+        self.assertIn("open, friends, paranoid", str(error))
+        self.assertFalse(self.desk.modes.chosen(ALICE))
+
+    def test_choices(self) -> None:
+        """Every mode that there is can be chosen."""
+        self.assertEqual(CHOICES, (*MODES, AS_CONFIGURED))
 
 
 OLD = """<?xml version="1.0"?>

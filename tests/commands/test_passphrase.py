@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from p2pship.commands.passphrase import VERBS
 from p2pship.desk import Desk
 from p2pship.errors import ConfigError, LocalError
+from p2pship.storage.vault import MASTER_FILE, Vault
+from p2pship.trust.ledger import PAIR
 from tests.commands.desks import DeskTestCase
+
+
+def failing_once_sealed(state: Path) -> Callable[[], None]:
+    """Return a watcher that can do nothing once the passphrase is on the disk."""
+
+    def changed() -> None:
+        if Vault.needs_passphrase(state):
+            raise LocalError("the disk is full")
+
+    return changed
 
 
 class PassphraseTests(DeskTestCase):
@@ -27,6 +42,29 @@ class PassphraseTests(DeskTestCase):
         """Return the files of the state folder that hold a private key as it is."""
         files = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
         return [path.name for path in files if b"PRIVATE KEY-----" in path.read_bytes()]
+
+    def test_sealed_anew(self) -> None:
+        """All that is sealed is sealed anew under a passphrase: at once, or where that failed when the desk opens again."""
+        self.give("identity create", aor="alice@example.com")
+        self.give("ca create", domain="example.com")
+        self.desk.phones.set_password("alice@example.com", "phone", "correct horse")
+        self.desk.ledger.put("alice@example.com", PAIR, "bob@example.com", b"secret")
+        self.desk.close()
+        unable = Vault.open(self.desk.state)
+        unable.watch(failing_once_sealed(self.desk.state))
+        unable.set_passphrase(b"one")
+        self.flushLoggedErrors()
+        copy = (self.desk.state / MASTER_FILE).read_bytes()
+        for passphrase in (b"one", b"two", b"two"):
+            desk = Desk(self.clock, self.desk.config, self.desk.state, unlock=lambda: passphrase)  # noqa: B023
+            self.assertEqual(desk.ledger.get("alice@example.com", PAIR, "bob@example.com"), b"secret")
+            self.assertIsNotNone(desk.phones.secret("alice@example.com", "phone", "SHA-256"))
+            desk.authorities.crl(desk.authorities.owned()[0].fingerprint)
+            desk.keyring.rotate("alice@example.com")
+            self.assertLess(len((desk.state / MASTER_FILE).read_bytes()), len(copy))
+            desk.vault.set_passphrase(b"two")
+            self.assertEqual(self.keys_in_the_clear(), [])
+            desk.close()
 
     def test_wrong(self) -> None:
         """Without the present one nothing changes."""

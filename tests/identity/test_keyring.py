@@ -11,6 +11,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.address import Locator
 from p2pship.errors import BadPapers, ConfigError, LocalError
+from p2pship.identity.device import Device
 from p2pship.identity.holdings import KEY_FILE, STATEMENT_FILE
 from p2pship.identity.identity import folder_name
 from p2pship.identity.keyring import SCHEMAS, Keyring
@@ -207,7 +208,12 @@ class KeyringTests(TestCase):
     def test_people(self) -> None:
         """People are remembered from one run to the next."""
         met = papers_from(example.statement(version=5), example.record(statement_version=5), example.NOW)
-        older = papers_from(example.statement(version=4), example.record(statement_version=4), example.NOW)
+        lost = Device.new()
+        listing, record = (
+            example.statement(version=4, devices=[lost.listed]),
+            example.record_of(lost, statement_version=4),
+        )
+        older = papers_from(listing, record, example.NOW)
         self.keyring.check(met)
         self.assertFalse(self.keyring.met(ALICE))
         self.keyring.accept(met, example.NOW, keep=True)
@@ -215,3 +221,16 @@ class KeyringTests(TestCase):
         self.assertTrue(again.met(ALICE))
         self.assertRaises(BadPapers, again.check, older)
         self.assertRaises(BadPapers, again.accept, older, example.NOW, True)
+
+    def test_own_statement(self) -> None:
+        """A device that our own statement has taken out is refused from then on, though no hello has brought that statement."""
+        self.keyring.create(ALICE)
+        thief = self.reopened(Path(self.mktemp()))
+        self.keyring.add_device(ALICE, thief.device.listed)
+        bundle = self.keyring.bundle(ALICE, with_key=True)
+        identity = thief.adopt_identity(ALICE, bundle.raw, bundle.chain, b"", bundle.private_key)
+        papers = papers_from(identity.statement, thief.record_for(identity, (), example.NOW), example.NOW)
+        self.keyring.check(papers)
+        self.keyring.revoke_device(ALICE, thief.device.listed.host_identity_hash)
+        self.assertRaises(BadPapers, self.keyring.check, papers)
+        self.assertRaises(BadPapers, self.keyring.accept, papers, example.NOW, True)

@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.errors import BadPapers, ConfigError, LocalError
 from p2pship.identity.backup import read_backup, write_backup
+from p2pship.identity.changes import MOST_REVOKED_STATED
 from p2pship.identity.certificate import BadCertificate
 from p2pship.identity.device import Device
 from p2pship.identity.facts import RevokedHere, StatementAdopted
@@ -328,6 +329,24 @@ class DevicesTests(LifecycleTestCase):
         statement = read_statement(self.again(aor).statement)
         self.assertEqual(len(statement.devices), MOST_DEVICES)
         self.assertEqual(statement.revoked[0], bytes([39]) * 32)
+
+    def test_revoked_long_ago(self) -> None:
+        """One that was revoked before all that a statement names is not listed again: not here, in the next run, or by merging."""
+        lost = other_devices(1)[0]
+        self.keyring.add_device(AOR, lost)
+        other = self.linked(owner=True)
+        self.keyring.revoke_device(AOR, lost.host_identity_hash)
+        for number in range(MOST_REVOKED_STATED):
+            self.keyring.revoke_device(AOR, bytes([100 + number]) * 32)
+        self.assertNotIn(lost.host_identity_hash, read_statement(self.alice.statement).revoked)
+        for keyring in (self.keyring, self.opened(self.state)):
+            self.assertIn("for ever", str(self.assertRaises(LocalError, keyring.add_device, AOR, lost)))
+        self.clock.advance(60)
+        other.add_device(AOR, other_devices(2)[1])  # has not heard of it, and signs the newest statement
+        self.pass_on(other, self.keyring)
+        self.assertNotIn(lost, self.listed(self.keyring))
+        self.pass_on(self.keyring, other)
+        self.assertNotIn(lost, self.listed(other))
 
     def test_revoked(self) -> None:
         """A revoked device that hears of it stops using the identity, tells the journal, and goes on so in the next run."""

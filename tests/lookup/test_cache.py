@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from p2pship.address import Locator
+from p2pship.identity.papers import Papers
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
-from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity
+from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity, ITrustPolicy
 from p2pship.lookup.cache import HEAD_START, MOST_DEVICES, MOST_PEOPLE, CachingFinder
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
 from p2pship.network import Interface
@@ -75,6 +78,24 @@ class Own:
 
 
 ALICE = Own("alice@example.com")
+KNOWN = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
+
+
+@implementer(ITrustPolicy)
+class ToldTrust:
+    """A policy whose verdicts come when the test says them."""
+
+    def __init__(self) -> None:
+        self.asked: list[Deferred[Verdict]] = []
+
+    def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
+        """Let the test answer."""
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+    def wants_chain(self, authority: bytes) -> bool:
+        """Trust no authority."""
+        return False
 
 
 class CachingFinderTests(SynchronousTestCase):
@@ -85,7 +106,8 @@ class CachingFinderTests(SynchronousTestCase):
         self.clock.advance(NOW)
         self.behind = ToldFinder()
         self.network = StaticNetwork()
-        self.finder = CachingFinder(self.clock, self.behind, self.network)
+        self.trust = ToldTrust()
+        self.finder = CachingFinder(self.clock, self.behind, self.network, self.trust)
         self.bob = Person(devices=2)
 
     def found(
@@ -130,6 +152,7 @@ class CachingFinderTests(SynchronousTestCase):
         verifyObject(IFinder, self.finder)
         self.find()
         verifyObject(IFinding, self.search)
+        verifyObject(ITrustPolicy, self.trust)
 
     def test_first_time(self) -> None:
         """What is not known is passed on as it is found, and so is the outcome."""
@@ -224,6 +247,36 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertFalse(self.end(ambiguous=True).ambiguous)
         self.assertEqual(self.find().found, [])
         self.assertTrue(self.end(ambiguous=True).ambiguous)
+
+    def test_judged_again(self) -> None:
+        """Who has to be judged anew is told with the new verdict once that is known; and what a search found meanwhile stays."""
+        device, other = self.found(), self.found(device=1)
+        self.remember(device, other)
+        self.finder.judge_again(ALICE.aor, "dave@example.com")
+        self.finder.judge_again(ALICE.aor, BOB)
+        self.assertEqual((len(self.trust.asked), self.find().found), (2, []))
+        newer = self.told(self.found(sequence=2))[0]
+        self.end()
+        for judging in self.trust.asked:
+            judging.callback(KNOWN)
+        self.assertEqual(self.find().found, [newer, replace(other, verdict=KNOWN)])
+
+    def test_judged_again_and_changed(self) -> None:
+        """Somebody with another key than the confirmed one is dialled from memory no more; nor who cannot be judged."""
+        self.remember(self.found(), self.found(device=1))
+        self.finder.judge_again("", BOB)
+        self.trust.asked[0].callback(Verdict(NameGrade.CHANGED, Acquaintance.STRANGER))
+        self.trust.asked[1].errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.find().found, [])
+
+    def test_everybody_judged_again(self) -> None:
+        """When everybody has to be judged anew, as when an authority is no longer trusted, nothing old is dialled."""
+        self.remember(self.found())
+        self.finder.judge_again("carol@example.com", "")
+        self.assertEqual(len(self.find().found), 1)
+        self.finder.judge_again(ALICE.aor, "")
+        self.assertEqual((self.trust.asked, self.find().found), ([], []))
 
     def test_cancelled(self) -> None:
         """Cancelling ends the search behind, and nothing is told any more."""

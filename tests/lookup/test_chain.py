@@ -292,6 +292,17 @@ class WhoIsDialledTests(ChainTestCase):
         self.assertEqual(receiver.device_keys, [self.bob.devices[0].key])
         self.assertEqual(receiver.outcome.found, 1)
 
+    def test_collecting_while_judging(self) -> None:
+        """Who takes long to judge, as a domain is asked, does not wait for the collecting afterwards."""
+        verdict: Deferred[Verdict] = Deferred()
+        self.trust.waiting[self.bob.key] = verdict
+        self.publish(self.bob)
+        receiver = self.find(self.memory(lasting=1.0))
+        self.clock.advance(COLLECTING_TIME)
+        self.assertEqual(receiver.found, [])
+        verdict.callback(Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER))
+        self.assertEqual(receiver.device_keys, [self.bob.devices[0].key])
+
     def test_judged_once(self) -> None:
         """A person is judged once in a search, with however many devices."""
         bob = Person(devices=3)

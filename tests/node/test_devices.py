@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import gatherResults
-
 from p2pship.identity.statement import read_statement
-from p2pship.testing.phone import IncomingCall, Phone
 from p2pship.testing.phonecall import State
-from tests.node.calling import ALICE, BOB, NodeTestCase, called, refusal, requests
+from tests.node.calling import ALICE, BOB, refusal, requests
+from tests.node.twodevices import TwoDevicesCase
 
 ELSEWHERE = "Call completed elsewhere"
 "What the phones that did not answer are told (RFC 3326 §3.1)."
 
 
-class TwoDevicesTests(NodeTestCase):
-    """Bob has a node at home and a laptop, which is another node with a phone of its own."""
-
-    names = ("alice", "bob", "laptop")
-
-    async def bobs(self) -> tuple[Phone, Phone, Phone]:
-        """Make the laptop a device of Bob's, and register Alice's phone and both of Bob's."""
-        home, laptop = self.node("bob").keyring, self.node("laptop").keyring
-        home.create(BOB)
-        home.add_device(BOB, laptop.device.listed)
-        bundle = home.bundle(BOB, with_key=False)
-        laptop.adopt_identity(BOB, bundle.raw, bundle.chain, bundle.revocations, None)
-        return await self.phone(ALICE), await self.phone(BOB), await self.phone(BOB, node="laptop")
-
-    async def rung(self, *phones: Phone) -> list[IncomingCall]:
-        """Wait until each phone rings, and return its call."""
-        await gatherResults([called(phone) for phone in phones])
-        return [call for phone in phones for call in phone.calls if isinstance(call, IncomingCall)]
+class TwoDevicesTests(TwoDevicesCase):
+    """Bob is called at home and on his laptop."""
 
     async def test_all_ring(self) -> None:
         """A call rings on both; the first answer ends the ringing on the other, which hears that it was answered elsewhere."""
@@ -46,6 +28,24 @@ class TwoDevicesTests(NodeTestCase):
         self.assertEqual(requests(laptop, "CANCEL"), [])
         await on_laptop.hang_up()
         await call.ended
+
+    async def test_linked_while_connected(self) -> None:
+        """A device that Bob links while Alice has a link to his first one rings with the next call already."""
+        alice, home = await self.phone(ALICE), await self.phone(BOB)
+        call, answered = await self.up(alice, home)
+        await self.talk(call, answered)
+        await call.hang_up()
+        await answered.ended
+        home.calls.clear()
+        self.link()
+        (peer,) = self.node("alice").overlay.peers()
+        await self.eventually(lambda: peer.newer is not None)
+        laptop = await self.phone(BOB, node="laptop")
+        call = alice.call(f"sip:{BOB}")
+        _, on_laptop = await self.rung(home, laptop)
+        await on_laptop.answer()
+        await call.answered
+        await call.hang_up()
 
     async def test_given_up(self) -> None:
         """A caller who gives up ends the ringing on both, and neither hears that it was answered elsewhere."""

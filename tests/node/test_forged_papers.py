@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from p2pship.identity.papers import ListedDevice
 from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import sign_record
 from p2pship.identity.seal import seal
-from p2pship.identity.statement import person_hash, read_statement, sign_statement
+from p2pship.identity.statement import person_hash, read_statement, sign_statement, verify_statement
 from p2pship.identity.validity import RECORD_LIFETIME, STATEMENT_LIFETIME
 from p2pship.journal import PapersRefused
 from p2pship.lookup.candidate import Slot
@@ -106,11 +108,16 @@ class RecordTests(NodeTestCase):
         await self._is_not_believed(self._seal(*old), "sequence number 1,")
 
     async def test_older_statement(self) -> None:
-        """A statement of before, such as one that lists a device that was lost since."""
+        """A statement of before, which lists a device that was lost since."""
         await self._set_up()
         identity: Any = self.node("bob").keyring.identity(BOB)
-        old = self._papers("bob", BOB, version=identity.stated().version - 1)
-        await self._is_not_believed(self._seal(*old), f"has version {identity.stated().version - 1}, but")
+        bob, lost = self.node("bob").keyring.device.listed, self.node("mallory").keyring.device.listed
+        version = identity.stated().version
+        now = self.node("alice").reactor.seconds()
+        newer = verify_statement(self._papers("bob", BOB, version=version + 1, devices=[lost])[0], now)
+        self.node("alice").keyring.accept_statement(newer, now, True)
+        old = self._papers("bob", BOB, version=version, devices=[bob, lost])
+        await self._is_not_believed(self._seal(*old), f"has version {version}, but")
 
     async def test_device_of_another(self) -> None:
         """Bob's statement with the record of Mallory's device."""
@@ -131,7 +138,13 @@ class RecordTests(NodeTestCase):
         return seal(Place.of_name(BOB), day_of(self.node("alice").reactor.seconds()), key, statement, record)
 
     def _papers(
-        self, node: str, aor: str, version: int | None = None, sequence: int | None = None, person: Any = None
+        self,
+        node: str,
+        aor: str,
+        version: int | None = None,
+        sequence: int | None = None,
+        person: Any = None,
+        devices: Sequence[ListedDevice] = (),
     ) -> tuple[bytes, bytes]:
         """Sign papers as a node would, but for what is asked for."""
         keyring = self.node(node).keyring
@@ -145,7 +158,7 @@ class RecordTests(NodeTestCase):
             version=of,
             issued=now,
             expires=now + STATEMENT_LIFETIME,
-            devices=stated.devices,
+            devices=devices or stated.devices,
             certificate_hash=stated.certificate_hash,
         )
         whose = person or identity

@@ -14,7 +14,6 @@ from tests.node.rawphones import KINDS, SIP_PORT, RawPhone, via_port
 from tests.sip.torture import HANDLING, Fate, names, octets
 
 CONTACTS = {
-    "escnull": ["<sip:%00@host5.example.com>", "<sip:%00%00@host5.example.com>"],
     "dblreq": ["<sip:j.user@host.example.com>"],
     "regaut01": [],
     "cparam01": ["<sip:+19725552222@gw1.example.net>;unknownparam"],
@@ -102,6 +101,13 @@ class AnswersOverUDPTests(TortureTestCase):
 
     async def _closed(self, name: str, phone: RawPhone) -> None:
         await self.eventually(lambda: phone.closed, lambda: f"the connection of {name} is open")
+
+    async def test_null_in_a_name(self) -> None:
+        """Who registers ``escnull`` is told in the reason phrase why no identity is made, and none is."""
+        phones = await self.sent(["escnull"])
+        answer = await self.answer("escnull", phones["escnull"])
+        self.assertIn("no control character: null-%00-null@example.com", answer.reason)
+        self.assertEqual(self.node("alice").desk.keyring.identities(), ())
 
     async def test_unsupported(self) -> None:
         """The 420 to ``bext01`` lists what a proxy was asked for (§3.3.5)."""

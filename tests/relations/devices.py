@@ -13,6 +13,7 @@ from p2pship.identity.papers import Papers
 from p2pship.identity.statement import read_statement
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity, ITrustPolicy
+from p2pship.overlay.peer import Peer
 from p2pship.relations.gathering import Gathering
 from p2pship.relations.introductions import Introductions
 from p2pship.relations.statements import Statements
@@ -93,6 +94,11 @@ class Device(Node):
         for other in others:
             self.contacts.add(self.own.aor, other.own.aor)
             self.pins.make(self.own.aor, other.own.aor, other.own.key, BY_CONTACT)
+
+    def peer_on(self, device: Device) -> Peer:
+        """Return the peer that another device is."""
+        (peer,) = [peer for peer in self.overlay.peers() if peer.hit == device.hit]
+        return peer
 
     def entries(self, own: str) -> dict[tuple[str, str], bytes | None]:
         """Return everything in its ledger of an own identity."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused
@@ -14,7 +15,7 @@ from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import Linked, NotLinked
 from p2pship.relations.linkfacts import DeviceLinked, LinkingEnded
-from p2pship.relations.linking import Linking, LinkWindow
+from p2pship.relations.linking import LAST_WORDS, Linking, LinkWindow
 from p2pship.relations.window import WINDOW_SECONDS
 from tests.overlay.nodes import ALICE, BOB
 from tests.relations.devices import Device, DevicesCase
@@ -29,6 +30,7 @@ class LinkingCase(DevicesCase):
     def setUp(self) -> None:
         super().setUp()
         self.doors: dict[Device, set[str]] = {}
+        self.judging: dict[Device, Callable[[str, str], None]] = {}
         self.linkings: dict[Device, Linking] = {}
         self.old, self.new = self.linkable(ALICE), self.linkable()
         self.clock.pass_time(1)
@@ -45,10 +47,12 @@ class LinkingCase(DevicesCase):
             Random(SEED + len(self.linkings)).randbytes,
             device.ledger,
             doors,
+            lambda own, aor: self.judging[device](own, aor),
         )
         device.overlay.offer(linking)
         linking.start()
         self.doors[device], self.linkings[device] = doors, linking
+        self.judging[device] = device.overlay.judge_again
         return device
 
     def open(self, owner: bool = False) -> LinkWindow:
@@ -269,6 +273,32 @@ class RefusalTests(LinkingCase):
         self.open()
         self.linkings[self.old].stop()
         self.assertEqual(doors, set())
+
+    def test_window_is_given_up(self) -> None:
+        """Who waits for the new device and goes away closes the window; not while somebody else still waits."""
+        code, linking = self.open().code, self.linkings[self.old]
+        waiting = [linking.wait(ALICE), linking.wait(ALICE)]
+        waiting[0].cancel()
+        self.assertEqual(self.doors[self.old], {ALICE})
+        waiting[1].cancel()
+        for each in waiting:
+            self.failureResultOf(each, CancelledError)
+        self.assertEqual(self.doors[self.old], set())
+        self.assertIn("no window is open", self.refusal(self.join(code)))
+
+    def test_strangers_leave(self) -> None:
+        """Who was let in because a window was open is judged again when it has closed, and the new device has what it needs."""
+        visitor = self.device(BOB)
+        visitor.reach(ALICE)
+        judged: list[tuple[str, str]] = []
+        self.judging[self.old] = lambda own, aor: judged.append((own, aor))
+        self.successResultOf(self.join(self.open().code))
+        self.clock.pass_time(LAST_WORDS)
+        self.assertEqual(judged, [(ALICE, "")])
+        self.linkings[self.old].close(self.open().aor)
+        self.linkings[self.old].stop()
+        self.clock.pass_time(LAST_WORDS)
+        self.assertEqual(judged, [(ALICE, "")])
 
     def test_garbage(self) -> None:
         """Messages that are none are refused and cost nothing; a proof without a beginning is refused, too."""

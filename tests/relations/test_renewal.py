@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -14,7 +15,7 @@ from p2pship.identity.statement import read_statement
 from p2pship.identity.validity import SKEW
 from p2pship.interfaces import ISubprotocol
 from p2pship.relations.renewal import CHECK_EVERY, FIRST_CHECK, RENEW_BELOW, SOON, Renewal
-from p2pship.relations.renewaldesk import NAME, RenewalDesk
+from p2pship.relations.renewaldesk import AT_ONCE, MOST_HELD, NAME, RenewalDesk
 from p2pship.relations.renewalwire import (
     BadRenewal,
     RenewalAnswer,
@@ -130,6 +131,41 @@ class RenewalTests(OverlayCase):
         self.assertTrue(self.alice.expires() > 0)
         first, second = self.dad.authorities.issued(self.ca, ALICE)
         self.assertTrue(first.revoked and not second.revoked)
+
+    def test_rotated_all_day(self) -> None:
+        """A member gone bad who makes ever new keys does not fill the revocation list with certificates of keys that gave way."""
+        for _ in range(3 * MOST_HELD):
+            self.alice.keyring.rotate(ALICE)
+            self.check()
+            self.age(3600)
+        issued = self.dad.authorities.issued(self.ca, ALICE)
+        self.assertEqual((len(issued), sum(bool(one.revoked) for one in issued)), (MOST_HELD, MOST_HELD - 1))
+        self.assertTrue(any("ask the operator" in fact.reason for fact in self.dad.told(RenewalRefused)))
+        self.dad.authorities.revoke(ALICE)  # by hand all goes on
+        self.certify(self.alice)
+        self.assertTrue(self.alice.expires() > 0)
+
+    def test_asked_all_day(self) -> None:
+        """Who asks on and on, a stranger too, is refused before anything is checked, and asks for nobody else."""
+        peer = Member(self, BOB).reach(DAD)
+        question = print_question(RenewalQuestion(self.ca.fingerprint))
+        answers = [peer.send(NAME, question) for _ in range(3 * AT_ONCE)]
+        self.clock.pass_time(1)
+        refused = [1 for answer in answers if self._is_refused(answer)]
+        self.assertEqual(len(refused), 2 * AT_ONCE)
+        self.check()
+        self.assertEqual(
+            self.alice.authorities.crl(self.ca.fingerprint), self.dad.authorities.crl(self.ca.fingerprint)
+        )
+        self.clock.pass_time(60)
+        self.assertFalse(self._is_refused(peer.send(NAME, question)))
+
+    def _is_refused(self, answer: Deferred[bytes]) -> bool:
+        self.clock.pass_time(0.1)
+        if not isinstance(getattr(answer, "result", None), bytes):
+            self.failureResultOf(answer, PayloadRefused)
+            return True
+        return False
 
     def test_revoked(self) -> None:
         """Who was revoked gets nothing, and hears why."""

@@ -6,10 +6,12 @@ from typing import Any
 
 from p2pship.errors import BadPapers
 from p2pship.identity.validity import SKEW, STATEMENT_LIFETIME
+from p2pship.identity.verdict import Acquaintance
 from p2pship.identity.verify import papers_from
 from p2pship.journal import PeerGone
 from p2pship.relations.statements import NAME
 from p2pship.relations.statementwire import News, write
+from p2pship.trust.pins import BY_CONFIRMING
 from tests.overlay.nodes import ALICE, BOB
 from tests.relations.devices import Device, DevicesCase
 
@@ -95,6 +97,36 @@ class RevocationTests(DevicesCase):
         self.assertEqual(self.first.entries(BOB), third.entries(BOB))
         self.assertNotIn(self.thief.hit, self._hits(third, BOB))
 
+    def test_was_off(self) -> None:
+        """A device that was off when the list changed reaches a friend who knows the new one at once, with its old list."""
+        laptop = self.another(self.first, BOB)
+        self.clock.pass_time(300)
+        self.apart(laptop)
+        self.alice.reach(BOB)
+        self.first.keyring.revoke_device(BOB, self.thief.digest)
+        self.clock.pass_time(5)
+        self.first.kill()
+        self.network.heal()
+        self.assertEqual(laptop.reach(ALICE).hit, self.alice.hit)
+        self.assertIn(laptop.hit, self._hits(self.alice, BOB))
+        self.assertTrue(self._refused(ALICE))
+
+    def test_was_off_and_called(self) -> None:
+        """It is called by the friend as well, though it still shows the old list."""
+        laptop = self.another(self.first, BOB)
+        self.clock.pass_time(300)
+        self.apart(laptop)
+        self.alice.reach(BOB)
+        self.first.keyring.revoke_device(BOB, self.thief.digest)
+        self.clock.pass_time(5)
+        self.first.kill()
+        self.network.heal()
+        reached = self.alice.people(BOB)
+        self.clock.pass_time(10)
+        hits = {peer.hit for peer in reached.peers}
+        self.assertIn(laptop.hit, hits)
+        self.assertNotIn(self.thief.hit, hits)
+
     def test_given_away(self) -> None:
         """A device that was not stolen but given away hears that it is out, and stops using the identity."""
         honest = self.another(self.first, BOB)
@@ -115,6 +147,87 @@ class RevocationTests(DevicesCase):
         self.joined()
         expected = {self.first.digest, owner.digest, new.digest}
         self.assertEqual((self.first.listed(BOB), owner.listed(BOB)), (expected, expected))
+
+
+class RotationTests(DevicesCase):
+    """Bob gives his identity a new key while there are links, as somebody may have the old one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.device(ALICE), self.device(BOB)
+        self.alice.befriend(self.bob)
+        self.bob.reach(ALICE)
+        self.old = self.bob.own.key
+
+    def _hits(self) -> set[bytes]:
+        """Return the HITs of the devices of Bob that Alice has links with."""
+        return {peer.hit for peer in self.alice.overlay.peers() if peer.aor == BOB and peer.path}
+
+    def test_followed(self) -> None:
+        """Within a second a friend knows him by the new key, and what was under way goes on."""
+        peer = self.alice.peer(BOB)
+        self.bob.keyring.rotate(BOB)
+        self.clock.pass_time(1)
+        assert peer.papers is not None
+        self.assertEqual(peer.papers.statement.key, self.bob.own.key)
+        self.assertEqual((peer.over, self.alice.test.lost, self.bob.test.lost), ("", [], []))
+        self.assertIs(peer.verdict.acquaintance, Acquaintance.CONTACT)
+        pin = self.alice.pins.get(ALICE, BOB)
+        assert pin is not None
+        self.assertEqual(pin.key, self.bob.own.key)
+
+    def test_link_is_lost(self) -> None:
+        """A link that is lost afterwards is dialled again by the new key, and the session goes on."""
+        self.bob.keyring.rotate(BOB)
+        self.clock.pass_time(1)
+        for link in self.bob.links():
+            link.lose()
+        answered = self.watch(self.alice.peer(BOB).send("test", b"again"))
+        self.clock.pass_time(10)
+        self.assertEqual((answered, self.alice.test.lost), ([b"took again"], []))
+
+    def test_thief(self) -> None:
+        """What somebody with the old key has listed loses its links at once, whichever way the new key is heard of."""
+        for greeted in (False, True):
+            thief = self.another(self.bob, BOB, owner=True)
+            thief.keyring.adopt_statement = lambda *_: False  # type: ignore[method-assign]
+            self.bob.keyring.adopt_statement = lambda *_: False  # type: ignore[method-assign]
+            planted = self.another(thief, BOB, owner=True)
+            planted.reach(ALICE)
+            self.assertIn(planted.hit, self._hits())
+            if greeted:
+                self.alice.peer_on(self.bob).close("to be greeted anew")
+                self.clock.pass_time(1)
+            self.bob.keyring.revoke_device(BOB, thief.digest)
+            self.bob.keyring.rotate(BOB)
+            if greeted:
+                self.bob.reach(ALICE)
+            self.clock.pass_time(1)
+            self.assertEqual(self._hits(), {self.bob.hit})
+            for device in (thief, planted):
+                device.kill()
+
+    def test_confirmed(self) -> None:
+        """Who has compared the safety number follows no new key: its links end, and the pin stays."""
+        self.alice.pins.make(ALICE, BOB, self.old, BY_CONFIRMING)
+        self.bob.keyring.rotate(BOB)
+        self.clock.pass_time(1)
+        pin = self.alice.pins.get(ALICE, BOB)
+        assert pin is not None
+        self.assertEqual((pin.key, self._hits()), (self.old, set()))
+        self.assertTrue(any("not the one that was confirmed" in str(fact) for fact in self.alice.facts))
+
+    def test_own_device(self) -> None:
+        """Another device of his, which does not hold the key, follows, and its links with friends stay."""
+        laptop = self.another(self.bob, BOB)
+        self.clock.pass_time(5)
+        laptop.reach(ALICE)
+        self.bob.keyring.rotate(BOB)
+        self.clock.pass_time(2)
+        self.assertEqual(laptop.own.key, self.bob.own.key)
+        self.assertEqual(self._hits(), {self.bob.hit, laptop.hit})
+        keys = {peer.papers.statement.key for peer in self.alice.overlay.peers() if peer.papers}
+        self.assertEqual(keys, {self.bob.own.key})
 
 
 class PushTests(DevicesCase):
@@ -159,8 +272,11 @@ class PushTests(DevicesCase):
         carol.reach(ALICE)
         known = {peer.aor for peer in self.alice.overlay.peers()}
         self.clock.pass_time(5)
-        for raw in (self._statement(carol, CAROL), self._statement(liar, BOB)):
-            self.assertIn("not that of the peer's hello", str(self._push(self.bob, raw)))
+        for raw, why in (
+            (self._statement(carol, CAROL), "not that"),
+            (self._statement(liar, BOB), "not by the key"),
+        ):
+            self.assertIn(why, str(self._push(self.bob, raw)))
         self.assertEqual({peer.aor for peer in self.alice.overlay.peers() if peer.path}, known)
 
     def test_garbage(self) -> None:

@@ -52,7 +52,7 @@ class DoorwayTests(SynchronousTestCase):
             ("SUBSCRIBE", Wish.PRESENCE),
             ("NOTIFY", Wish.PRESENCE),
             ("PUBLISH", Wish.PRESENCE),
-            ("OPTIONS", Wish.PRESENCE),
+            ("OPTIONS", Wish.CALL),
             ("INFO", Wish.CALL),
         ):
             self.ask(method)

@@ -273,6 +273,19 @@ class AttackTests(GateCase):
         self.assertEqual([fact.failures for fact in refused], list(range(1, FREE + 1)))
         self.assertIn(EVIL, str(refused[0]))
 
+    def test_guessing_with_an_account(self) -> None:
+        """Who has a password here, for another name, guesses no faster at alice's with nonces that were answered rightly."""
+        self.station.secrets.passwords[BOB, "bob"] = "another horse"
+        statuses = []
+        for at in range(2 * FREE):
+            mine = self.ask(self.attacker, sender=BOB, Contact=f"<sip:bob@{EVIL}:5071>")
+            right = self.credentials(mine, username="bob", password="another horse")
+            kept = self.ask(self.attacker, credentials=right, sender=BOB, Contact=f"<sip:bob@{EVIL}:5071>")
+            self.assertEqual(kept.status, 200)
+            guess = self.credentials(mine, password=f"guess {at}", count=2)
+            statuses.append(self.ask(self.attacker, credentials=guess).status)
+        self.assertEqual(statuses, [401] * FREE + [500] * FREE)
+
     def test_guessing_from_everywhere(self) -> None:
         """A thousand addresses that guess do not keep the phone away, not after a restart either."""
         self.register()

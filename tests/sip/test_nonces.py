@@ -41,18 +41,18 @@ class NoncesTests(SynchronousTestCase):
     def test_counts(self) -> None:
         """Each count is taken once; they may come in another order, but not too late."""
         for count, taken in ((1, True), (1, False), (3, True), (2, True), (2, False), (3, False), (0, False)):
-            self.assertEqual(self.nonces.take(self.nonce, count, NOW), taken, count)
-        self.assertTrue(self.nonces.take(self.nonce, 100, NOW))
-        self.assertFalse(self.nonces.take(self.nonce, 100 - WINDOW, NOW))
-        self.assertTrue(self.nonces.take(self.nonce, 101 - WINDOW, NOW))
-        self.assertTrue(self.nonces.take(self.nonce, 0xFFFFFFFF, NOW))
-        self.assertFalse(self.nonces.take(self.nonce, 100, NOW))
+            self.assertEqual(self.nonces.take(self.nonce, "alice", count, NOW), taken, count)
+        self.assertTrue(self.nonces.take(self.nonce, "alice", 100, NOW))
+        self.assertFalse(self.nonces.take(self.nonce, "alice", 100 - WINDOW, NOW))
+        self.assertTrue(self.nonces.take(self.nonce, "alice", 101 - WINDOW, NOW))
+        self.assertTrue(self.nonces.take(self.nonce, "alice", 0xFFFFFFFF, NOW))
+        self.assertFalse(self.nonces.take(self.nonce, "alice", 100, NOW))
 
     def test_failures(self) -> None:
         """A nonce that others guess with is good for nothing soon; one that was never answered rightly costs nothing."""
         self.nonces.failed(self.nonce)
         self.assertEqual(len(self.nonces), 0)
-        self.nonces.take(self.nonce, 1, NOW)
+        self.nonces.take(self.nonce, "alice", 1, NOW)
         for _ in range(FAILURES):
             self.assertTrue(self.nonces.is_fresh(self.nonce, HOST, NOW))
             self.nonces.failed(self.nonce)
@@ -63,8 +63,8 @@ class NoncesTests(SynchronousTestCase):
         self.patch(nonces, "MOST", 20)
         made = [self.nonces.make(HOST, NOW + at) for at in range(50)]
         for at, nonce in enumerate(made):
-            self.assertTrue(self.nonces.take(nonce, 1, NOW + at))
+            self.assertTrue(self.nonces.take(nonce, "alice", 1, NOW + at))
             self.assertLessEqual(len(self.nonces), 20)
         for nonce in made:
             fresh = self.nonces.is_fresh(nonce, HOST, NOW + 50)
-            self.assertFalse(fresh and self.nonces.take(nonce, 1, NOW + 50))
+            self.assertFalse(fresh and self.nonces.take(nonce, "alice", 1, NOW + 50))

@@ -99,7 +99,12 @@ RFC4475 = {
         USER,
         says="escapes are the same as what they stand for, resolved once, and stay as they are",
     ),
-    "escnull": registered("3.1.1.4", "two Contacts are registered, and the null ends no name"),
+    "escnull": refused(
+        "3.1.1.4",
+        403,
+        "two Contacts would be registered, and the null ends no name. Here no identity has a control character in its name, "
+        "NUL least of all: people could not tell it from another. RFC 3261 §10.3 item 4 lets a registrar refuse a name.",
+    ),
     "esc02": refused("3.1.1.5", 404, "a proxy forwards or rejects it by its Request-URI, which names nobody"),
     "lwsdisp": passed(
         "3.1.1.6", "sip:caller@example.com", USER, says="no space is needed between a display name and <"

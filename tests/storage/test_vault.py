@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import given
@@ -53,8 +54,9 @@ class VaultTests(SynchronousTestCase):
 
     def test_passphrase(self) -> None:
         """With a passphrase only who knows it opens the vault, and what was sealed before is still there."""
-        sealed, plain = self.vault.seal("secret", b"data"), self.file.read_bytes()
+        kept, plain = self.keep(self.vault.seal("secret", b"data")), self.file.read_bytes()
         self.vault.set_passphrase(b"open, please")
+        sealed = kept[-1]
         self.assertTrue(self.vault.locked and Vault.needs_passphrase(self.folder))
         self.assertNotIn(plain.split(b"\n")[1], self.file.read_bytes())
         self.assertEqual(self.reopened(b"open, please").open_sealed("secret", sealed), b"data")
@@ -62,13 +64,73 @@ class VaultTests(SynchronousTestCase):
         self.assertIn("none was given", str(self.assertRaises(ConfigError, self.reopened)))
         self.assertEqual([self.vault.is_passphrase(each) for each in (b"open, please", b"no")], [True, False])
 
+    def keep(self, sealed: bytes) -> list[bytes]:
+        """Keep something sealed, as all have to; the last of the list is its latest form."""
+        kept = [sealed]
+
+        def anew() -> None:
+            again = self.vault.sealed_anew("secret", kept[-1])
+            kept.extend([again] if again else [])
+
+        self.vault.watch(anew)
+        return kept
+
+    def test_new_master(self) -> None:
+        """A passphrase comes with a new master key: who has a copy of the old one opens nothing of what follows."""
+        self.vault.set_passphrase(b"first")
+        copy = self.file.read_bytes()
+        kept = self.keep(self.vault.seal("secret", b"data"))
+        self.vault.set_passphrase(b"second")
+        self.assertEqual(self.reopened(b"second").open_sealed("secret", kept[-1]), b"data")
+        self.assertEqual(self.vault.sealed_anew("secret", kept[-1]), None)
+        self.file.write_bytes(copy)
+        self.assertRaises(CannotOpen, self.reopened(b"first").open_sealed, "secret", kept[-1])
+
+    def test_not_sealed_anew(self) -> None:
+        """What cannot be sealed anew now can be opened with the passphrase in the next run, which seals it anew."""
+        sealed = self.vault.seal("secret", b"data")
+        self.vault.watch(self.full_disk([True, False]))
+        self.vault.set_passphrase(b"p")
+        again = self.vault = self.reopened(b"p")
+        kept = self.keep(sealed)
+        self.assertEqual(again.open_sealed("secret", sealed), b"data")
+        again.finish()
+        self.assertRaises(CannotOpen, self.reopened(b"p").open_sealed, "secret", sealed)
+        self.assertEqual(self.reopened(b"p").open_sealed("secret", kept[-1]), b"data")
+
+    def full_disk(self, able: list[bool]) -> Callable[[], None]:
+        """Return a watcher that can do what it is told as often as is said, each in its turn; after that it can."""
+
+        def changed() -> None:
+            if able and not able.pop(0):
+                raise LocalError("the disk is full")
+
+        return changed
+
+    def test_disk_full(self) -> None:
+        """Where a key file cannot be sealed no passphrase is set, and what was sealed is put back."""
+        told: list[bool] = []
+        self.vault.watch(lambda: told.append(self.vault.locked))
+        self.vault.watch(self.full_disk([False]))
+        self.assertIn("full", str(self.assertRaises(LocalError, self.vault.set_passphrase, b"p")))
+        self.assertEqual((told, self.vault.locked, self.reopened().locked), ([True, False], False, False))
+
+    def test_removed_disk_full(self) -> None:
+        """A passphrase is removed even where a key file cannot be written: it is read sealed as well."""
+        self.vault.set_passphrase(b"p")
+        sealed = self.vault.protect("key.pem", b"PEM")
+        self.vault.watch(self.full_disk([False]))
+        self.vault.remove_passphrase()
+        self.assertEqual(self.reopened().reveal("key.pem", sealed), b"PEM")
+        self.flushLoggedErrors()
+
     def test_passphrase_removed(self) -> None:
         """Without the passphrase again, nothing is asked."""
-        sealed = self.vault.seal("secret", b"data")
+        kept = self.keep(self.vault.seal("secret", b"data"))
         self.vault.set_passphrase(b"p")
         self.vault.remove_passphrase()
         again = self.reopened()
-        self.assertEqual((again.locked, again.open_sealed("secret", sealed)), (False, b"data"))
+        self.assertEqual((again.locked, again.open_sealed("secret", kept[-1])), (False, b"data"))
         self.assertFalse(Vault.needs_passphrase(self.folder))
 
     def test_bad_passphrases(self) -> None:
@@ -78,11 +140,12 @@ class VaultTests(SynchronousTestCase):
         self.assertFalse(self.reopened().locked)
 
     def test_cannot_be_kept(self) -> None:
-        """Where the new form cannot be written the old one holds, and nobody is told of a change."""
-        self.vault.watch(lambda: self.fail("told"))
+        """Where the new form of the master key cannot be written the old one holds, and key files are as before."""
+        told: list[bool] = []
+        self.vault.watch(lambda: told.append(self.vault.locked))
         (self.folder / f".{MASTER_FILE}.new").mkdir()
         self.assertRaises(LocalError, self.vault.set_passphrase, b"p")
-        self.assertEqual((self.vault.locked, self.reopened().locked), (False, False))
+        self.assertEqual((told, self.vault.locked, self.reopened().locked), ([True, False], False, False))
 
     def test_files(self) -> None:
         """Key files are plain without a passphrase and sealed with one; both are read in either case."""
@@ -93,12 +156,14 @@ class VaultTests(SynchronousTestCase):
         sealed = self.vault.protect("key.pem", b"PEM")
         self.assertEqual(plain, b"PEM")
         self.assertNotIn(b"PEM", sealed)
-        self.assertEqual([self.vault.is_protected(each) for each in (plain, sealed)], [False, True])
+        self.assertEqual(
+            [self.vault.is_protected("key.pem", each) for each in (plain, sealed)], [False, True]
+        )
         self.assertRaises(CannotOpen, self.vault.reveal, "other.pem", sealed)
         end()
         self.vault.remove_passphrase()
         self.assertEqual([self.vault.reveal("key.pem", each) for each in (plain, sealed)], [b"PEM"] * 2)
-        self.assertEqual(told, [True])
+        self.assertEqual(told, [True, True])
 
     def test_damaged(self) -> None:
         """A damaged master key is named with the way out, and nothing is made in its place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.storage import wrapping
-from p2pship.storage.wrapping import WrongPassphrase, unwrap, wrap
+from p2pship.storage.wrapping import COSTLIEST, MOST_WORK, PassphraseKey, WrongPassphrase, unwrap, wrap
 
 
 class WrappingTests(SynchronousTestCase):
@@ -36,9 +36,22 @@ class WrappingTests(SynchronousTestCase):
 
     def test_too_costly(self) -> None:
         """A file that asks for gigabytes of memory, or hours, is refused before any work is done."""
-        for at, value in ((1, 40), (1, 21), (1, 0), (2, 255), (3, 255), (3, 0)):
+        for at, value in ((1, 40), (1, 18), (1, 0), (2, 255), (3, 0)):
             altered = bytearray(self.wrapped)
             altered[at] = value
             self.assertIn(
                 "form", str(self.assertRaises(WrongPassphrase, unwrap, b"p", "test", bytes(altered)))
             )
+
+    def test_too_long(self) -> None:
+        """Much memory many times over is too much as well."""
+        altered = bytearray(self.wrapped)
+        altered[1], altered[3] = COSTLIEST, MOST_WORK // 2**COSTLIEST + 1
+        self.assertIn("form", str(self.assertRaises(WrongPassphrase, unwrap, b"p", "test", bytes(altered))))
+
+    def test_wrapped_again(self) -> None:
+        """The key of a passphrase wraps something else without the work, under another nonce."""
+        key = PassphraseKey.of(b"passphrase", self.wrapped)
+        again = key.wrap("test", b"secret data")
+        self.assertEqual(unwrap(b"passphrase", "test", again), b"secret data")
+        self.assertNotEqual(again, self.wrapped)

@@ -14,11 +14,12 @@ from p2pship.interfaces import IVoucher
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
-from p2pship.trust.authorities import Authorities, Revoked
+from p2pship.trust.authorities import Authorities
 from p2pship.trust.authority import BadRequest, read_request
 from p2pship.trust.authorityvoucher import AuthorityVoucher
 from p2pship.trust.certificates import BadAuthority, BadChain, key_fingerprint, load_file, operator_of
 from p2pship.trust.issued import SCHEMA
+from p2pship.trust.proof import Revoked
 from p2pship.trust.revocation import LONGEST_LIST, BadRevocationList
 from p2pship.trust.selfvoucher import SelfVoucher
 from tests.identity import example

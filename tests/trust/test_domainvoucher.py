@@ -19,6 +19,7 @@ from p2pship.identity.papers import Papers
 from p2pship.interfaces import IVoucher
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
+from p2pship.storage.vault import Vault
 from p2pship.trust.authorities import Authorities
 from p2pship.trust.domainvoucher import DomainVoucher
 from p2pship.trust.issued import SCHEMA
@@ -47,9 +48,9 @@ ROOT = root()
 CHAIN = der(person(names=[f"sip:{AOR}"]))
 
 
-def of_domain(chain: tuple[bytes, ...] = ()) -> Papers:
+def of_domain(chain: tuple[bytes, ...] = (), revocation_list: bytes = b"") -> Papers:
     """Return papers of a person at the domain."""
-    plain = papers(chain)
+    plain = papers(chain, revocation_list)
     return replace(plain, statement=replace(plain.statement, aor=AOR))
 
 
@@ -77,8 +78,8 @@ class DomainVoucherTests(TestCase):
         self.clock.advance(NOW)
         database = Database(":memory:", [SCHEMA])
         self.addCleanup(database.close)
-        vault: Any = None  # no authority of our own is made
-        self.authorities = Authorities(database, vault, self.folder(), self.clock, Journal())
+        folder = self.folder()
+        self.authorities = Authorities(database, Vault.open(folder), folder / "own", self.clock, Journal())
         self.pages = Pages(endpoint_to(reactor, port.getHost().port), self.clock)
         self.dns = FakeDNS()
         self.voucher = DomainVoucher(self.authorities, self.clock, self.pages, self.dns)
@@ -149,6 +150,17 @@ class DomainVoucherTests(TestCase):
         self.answers.pages[f"{BASE}/revocations.pem"] = list_pem(revocations([4711])).encode()
         self.assertTrue((await self.ask(of_domain(CHAIN))).revoked)
 
+    async def test_nothing_kept(self) -> None:
+        """Anybody has a domain and an authority: what their lists say counts, and nothing of them is kept on our disk."""
+        self.answers.pages[f"{BASE}/ca.pem"] = ROOT.public_bytes(Encoding.PEM)
+        self.answers.pages[f"{BASE}/revocations.pem"] = list_pem(revocations([5], number=3)).encode()
+        came_along = revocations([4711], number=2)
+        vouch = await self.ask(of_domain(CHAIN, came_along))
+        self.assertEqual(vouch.by, "domain")  # the older of the two does not count
+        self.assertTrue((await self.ask(of_domain(CHAIN, revocations([4711], number=4)))).revoked)
+        self.assertEqual((await self.ask(of_domain(CHAIN))).by, "domain")
+        self.assertEqual(self.authorities.crl(_root_key()), b"")
+
     async def test_published_list(self) -> None:
         """The lists that a domain publishes are taken for authorities that the user trusts, and for no others."""
         self.authorities.trust(ROOT, DOMAIN)
@@ -215,6 +227,8 @@ class NameFileTests(SynchronousTestCase):
             {"name": name_hash("bob@x.net")},
             {"version": 2},
             {"version": "1"},
+            {"version": True},
+            {"version": 1.0},
             {"keys": "ab"},
             {"keys": [5]},
             {"keys": ["AB" * 32]},
@@ -228,7 +242,8 @@ class NameFileTests(SynchronousTestCase):
         for change in changes:
             octets = json.dumps(good | change).encode()
             self.assertRaises(BadNameFile, read_name_file, octets, AOR)
-        for octets in (b"", b"[" * 16_000, b"\xff", b"[]", b"9" * 9_000, b" " * 20_000):
+        twice = json.dumps(good).replace("{", '{"keys": [], ', 1).encode()
+        for octets in (twice, b"", b"[" * 16_000, b"\xff", b"[]", b"9" * 9_000, b" " * 20_000):
             self.assertRaises(BadNameFile, read_name_file, octets, AOR)
 
     @given(st.binary(max_size=200))

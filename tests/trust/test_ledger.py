@@ -16,8 +16,9 @@ from p2pship.errors import LocalError
 from p2pship.identity.cbor import encode
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
+from p2pship.trust import ledger as module
 from p2pship.trust.entry import BadEntry, Entry
-from p2pship.trust.ledger import CONTACT, PAIR, PIN, REVOKED, SCHEMA, Ledger
+from p2pship.trust.ledger import BLOCK, CONTACT, GUEST, PAIR, PIN, REVOKED, SCHEMA, Ledger
 
 OWN, BOB = "alice@example.com", "bob@example.org"
 NOW = 1_750_000_000
@@ -34,6 +35,9 @@ class PretendedVault:
     def open_sealed(self, purpose: str, sealed: bytes) -> bytes:
         """Return the data."""
         return sealed
+
+    def watch(self, changed: object) -> None:
+        """Never change."""
 
 
 def ledger(clock: Clock, device: int = 1) -> Ledger:
@@ -143,10 +147,63 @@ class MergingTests(SynchronousTestCase):
             Entry(CONTACT, BOB, bytes(17), None),
             Entry(CONTACT, BOB, bytes(18), b"\xff"),
             Entry(CONTACT, BOB, bytes(18), encode(bytes(8192))),
+            Entry(CONTACT, BOB, bytes(18), encode([[]] * 64)),
+            Entry(CONTACT, "\x1b[2J@example.org", bytes(18), None),
+            Entry(CONTACT, "\u202ebob@example.org", bytes(18), None),
         ):
             with self.assertRaises(BadEntry):
                 one.merge(OWN, [good, bad])
         self.assertEqual(one.entries(OWN), [])
+
+
+class PoisonTests(SynchronousTestCase):
+    """A stolen device, which still is one of the person's, writes into the ledger what it likes."""
+
+    def written(self, name: str, value: object, kind: str = CONTACT) -> Entry:
+        """Return an entry as a stolen device makes it."""
+        return Entry(kind, name, (NOW * 1000).to_bytes(8, "big") + b"\0\0stolen..", encode(value))
+
+    def test_too_many(self) -> None:
+        """It cannot fill the ledger so that its owner can decide nothing more, on no other device."""
+        self.patch(module, "MOST_TAKEN", 30)
+        self.patch(module, "MOST_ENTRIES", 40)
+        one = ledger(clock_at(NOW))
+        flood = [self.written(f"x{number}@example.net", {}) for number in range(100)]
+        self.assertEqual(len(one.merge(OWN, flood)), 30)
+        for number in range(10):
+            one.put(OWN, BLOCK, f"thief{number}@example.net", {})
+        with self.assertRaises(LocalError):
+            one.put(OWN, BLOCK, "thief@example.net", {})
+        newer = Entry(
+            CONTACT, "x0@example.net", one.stamps(OWN)[BLOCK, "thief9@example.net"], encode({"a": 1})
+        )
+        self.assertEqual(
+            one.merge(OWN, [*flood, newer]), [newer.key]
+        )  # what is there goes on to be kept in step
+
+    def test_too_long(self) -> None:
+        """Nor the memory: octets are counted, those of entries that are written anew only once."""
+        self.patch(module, "MOST_OCTETS_TAKEN", 30_000)
+        self.patch(module, "MOST_OCTETS", 35_000)
+        one = ledger(clock_at(NOW))
+        flood = [self.written(f"x{number}@example.net", bytes(8_000)) for number in range(10)]
+        self.assertEqual(len(one.merge(OWN, flood)), 3)
+        for number in range(20):
+            one.put(OWN, BLOCK, BOB, {"note": "x" * 5_000 + str(number)})
+        with self.assertRaises(LocalError):
+            one.put(OWN, BLOCK, "x@example.net", {"note": "x" * 7_000})
+        one.remove(OWN, CONTACT, flood[0].name)
+        one.put(OWN, BLOCK, "x@example.net", {"note": "x" * 7_000})
+        one.drop(OWN)
+        self.assertEqual(len(one.merge(OWN, flood)), 3)
+
+    def test_of_this_device(self) -> None:
+        """It cannot mark an identity as one that the next start removes, and does not hear what is marked here."""
+        one = ledger(clock_at(NOW))
+        self.assertEqual(one.merge(OWN, [self.written("link", {}, GUEST)]), [])
+        one.put(OWN, GUEST, "link", {})
+        self.assertEqual((one.entries(OWN), one.stamps(OWN)), ([], {}))
+        self.assertIsNotNone(one.get(OWN, GUEST, "link"))
 
 
 class KeepingTests(SynchronousTestCase):

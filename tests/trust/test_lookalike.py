@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.trust.lookalike import alike, forbidden, international, looks, oddities, skeleton
+from p2pship.trust.likenesses import Likenesses
+from p2pship.trust.lookalike import forbidden, international, looks, oddities, skeleton
 
 ALICE = "alice@example.com"
 
@@ -14,7 +15,7 @@ class LookAlikeTests(SynchronousTestCase):
 
     def assert_alike(self, one: str, other: str) -> None:
         """Check that two names are flagged, whichever came first."""
-        self.assertEqual((alike(one, [other]), alike(other, [one])), ([other], [one]))
+        self.assertEqual((Likenesses([other]).of(one), Likenesses([one]).of(other)), ([other], [one]))
 
     def test_case(self) -> None:
         """Another case of the user part is another person who looks the same."""
@@ -36,7 +37,16 @@ class LookAlikeTests(SynchronousTestCase):
     def test_different(self) -> None:
         """Other names are not flagged, nor a name for itself."""
         others = ["alicia@example.com", "bob@example.com", "alice@example.org", "al1ce@example.com", ALICE]
-        self.assertEqual(alike(ALICE, others), [])
+        self.assertEqual(Likenesses(others).of(ALICE), [])
+
+    def test_taken_out(self) -> None:
+        """A name that was taken out is not found, and leaves nothing behind."""
+        names = Likenesses([ALICE, "ALICE@example.com"])
+        names.remove(ALICE)
+        self.assertEqual(names.of("a1ice@example.com"), ["ALICE@example.com"])
+        names.remove("ALICE@example.com")
+        names.remove("ALICE@example.com")
+        self.assertEqual(names.of("a1ice@example.com"), [])
 
     def test_mixed_script(self) -> None:
         """A name that mixes scripts is odd; one whole script is not."""

@@ -17,9 +17,11 @@ from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IAcquaintances, IIdentity, ITrustPolicy
 from p2pship.trust.facts import PinFollowed, PinMade, PinOffered
 from p2pship.trust.introductions import sign_introduction
+from p2pship.trust.lookalike import looks
 from p2pship.trust.policy import EVERYBODY
 from p2pship.trust.vouch import Vouch
 from p2pship.trust.vouching import PATIENCE
+from tests.scale import scaled
 from tests.trust.people import ALICE, BOB, CAROL, NOW, PolicyCase, papers_of
 
 CA = Vouch("ca:0011223344556677", ("an authority says so",), NOW + 3600)
@@ -94,15 +96,15 @@ class PolicyTests(PolicyCase):
         self.assert_judged(self.judge(), NameGrade.KNOWN, Acquaintance.CONTACT)
 
     def test_revoked(self) -> None:
-        """A key whose certificate was revoked is refused, pinned or not, but where the user has confirmed the key."""
+        """A key whose certificate was revoked is refused, pinned or not, also where the user has confirmed the key."""
         self.voucher.answers[spki(self.key)] = REVOKED
         self.assert_judged(self.judge(), NameGrade.CHANGED, Acquaintance.STRANGER)
         self.pin()
         self.assert_judged(self.judge(), NameGrade.CHANGED, Acquaintance.STRANGER)
         self.policy.confirm(ALICE, BOB, spki(self.key))
-        verdict = self.judge()
-        self.assertIs(verdict.name, NameGrade.KNOWN)
-        self.assertEqual(verdict.warnings, REVOKED.reasons)
+        self.assert_judged(self.judge(), NameGrade.CHANGED, Acquaintance.STRANGER)
+        del self.voucher.answers[spki(self.key)]
+        self.assertIs(self.judge().name, NameGrade.KNOWN)
 
     def test_false_fingerprint(self) -> None:
         """A name that is the fingerprint of another key is refused, whoever vouches for it."""
@@ -118,6 +120,28 @@ class PolicyTests(PolicyCase):
         self.assertIn("your own", self.judge("a1ice@example.com").warnings[0])
         self.assertEqual(self.judge().warnings, ())
         self.assertEqual(self.judge(CAROL).warnings, ())
+
+    def test_look_alike_later(self) -> None:
+        """Contacts and own names count from when they are entered until they are removed."""
+        self.assertEqual(self.judge("b0b@example.org").warnings, ())
+        self.policy.contacts.add(ALICE, BOB, "Bob")
+        self.keyring.create(CAROL)
+        self.assertIn("contact Bob", self.judge("b0b@example.org").warnings[0])
+        self.assertIn("your own", self.judge("Carol@example.net").warnings[0])
+        self.policy.contacts.remove(ALICE, BOB)
+        self.keyring.remove(CAROL)
+        self.assertEqual(self.judge("b0b@example.org").warnings, ())
+        self.assertEqual(self.judge("Carol@example.net").warnings, ())
+
+    def test_many_contacts(self) -> None:
+        """With a thousand contacts no name but those that look like the stranger's is looked at again."""
+        for number in range(scaled(50, 1000)):
+            self.policy.contacts.add(ALICE, f"friend{number}@example.org")
+        self.judge("b0b@example.org")
+        before = looks.cache_info()
+        self.judge("B0B@example.org")
+        after = looks.cache_info()
+        self.assertLess(after.hits + after.misses - before.hits - before.misses, 5)
 
     def test_wants_chain(self) -> None:
         """Certificates are worth fetching if an authority signed them that is trusted."""

@@ -162,6 +162,15 @@ class ScreeningTests(PolicyCase):
         self.blocks.block(ALICE, BOB)
         self.assertFalse(screening.may_enter(ALICE, BOB, STRANGER))
 
+    def test_expected(self) -> None:
+        """A stranger who is expected is let in, and may not call; nobody blocked or changed is."""
+        screening = self.screening(strangers="refuse")
+        self.assertTrue(screening.may_enter(ALICE, BOB, VERIFIED, expected=True))
+        self.assertFalse(cast(Decision, screening.decide(ALICE, BOB, VERIFIED, CALL)).allowed)
+        self.assertFalse(screening.may_enter(ALICE, BOB, CHANGED, expected=True))
+        self.blocks.block(ALICE, BOB)
+        self.assertFalse(screening.may_enter(ALICE, BOB, VERIFIED, expected=True))
+
     def test_rule_that_takes_time(self) -> None:
         """A rule may decide later, or leave it to the next one then; a hello does not wait for it."""
         for answer, rule in ((Decision(False, "pretended", "no"), "pretended"), (None, "acquaintance")):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -16,7 +19,7 @@ from p2pship.trust.authorities import Authorities
 from p2pship.trust.issued import SCHEMA
 from p2pship.trust.settings import TrustSettings
 from p2pship.trust.vouch import Vouch, by_authority
-from p2pship.trust.vouchers import vouchers
+from p2pship.trust.vouchers import LateDomainVoucher, vouchers
 
 
 class VouchersTests(SynchronousTestCase):
@@ -39,6 +42,21 @@ class VouchersTests(SynchronousTestCase):
             self.assertEqual([one.name for one in made], expected)
             for one in made:
                 verifyObject(IVoucher, one)
+
+    def test_late(self) -> None:
+        """What asks the web and the DNS is imported at the first question that may be asked, not when a node starts."""
+        program = (
+            "import sys; import p2pship.node; "
+            "assert not {'twisted.web.client', 'p2pship.trust.dnssec', 'dns'} & set(sys.modules)"
+        )
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+
+    def test_look_at_nobody(self) -> None:
+        """No lists are looked for at a domain that nobody may be asked about."""
+        domain = LateDomainVoucher(None, Clock(), TrustSettings())  # type: ignore[arg-type]
+        domain.look("example.com")
+        self.assertNotIn("_pages", vars(domain))
 
     def test_vouch(self) -> None:
         """A vouch is true if it names who vouches; an authority is named by the beginning of its fingerprint."""

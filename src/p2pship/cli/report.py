@@ -24,6 +24,7 @@ def status_text(status: Status) -> str:
         ("version", status["version"]),
         ("state", status["state"]),
         ("phones register at", f"udp {sip['udp']}, tcp {sip['tcp']}{changed}"),
+        *([("those elsewhere at", f"udp {at}, tcp {at}, with a password")] if (at := sip["network"]) else []),
         ("domain", status["domain"]),
         ("bearers", "; ".join(bearers) or "none"),
         ("lookups", ", ".join(lookup["name"] for lookup in status["lookups"]) or "none"),
@@ -62,11 +63,12 @@ def calls_text(calls: Sequence[CallStatus]) -> str:
     """Print the answer to ``calls``."""
     if not calls:
         return "No call is under way."
-    head = ("FROM", "TO", "STATE", "FOR", "PATH", "MEDIA", "SET UP IN", "ID")
+    head = ("FROM", "TO", "NAME", "STATE", "FOR", "PATH", "MEDIA", "SET UP IN", "ID")
     rows = [
         (
             call["caller"],
             call["callee"],
+            call["name_grade"],
             call["state"],
             f"{call['seconds']:.0f} s",
             f"{call['path']} ({_secrecy(call['encrypted'])})" if call["path"] else "no link now",

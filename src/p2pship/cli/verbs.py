@@ -73,7 +73,8 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
         help = f"read it from this file descriptor: {argument.help}"
         parser.add_argument(f"--{name}-fd", dest=argument.name, metavar="NUMBER", type=int, help=help)
         return
-    more: dict[str, Any] = {"help": argument.help, "metavar": name.upper()}
+    shown = "AOR" if argument.option and argument.kind is Kind.AOR else name.upper()
+    more: dict[str, Any] = {"help": argument.help, "metavar": shown}
     if argument.kind is Kind.NUMBER:
         more["type"] = int
     if argument.choices:

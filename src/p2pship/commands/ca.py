@@ -75,14 +75,20 @@ def _issue(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
         "fingerprint": fingerprint(request.key),
         "expires": int(load(chain[0]).not_valid_after_utc.timestamp()),
         "qr": answer_uri(answer) if given["qr"] else "",
+        "uri": given["uri"],
         "content": answer_uri(answer) + "\n" if given["uri"] else answer_pem(answer),
     }
+
+
+def _as_given(result: dict[str, Any]) -> str:
+    """Return how the answer is given: a URI has to be quoted, or the shell takes it apart."""
+    return "'p2pship:answer?...'" if result["uri"] else "FILE"
 
 
 def _issue_text(result: dict[str, Any]) -> str:
     words = (
         f"{result['aor']} has a certificate until {day(result['expires'])}, for the key {result['fingerprint']}.\n"
-        "Send them this answer; they take it with: p2pship identity import FILE"
+        f"Send them this answer; they take it with: p2pship identity import {_as_given(result)}"
     )
     if not result["qr"]:
         return words

@@ -49,6 +49,7 @@ def _list(desk: Desk, given: dict[str, Any]) -> ContactList:
                 "note": each.note,
                 "added": each.added,
                 "pin": pinned(desk, own.aor, each.aor),
+                "keys": len(desk.trust.offers.of(own.aor, each.aor)),
             }
             for each in desk.contacts.all(own.aor)
         ],
@@ -58,16 +59,18 @@ def _list(desk: Desk, given: dict[str, Any]) -> ContactList:
 
 def _show(desk: Desk, given: dict[str, Any]) -> Any:
     own = own_identity(desk, given["own"])
-    return shown(desk, own, given["aor"])
+    return shown(desk, own, given["aor"], qr=given["qr"])
 
 
 def _forget(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     own = own_identity(desk, given["own"])
-    if not desk.trust.forget(own.aor, given["aor"]):
+    with desk.ledger.together():
+        known = desk.trust.forget(own.aor, given["aor"])
+        desk.secrets.forget(own.aor, given["aor"])
+    if not known:
         raise LocalError(
             f"{own.aor} has nothing on {given['aor']}: `p2pship contact list` shows whom it knows"
         )
-    desk.secrets.forget(own.aor, given["aor"])
     return {"own": own.aor, "aor": given["aor"]}
 
 
@@ -163,7 +166,11 @@ VERBS = (
         "show a person, the key by which they are known, and the safety number to compare",
         run=_show,
         text=show_text,
-        arguments=(_WHOM, AS),
+        arguments=(
+            _WHOM,
+            Argument("qr", "show the safety number as a QR code and a URI, too", Kind.FLAG),
+            AS,
+        ),
         offline=True,
     ),
     Verb(

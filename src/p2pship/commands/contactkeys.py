@@ -83,11 +83,13 @@ def pinned(desk: Desk, own: str, aor: str) -> PinnedStatus | None:
     }
 
 
-def shown(desk: Desk, own: Any, aor: str, reason: str = "") -> ContactDetails | Deferred[ContactDetails]:
+def shown(
+    desk: Desk, own: Any, aor: str, reason: str = "", *, qr: bool = False
+) -> ContactDetails | Deferred[ContactDetails]:
     """Return everything about a person; the safety number takes some turns of the reactor where one runs."""
     from p2pship.trust.safety import hashes, in_one_go, in_slices
 
-    details, pin = _details(desk, own, aor, reason), desk.pins.get(own.aor, aor)
+    details, pin = _details(desk, own, aor, reason, qr), desk.pins.get(own.aor, aor)
     if pin is None:
         return details
     steps = hashes(own.aor, own.key, aor, pin.key)
@@ -102,12 +104,12 @@ def _with_number(both: tuple[bytes, bytes], details: ContactDetails) -> ContactD
     return {**details, "safety_number": number(*both), "safety_uri": uri(*both)}
 
 
-def _details(desk: Desk, own: Any, aor: str, reason: str) -> ContactDetails:
+def _details(desk: Desk, own: Any, aor: str, reason: str, qr: bool) -> ContactDetails:
     from p2pship.identity.fingerprint import fingerprint
-    from p2pship.trust.lookalike import alike, oddities
+    from p2pship.trust.lookalike import oddities
 
     contact = desk.contacts.get(own.aor, aor)
-    names = [own.aor, *(each.aor for each in desk.contacts.all(own.aor))]
+    like = desk.trust.lookalikes.of(own.aor, aor)
     return {
         "own": own.aor,
         "aor": aor,
@@ -117,6 +119,7 @@ def _details(desk: Desk, own: Any, aor: str, reason: str) -> ContactDetails:
         "pin": pinned(desk, own.aor, aor),
         "safety_number": "",
         "safety_uri": "",
+        "qr": qr,
         "keys": [
             {
                 "fingerprint": fingerprint(offer.key),
@@ -131,7 +134,7 @@ def _details(desk: Desk, own: Any, aor: str, reason: str) -> ContactDetails:
         ],
         "blocked": desk.blocks.blocked(own.aor, aor),
         "allowed": desk.blocks.allowed(own.aor, aor),
-        "warnings": [*(f"looks like {other}" for other in alike(aor, names)), *oddities(aor)],
+        "warnings": [*(f"looks like {other}" for other in like), *oddities(aor)],
         "reason": reason,
     }
 
@@ -140,14 +143,22 @@ def pin_key(desk: Desk, given: dict[str, Any]) -> Any:
     """Pin the key that is meant, after a search where a node runs."""
     own = own_identity(desk, given["own"])
     check_name(desk, given["aor"])
-    if desk.node is None or given["fingerprint"] or _is_about_pin(desk, own.aor, given):
-        return _pin_one(desk, own, given, {})
+    if desk.node is None:
+        return _pin_at_once(desk, own, given)
     from twisted.internet.defer import Deferred
 
-    async def find() -> PinnedStatus:
-        return _pin_one(desk, own, given, await _found(desk, own, given["aor"]))
+    async def pin() -> PinnedStatus:
+        known = given["fingerprint"] or _is_about_pin(desk, own.aor, given)
+        found = {} if known else await _found(desk, own, given["aor"])
+        key = _chosen(desk, own.aor, given, found)
+        if given["safety"]:
+            from p2pship.trust.safety import hashes, in_slices
 
-    return Deferred.fromCoroutine(find())
+            both = await in_slices(desk.clock, hashes(own.aor, own.key, given["aor"], key))
+            _compare(given["safety"], both)
+        return _pin_one(desk, own, given, key, found)
+
+    return Deferred.fromCoroutine(pin())
 
 
 def _is_about_pin(desk: Desk, own: str, given: dict[str, Any]) -> bool:
@@ -156,11 +167,19 @@ def _is_about_pin(desk: Desk, own: str, given: dict[str, Any]) -> bool:
     return bool(comparing) and desk.pins.get(own, given["aor"]) is not None
 
 
-def _pin_one(desk: Desk, own: Any, given: dict[str, Any], found: dict[bytes, Any]) -> PinnedStatus:
-    aor = given["aor"]
-    key = _chosen(desk, own.aor, given, found)
+def _pin_at_once(desk: Desk, own: Any, given: dict[str, Any]) -> PinnedStatus:
+    from p2pship.trust.safety import hashes, in_one_go
+
+    key = _chosen(desk, own.aor, given, {})
     if given["safety"]:
-        _compare(own, aor, key, given["safety"])
+        _compare(given["safety"], in_one_go(hashes(own.aor, own.key, given["aor"], key)))
+    return _pin_one(desk, own, given, key, {})
+
+
+def _pin_one(
+    desk: Desk, own: Any, given: dict[str, Any], key: bytes, found: dict[bytes, Any]
+) -> PinnedStatus:
+    aor = given["aor"]
     verdicts = {offer.key: offer.verdict for offer in desk.trust.offers.of(own.aor, aor)} | found
     by = verdicts[key].by if key in verdicts else ""
     how = "confirmed" if given["confirmed"] or given["safety"] else "contact"
@@ -194,9 +213,9 @@ def _chosen(desk: Desk, own: str, given: dict[str, Any], found: dict[bytes, Any]
     return keys[0]
 
 
-def _compare(own: Any, aor: str, key: bytes, given: str) -> None:
-    from p2pship.trust.safety import Comparison, compare, hashes, in_one_go
+def _compare(given: str, both: tuple[bytes, bytes]) -> None:
+    from p2pship.trust.safety import Comparison, compare
 
-    outcome = compare(given, *in_one_go(hashes(own.aor, own.key, aor, key)))
+    outcome = compare(given, *both)
     if outcome is not Comparison.SAME:
         raise LocalError(f"{outcome.value}; nothing was changed")

@@ -29,6 +29,8 @@ class ContactStatus(TypedDict):
     note: str
     added: float
     pin: PinnedStatus | None
+    keys: int
+    "other keys that somebody by the name has shown lately, and that are not believed: `contact show` has them"
 
 
 class ListedPattern(TypedDict):
@@ -70,6 +72,8 @@ class ContactDetails(TypedDict):
     "60 digits in groups of five; empty as long as no key is known"
     safety_uri: str
     "what a QR code of it holds"
+    qr: bool
+    "whether the terminal shows the QR code"
     keys: list[OfferedKey]
     introduced_by: list[str]
     blocked: str
@@ -113,14 +117,18 @@ def list_text(result: ContactList) -> str:
     """Print people and patterns."""
     parts = []
     if result["contacts"]:
-        rows = [("NAME", "AOR", "KEY", "NOTE")]
-        rows += [(each["name"], each["aor"], _key(each["pin"]), each["note"]) for each in result["contacts"]]
-        parts.append(aligned(rows))
+        parts.append(aligned([("NAME", "AOR", "KEY", "VERIFIED BY", "NOTE"), *map(_row, result["contacts"])]))
     if result["patterns"]:
         rows2 = [("LIST", "PATTERN", "NOTE")]
         rows2 += [(each["list"], each["pattern"], each["note"]) for each in result["patterns"]]
         parts.append(aligned(rows2))
     return "\n\n".join(parts) or f"{result['own']} has no contacts yet: `p2pship contact add` adds one."
+
+
+def _row(each: ContactStatus) -> tuple[str, str, str, str, str]:
+    key = _key(each["pin"]) + (", ANOTHER ONE SEEN: contact show" if each["keys"] else "")
+    by = each["pin"]["verified_by"] if each["pin"] is not None else ""
+    return each["name"], each["aor"], key, by or "-", each["note"]
 
 
 def show_text(result: ContactDetails) -> str:
@@ -154,7 +162,21 @@ def show_text(result: ContactDetails) -> str:
             "Both of you see the same number if nobody is between you. Compare it by voice or face to face, then: "
             f"p2pship contact pin {result['aor']} --confirmed"
         )
+        lines += _code(result)
     return "\n".join(lines)
+
+
+def _code(result: ContactDetails) -> list[str]:
+    if not result["qr"]:
+        return []
+    from p2pship.relations.qr import qr_text
+
+    uri = result["safety_uri"]
+    return [
+        f"\n{qr_text(uri)}\n{uri}",
+        "Who scans or copies this from the other's screen has it compared: "
+        f"p2pship contact pin {result['aor']} --safety 'p2pship:safety?...'",
+    ]
 
 
 def pinned_text(result: PinnedStatus) -> str:

@@ -176,8 +176,10 @@ def _wait(desk: Desk, given: dict[str, Any]) -> Deferred[LinkStatus]:
 def _revoke(desk: Desk, given: dict[str, Any]) -> DeviceStatus:
     identity = own_identity(desk, given["own"])
     digest = _chosen(_list(desk, {"aor": identity.aor}), given["device"])
+    desk.secrets.replace(
+        identity.aor
+    )  # first: without the other that costs an exchange, and the other way a secret
     desk.keyring.revoke_device(identity.aor, digest)
-    desk.secrets.replace(identity.aor)
     return _status(desk, identity.aor, digest, True)
 
 

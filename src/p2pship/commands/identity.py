@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from p2pship.commands.identityimport import BEGINS_ENCRYPTED, IMPORT
+from p2pship.commands.identityprivacy import PRIVACY
 from p2pship.commands.identitystatus import (
     IdentityStatus,
     describe,
@@ -146,10 +147,14 @@ def _restore(desk: Desk, given: dict[str, Any]) -> RestoredStatus:
     from p2pship.identity.backup import read_backup
 
     bundle = read_backup(given["file"], given["passphrase"])
+    desk.keyring.check_restorable(bundle, given["replace"])
+    entries = unpack(
+        desk.ledger, bundle.aor, bundle.extra
+    )  # first: an identity that is there has its contacts
     identity = desk.keyring.restore(bundle, given["replace"])
     desk.keyring.mark_exported(identity.aor)
     return {
-        "entries": unpack(desk.ledger, identity.aor, bundle.extra),
+        "entries": entries,
         "identity": describe(desk, identity),
     }
 
@@ -323,4 +328,5 @@ VERBS = (
         (OWN, Argument("say", "what others are to see, such as 'on holiday'", option=True, optional=True)),
         offline=True,
     ),
+    PRIVACY,
 )

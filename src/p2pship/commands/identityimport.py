@@ -64,7 +64,7 @@ def _answer(desk: Desk, data: bytes) -> list[ImportedItem]:
     identity = desk.keyring.identity(aor)
     if identity is None:
         raise LocalError(f"the certificate is for {aor}, which is not an identity of this node")
-    desk.keyring.install_chain(aor, answer.chain, answer.revocations)
+    desk.keyring.check_chain(aor, answer.chain, answer.revocations)
     items = [_item("certificate", aor, "installed: the CA vouches for this name now")]
     if len(answer.chain) > 1:
         domain = split_aor(aor)[1]
@@ -76,6 +76,8 @@ def _answer(desk: Desk, data: bytes) -> list[ImportedItem]:
     if answer.revocations:
         desk.authorities.take_crl(answer.revocations)
         items.append(_item("revocation list", aor, "kept"))
+    # Last: who has the certificate also trusts the CA, wherever this is interrupted.
+    desk.keyring.install_chain(aor, answer.chain, answer.revocations)
     return items
 
 

@@ -40,6 +40,8 @@ class IdentityStatus(TypedDict):
     "when its key was last written to a backup, Unix time; 0: never, or another device holds the key"
     status: str
     "what the person says of themselves"
+    privacy: str
+    "who can find where it is: open (everybody who knows the name), friends or paranoid"
     advice: list[str]
     "what is not as it should be, and what to do"
 
@@ -65,6 +67,7 @@ def describe(desk: Desk, identity: Identity) -> IdentityStatus:
         "created": float(identity.created),
         "exported": float(holdings.about.exported),
         "status": holdings.about.status,
+        "privacy": desk.modes.of(identity.aor),
         "advice": _advice(desk, identity),
     }
 
@@ -146,6 +149,7 @@ def show_text(one: IdentityStatus) -> str:
         ("created", day(one["created"])),
         ("backup", day(one["exported"]) if one["exported"] else "none" if one["owner"] else "not from here"),
         ("others believe", f"until {day(one['statement_ends'])}, without news from an owner device"),
+        ("location", one["privacy"]),
         ("status", one["status"] or "none"),
     ]
     advice = "\n".join(sentence(words) for words in one["advice"])

@@ -14,7 +14,7 @@ from p2pship.identity.bundle import Bundle, decode_bundle, encode_bundle
 from p2pship.identity.fingerprint import fingerprint
 from p2pship.storage.wrapping import WrongPassphrase, unwrap, wrap
 
-LONGEST_BACKUP = 6 * 1024 * 1024
+LONGEST_BACKUP = 6_200_000
 "Octets of the file: what rides along in a bundle, in base64."
 
 _BEGIN = "-----BEGIN P2PSHIP IDENTITY-----"

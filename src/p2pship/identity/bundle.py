@@ -14,8 +14,8 @@ from p2pship.identity.ownchain import LONGEST_CHAIN, LONGEST_REVOCATIONS, chain_
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import LONGEST_STATEMENT, read_statement
 
-LONGEST_EXTRA = 3 * 1024 * 1024
-"Octets of what rides along: ten thousand contacts with notes."
+LONGEST_EXTRA = 4_450_000
+"Octets of what rides along: a ledger that is full."
 
 LONGEST_KEY = 256
 "Octets of a P-256 key pair in DER: 138 as we write it."

@@ -33,6 +33,9 @@ MOST_REVOKED_STATED = 20
 """Revoked devices that our own statements name, newest first: with as many other things as there may be it is then short
 enough. One that is no longer named is refused all the same, as it is not listed."""
 
+MOST_REVOKED_KEPT = 1_000
+"Revoked devices that are remembered, newest first: 32 kB, one new device a week for twenty years."
+
 
 def begun(key: EllipticCurvePrivateKey, aor: str, device: ListedDevice, now: float) -> Holdings:
     """Return what a new identity of a canonical AOR holds, on its first device."""
@@ -85,7 +88,7 @@ def with_device(holdings: Holdings, device: ListedDevice, now: float) -> Holding
     :raises LocalError: if it has been revoked, or there are too many.
     """
     last = holdings.statement
-    if device.host_identity_hash in last.revoked:
+    if device.host_identity_hash in _revoked(holdings):
         raise LocalError(f"that device of {last.aor} has been revoked, which is for ever; it needs new keys")
     if device in last.devices:
         return holdings
@@ -114,8 +117,13 @@ def without_device(holdings: Holdings, digest: bytes, now: float) -> Holdings:
     """Return them with a device revoked, which is named by the SHA-256 of its Host Identity; for ever."""
     last = holdings.statement
     devices = [each for each in last.devices if each.host_identity_hash != digest]
-    others = [each for each in last.revoked if each != digest]
-    return restated(holdings, now, devices=devices, revoked=[digest, *others][:MOST_REVOKED_STATED])
+    kept = remembering(holdings, [digest])
+    return restated(kept, now, devices=devices, revoked=kept.about.revoked[:MOST_REVOKED_STATED])
+
+
+def remembering(holdings: Holdings, revoked: Sequence[bytes]) -> Holdings:
+    """Return them with further devices remembered as revoked, each by the SHA-256 of its Host Identity, for ever."""
+    return replace(holdings, about=replace(holdings.about, revoked=_revoked(holdings, revoked)))
 
 
 def certified(holdings: Holdings, chain: Sequence[bytes], revocations: bytes, now: float) -> Holdings:
@@ -192,21 +200,32 @@ def adopted(
 def _merged(ours: Statement, theirs: Statement, taken: Holdings, now: float) -> Holdings | None:
     if theirs.version < ours.version:
         return None  # who signed it gets ours, and does the same
-    revoked = tuple(dict.fromkeys((*theirs.revoked, *ours.revoked)))[:MOST_REVOKED_STATED]
+    # Of a device that the other one still lists it has not heard, however long ago it was revoked: that is said again.
+    unheard = [
+        one.host_identity_hash for one in theirs.devices if one.host_identity_hash in taken.about.revoked
+    ]
+    taken = remembering(taken, unheard)
+    stated = taken.about.revoked[:MOST_REVOKED_STATED]
     listed = {each.host_identity_hash: each for each in (*ours.devices, *theirs.devices)}
-    devices = [each for digest, each in listed.items() if digest not in revoked]
-    if set(devices) == set(theirs.devices) and set(revoked) == set(theirs.revoked):
+    devices = [each for digest, each in listed.items() if digest not in taken.about.revoked]
+    if set(devices) == set(theirs.devices) and set(stated) == set(theirs.revoked):
         return taken if theirs.version > ours.version else None
-    return restated(taken, now, theirs, devices=devices[:MOST_DEVICES], revoked=revoked)
+    return restated(taken, now, theirs, devices=devices[:MOST_DEVICES], revoked=stated)
 
 
-def _taken(holdings: Holdings, theirs: Statement, chain: Sequence[bytes], revocations: bytes) -> Holdings:
-    certificates = tuple(chain)
+def _taken(before: Holdings, theirs: Statement, chain: Sequence[bytes], revocations: bytes) -> Holdings:
+    certificates, holdings = tuple(chain), remembering(before, theirs.revoked)
     if certificates and chain_hash(certificates) == theirs.certificate_hash:
         return replace(holdings, raw=theirs.raw, chain=certificates, revocations=revocations)
     if chain_hash(holdings.chain) == theirs.certificate_hash:
         return replace(holdings, raw=theirs.raw, revocations=revocations or holdings.revocations)
     return replace(holdings, raw=theirs.raw, chain=(), revocations=b"")
+
+
+def _revoked(holdings: Holdings, newest: Sequence[bytes] = ()) -> tuple[bytes, ...]:
+    """Return the devices that were ever revoked, newest first."""
+    known = dict.fromkeys((*newest, *holdings.statement.revoked, *holdings.about.revoked))
+    return tuple(known)[:MOST_REVOKED_KEPT]
 
 
 def _signer(key: EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:

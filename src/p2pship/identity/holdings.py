@@ -40,6 +40,8 @@ class About:
     "when this key was last written to a backup, Unix time; 0: never"
     status: str = ""
     "what the person says of themselves at the moment"
+    revoked: tuple[bytes, ...] = ()
+    "revoked devices, newest first, each by the SHA-256 of its Host Identity: also those that no statement names any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def files_of(holdings: Holdings, vault: Vault) -> Mapping[str, bytes]:
 
 def encode_about(about: About) -> bytes:
     """Return the file of what is noted."""
-    return encode({"created": about.created, "exported": about.exported, "status": about.status})
+    fields: dict[str, object] = {"created": about.created, "exported": about.exported, "status": about.status}
+    return encode(fields | ({"revoked": list(about.revoked)} if about.revoked else {}))
 
 
 def _private_key(path: Path, vault: Vault) -> bytes:
@@ -123,10 +126,16 @@ def _read_about(path: Path, created: int) -> About:
     try:
         match decode(octets):
             case {"created": int(created), "exported": int(exported), "status": str(status)}:
-                return About(created, exported, status)
+                return About(created, exported, status, _digests(decode(octets).get("revoked", [])))
     except BadCBOR as error:
         raise ConfigError(f"{path} cannot be used ({error}); delete it") from error
     raise ConfigError(f"{path} is damaged; delete it")
+
+
+def _digests(value: Any) -> tuple[bytes, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, bytes) for one in value):
+        raise BadCBOR("its revoked devices are no list of digests")
+    return tuple(value)
 
 
 def _read(path: Path, parse: Callable[[bytes], Any]) -> Any:

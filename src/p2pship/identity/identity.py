@@ -170,6 +170,11 @@ class Identity:
             self._renew(now)
         return self._stated
 
+    @property
+    def newest(self) -> Statement:
+        """What the newest statement says, also when that has expired."""
+        return read_statement(self._stated.raw)
+
     def sign(self, data: bytes) -> bytes:
         """Sign with the identity key."""
         return sign(self.private_key(), data)

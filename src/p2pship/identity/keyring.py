@@ -39,8 +39,9 @@ from p2pship.identity.papers import ListedDevice, Papers, Statement
 from p2pship.identity.people import SCHEMA, People
 from p2pship.identity.record import sign_record
 from p2pship.identity.request import certificate_request
-from p2pship.identity.statement import person_hash
+from p2pship.identity.statement import host_identity_hash, person_hash
 from p2pship.identity.validity import RECORD_LIFETIME
+from p2pship.identity.verify import listing
 from p2pship.interfaces import IIdentity, IKeyring
 from p2pship.journal import IdentityCreated, Journal
 from p2pship.storage.database import Database
@@ -154,17 +155,31 @@ class Keyring:
 
     def restore(self, bundle: Bundle, replace: bool = False) -> Identity:
         """Make an identity of what was in a backup; otherwise as :meth:`adopt_identity`."""
-        stated = check_bundle(bundle)
-        check_own_name(stated.aor, stated.key, beyond_ascii=True)
-        holdings = changes.brought(bundle.holdings(), self.device.listed, self._clock.seconds())
-        known = self._own.any(stated.aor) if replace else None
+        holdings, known = self._brought(bundle, replace)
         if known is not None:
-            known.replace(holdings)
+            known.replace(changes.remembering(holdings, known.about.revoked))
         else:
             known = self._own.make(holdings)
-            self._own.changed(stated.aor)
+            self._own.changed(known.aor)
         self._journal.tell(IdentityCameAlong(known.aor, known.owner))
         return known
+
+    def check_restorable(self, bundle: Bundle, replace: bool = False) -> None:
+        """Raise what :meth:`restore` would, and change nothing."""
+        self._brought(bundle, replace)
+
+    def _brought(self, bundle: Bundle, replace: bool) -> tuple[Holdings, Identity | None]:
+        """Return what is to be held of a bundle, and the identity that is to hold it if there is one."""
+        stated = check_bundle(bundle)
+        check_own_name(stated.aor, stated.key, beyond_ascii=True)
+        known = self._own.any(stated.aor) if replace else None
+        if known is None:
+            self._own.check_free(stated.aor)
+        return changes.brought(bundle.holdings(), self.device.listed, self._clock.seconds()), known
+
+    def check_chain(self, aor: str, chain: Sequence[bytes], revocations: bytes = b"") -> None:
+        """Raise what :meth:`install_chain` would, and change nothing."""
+        changes.certified(self._own.need(aor).holdings(), chain, revocations, self._clock.seconds())
 
     def remove(self, aor: str) -> None:
         """Delete an identity from this device for ever, and tell the watchers."""
@@ -269,6 +284,7 @@ class Keyring:
 
     def accept(self, papers: Papers, now: float, keep: bool) -> None:
         """Remember a person's papers, once a hello has proven them."""
+        self._check_own(papers)
         self._people.accept(papers, now, keep)
 
     def accept_statement(self, statement: Statement, now: float, keep: bool) -> None:
@@ -277,7 +293,19 @@ class Keyring:
 
     def check(self, papers: Papers) -> None:
         """Raise what :meth:`accept` would, and remember nothing."""
+        self._check_own(papers)
         self._people.check(papers)
+
+    def _check_own(self, papers: Papers) -> None:
+        """Check a device that comes by the name and key of one of our own: our own statement may be what takes it out."""
+        own = self._own.any(papers.aor)
+        if own is None or own.key != papers.statement.key:
+            return
+        newest = own.newest
+        older = papers.statement.version < newest.version
+        listed = listing(newest, papers.record.device_key)
+        if host_identity_hash(papers.record.device_key) in newest.revoked or (older and listed is None):
+            raise BadPapers(f"our own statement of {papers.aor} does not list the device any more")
 
     def met(self, aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""

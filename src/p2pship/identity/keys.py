@@ -182,7 +182,7 @@ def protect_key_file(path: Path, vault: Vault) -> None:
     :raises ConfigError: as :func:`key_file`.
     :raises OSError: if it cannot be written; the old form stays.
     """
-    if not vault.is_protected(path.read_bytes()):
+    if not vault.is_protected(path.name, path.read_bytes()):
         write_file(path, vault.protect(path.name, key_file(path, vault)))
 
 

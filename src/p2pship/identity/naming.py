@@ -8,6 +8,11 @@ from p2pship.errors import LocalError
 from p2pship.identity.aor import BadAOR, canonical_aor, split_aor
 from p2pship.identity.fingerprint import names_itself
 
+
+class NameRefused(LocalError):
+    """An identity of our own cannot have this name; the message says why."""
+
+
 _CONTROL = re.compile("%(?:[01][0-9A-F]|7F)")
 _BEYOND_ASCII = re.compile("%[89A-F][0-9A-F]")
 "A canonical user part has these escaped."
@@ -26,16 +31,16 @@ def is_beyond_ascii(aor: str) -> bool:
 def check_own_name(aor: str, key: bytes | None, beyond_ascii: bool) -> None:
     """Check that an identity with this key (DER; None: any) may have this name.
 
-    :raises LocalError: if not; the message says why.
+    :raises NameRefused: if not.
     """
     if not _is_canonical(aor):
-        raise LocalError(f"{aor!r} is not a canonical address of record")
+        raise NameRefused(f"{aor!r} is not a canonical address of record")
     if has_control_character(aor):
-        raise LocalError(f"{aor} has a control character in its name")
+        raise NameRefused(f"a name may have no control character: {aor}")
     if is_beyond_ascii(aor) and not beyond_ascii:
-        raise LocalError(f"{aor} has letters other than ASCII, which are easily taken for others")
+        raise NameRefused(f"a name may only have letters of ASCII, as others are easily mistaken: {aor}")
     if names_itself(aor, key or b"") is False:
-        raise LocalError(f"{aor} is not the name that its key proves; such names are made, not chosen")
+        raise NameRefused(f"{aor} is not the name that its key proves; such names are made, not chosen")
 
 
 def _is_canonical(aor: str) -> bool:

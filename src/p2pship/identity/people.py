@@ -31,9 +31,13 @@ SCHEMA = Schema(
         "CREATE INDEX identity_by_seen ON identity_seen (kept, seen)",
         "INSERT INTO identity_seen SELECT aor, identity_key, 0, 1 FROM identity_person",
         "CREATE INDEX identity_by_key ON identity_person (identity_key)",
+        """CREATE TABLE identity_listed (
+            identity_key BLOB NOT NULL, device BLOB NOT NULL,
+            PRIMARY KEY (identity_key, device)) STRICT, WITHOUT ROWID""",
     ),
 )
-"""Keys are kept as the SHA-256 of their SubjectPublicKeyInfo. ``identity_encrypted`` has the devices that were reached
+"""Keys are kept as the SHA-256 of their SubjectPublicKeyInfo. ``identity_listed`` has the devices of the newest statement that
+was seen of a key: one that was switched off when that was signed still shows an older one. ``identity_encrypted`` has the devices that were reached
 encrypted, each by its HIT. ``identity_seen`` says when each person last came, and who is kept whatever happens."""
 
 MOST_STRANGERS = 5000
@@ -60,9 +64,14 @@ class People:
         self._marks: int = database.query("SELECT count(*) FROM identity_encrypted")[0][0]
 
     def check(self, papers: Papers) -> None:
-        """Raise BadPapers if newer ones of the same identity key were accepted, or it has revoked the device."""
+        """Raise BadPapers if newer ones of the same identity key do not list the device, or have revoked it.
+
+        A device with an older statement that the newest one still lists is let in, or one that was switched off for a while
+        would be cut off; what else the older statement says is not believed. Of the records only newer ones are.
+        """
         key, device = _digests(papers)
-        self._check_version(papers.statement, key)
+        if not self._is_listed(key, device):
+            self._check_version(papers.statement, key)
         if self._database.query(
             "SELECT 1 FROM identity_revoked WHERE identity_key = ? AND device = ?", key, device
         ):
@@ -84,15 +93,9 @@ class People:
         key, device = _digests(papers)
         with self._database.transaction():
             self._database.write(
-                "INSERT OR REPLACE INTO identity_person VALUES (?, ?, ?)",
-                papers.aor,
-                key,
-                papers.statement.version,
-            )
-            self._database.write(
                 "INSERT OR REPLACE INTO identity_device VALUES (?, ?, ?)", key, device, papers.record.sequence
             )
-            self._revoke(key, papers.statement)
+            self._state(key, papers.statement)
             self._seen(papers.aor, key, now, keep)
 
     def accept_statement(self, statement: Statement, now: float, keep: bool) -> None:
@@ -103,19 +106,32 @@ class People:
         key = hashlib.sha256(statement.key).digest()
         self._check_version(statement, key)
         with self._database.transaction():
+            self._state(key, statement)
+            self._seen(statement.aor, key, now, keep)
+
+    def _state(self, key: bytes, statement: Statement) -> None:
+        """Remember what a statement says, unless a newer one has been seen; revoked devices in any case."""
+        if statement.version >= self._version(statement.aor, key):
             self._database.write(
                 "INSERT OR REPLACE INTO identity_person VALUES (?, ?, ?)",
                 statement.aor,
                 key,
                 statement.version,
             )
-            self._revoke(key, statement)
-            self._seen(statement.aor, key, now, keep)
+            self._database.write("DELETE FROM identity_listed WHERE identity_key = ?", key)
+            for device in statement.devices:
+                self._database.write(
+                    "INSERT OR IGNORE INTO identity_listed VALUES (?, ?)", key, device.host_identity_hash
+                )
+        self._revoke(key, statement)
+
+    def _is_listed(self, key: bytes, device: bytes) -> bool:
+        """Tell whether the newest statement that was seen lists a device."""
+        sql = "SELECT 1 FROM identity_listed WHERE identity_key = ? AND device = ?"
+        return bool(self._database.query(sql, key, device))
 
     def _check_version(self, statement: Statement, key: bytes) -> None:
-        seen = self._number(
-            "SELECT version FROM identity_person WHERE aor = ? AND identity_key = ?", statement.aor, key
-        )
+        seen = self._version(statement.aor, key)
         if statement.version < seen:
             raise BadPapers(
                 f"the statement of {statement.aor} has version {statement.version}, but {seen} was seen"
@@ -156,7 +172,7 @@ class People:
             for table in ("identity_seen", "identity_person"):
                 self._database.write(f"DELETE FROM {table} WHERE aor = ? AND identity_key = ?", aor, key)
             if not self._database.query("SELECT 1 FROM identity_person WHERE identity_key = ? LIMIT 1", key):
-                for table in ("identity_device", "identity_revoked"):
+                for table in ("identity_device", "identity_revoked", "identity_listed"):
                     self._database.write(f"DELETE FROM {table} WHERE identity_key = ?", key)
 
     def met(self, aor: str) -> bool:
@@ -193,14 +209,17 @@ class People:
     def _known(self, papers: Papers, keep: bool) -> bool:
         """Tell whether these very papers were accepted before, and nothing is to change: most hellos need no write."""
         key, device = _digests(papers)
-        version = self._number(
-            "SELECT version FROM identity_person WHERE aor = ? AND identity_key = ?", papers.aor, key
-        )
         kept = self._number(
             "SELECT kept FROM identity_seen WHERE aor = ? AND identity_key = ?", papers.aor, key
         )
-        same = version == papers.statement.version and self._sequence(key, device) == papers.record.sequence
+        new = papers.statement.version > self._version(papers.aor, key)
+        same = not new and self._sequence(key, device) == papers.record.sequence
         return same and kept >= keep
+
+    def _version(self, aor: str, key: bytes) -> int:
+        return self._number(
+            "SELECT version FROM identity_person WHERE aor = ? AND identity_key = ?", aor, key
+        )
 
     def _sequence(self, key: bytes, device: bytes) -> int:
         return self._number(

@@ -9,6 +9,9 @@ another device, or more locators of one.
 Who dialled a kept device in vain says :meth:`~CachingFinder.forget`: it is then not told again from memory, and what the
 search under way still finds of it is told even if it is no news. A wrong entry thus costs a vain attempt, no more: whoever
 answers has to prove the device key, and the hello that follows has its papers verified and judged anew.
+
+When a person has to be judged anew, as after the first call that pinned them, what is kept of them is, and is told again with
+the new verdict, unless it is that the key is another one than the confirmed one. When everybody has, all is forgotten.
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity, INetwork
+from p2pship.identity.verdict import NameGrade, Verdict
+from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity, INetwork, ITrustPolicy
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.network import Interface
 
@@ -38,8 +44,12 @@ class _Entry:
     """A device that was found."""
 
     found: Found
+    own: IIdentity
+    "for whom it was judged"
     interfaces: tuple[Interface, ...]
     "our own at that time"
+    doubtful: bool = False
+    "whether it is being judged anew"
 
 
 _Who = tuple[str, str]
@@ -50,10 +60,13 @@ _Who = tuple[str, str]
 class CachingFinder:
     """A finder that remembers what another one found."""
 
-    def __init__(self, reactor: Any, finder: IFinder, network: INetwork) -> None:
+    log = Logger()
+
+    def __init__(self, reactor: Any, finder: IFinder, network: INetwork, trust: ITrustPolicy) -> None:
         self._reactor = reactor
         self._finder = finder
         self._network = network
+        self._trust = trust
         self._people: OrderedDict[_Who, dict[bytes, _Entry]] = OrderedDict()
         self._searches: set[_CachedSearch] = set()
 
@@ -62,7 +75,7 @@ class CachingFinder:
 
         ``receiver`` is told nothing before this has returned.
         """
-        search = _CachedSearch(self, (own.aor, aor), receiver)
+        search = _CachedSearch(self, (own.aor, aor), own, receiver)
         self._searches.add(search)
         search.begin(self._reactor, self._finder.find(aor, own, search))
         return search
@@ -83,15 +96,15 @@ class CachingFinder:
         for key, entry in tuple(devices.items()):
             if entry.found.papers.record.expires <= now or entry.interfaces != interfaces:
                 del devices[key]
-        return [entry.found for entry in devices.values()]
+        return [entry.found for entry in devices.values() if not entry.doubtful]
 
-    def keep(self, who: _Who, found: Found) -> None:
+    def keep(self, who: _Who, own: IIdentity, found: Found) -> None:
         """Keep a device that was found."""
         devices = self._people.setdefault(who, {})
         self._people.move_to_end(who)
         key = found.papers.record.device_key
         if key in devices or len(devices) < MOST_DEVICES:
-            devices[key] = _Entry(found, tuple(self._network.interfaces()))
+            devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:
             self._people.popitem(last=False)
 
@@ -100,10 +113,27 @@ class CachingFinder:
         self._people.pop(who, None)
 
     def judge_again(self, own: str, aor: str) -> None:
-        """Keep nothing of a person for an own identity, "" being everybody, since who that is has to be judged anew."""
+        """Judge anew what is kept of a person for an own identity; "" is everybody, of whom nothing is kept then."""
         for who in tuple(self._people):
-            if own in ("", who[0]) and aor in ("", who[1]):
+            if own in ("", who[0]) and aor == who[1]:
+                self._judge(self._people[who])
+            elif own in ("", who[0]) and not aor:
                 self.drop(who)
+
+    def _judge(self, devices: dict[bytes, _Entry]) -> None:
+        for key, entry in tuple(devices.items()):
+            doubtful = devices[key] = replace(entry, doubtful=True)
+            judging = maybeDeferred(self._trust.judge, entry.found.papers, entry.own)
+            judging.addCallback(self._judged, devices, key, doubtful)
+            judging.addErrback(lambda failure: self.log.failure("a device could not be judged", failure))
+
+    def _judged(self, verdict: Verdict, devices: dict[bytes, _Entry], key: bytes, entry: _Entry) -> None:
+        if devices.get(key) is not entry:
+            return
+        if verdict.name is NameGrade.CHANGED:
+            del devices[key]
+        else:
+            devices[key] = replace(entry, found=replace(entry.found, verdict=verdict), doubtful=False)
 
     def ended(self, search: _CachedSearch) -> None:
         """Forget a search that is over."""
@@ -114,9 +144,10 @@ class CachingFinder:
 class _CachedSearch:
     """A search under way: tells what is found, what is kept, and then what is news."""
 
-    def __init__(self, cache: CachingFinder, who: _Who, receiver: IFindReceiver) -> None:
+    def __init__(self, cache: CachingFinder, who: _Who, own: IIdentity, receiver: IFindReceiver) -> None:
         self._cache = cache
         self._who = who
+        self._own = own
         self._receiver = receiver
         self._told: dict[bytes, Found] = {}
         self._devices: set[bytes] = set()
@@ -150,7 +181,7 @@ class _CachedSearch:
 
     def device_found(self, found: Found) -> None:
         """Keep a device, and tell it if it is news."""
-        self._cache.keep(self._who, found)
+        self._cache.keep(self._who, self._own, found)
         told = self._told.get(found.papers.record.device_key)
         if told is None or set(found.locators) - set(told.locators):
             self._tell(found)

@@ -40,9 +40,17 @@ def find_status(collected: Collected, aor: str) -> FindStatus:
             for asked in outcome.asked
         ],
         "reason": "; ".join(
-            (*(["several keys claim this name"] if outcome.ambiguous else []), *outcome.refused)
+            (
+                *(["several keys claim this name"] if outcome.ambiguous else []),
+                *outcome.refused,
+                *([_changed(aor)] if outcome.changed else []),
+            )
         ),
     }
+
+
+def _changed(aor: str) -> str:
+    return f"ask them by another way whether they have a new key; if so: p2pship contact pin {aor}"
 
 
 @implementer(IFindReceiver)

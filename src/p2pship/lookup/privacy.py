@@ -105,6 +105,10 @@ class Modes:
             return self._configured
         return chosen if chosen in MODES else PARANOID
 
+    def chosen(self, own: str) -> bool:
+        """Tell whether the person chose the mode, so that the configuration's does not matter."""
+        return self._kept.get(own, SETTING, MODE) is not None
+
     def choose(self, own: str, mode: str) -> None:
         """Have an own identity use this mode on all devices of the person; empty: that of each device's configuration.
 

@@ -47,7 +47,8 @@ from p2pship.lookup.pieces import PieceSearch, PieceStore
 from p2pship.network import networks_of
 
 COLLECTING_TIME = 0.05
-"Seconds from the first papers until an unproven key may be dialled: answers on one network differ by less."
+"""Seconds from the first papers until an unproven key may be dialled: answers on one network differ by less. They pass while the
+key is judged, which takes 0.35 s where the domain of the name has to be asked."""
 
 WIDE_COLLECTING_TIME = 0.4
 "The same when a lookup of the wide area is asked, whose answers differ by a few round trips across the world."
@@ -244,6 +245,7 @@ class Search:
         if key not in self._verdicts:
             judging = maybeDeferred(self._trust.judge, papers, self._own)
             self._verdicts[key] = judging.addErrback(self._not_judged)
+        self._begin_collecting()
         self._judging += 1
         self._verdicts[key].addCallback(self._judged, papers, candidate)
 
@@ -261,7 +263,7 @@ class Search:
             self._ignore(papers, verdict, candidate.lookup)
         else:
             locators = dialable(papers.record.locators, candidate, self._networks)
-            self._claim(Found(papers, locators, verdict, candidate.lookup))
+            self._tell(self._claims.received(Found(papers, locators, verdict, candidate.lookup)))
         self._advance()
         return verdict
 
@@ -274,11 +276,10 @@ class Search:
             shown = fingerprint(papers.statement.key)
             self._journal.tell(OtherKeyIgnored(self._own.aor, self._aor, lookup, shown, reason))
 
-    def _claim(self, found: Found) -> None:
+    def _begin_collecting(self) -> None:
         if not self._claimed:
             self._claimed = True
             self._after(self._collecting_time, self._collecting_ended)
-        self._tell(self._claims.received(found))
 
     def _collecting_ended(self) -> None:
         self._collected = True

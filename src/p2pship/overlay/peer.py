@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.errors import PayloadRefused, PeerLost, RemoteError
-from p2pship.identity.papers import Papers
+from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
@@ -90,6 +90,8 @@ class Peer:
         self.lost_since: float | None = None
         self.papers: Papers | None = None
         "those of the last hello; None before the first"
+        self.newer: Statement | None = None
+        "the person's newest statement, where it came since the last hello"
         self.sought: bytes | None = None
         "the identity key under which a search led to it; None while it has only ever come to us"
         self.admitted = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from p2pship.errors import NotReached
 from p2pship.identity.papers import Statement
@@ -102,18 +102,29 @@ class Peers:
             if sleeps and now - peer.since >= FORGET_AFTER:
                 peer.end("nothing was under way for an hour")
 
-    def end_unlisted(self, statement: Statement) -> set[bytes]:
-        """End the peers on devices that a person's new statement does not list, or revokes; return these device keys."""
+    def end_unlisted(self, statement: Statement, former: Collection[bytes]) -> set[bytes]:
+        """End the peers on devices that a person's new statement does not list, or revokes; return these device keys.
+
+        ``former`` are the identity keys that gave way to the statement's: what they listed is all older.
+        """
         ended = set()
         listed = {device.host_identity_hash for device in statement.devices} - set(statement.revoked)
         for peer in self:
             theirs = peer.papers.statement if peer.papers is not None else None
-            if theirs is None or (theirs.aor, theirs.key) != (statement.aor, statement.key):
+            if theirs is None or theirs.aor != statement.aor:
                 continue
-            if theirs.version < statement.version and host_identity_hash(peer.device_key) not in listed:
+            older = theirs.key == statement.key and theirs.version < statement.version
+            if (older or theirs.key in former) and host_identity_hash(peer.device_key) not in listed:
                 ended.add(peer.device_key)
                 peer.end(f"{statement.aor} no longer lists the device")
         return ended
+
+    def heard(self, statement: Statement) -> None:
+        """Keep a person's newer statement with their peers: it may list devices that they do not know of."""
+        for peer in self:
+            theirs = peer.papers.statement if peer.papers is not None else None
+            if theirs is not None and (theirs.aor, theirs.key) == (statement.aor, statement.key):
+                peer.newer = statement
 
     def identity_changed(self, own: str, identity: IIdentity | None) -> None:
         """Use what an own identity is now; None ends the peers of one that was removed."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
+from p2pship.identity.papers import Statement
 from p2pship.identity.verdict import NameGrade
 from p2pship.interfaces import ITrustPolicy
 from p2pship.overlay.peer import Peer
@@ -31,8 +33,25 @@ class Rejudging:
         for peer in self._peers:
             meant = own in ("", peer.identity.aor) and aor in ("", peer.aor)
             if meant and peer.papers is not None:
-                judged = Deferred.fromCoroutine(self._judge(peer))
-                judged.addErrback(lambda failure: self.log.failure("a peer could not be judged", failure))
+                self._begin(peer)
+
+    def succeeded(self, statement: Statement, former: Collection[bytes]) -> None:
+        """Judge the peers that a person's devices are by the key of a new statement, if theirs is one that gave way to it.
+
+        Their sessions go on: the same devices are there. The next hello brings the certificates.
+        """
+        for peer in self._peers:
+            papers = peer.papers
+            if papers is None or papers.aor != statement.aor or papers.statement.key not in former:
+                continue
+            peer.papers = replace(papers, statement=statement, chain=(), revocations=b"")
+            if peer.sought in former:
+                peer.sought = statement.key
+            self._begin(peer)
+
+    def _begin(self, peer: Peer) -> None:
+        judged = Deferred.fromCoroutine(self._judge(peer))
+        judged.addErrback(lambda failure: self.log.failure("a peer could not be judged", failure))
 
     async def _judge(self, peer: Peer) -> None:
         papers = peer.papers

@@ -124,6 +124,7 @@ class PeopleSearch:
     def _are_all(self, connected: Sequence[Peer]) -> bool:
         """Tell whether the person's newest statement lists no device but these."""
         statements = [peer.papers.statement for peer in connected if peer.papers is not None]
+        statements += [peer.newer for peer in connected if peer.newer is not None]
         if not statements:
             return False
         newest = max(statements, key=lambda statement: statement.version)

@@ -16,6 +16,7 @@ from p2pship.address import Locator
 from p2pship.errors import LocalError, NotReached, RemoteError
 from p2pship.identity.hit import hit_of
 from p2pship.identity.papers import Papers, Statement
+from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import (
     IBearer,
@@ -260,8 +261,14 @@ class Switchboard:
     # for what is pushed over links
 
     def statement_received(self, statement: Statement) -> None:
-        """End the peers on devices that a person's newer statement, which has been checked, does not list or revokes."""
-        self._conduits.close_unused(self._peers.end_unlisted(statement))
+        """End the peers on devices that a person's newer statement, which has been checked, does not list or revokes.
+
+        Where it is by a key to which that of the peers gave way, those that it lists are judged again, with that key.
+        """
+        former = predecessors(statement)
+        self._peers.heard(statement)
+        self._conduits.close_unused(self._peers.end_unlisted(statement, former))
+        self._rejudging.succeeded(statement, former)
 
     def judge_again(self, own: str, aor: str) -> None:
         """Judge again what the devices of a person are to an own identity, "" being everybody: a pin or a block has changed.

@@ -39,9 +39,11 @@ class Vetted:
     "whether the person would be let in: always true of who came"
 
     def keep_for(self, peer: Peer) -> bool:
-        """Tell whether the papers are to be kept for good: those of whom we know, or have looked for."""
-        known = self.verdict.acquaintance is not Acquaintance.STRANGER
-        return known or self.verdict.proven or peer.sought is not None
+        """Tell whether the papers are to be kept for good: those of whom we know, or have looked for.
+
+        That a name is proven does not count: whoever likes makes thousands that prove themselves, or that their domain proves.
+        """
+        return self.verdict.acquaintance is not Acquaintance.STRANGER or peer.sought is not None
 
 
 class Vetting:

@@ -17,13 +17,10 @@ from p2pship.relations.linkwire import Bundle, NewDevice
 from p2pship.relations.pake import context
 from p2pship.relations.seeking import Seeking
 from p2pship.relations.window import Ending
-from p2pship.trust.ledger import Ledger
+from p2pship.trust.ledger import GUEST, Ledger
 
 NAME = "link"
 "The subprotocol's name."
-
-GUEST = "guest"
-"The kind of the ledger's entry that marks the name made only to say hello with."
 
 MOST_TESTED = 3
 "Devices that are shown a proof of the code: each may be a liar's, who tests one guess with it."

@@ -7,7 +7,7 @@ nobody between them can put in a device of their own. Then the old one signs a s
 seals statement, certificates and, only if its owner has said so, the identity key for it. The hello name is removed.
 
 While a window is open, strangers' hellos for that identity are let in, whatever the screening says of strangers: the new
-device is one.
+device is one. When it closes, those who are not to be here otherwise leave, as soon as the last answer has had time to pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
 from zope.interface import implementer
 
 from p2pship.errors import LocalError, PayloadRefused, RemoteError
@@ -34,6 +34,9 @@ from p2pship.relations.pake import context
 from p2pship.relations.pakewire import read_message, write_message
 from p2pship.relations.window import Ending
 from p2pship.trust.ledger import Ledger
+
+LAST_WORDS = 2.0
+"Seconds from the end of a window until strangers leave: the new device takes what it gets, and leaves by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,19 @@ class Linking:
         random: Callable[[int], bytes],
         ledger: Ledger,
         open_doors: set[str],
+        judge_again: Callable[[str, str], None],
     ) -> None:
-        """``open_doors`` has the AORs that strangers may say hello to; it is changed here."""
+        """``open_doors`` has the AORs that strangers may say hello to; it is changed here.
+
+        ``judge_again`` ends, with an own AOR and "", the peers of that which may not be here.
+        """
         self._reactor = reactor
         self._keyring = keyring
         self._journal = journal
         self._ledger = ledger
         self._doors = open_doors
+        self._judge_again = judge_again
+        self._leaving: set[IDelayedCall] = set()
         self._openings = Openings(reactor, keyring.device.key, random, self._ended)
         self._joining = Joining(keyring, overlay, journal, random, ledger)
         self.join = self._joining.join
@@ -106,17 +115,28 @@ class Linking:
     def wait(self, aor: str) -> Deferred[Linked]:
         """Fire when a device was linked by the window that is open; fails with a RemoteError when it closes without.
 
+        Cancelled, it closes the window if nobody else waits: who shows the code has gone away.
+
         :raises LocalError: if none is open.
         """
         if not self._openings.is_open(aor):
             raise LocalError(f"no window is open for a new device of {aor}")
-        done: Deferred[Linked] = Deferred(lambda _: self._waiting.get(aor, []).remove(done))
+        done: Deferred[Linked] = Deferred(lambda _: self._given_up(aor, done))
         self._waiting.setdefault(aor, []).append(done)
         return done
+
+    def _given_up(self, aor: str, done: Deferred[Linked]) -> None:
+        waiting = self._waiting.get(aor, [])
+        waiting.remove(done)
+        if not waiting:
+            self.close(aor)
 
     def stop(self) -> None:
         """Close every window."""
         self._openings.close_all()
+        for leaving in self._leaving:
+            leaving.cancel()
+        self._leaving.clear()
 
     def _owned(self, aor: str) -> IIdentity:
         identity = self._keyring.identity(aor)
@@ -162,6 +182,7 @@ class Linking:
         """Shut the door, and tell who waits."""
         aor = str(key)
         self._doors.discard(aor)
+        self._let_leave(aor)
         linked = self._made.pop(aor, None)
         if linked is None and ending is not Ending.REFUSED:
             self._journal.tell(LinkingEnded(aor, _ENDED[ending]))
@@ -170,6 +191,16 @@ class Linking:
                 done.callback(linked)
             else:
                 done.errback(NotLinked(_ENDED[ending]))
+
+    def _let_leave(self, aor: str) -> None:
+        """Have those who came by the open door, and would not be let in now, leave in a moment."""
+
+        def leave() -> None:
+            self._leaving.discard(leaving)
+            self._judge_again(aor, "")
+
+        leaving: IDelayedCall = self._reactor.callLater(LAST_WORDS, leave)
+        self._leaving.add(leaving)
 
     # ISubprotocol
 

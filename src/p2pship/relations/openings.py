@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import IPeer
 from p2pship.relations.codes import Secret
-from p2pship.relations.pake import BadExchange, Exchange, WrongSecret
+from p2pship.relations.pake import BadExchange, Exchange, WrongSecret, prepare
 from p2pship.relations.pakewire import (
     BadMessage,
     Element,
@@ -57,6 +57,7 @@ class Openings:
     def open(self, key: Hashable, serve: Serve) -> Window:
         """Open a window with new secrets; one that is open under the same key is closed."""
         self.close(key)
+        prepare(self._reactor)
         now = self._reactor.seconds()
         window = Window(Secret.new_code(self._random), Secret.new_scanned(self._random), now)
         timer = self._reactor.callLater(window.until - now, self._shut, key, Ending.EXPIRED)

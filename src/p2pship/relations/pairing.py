@@ -44,7 +44,7 @@ from p2pship.relations.pairwire import (
     read_pairing,
     write_pairing,
 )
-from p2pship.relations.pake import Exchange, context
+from p2pship.relations.pake import Exchange, context, prepare
 from p2pship.relations.pakewire import BadMessage, read_message, write_message
 from p2pship.relations.secrets import PairSecret, PairSecrets, version_of
 from p2pship.relations.seeking import Seeking
@@ -252,6 +252,7 @@ class Pairing:
         identity = self._keyring.identity(own)
         if identity is None:
             raise LocalError(f"{own} is not an identity of this node")
+        prepare(self._reactor)
         seeking = Seeking(self._overlay, aor, identity, hit)
         reasons: list[str] = []
         try:

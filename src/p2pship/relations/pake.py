@@ -15,14 +15,17 @@ confirmation of RFC 9382 §4: HMAC over the transcript, under keys from HKDF.
 from __future__ import annotations
 
 import hmac
+import sys
 from collections.abc import Callable
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from twisted.internet.interfaces import IReactorThreads
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.identity.cbor import encode
@@ -51,6 +54,12 @@ class BadExchange(RemoteError):
 
 class WrongSecret(RemoteError):
     """The code is wrong, or somebody is in the middle."""
+
+
+def prepare(reactor: object) -> None:
+    """Load the library in a thread, so that no packet waits 20 ms for it when it is used; where threads are to be had."""
+    if "spake2" not in sys.modules and IReactorThreads.providedBy(reactor):
+        reactor.callInThread(import_module, "spake2")
 
 
 def context(purpose: str, *parts: str | bytes) -> bytes:

@@ -121,7 +121,7 @@ class Renewal:
             self._take_list(answer.revocations)
         revocations = self._authorities.crl(fingerprint)
         if due:
-            self._authorities.verify_with([root], answer.chain, identity.aor, identity.key, revocations)
+            self._authorities.verify_with([root], answer.chain, identity.aor, identity.key)
         self._install(identity, answer.chain if due else identity.chain, revocations)
 
     def _take_list(self, revocations: bytes) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IReactorTime
 from zope.interface import implementer
 
-from p2pship.errors import BadPapers, RemoteError
+from p2pship.errors import BadPapers, PayloadRefused, RemoteError
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import host_identity_hash, verify_statement
 from p2pship.identity.succession import predecessors
 from p2pship.interfaces import IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
+from p2pship.relations.allowance import Allowance
 from p2pship.relations.renewalwire import RenewalAnswer, RenewalQuestion, print_answer, read_question
 from p2pship.trust.authorities import Authorities
 from p2pship.trust.authority import Authority, CertificateRequest, read_request
 from p2pship.trust.authorityfacts import RenewalRefused
+from p2pship.trust.issued import Issued
 
 NAME = "renew"
 "The subprotocol."
@@ -26,8 +29,27 @@ NOT_BEFORE = 45 * 24 * 3600
 "Seconds that the last certificate still holds from which on there is another: members ask at 30 days."
 
 
+MOST_HELD = 8
+"""Certificates of one name whose time is not over: one for the key of today, and those of keys that gave way lately. A member who makes
+new keys all day would fill the revocation list, and one that is too long nobody reads."""
+
+AT_ONCE, A_MINUTE = 8, 6.0
+"Questions taken of one device: each may cost three signature checks and a signature."
+
+
 class NotAMember(RemoteError):
     """This person has no certificate that could be renewed."""
+
+
+def is_member(authorities: Authorities, statement: Statement) -> bool:
+    """Tell whether an authority of our own has issued a certificate for who made a statement, as :func:`check_member` wants it."""
+    for own in authorities.owned():
+        try:
+            _last_issued(authorities.issued(own, statement.aor), statement)
+        except NotAMember:
+            continue
+        return True
+    return False
 
 
 def check_member(authorities: Authorities, own: Authority, statement: Statement, now: float) -> None:
@@ -39,17 +61,27 @@ def check_member(authorities: Authorities, own: Authority, statement: Statement,
     :raises NotAMember: if not.
     """
     issued = authorities.issued(own, statement.aor)
+    last = _last_issued(issued, statement)
+    if last.key == hashlib.sha256(statement.key).digest():
+        if last.expires - now > NOT_BEFORE:
+            raise NotAMember(f"the certificate of {statement.aor} holds for long enough")
+        return
+    if sum(one.expires > now for one in issued) >= MOST_HELD:
+        raise NotAMember(
+            f"{statement.aor} has had {MOST_HELD} certificates lately: ask the operator for more"
+        )
+
+
+def _last_issued(issued: Sequence[Issued], statement: Statement) -> Issued:
     if not issued:
         raise NotAMember(f"{statement.aor} has no certificate of this authority")
     last = issued[-1]
     if last.revoked:
         raise NotAMember(f"the certificate of {statement.aor} was revoked")
-    if last.key == hashlib.sha256(statement.key).digest():
-        if last.expires - now > NOT_BEFORE:
-            raise NotAMember(f"the certificate of {statement.aor} holds for long enough")
-        return
-    if last.key not in {hashlib.sha256(key).digest() for key in predecessors(statement)}:
+    keys = (statement.key, *predecessors(statement))
+    if last.key not in {hashlib.sha256(key).digest() for key in keys}:
         raise NotAMember(f"the certificate of {statement.aor} is for another key")
+    return last
 
 
 @implementer(ISubprotocol)
@@ -62,9 +94,12 @@ class RenewalDesk:
         self._authorities = authorities
         self._clock = clock
         self._journal = journal
+        self._allowance = Allowance(AT_ONCE, A_MINUTE)
 
     def payload_received(self, peer: IPeer, payload: bytes) -> bytes | Deferred[bytes] | None:
         """Answer a question; what is refused raises, and is in the journal."""
+        if not self._allowance.take(peer.hit, self._clock.seconds()):
+            raise PayloadRefused("it has been asked too often")
         question = read_question(payload)
         own = self._authorities.own(question.root)
         if own is None:

@@ -6,7 +6,7 @@ which both sides speak of it. A secret is *sure* when the other side has shown t
 older ones stay good for two days, for devices of the person that were switched off meanwhile.
 
 A secret is *stale* when somebody else may have it: a device of ours was revoked. It stays in use until the two have met and
-have another one; there is no better one until then.
+have another one, which both know; there is no better one until then, and it is good for nothing from then on.
 """
 
 from __future__ import annotations
@@ -65,18 +65,20 @@ class PairSecrets:
         """Return the secrets of our identity ``own`` that are good, newest first: all, or those shared with a contact."""
         everything = (_read(name, value) for name, value in self._ledger.items(own, PAIR).items())
         mine = [one for one in everything if one is not None and contact in (None, one.contact)]
-        mine.sort(key=lambda one: (one.made, one.version), reverse=True)
+        mine.sort(key=lambda one: (one.made, not one.stale, one.version), reverse=True)
         ended = self._ended(mine)
         return [one for one in mine if one not in ended]
 
     def _ended(self, newest_first: Iterable[PairSecret]) -> list[PairSecret]:
-        """Return those that a newer one, known to both, has replaced for long enough; and those that are too many."""
+        """Return those that a newer one, known to both, has replaced, at once or for long enough; and those that are too many."""
         good_until: dict[str, float] = {}
         kept: dict[str, int] = {}
         ended = []
         now = self._clock.seconds()
         for one in newest_first:
-            if now >= good_until.get(one.contact, float("inf")) or kept.get(one.contact, 0) == MOST_KEPT:
+            replaced = one.stale and one.contact in good_until
+            over = now >= good_until.get(one.contact, float("inf"))
+            if replaced or over or kept.get(one.contact, 0) == MOST_KEPT:
                 ended.append(one)
                 continue
             kept[one.contact] = kept.get(one.contact, 0) + 1
@@ -111,9 +113,10 @@ class PairSecrets:
 
         :raises LocalError: if it cannot be written.
         """
-        for one in self.of(own):
-            if not one.stale:
-                self._write(own, replace(one, stale=True))
+        with self._ledger.together():
+            for one in self.of(own):
+                if not one.stale:
+                    self._write(own, replace(one, stale=True))
 
     def forget(self, own: str, contact: str) -> None:
         """Forget every secret that is shared with a person.

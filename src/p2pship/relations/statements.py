@@ -3,8 +3,9 @@
 Theory of operation. A statement says which devices a person has, and which were revoked; every hello carries it. Between two
 hellos may lie days, and a stolen device has live links. So a new statement goes at once over every link of the identity.
 Who gets one compares it with that of the hello, remembers it as if a hello had brought it (an older one is refused from then
-on, and so is every revoked device, whatever it signs), and ends what it has with devices that are listed no longer. Who has
-no link now hears it in the next hello or finds it in a lookup.
+on, and so is every revoked device, whatever it signs), and ends what it has with devices that are listed no longer. If the
+identity key is another one, to which the known one gave way, the devices are judged by that: the pin follows or not, and links
+of devices that only the old key has listed end. Who has no link now hears it in the next hello or finds it in a lookup.
 
 Our own devices are told as all others are, also the one that is listed no longer: if it was not stolen but given away, it
 knows then. It gets a second for that before its links are closed.
@@ -22,6 +23,7 @@ from zope.interface import implementer
 from p2pship.errors import BadPapers, LocalError, PayloadRefused
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import read_statement, verify_statement
+from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Acquaintance
 from p2pship.identity.verify import listing
 from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
@@ -143,12 +145,17 @@ class Statements:
         """
         now, known = self._reactor.seconds(), peer.papers
         statement = verify_statement(raw, now)
-        if known is None or (statement.aor, statement.key) != (peer.aor, known.statement.key):
+        if known is None or statement.aor != peer.aor:
             raise BadPapers("the statement is not that of the peer's hello")
-        if statement.version <= known.statement.version:
+        same = statement.key == known.statement.key
+        if not same and known.statement.key not in predecessors(statement):
+            raise BadPapers(
+                "the statement is not by the key of the peer's hello, nor by one to which that gave way"
+            )
+        if same and statement.version <= known.statement.version:
             return
-        stranger = peer.verdict.acquaintance is Acquaintance.STRANGER
-        self._keyring.accept_statement(statement, now, keep=not stranger or peer.verdict.proven)
+        known = peer.verdict.acquaintance is not Acquaintance.STRANGER
+        self._keyring.accept_statement(statement, now, keep=known)  # who is kept already stays
         self._journal.tell(StatementHeard(peer.identity.aor, peer.aor, len(statement.devices)))
         self._statement_received(statement)
 

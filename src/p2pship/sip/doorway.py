@@ -25,9 +25,9 @@ WISHES = {
     "SUBSCRIBE": Wish.PRESENCE,
     "NOTIFY": Wish.PRESENCE,
     "PUBLISH": Wish.PRESENCE,
-    "OPTIONS": Wish.PRESENCE,
 }
-"What the sender of a request wants; of every other method it is a call, or something that belongs to one."
+"""What the sender of a request wants; of every other method it is a call, or something that belongs to one. OPTIONS asks
+whether an INVITE would be taken (RFC 3261 §11.2), so that it is let in where one would be, and tells nobody else anything."""
 
 FAILED = Decision(False, "failure", "screening failed: the log says how")
 "What is decided where a rule fails: what is not known to be allowed is not."

@@ -41,3 +41,17 @@ class ChangedRefused(Fact):
             f"{self.own} was not connected to {self.aor}: whoever answers under this name has another key than you "
             f"confirmed. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCame(Fact):
+    """Somebody came by the name of a person who is known, with another key, and was not let in."""
+
+    own: str
+    aor: str
+
+    def __str__(self) -> str:
+        return (
+            f"somebody came to {self.own} as {self.aor} with another key than you know, and was not let in. Ask them by "
+            f"another way whether they have a new key; if so: p2pship contact pin {self.aor}"
+        )

@@ -147,7 +147,7 @@ class PhoneGate:
         if not self._nonces.is_fresh(given.nonce, host, now):
             self._ask(transaction, kind, aor, True, "")
             return False
-        wait = 0.0 if self._nonces.is_proven(given.nonce) else self._guesses.wait(host, aor, now)
+        wait = 0.0 if self._nonces.is_proven(given.nonce, aor) else self._guesses.wait(host, aor, now)
         if wait:
             self._hold_off(transaction, wait)
             return False
@@ -155,7 +155,7 @@ class PhoneGate:
             self._failed(transaction, aor, given)
             self._ask(transaction, kind, aor, False, WRONG)
             return False
-        if not self._nonces.take(given.nonce, given.count, now):
+        if not self._nonces.take(given.nonce, aor, given.count, now):
             self._journal.count("phones.replayed")
             self._ask(transaction, kind, aor, True, "")
             return False

@@ -26,6 +26,7 @@ def _status(dialog: Dialog, book: CallBook, now: float) -> CallStatus:
         "seconds": now - (dialog.answered or dialog.started),
         "path": dialog.peer.path,
         "encrypted": dialog.peer.encrypted,
+        "name_grade": dialog.peer.verdict.name.value,
         "media": "1 line" if lines == 1 else f"{lines} lines",
         "stages": trail.story["stages"] if trail is not None else None,
         "id": trail.story["id"] if trail is not None else "",

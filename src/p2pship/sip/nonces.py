@@ -35,6 +35,8 @@ class _Use:
     """A nonce that was answered rightly."""
 
     made: float
+    name: str
+    "whose password it was that was right"
     highest: int = 0
     seen: int = 0
     "bit n: the count that is n below the highest has been used"
@@ -80,16 +82,20 @@ class Nonces:
         made = self._made(nonce, asked)
         return made is not None and self._not_before < made and -1.0 <= now - made < LIFETIME
 
-    def is_proven(self, nonce: str) -> bool:
-        """Tell whether a fresh nonce has been answered rightly before."""
-        return nonce in self._uses
+    def is_proven(self, nonce: str, name: str) -> bool:
+        """Tell whether a fresh nonce has been answered rightly before, for this very name.
 
-    def take(self, nonce: str, count: int, now: float) -> bool:
-        """Take the right answer to a fresh nonce; False if the answer of that count was taken before, or count is 0."""
+        Who has a password of their own could make nonces for guesses at others' as they like, if any name did.
+        """
+        use = self._uses.get(nonce)
+        return use is not None and use.name == name
+
+    def take(self, nonce: str, name: str, count: int, now: float) -> bool:
+        """Take the right answer for a name to a fresh nonce; False if the answer of that count was taken before, or it is 0."""
         use = self._uses.get(nonce)
         if use is None:
             self._make_room(now)
-            use = self._uses[nonce] = _Use(int.from_bytes(bytes.fromhex(nonce)[:_TIME], "big") / _TICKS)
+            use = self._uses[nonce] = _Use(_time(bytes.fromhex(nonce)), name)
         return count > 0 and use.take(count)
 
     def failed(self, nonce: str) -> None:
@@ -119,7 +125,12 @@ class Nonces:
             or not hmac.compare_digest(mac, self._mac(head, asked))
         ):
             return None
-        return int.from_bytes(head[:_TIME], "big") / _TICKS
+        return _time(head)
 
     def _mac(self, head: bytes, asked: str) -> bytes:
         return hmac.digest(self._key, head + asked.encode(), "sha256")[:_MAC]
+
+
+def _time(octets: bytes) -> float:
+    """Return when a nonce was made, of which these are the octets."""
+    return int.from_bytes(octets[:_TIME], "big") / _TICKS

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from p2pship.errors import RemoteError
 from p2pship.journal import Journal, printable
 from p2pship.sip.bindings import Binding, Bindings
-from p2pship.sip.facts import ChangedRefused
+from p2pship.sip.facts import ChangedCame, ChangedRefused
 from p2pship.sip.hops import PhoneHops, hop_to_phone
 from p2pship.sip.message import Request, Response, request
 from p2pship.sip.transactions import ClientTransaction, TransactionLayer
@@ -51,7 +51,7 @@ class Notices:
         self._random = random
         self._from = f'"p2pship" <sip:{USER}@{domain}>'
         self._layer: TransactionLayer | None = None
-        self._told: dict[tuple[str, str], float] = {}
+        self._told: dict[tuple[str, str, bool], float] = {}
 
     def start(self, layer: TransactionLayer) -> None:
         """Take the layer that carries what is sent to phones."""
@@ -68,18 +68,30 @@ class Notices:
         return len(bindings)
 
     def changed(self, own: str, aor: str) -> None:
-        """Tell that somebody under this name has another key than was confirmed; the same not again for a while."""
-        if not self._is_new((own, aor)):
+        """Tell that somebody under this name has another key than is known; the same not again for a while."""
+        if not self._is_new((own, aor, False)):
             return
         self._journal.tell(ChangedRefused(own, aor))
         self.tell(
             own,
-            f"Whoever answers as {aor} has another key than the one that you confirmed. You were not connected. "
+            f"Whoever answers as {aor} has another key than the one that you know. You were not connected. "
             "Ask them by another way whether they have a new key. If they have: p2pship contact pin "
             f"{aor}",
         )
 
-    def _is_new(self, told: tuple[str, str]) -> bool:
+    def came_changed(self, own: str, aor: str) -> None:
+        """Tell that somebody came by this name with another key than is known; the same not again for a while."""
+        if not self._is_new((own, aor, True)):
+            return
+        self._journal.tell(ChangedCame(own, aor))
+        self.tell(
+            own,
+            f"Somebody who calls themselves {aor} came with another key than the one that you know, and was not let in. "
+            "Ask them by another way whether they have a new key. If they have: p2pship contact pin "
+            f"{aor}",
+        )
+
+    def _is_new(self, told: tuple[str, str, bool]) -> bool:
         now = self._reactor.seconds()
         if now - self._told.get(told, float("-inf")) < AGAIN_AFTER:
             return False

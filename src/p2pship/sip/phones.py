@@ -50,6 +50,12 @@ class Sealer(Protocol):
     def open_sealed(self, purpose: str, sealed: bytes) -> bytes:
         """Return what was sealed; raises a P2PShipError if it was not sealed so."""
 
+    def sealed_anew(self, purpose: str, sealed: bytes) -> bytes | None:
+        """Return the same sealed with the newest key; None if it is; raises as :meth:`open_sealed`."""
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` when what was sealed has to be sealed anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phone:
@@ -72,6 +78,7 @@ class Phones:
         self._vault = vault
         self._seconds = seconds
         self._watchers: list[Callable[[str, str], None]] = []
+        vault.watch(self._seal_anew)
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
         """Call ``changed`` with the name and the user name of each phone whose password is set or removed from now on."""
@@ -107,6 +114,11 @@ class Phones:
         self._database.write("DELETE FROM phones_passwords WHERE aor = ? AND username = ?", aor, username)
         self._tell(aor, username)
 
+    def drop(self, aor: str) -> None:
+        """Forget the passwords of a name that is no longer this node's."""
+        for phone in self.list(aor):
+            self.remove(aor, phone.username)
+
     def _tell(self, aor: str, username: str) -> None:
         for changed in tuple(self._watchers):
             changed(aor, username)
@@ -138,6 +150,18 @@ class Phones:
             return None
         kept: dict[str, str] = json.loads(self._vault.open_sealed(_purpose(aor, username), rows[0][0]))
         return kept.get(algorithm)
+
+    def _seal_anew(self) -> None:
+        rows = self._database.query("SELECT aor, username, secrets FROM phones_passwords")
+        anew = [
+            (sealed, aor, username)
+            for aor, username, secrets in rows
+            if (sealed := self._vault.sealed_anew(_purpose(aor, username), secrets))
+        ]
+        with self._database.transaction():
+            self._database.write_all(
+                "UPDATE phones_passwords SET secrets = ? WHERE aor = ? AND username = ?", anew
+            )
 
 
 def realm_of(aor: str) -> str:

@@ -12,13 +12,14 @@ from twisted.logger import Logger
 from p2pship.address import HostPort
 from p2pship.errors import LocalError
 from p2pship.identity.aor import BadAOR
+from p2pship.identity.naming import NameRefused
 from p2pship.interfaces import IKeyring
 from p2pship.journal import Journal, PhoneRegistered, RequestRefused, printable
 from p2pship.sip.admission import OPEN, Admission
 from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.message import LONGEST_SHOWN, BadMessage, Request, Response, response_to
 from p2pship.sip.names import OwnNames
-from p2pship.sip.refusal import add_warning
+from p2pship.sip.refusal import LONGEST_REASON, add_warning
 from p2pship.sip.transactions import ServerTransaction
 from p2pship.sip.uri import BadURI, NameAddr, Parameters, parse_uri, scheme_of
 
@@ -121,6 +122,9 @@ class Registrar:
             return False
         try:
             self._keyring.create(aor)
+        except NameRefused as error:
+            self._refuse(transaction, 403, str(error), phrase=str(error)[:LONGEST_REASON])
+            return False
         except LocalError as error:
             self._refuse(transaction, 500, f"no identity could be made for {aor}: {error}")
             return False
@@ -213,9 +217,11 @@ class Registrar:
             response.append("Path", path)
         return response
 
-    def _refuse(self, transaction: ServerTransaction, status: int, reason: str) -> None:
+    def _refuse(
+        self, transaction: ServerTransaction, status: int, reason: str, phrase: str | None = None
+    ) -> None:
         request = transaction.request
-        response = response_to(request, status, to_tag=self._random(8).hex())
+        response = response_to(request, status, phrase, to_tag=self._random(8).hex())
         add_warning(response, reason)
         transaction.respond(response)
         sender, target = (printable(uri, LONGEST_SHOWN) for uri in (request.from_.uri, request.to.uri))

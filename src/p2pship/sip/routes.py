@@ -104,11 +104,11 @@ class PersonRoute:
 
 
 def changed_key(fork: Fork, aor: str) -> Response:
-    """Return the answer to our phone where all who are found under a name have another key than its user confirmed.
+    """Return the answer to our phone where all who are found under a name have another key than its user knows.
 
     Telephones show the reason phrase, some of them the Warning (RFC 3261 §20.43) or the Reason (RFC 3326).
     """
-    words = f"{aor} has another key than you confirmed"
+    words = f"{aor} has another key than you know"
     response = fork.own(403, f"{words}: see p2pship contact pin")
     response.reason = f"{words} - not connected"
     response.append("Reason", f"SIP;cause=403;text={quote(words)}")

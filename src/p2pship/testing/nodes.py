@@ -44,7 +44,7 @@ class MemoryNodes:
             return self.bearers_of(name, node)
 
         def lookups(node: Node) -> dict[str, MemoryLookup]:
-            self.lookups[name] = MemoryLookup(self._reactor, self.directory)
+            self.lookups[name] = self.make_lookup()
             return {"memory": self.lookups[name]}
 
         network: INetwork = StaticNetwork()
@@ -54,6 +54,10 @@ class MemoryNodes:
         )
         node.journal.watch(self.facts[name].append)
         return node
+
+    def make_lookup(self) -> MemoryLookup:
+        """Make the lookup of a node; a subclass may make another kind."""
+        return MemoryLookup(self._reactor, self.directory)
 
     def bearers_of(self, name: str, node: Node) -> dict[str, IBearer]:
         """Make the bearers of a node; a subclass may add others."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -24,10 +23,11 @@ from p2pship.trust.authorityfacts import (
     CertificateRevoked,
     RevocationListTaken,
 )
-from p2pship.trust.certificates import BadChain, check_authority, key_fingerprint
-from p2pship.trust.chain import CertifiedPath, verify_path
+from p2pship.trust.certificates import check_authority
+from p2pship.trust.chain import verify_path
 from p2pship.trust.issued import Issued, IssuedCertificates
-from p2pship.trust.lists import RevocationLists
+from p2pship.trust.lists import RevocationLists, passing_lists
+from p2pship.trust.proof import Proof, prove
 from p2pship.trust.revocation import LIST_LIFETIME, BadRevocationList, RevocationList
 from p2pship.trust.trusted import TrustedAuthorities, TrustedAuthority, canonical_domain
 
@@ -38,24 +38,6 @@ MOST_DAYS = 825
 "The most that an operator may give."
 
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
-
-
-class Revoked(BadChain):
-    """The certificate has been revoked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What certificates prove: the name is the key's, says a trusted authority."""
-
-    root: bytes
-    "the SHA-256 of the authority's key"
-    serial: int
-    "of the person's certificate"
-    expires: float
-    "until when it holds, Unix time"
-    reasons: tuple[str, ...]
-    "what a person should know, in words: that no revocation list was seen, or that it is out of date"
 
 
 class Authorities:
@@ -77,6 +59,7 @@ class Authorities:
         self._lists = RevocationLists(database)
         self._watchers: list[Callable[[str], None]] = []
         self._own = {one.name: one for one in self._read_own()}
+        vault.watch(self._seal_anew)
         for own in self._own.values():
             self._finish(own)
 
@@ -128,7 +111,13 @@ class Authorities:
         """
         now = self._clock.seconds()
         path = verify_path(chain, aor, key, self.trusted_for(split_aor(aor)[1]), now)
-        return self._unrevoked(path, revocations, now)
+        reasons = []
+        if revocations:
+            try:
+                self._take(revocations, path.certificates[1:], now)
+            except BadRevocationList as error:
+                reasons.append(str(error))
+        return prove(path, lambda issuer: self._lists.of(issuer, now), now, reasons)
 
     def verify_with(
         self,
@@ -136,11 +125,21 @@ class Authorities:
         chain: Sequence[bytes],
         aor: str,
         key: bytes,
-        revocations: bytes = b"",
+        lists: Sequence[bytes] = (),
     ) -> Proof:
-        """Check the same with these authorities in place of those that the user trusts."""
+        """Check the same with these authorities in place of those that the user trusts.
+
+        ``lists`` (DER) count for this one time: anybody can have an authority, and nothing of theirs is to fill the disk.
+        """
         now = self._clock.seconds()
-        return self._unrevoked(verify_path(chain, aor, key, roots, now), revocations, now)
+        path = verify_path(chain, aor, key, roots, now)
+        passing = passing_lists(lists, path.certificates[1:], now)
+
+        def newest(issuer: bytes) -> RevocationList | None:
+            known = (self._lists.of(issuer, now), passing.get(issuer))
+            return max(filter(None, known), key=lambda one: one.number, default=None)
+
+        return prove(path, newest, now)
 
     def take_crl(self, octets: bytes) -> bool:
         """Keep a revocation list (DER) of a trusted authority, if it is newer than the one that is kept; tell whether it was.
@@ -237,9 +236,9 @@ class Authorities:
         with self._database.transaction():
             register = IssuedCertificates(self._database, own.fingerprint)
             register.add(Issued(serial, request.aor, key, int(now), expires, 0))
-            self._mark(own, others, now)
+            made = self._mark(own, others, now)
         self._journal.tell(CertificateIssued(_short(own.fingerprint), request.aor, f"{serial:x}", expires))
-        self._told_revoked(own, others, now)
+        self._tell_revoked(own, others, made)
         return chain
 
     def revoke(self, which: int | str, name: str = "") -> list[Issued]:
@@ -263,8 +262,8 @@ class Authorities:
         for own in {id(own): own for own, _ in found}.values():
             revoked = [one for its, one in found if its is own]
             with self._database.transaction():
-                self._mark(own, revoked, now)
-            self._told_revoked(own, revoked, now)
+                made = self._mark(own, revoked, now)
+            self._tell_revoked(own, revoked, made)
         return [one for _, one in found]
 
     def authority_for(self, domain: str, name: str = "") -> Authority:
@@ -290,57 +289,44 @@ class Authorities:
             self.trust(own.certificate, own.domain)
             self._sign_list(own, now)
 
-    def _unrevoked(self, path: CertifiedPath, revocations: bytes, now: float) -> Proof:
-        reasons = []
-        if revocations:
-            try:
-                self._take(revocations, path.certificates[1:], now)
-            except BadRevocationList as error:
-                reasons.append(str(error))
-        for certificate, issuer in zip(path.certificates, path.certificates[1:], strict=False):
-            reasons += self._check_revoked(certificate, self._lists.of(key_fingerprint(issuer), now), now)
-        return Proof(
-            path.root, path.certificates[0].serial_number, path.expires, tuple(dict.fromkeys(reasons))
-        )
-
-    def _check_revoked(
-        self, certificate: x509.Certificate, seen: RevocationList | None, now: float
-    ) -> Sequence[str]:
-        if seen is None:
-            return ["no revocation list has been seen"]
-        if seen.revokes(certificate.serial_number):
-            raise Revoked(f"the certificate {certificate.serial_number:x} was revoked by its authority")
-        return ["the revocation list is out of date"] if seen.due < now else []
-
     def _take(self, octets: bytes, issuers: Sequence[x509.Certificate], now: float) -> bool:
         new = self._lists.take(octets, issuers, now)
-        if new is None:
-            return False
+        if new is not None:
+            self._tell_list(new)
+        return new is not None
+
+    def _tell_list(self, new: RevocationList) -> None:
         self._journal.tell(RevocationListTaken(_short(new.issuer), new.number, len(new.entries)))
         for domain in self.domains(new.issuer):
             self._changed(domain)
-        return True
 
-    def _mark(self, own: Authority, which: Sequence[Issued], now: float) -> None:
+    def _mark(self, own: Authority, which: Sequence[Issued], now: float) -> RevocationList | None:
+        """Mark certificates as revoked and make the list that says so, in one transaction; None if there are none."""
         register = IssuedCertificates(self._database, own.fingerprint)
         for one in which:
             register.revoke(one.serial, now)
+        return self._next_list(own, now) if which else None
 
-    def _told_revoked(self, own: Authority, which: Sequence[Issued], now: float) -> None:
-        if not which:
-            return
-        self._sign_list(own, now)
+    def _tell_revoked(self, own: Authority, which: Sequence[Issued], made: RevocationList | None) -> None:
+        if made is not None:
+            self._tell_list(made)
         for one in which:
             self._journal.tell(CertificateRevoked(_short(own.fingerprint), one.aor, f"{one.serial:x}"))
 
     def _sign_list(self, own: Authority, now: float) -> bytes:
-        """Make the next list; its number is the Unix time or one more than the last, as that of a statement."""
+        """Make the next list, and tell those who watch."""
+        made = self._next_list(own, now)
+        self._tell_list(made)
+        return made.raw
+
+    def _next_list(self, own: Authority, now: float) -> RevocationList:
+        """Make and keep the next list; its number is the Unix time or one more than the last, as that of a statement."""
         last = self._lists.of(own.fingerprint, now)
         number = max(last.number + 1 if last else 0, int(now))
         revoked = [(one.serial, one.revoked) for one in self.issued(own) if one.revoked and one.expires > now]
-        octets = own.sign_list(number, revoked, now)
-        self._take(octets, [own.certificate], now)
-        return octets
+        made = self._lists.take(own.sign_list(number, revoked, now), [own.certificate], now)
+        assert made is not None  # its number is higher
+        return made
 
     def _named(self, name: str) -> Authority:
         try:
@@ -355,6 +341,10 @@ class Authorities:
     def _changed(self, domain: str) -> None:
         for changed in tuple(self._watchers):
             changed(domain)
+
+    def _seal_anew(self) -> None:
+        for own in self._own.values():
+            own.seal_anew()
 
     def _read_own(self) -> list[Authority]:
         if not self._folder.exists():

@@ -11,13 +11,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from p2pship.errors import ConfigError
+from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.certificate import LONGEST_COMMON_NAME
 from p2pship.identity.keys import BadKey, compressed, from_der, new_p256, spki, to_der
 from p2pship.identity.validity import SKEW
-from p2pship.storage.files import create_folder, read_private
+from p2pship.storage.files import create_folder, read_private, write_file
 from p2pship.storage.vault import CannotOpen, Vault
 from p2pship.trust.certificates import (
+    UNREADABLE,
     BadAuthority,
     BadChain,
     check_authority,
@@ -69,7 +70,7 @@ def read_request(octets: bytes) -> CertificateRequest:
         key = key_octets(request)
         compressed(key)  # refuses keys that no identity can have
         aor = person_named(request)
-    except (ValueError, TypeError, x509.InvalidVersion, BadKey, BadChain) as error:
+    except (*UNREADABLE, BadKey, BadChain) as error:
         raise BadRequest(f"the request cannot be used: {error}") from None
     if not signed:
         raise BadRequest("the request is not signed by the key in it")
@@ -87,6 +88,7 @@ class Authority:
         self.name = folder.name
         "what its operator calls it"
         self._vault = vault
+        self._folder = folder
         try:
             self.domain = (folder / DOMAIN_FILE).read_text("ascii")
             "the canonical domain that it was made for"
@@ -118,6 +120,20 @@ class Authority:
             {KEY_FILE: sealed, CERTIFICATE_FILE: der(certificate), DOMAIN_FILE: domain.encode("ascii")},
         )
         return cls(folder, vault)
+
+    def seal_anew(self) -> None:
+        """Seal the key with the vault's newest master key, if an earlier one has sealed it.
+
+        :raises LocalError: if it cannot be written; the old form stays, and can be read.
+        """
+        sealed = self._vault.sealed_anew(_purpose(self.name), self._sealed)
+        if sealed is None:
+            return
+        try:
+            write_file(self._folder / KEY_FILE, sealed)
+        except OSError as error:
+            raise LocalError(f"the key in {self._folder} cannot be written: {error.strerror}") from error
+        self._sealed = sealed
 
     def issue(self, request: CertificateRequest, serial: int, days: int, now: float) -> tuple[bytes, ...]:
         """Return a person's certificate and the authority's, DER; it holds ``days``, never longer than the authority."""

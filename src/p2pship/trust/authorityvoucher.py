@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -10,12 +10,10 @@ from zope.interface import implementer
 from p2pship.identity.aor import split_aor
 from p2pship.identity.papers import Papers
 from p2pship.interfaces import IIdentity, IVoucher
-from p2pship.trust.authorities import Authorities, Revoked
+from p2pship.trust.authorities import Authorities
 from p2pship.trust.certificates import BadChain
+from p2pship.trust.proof import Revoked
 from p2pship.trust.vouch import SILENT, Vouch, by_authority
-
-if TYPE_CHECKING:
-    from p2pship.trust.publishedlists import PublishedLists
 
 ASK_AGAIN = 24 * 3600
 "Seconds for which an answer is good: a new revocation list is told by :meth:`Authorities.watch`, not waited for."
@@ -28,11 +26,11 @@ class AuthorityVoucher:
     name = "authorities"
 
     def __init__(
-        self, authorities: Authorities, clock: IReactorTime, lists: PublishedLists | None = None
+        self, authorities: Authorities, clock: IReactorTime, look: Callable[[str], None] | None = None
     ) -> None:
-        """``lists`` are looked at whenever an authority vouches for a name; None asks no web server."""
+        """``look`` fetches the newest lists of a domain whenever an authority vouches for a name; None asks no web server."""
         self._authorities = authorities
-        self._lists = lists
+        self._look = look
         self._clock = clock
 
     def vouch(self, papers: Papers, own: IIdentity) -> Vouch:
@@ -47,8 +45,8 @@ class AuthorityVoucher:
             return Vouch(reasons=(str(error),), until=self._clock.seconds() + ASK_AGAIN, revoked=True)
         except BadChain as error:
             return Vouch(reasons=(str(error),))
-        if self._lists is not None:
-            self._lists.look(split_aor(papers.aor)[1])
+        if self._look is not None:
+            self._look(split_aor(papers.aor)[1])
         until = min(proof.expires, self._clock.seconds() + ASK_AGAIN)
         reasons = (
             f"an authority that you trust for {split_aor(papers.aor)[1]} vouches for it",

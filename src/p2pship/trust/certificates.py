@@ -41,7 +41,7 @@ class BadChain(RemoteError):
 
 
 def load(der: bytes) -> x509.Certificate:
-    """Read a certificate, and all of its extensions.
+    """Read a certificate, all of it: the library reads most parts only when they are asked for, and may fail then.
 
     :raises BadChain: if it cannot be read.
     """
@@ -49,11 +49,18 @@ def load(der: bytes) -> x509.Certificate:
         raise BadChain(f"a certificate of {len(der)} octets is longer than {LONGEST_CERTIFICATE}")
     try:
         certificate = x509.load_der_x509_certificate(der)
-        tuple(certificate.extensions)
-        key_octets(certificate)
+        _read_all(certificate)
     except UNREADABLE as error:
         raise BadChain(f"a certificate cannot be read: {error}") from None
     return certificate
+
+
+def _read_all(certificate: x509.Certificate) -> None:
+    tuple(certificate.extensions)
+    key_octets(certificate)
+    common_name(certificate)
+    _ = certificate.issuer, certificate.signature_algorithm_oid
+    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def load_file(text: str) -> x509.Certificate:

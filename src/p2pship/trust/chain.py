@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from p2pship.identity.validity import SKEW
 from p2pship.trust.certificates import (
+    UNREADABLE,
     BadChain,
     key_fingerprint,
     key_octets,
@@ -100,7 +101,7 @@ def _path(
     between = [one for one in certificates[1:] if one.issuer != one.subject]
     try:
         return verifier.verify(certificates[0], between).chain
-    except (verification.VerificationError, ValueError) as error:
+    except (verification.VerificationError, *UNREADABLE) as error:
         raise BadChain(f"no trusted authority vouches for it: {_why(error)}") from None
 
 

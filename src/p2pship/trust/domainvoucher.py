@@ -12,9 +12,10 @@ from zope.interface import implementer
 from p2pship.identity.aor import split_aor
 from p2pship.identity.papers import Papers
 from p2pship.interfaces import IIdentity, IVoucher
-from p2pship.trust.authorities import Authorities, Revoked
+from p2pship.trust.authorities import Authorities
 from p2pship.trust.certificates import UNREADABLE, BadAuthority, BadChain, check_authority
 from p2pship.trust.pages import FAILURE_KEPT, PageFailed, Pages
+from p2pship.trust.proof import Revoked
 from p2pship.trust.publishedlists import read_lists
 from p2pship.trust.specialuse import asked_of_nobody
 from p2pship.trust.vouch import BY_DOMAIN, SILENT, Vouch
@@ -103,10 +104,9 @@ class DomainVoucher:
             page = await pages.fetch(domain, AUTHORITIES_FILE)
             roots = _roots(page.body)
             lists = [papers.revocations, *await self._lists(pages, domain)]
-            for octets in lists:
-                proof = self._authorities.verify_with(
-                    roots, papers.chain, papers.aor, papers.statement.key, octets
-                )
+            proof = self._authorities.verify_with(
+                roots, papers.chain, papers.aor, papers.statement.key, lists
+            )
         except PageFailed:
             return Vouch(reasons=(failed,))
         except Revoked as error:

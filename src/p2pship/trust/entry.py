@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode
@@ -27,6 +28,10 @@ LONGEST_NAME = 512
 
 LONGEST_VALUE = 8_192
 "Octets of a value."
+
+MOST_ITEMS = 64
+"""Texts, numbers, arrays and the like in a value, three times what any has. They are kept as the program reads them, and an octet
+that stands for an empty array takes 60 then: a stolen device must not be able to fill the memory of the others."""
 
 _MOST_COUNTED = 0xFFFF
 _LAST_MOMENT = 0xFFFF_FFFF_FFFF_FFFF
@@ -70,8 +75,8 @@ class Entry:
         """Raise BadEntry if it is not of its form."""
         if not self.kind.isascii() or not 0 < len(self.kind) <= LONGEST_KIND:
             raise BadEntry(f"an entry of the kind {self.kind!r:.40}")
-        if not 0 < len(self.name.encode("utf-8", "replace")) <= LONGEST_NAME:
-            raise BadEntry(f"the name of an entry has not 1 to {LONGEST_NAME} octets")
+        if not 0 < len(self.name.encode("utf-8", "replace")) <= LONGEST_NAME or not self.name.isprintable():
+            raise BadEntry(f"the name of an entry has not 1 to {LONGEST_NAME} octets, all of them printable")
         if len(self.stamp) != STAMP_OCTETS:
             raise BadEntry(f"the stamp of an entry has {len(self.stamp)} octets instead of {STAMP_OCTETS}")
         if self.value is None:
@@ -79,9 +84,16 @@ class Entry:
         if len(self.value) > LONGEST_VALUE:
             raise BadEntry(f"the value of an entry has {len(self.value)} octets, more than {LONGEST_VALUE}")
         try:
-            decode(self.value)
+            items = _items(decode(self.value))
         except BadCBOR as error:
             raise BadEntry(f"the value of an entry: {error}") from None
+        if items > MOST_ITEMS:
+            raise BadEntry(f"the value of an entry has {items} items, more than {MOST_ITEMS}")
+
+    @property
+    def size(self) -> int:
+        """The octets that it counts as."""
+        return len(self.kind) + len(self.name.encode("utf-8", "replace")) + len(self.value or b"")
 
 
 class StampClock:
@@ -117,3 +129,10 @@ class StampClock:
 
     def _now(self) -> int:
         return min(max(0, int(self._seconds() * 1000)), _LAST_MOMENT - DRIFT)
+
+
+def _items(value: Any) -> int:
+    """Return how many items of CBOR a value is made of."""
+    if isinstance(value, dict):
+        return 1 + sum(1 + _items(each) for each in value.values())
+    return 1 + sum(map(_items, value)) if isinstance(value, list) else 1

@@ -13,7 +13,9 @@ clocks differ by more than 15 minutes do not talk to each other, so a clock is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from p2pship.errors import LocalError
@@ -45,8 +47,21 @@ SECRET = frozenset({PAIR})
 GROWING = frozenset({REVOKED})
 "Kinds of which nothing is ever removed."
 
+GUEST = "guest"
+"Marks an identity of this device that was made only to say hello with."
+
+HERE = frozenset({GUEST})
+"Kinds about this very device: other devices are not told them, and what they say of them is not taken."
+
 MOST_ENTRIES = 20_000
-"Entries of one own identity, removed ones included: 10 MB at most; all of them are kept in memory."
+MOST_OCTETS = 3_800_000
+"""Of the entries of one own identity, removed ones included, in all: they are kept in memory, and a backup has to hold all of
+them."""
+
+MOST_TAKEN = 18_000
+MOST_OCTETS_TAKEN = 3_400_000
+"""What other devices may bring it to. The rest is for what is decided here: a stolen device that fills the ledger must not keep
+anybody from being blocked."""
 
 Key: TypeAlias = tuple[str, str]
 "Kind and name of an entry."
@@ -69,8 +84,11 @@ class Ledger:
         self._watchers: list[Changed] = []
         self._entries: dict[str, dict[Key, Entry]] = {}
         self._values: dict[str, dict[str, dict[str, Any]]] = {}
+        self._octets: Counter[str] = Counter()
+        self._together: list[tuple[str, Entry]] | None = None
         for own, kind, name, stamp, value in database.query("SELECT * FROM ledger_entry"):
             self._remember(own, Entry(kind, name, stamp, self._opened(own, kind, name, value)))
+        vault.watch(self._seal_anew)
 
     # For who decides and asks.
 
@@ -104,10 +122,29 @@ class Ledger:
         self._write(own, kind, name, None)
         return True
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is written and removed within a ``with`` block at its end: on disk it is all there, or nothing of it.
+
+        What is read within the block is what was there before.
+
+        :raises LocalError: as :meth:`put`; nothing is kept then.
+        """
+        self._together = together = []
+        try:
+            yield
+        finally:
+            self._together = None
+        self._keep_all(together)
+
     def watch(self, changed: Changed) -> Callable[[], None]:
         """Call ``changed`` for each entry that changes from now on; returns a call that ends it."""
         self._watchers.append(changed)
         return lambda: self._watchers.remove(changed)
+
+    def owners(self) -> tuple[str, ...]:
+        """Return the own identities that have a ledger."""
+        return tuple(self._entries)
 
     def drop(self, own: str) -> None:
         """Forget the whole ledger of an identity that is no longer this node's; the watchers hear nothing.
@@ -117,6 +154,7 @@ class Ledger:
         self._database.write("DELETE FROM ledger_entry WHERE own = ?", own)
         self._entries.pop(own, None)
         self._values.pop(own, None)
+        del self._octets[own]
 
     # For the person's other devices, and backups.
 
@@ -126,7 +164,8 @@ class Ledger:
         :raises LocalError: if an entry of a wrong clock has to be stamped anew, and cannot be written.
         """
         self._settle(own)
-        return {key: entry.stamp for key, entry in self._entries.get(own, {}).items()}
+        mine = self._entries.get(own, {})
+        return {key: entry.stamp for key, entry in mine.items() if entry.kind not in HERE}
 
     def entries(self, own: str, keys: Iterable[Key] | None = None) -> list[Entry]:
         """Return these entries, those left out that are not there; all, removed ones included, if None is given.
@@ -135,7 +174,8 @@ class Ledger:
         """
         self._settle(own)
         mine = self._entries.get(own, {})
-        return list(mine.values()) if keys is None else [mine[key] for key in keys if key in mine]
+        found = mine.values() if keys is None else [mine[key] for key in keys if key in mine]
+        return [entry for entry in found if entry.kind not in HERE]
 
     def merge(self, own: str, entries: Iterable[Entry]) -> list[Key]:
         """Take what another device of the person has where it is newer; return what has changed, on disk already.
@@ -146,22 +186,13 @@ class Ledger:
         :raises LocalError: if it cannot be written.
         """
         self._settle(own)
-        newest: dict[Key, Entry] = {}
+        taking = _Taking(self._entries.get(own, {}), self._octets[own])
         for entry in entries:
             entry.check()
-            if not self._clock.too_far(entry) and self._is_news(own, entry, newest):
-                newest[entry.key] = entry
-        self._keep(own, newest.values())
-        return list(newest)
-
-    def _is_news(self, own: str, entry: Entry, merging: Mapping[Key, Entry]) -> bool:
-        mine = self._entries.get(own, {})
-        if entry.kind in GROWING and entry.value is None:
-            return False
-        known = merging.get(entry.key) or mine.get(entry.key)
-        if known is None:
-            return len(mine) + len(merging) < MOST_ENTRIES
-        return entry.newer_than(known)
+            if not self._clock.too_far(entry):
+                taking.offer(entry)
+        self._keep(own, taking.newest.values())
+        return list(taking.newest)
 
     # Keeping.
 
@@ -172,8 +203,10 @@ class Ledger:
         except BadEntry as error:
             raise LocalError(str(error)) from error
         mine = self._entries.get(own, {})
-        if entry.key not in mine and len(mine) >= MOST_ENTRIES:
-            raise LocalError(f"{own} has {MOST_ENTRIES} entries, and there is no room for more")
+        known = mine.get(entry.key)
+        octets = self._octets[own] + entry.size - (known.size if known is not None else 0)
+        if (known is None and len(mine) >= MOST_ENTRIES) or octets > MOST_OCTETS:
+            raise LocalError(f"{own} has {len(mine):,} entries, and there is no room for more")
         self._keep(own, [entry])
 
     def _settle(self, own: str) -> None:
@@ -183,21 +216,27 @@ class Ledger:
         self._keep(own, [Entry(one.kind, one.name, self._clock.stamp(), one.value) for one in ahead])
 
     def _keep(self, own: str, entries: Iterable[Entry]) -> None:
-        entries = list(entries)
+        mine = [(own, entry) for entry in entries]
+        if self._together is not None:
+            self._together += mine
+        else:
+            self._keep_all(mine)
+
+    def _keep_all(self, entries: Sequence[tuple[str, Entry]]) -> None:
         if not entries:
             return
         with self._database.transaction():
             self._database.write_all(
-                "INSERT OR REPLACE INTO ledger_entry VALUES (?, ?, ?, ?, ?)", self._rows(own, entries)
+                "INSERT OR REPLACE INTO ledger_entry VALUES (?, ?, ?, ?, ?)", self._rows(entries)
             )
-        for entry in entries:
+        for own, entry in entries:
             self._remember(own, entry)
-        for entry in entries:
+        for own, entry in entries:
             for changed in tuple(self._watchers):
                 changed(own, entry.kind, entry.name)
 
-    def _rows(self, own: str, entries: Iterable[Entry]) -> Iterator[tuple[object, ...]]:
-        for entry in entries:
+    def _rows(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[tuple[object, ...]]:
+        for own, entry in entries:
             value = entry.value
             if value is not None and entry.kind in SECRET:
                 value = self._vault.seal(_purpose(own, entry.kind, entry.name), value)
@@ -208,14 +247,54 @@ class Ledger:
             return value
         return self._vault.open_sealed(_purpose(own, kind, name), value)
 
+    def _seal_anew(self) -> None:
+        """Seal with the newest master key what an earlier one has sealed."""
+        rows = self._database.query("SELECT own, kind, name, value FROM ledger_entry WHERE value IS NOT NULL")
+        anew = [
+            (sealed, own, kind, name)
+            for own, kind, name, value in rows
+            if kind in SECRET and (sealed := self._vault.sealed_anew(_purpose(own, kind, name), value))
+        ]
+        with self._database.transaction():
+            self._database.write_all(
+                "UPDATE ledger_entry SET value = ? WHERE own = ? AND kind = ? AND name = ?", anew
+            )
+
     def _remember(self, own: str, entry: Entry) -> None:
         self._clock.seen(entry)
-        self._entries.setdefault(own, {})[entry.key] = entry
+        mine = self._entries.setdefault(own, {})
+        known = mine.get(entry.key)
+        self._octets[own] += entry.size - (known.size if known is not None else 0)
+        mine[entry.key] = entry
         values = self._values.setdefault(own, {}).setdefault(entry.kind, {})
         if entry.value is None:
             values.pop(entry.name, None)
         else:
             values[entry.name] = decode(entry.value)
+
+
+class _Taking:
+    """What is taken of entries that another device offers: what is news, as far as there is room for it."""
+
+    def __init__(self, mine: Mapping[Key, Entry], octets: int) -> None:
+        self.newest: dict[Key, Entry] = {}
+        self._mine = mine
+        self._number, self._octets = len(mine), octets
+
+    def offer(self, entry: Entry) -> None:
+        """Take an entry if it is news."""
+        if entry.kind in HERE or (entry.kind in GROWING and entry.value is None):
+            return
+        known = self.newest.get(entry.key) or self._mine.get(entry.key)
+        if known is not None and not entry.newer_than(known):
+            return
+        number = self._number + (known is None)
+        octets = self._octets + entry.size - (known.size if known is not None else 0)
+        too_many = number > max(MOST_TAKEN, self._number)
+        if too_many or octets > max(MOST_OCTETS_TAKEN, self._octets):
+            return
+        self.newest[entry.key] = entry
+        self._number, self._octets = number, octets
 
 
 def _purpose(own: str, kind: str, name: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cryptography import x509
 
 from p2pship.storage.database import Database
 from p2pship.trust.certificates import der, key_fingerprint, load
-from p2pship.trust.revocation import RevocationList, read_list
+from p2pship.trust.revocation import BadRevocationList, RevocationList, read_list
 
 
 class RevocationLists:
@@ -47,6 +47,21 @@ class RevocationLists:
         self._database.write("INSERT OR REPLACE INTO authority_list VALUES (?, ?, ?, ?)", *row)
         self._read[new.issuer] = new
         return new
+
+
+def passing_lists(
+    lists: Iterable[bytes], issuers: Sequence[x509.Certificate], now: float
+) -> dict[bytes, RevocationList]:
+    """Return the newest of some lists (DER) by issuer, the SHA-256 of its key; what none of ``issuers`` signed is left out."""
+    found: dict[bytes, RevocationList] = {}
+    for octets in lists:
+        try:
+            one = read_list(octets, issuers, now)
+        except BadRevocationList:
+            continue
+        if one.issuer not in found or one.number > found[one.issuer].number:
+            found[one.issuer] = one
+    return found
 
 
 def _kept(signer: bytes, octets: bytes, now: float) -> RevocationList:

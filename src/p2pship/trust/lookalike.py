@@ -8,14 +8,13 @@ name with other than ASCII characters comes; of ASCII only six characters look l
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote
 
 from p2pship.identity.aor import split_aor
 
 REMEMBERED = 4_096
-"Names whose looks are remembered: all contacts of most people."
+"Names whose looks are remembered: those of who calls and is called, and many a contact's."
 
 _ASCII = {"0": "O", "1": "l", "I": "l", "|": "l", "m": "rn", "`": "'", '"': "''"}
 "What looks like other ASCII characters (UTS 39 confusables.txt)."
@@ -29,12 +28,6 @@ def looks(aor: str) -> frozenset[str]:
     user, host = _shown(aor)
     name = unicodedata.normalize("NFKC", f"{user}@{host}")
     return frozenset((skeleton(name).casefold(), skeleton(name.casefold())))
-
-
-def alike(aor: str, others: Iterable[str]) -> list[str]:
-    """Return which other canonical AORs look like this one, itself left out."""
-    mine = looks(aor)
-    return [other for other in others if other != aor and not mine.isdisjoint(looks(other))]
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -33,7 +33,7 @@ from p2pship.trust.contacts import Contacts
 from p2pship.trust.facts import PinFollowed, PinMade, PinOffered
 from p2pship.trust.introductions import Introductions
 from p2pship.trust.ledger import ALLOW, BLOCK, CONTACT, PIN, REVOKED, VOUCH, Ledger
-from p2pship.trust.lookalike import alike, oddities
+from p2pship.trust.likenesses import LookAlikes
 from p2pship.trust.offers import Offer, Offers
 from p2pship.trust.pins import BY_CALL, BY_CONFIRMING, BY_CONTACT, BY_PROOF, Pin, Pins
 from p2pship.trust.vouch import BY_DOMAIN, Vouch
@@ -74,6 +74,7 @@ class TrustPolicy:
         self.contacts = Contacts(ledger, clock)
         self.pins = Pins(ledger, clock)
         self.introductions = Introductions(ledger, self.contacts, self.pins, clock)
+        self.lookalikes = LookAlikes(keyring, ledger, self.contacts)
         self.offers = Offers()
         "the keys that came with names that are unproven or changed"
         self._keyring = keyring
@@ -128,7 +129,7 @@ class TrustPolicy:
         pin = self.pins.get(own.aor, papers.aor)
         if names_itself(papers.aor, key) is False:
             return self._changed(papers, own, ("the name is the fingerprint of another key",))
-        if vouch.revoked and not (pin is not None and pin.key == key and pin.confirmed):
+        if vouch.revoked:
             return self._changed(papers, own, vouch.reasons)
         if pin is None:
             return self._unpinned(vouch, papers, own)
@@ -142,8 +143,7 @@ class TrustPolicy:
         pin = self.pins.get(own.aor, papers.aor)
         how = (_HOW.get(pin.how, "you know this key"),) if pin is not None else ()
         grade = NameGrade.VERIFIED if vouch else NameGrade.KNOWN
-        warnings = vouch.reasons if vouch.revoked else ()
-        return self._met(grade, (*how, *vouch.reasons), vouch.by, papers, own, warnings)
+        return self._met(grade, (*how, *vouch.reasons), vouch.by, papers, own)
 
     def _unpinned(self, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
         if vouch:
@@ -154,45 +154,27 @@ class TrustPolicy:
         return self._unmet(NameGrade.UNPROVEN, reasons, papers, own)
 
     def _changed(self, papers: Papers, own: IIdentity, reasons: tuple[str, ...]) -> Verdict:
-        warnings = self._warnings(papers.aor, own.aor)
+        warnings = self.lookalikes.warnings(own.aor, papers.aor)
         return Verdict(NameGrade.CHANGED, Acquaintance.STRANGER, reasons, warnings=warnings)
 
     def _met(
-        self,
-        grade: NameGrade,
-        reasons: tuple[str, ...],
-        by: str,
-        papers: Papers,
-        own: IIdentity,
-        warnings: tuple[str, ...] = (),
+        self, grade: NameGrade, reasons: tuple[str, ...], by: str, papers: Papers, own: IIdentity
     ) -> Verdict:
         """Judge somebody whose name is true."""
         contact = self.contacts.get(own.aor, papers.aor)
         if contact is None:
-            return self._unmet(grade, reasons, papers, own, by, warnings)
-        return Verdict(grade, Acquaintance.CONTACT, reasons, contact.name, warnings, by)
+            return self._unmet(grade, reasons, papers, own, by)
+        return Verdict(grade, Acquaintance.CONTACT, reasons, contact.name, by=by)
 
     def _unmet(
-        self,
-        grade: NameGrade,
-        reasons: tuple[str, ...],
-        papers: Papers,
-        own: IIdentity,
-        by: str = "",
-        warnings: tuple[str, ...] = (),
+        self, grade: NameGrade, reasons: tuple[str, ...], papers: Papers, own: IIdentity, by: str = ""
     ) -> Verdict:
         """Judge somebody who is no contact."""
         vouches = self.introductions.of(own.aor, papers.aor, papers.statement.key)
         introduced = tuple(f"{each.voucher} vouches for this name and key" for each in vouches)
         acquaintance = Acquaintance.INTRODUCED if introduced else Acquaintance.STRANGER
-        warnings = (*warnings, *self._warnings(papers.aor, own.aor))
+        warnings = self.lookalikes.warnings(own.aor, papers.aor)
         return Verdict(grade, acquaintance, (*reasons, *introduced), warnings=warnings, by=by)
-
-    def _warnings(self, aor: str, own: str) -> tuple[str, ...]:
-        names = {contact.aor: f"that of your contact {contact.name}" for contact in self.contacts.all(own)}
-        names |= {identity.aor: "your own" for identity in self._keyring.identities()}
-        found = [f"the name looks like {names[other]}: {other}" for other in alike(aor, names)]
-        return (*found, *oddities(aor))
 
     # Following.
 

@@ -111,9 +111,9 @@ def _due(entries: x509.CertificateRevocationList) -> float:
 
 
 def _signed(entries: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    if entries.issuer != issuer.subject or not _may_sign_lists(issuer):
-        return False
     try:
+        if entries.issuer != issuer.subject or not _may_sign_lists(issuer):
+            return False
         # A key of a kind that signs nothing raises TypeError.
         return entries.is_signature_valid(cast("CertificateIssuerPublicKeyTypes", issuer.public_key()))
     except UNREADABLE:

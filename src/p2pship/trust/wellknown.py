@@ -77,10 +77,11 @@ def read_name_file(octets: bytes, aor: str) -> NameFile:
     if len(octets) > LONGEST_PAGE:
         raise BadNameFile(f"a file of {len(octets)} octets is longer than {LONGEST_PAGE}")
     try:
-        content = json.loads(octets)
+        content = json.loads(octets, object_pairs_hook=_members)
     except (ValueError, RecursionError):
         raise BadNameFile("the file is not JSON") from None
-    if not isinstance(content, dict) or content.get("version") != _VERSION:
+    version = content.get("version") if isinstance(content, dict) else None
+    if type(version) is not int or version != _VERSION:
         raise BadNameFile(f"the file is not of version {_VERSION}")
     if content.get("name") != name_hash(aor):
         raise BadNameFile("the file is about another name")
@@ -88,6 +89,13 @@ def read_name_file(octets: bytes, aor: str) -> NameFile:
     if type(expires) is not int:
         raise BadNameFile("the file does not say when it expires")
     return NameFile(_hashes(content, "keys"), _hashes(content, "revoked"), expires)
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object; one that names a member twice is refused, as programs differ in which of them counts (RFC 8259 §4)."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a member is there twice")
+    return dict(pairs)
 
 
 def _hashes(content: dict[str, object], name: str) -> tuple[bytes, ...]:

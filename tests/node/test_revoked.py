@@ -1,0 +1,87 @@
+"""Whole nodes: a device of Bob's is revoked while it has links, rings, or talks."""
+
+from __future__ import annotations
+
+from p2pship.identity.hit import format_hit
+from p2pship.identity.statement import host_identity_hash
+from p2pship.testing.phone import Phone
+from p2pship.testing.phonecall import State
+from tests.node.calling import ALICE, BOB, CAROL
+from tests.node.twodevices import TwoDevicesCase
+
+SOON = 1.5
+"Seconds in which what is pushed must have worked: one for the device itself to hear it, and some for a busy machine."
+
+
+class RevokedTests(TwoDevicesCase):
+    """The laptop is stolen; its program believes nothing that takes it out."""
+
+    names = ("alice", "bob", "laptop", "carol")
+
+    async def stolen(self) -> tuple[Phone, Phone, Phone]:
+        """Return Alice's phone and Bob's two, of which the thief has the second."""
+        phones = await self.bobs()
+        self.node("laptop").keyring.adopt_statement = lambda *_: False  # type: ignore[method-assign]
+        return phones
+
+    async def revoke(self) -> None:
+        """Revoke the laptop at home, and wait until Alice's node has no link with it."""
+        digest = host_identity_hash(self.node("laptop").keyring.device.key).hex()
+        self.give("bob", "device revoke", device=digest, own=BOB)
+        gone = self.hit("laptop")
+        for node in ("alice", "bob"):
+            await self.eventually(lambda node=node: gone not in self.hits(node, BOB), seconds=SOON)
+
+    async def test_talking(self) -> None:
+        """A call with it ends at once, at both ends; the link with the other device stays."""
+        alice, home, laptop = await self.stolen()
+        await self.have_talked(home, alice)
+        call, answered = await self.up(laptop, alice)
+        self.assertEqual(self.hits("alice", BOB), {self.hit("bob"), self.hit("laptop")})
+        await self.revoke()
+        await answered.ended
+        await call.ended
+        self.assertEqual(self.hits("alice", BOB), {self.hit("bob")})
+
+    async def test_ringing(self) -> None:
+        """Where both ring, the other goes on ringing and is answered; whoever answers on the stolen one has no call."""
+        alice, home, laptop = await self.stolen()
+        call = alice.call(f"sip:{BOB}")
+        at_home, on_laptop = await self.rung(home, laptop)
+        await self.revoke()
+        self.assertEqual((call.state, at_home.state), (State.RINGING, State.RINGING))
+        await at_home.answer()
+        await call.answered
+        await self.talk(call, at_home)
+        self.assertIsNot(on_laptop.state, State.UP)
+
+    async def test_calls(self) -> None:
+        """From then on it neither reaches the friend nor is rung, though it signs ever newer records."""
+        alice, home, laptop = await self.stolen()
+        await self.have_talked(laptop, alice)
+        await self.have_talked(home, alice)
+        await self.revoke()
+        before = len(alice.calls), len(laptop.calls)
+        refused = laptop.call(f"sip:{ALICE}")
+        await self.eventually(lambda: refused.state is State.ENDED)
+        call, _ = await self.up(alice, home, uri=f"sip:{BOB}")
+        await call.hang_up()
+        self.assertEqual((len(alice.calls), len(laptop.calls)), (before[0] + 1, before[1] + 1))
+
+    async def test_found(self) -> None:
+        """Who never met either finds only the other one, while the thief goes on publishing."""
+        await self.stolen()
+        await self.phone(CAROL)
+        found = await self.node("carol").standing.find({"aor": BOB})
+        self.assertEqual(len(found["devices"]), 2)
+        before = self.published("bob")
+        await self.revoke()
+        await self.eventually(lambda: len(self.published("bob")) > 0 and not self.published("bob") & before)
+        found = await self.node("carol").standing.find({"aor": BOB})
+        self.assertEqual([one["hit"] for one in found["devices"]], [format_hit(self.hit("bob"))])
+        self.assertNotEqual(self.published("laptop"), set())
+
+    def published(self, node: str) -> set[bytes]:
+        """Return what a node publishes now."""
+        key = self.node(node).keyring.device.publication_key
+        return {item for slot, item in self.nodes.directory.items.items() if slot.publication_key == key}
