@@ -121,6 +121,10 @@ class FactTests(SynchronousTestCase):
             (CallEnded("id", A, B, 61.2, "BYE"), f"call from {A} to {B} ended after 61 s: BYE"),
             (CallFailed("id", A, B, 404, "unknown"), f"call from {A} to {B} failed with 404: unknown"),
             (
+                CallFailed("id", A, B, 487, "gone", elsewhere=True),
+                f"call from {A} to {B} was answered on another phone or device",
+            ),
+            (
                 CallFailed("id", A, B, 487, "gone"),
                 f"call from {A} to {B} was given up before anybody answered",
             ),

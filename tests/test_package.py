@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -250,3 +251,12 @@ class DocumentTests(SynchronousTestCase):
             kind, _, plugin = name.partition(".")
             if kind in ("lookup", "bearer"):
                 self.assertIn(plugin.upper(), text.upper())
+
+    def test_attacks(self) -> None:
+        """Every test that the security page names exists, and says in its docstring what it is about."""
+        text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+        named = re.findall(r"`(tests(?:\.\w+)+)\.(\w+Tests)\.(test_\w+)`", text)
+        self.assertGreater(len(named), 50)
+        for module, case, test in named:
+            found = getattr(getattr(importlib.import_module(module), case, None), test, None)
+            self.assertTrue(found is not None and found.__doc__, f"{module}.{case}.{test}")

@@ -23,7 +23,9 @@ class Circle:
     def __init__(self, reactor: Any, desk: Desk, overlay: Switchboard, finder: IFinder) -> None:
         keyring, ledger, journal, random = desk.keyring, desk.ledger, desk.journal, desk.random
         doors = desk.screening.open_doors
-        self.linking = Linking(reactor, keyring, overlay, journal, random, ledger, doors, overlay.judge_again)
+        self.linking = Linking(
+            reactor, keyring, overlay, journal, random, ledger, doors, overlay.judge_again, desk.modes.of
+        )
         self.pairing = Pairing(reactor, keyring, overlay, desk.secrets, journal, random)
         self.sync = Sync(reactor, keyring, ledger, overlay, journal)
         self.introductions = Introductions(

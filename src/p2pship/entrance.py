@@ -26,11 +26,11 @@ class Entrance:
     def admit(self, papers: Papers, called: str, verdict: Verdict) -> bool:
         """Tell whether a person is let in to the AOR that they called, which need not be one of ours.
 
-        Members of an authority of ours are always: they come to have their certificates renewed.
+        Members of an authority of ours are, if they call who runs it: they come to have their certificates renewed.
         """
         if verdict.name is NameGrade.CHANGED:
             self._tell(papers, called)
-        expected = is_member(self._desk.authorities, papers.statement)
+        expected = is_member(self._desk.authorities, called, papers.statement)
         return self._desk.screening.may_enter(called, papers.aor, verdict, expected)
 
     def _tell(self, papers: Papers, called: str) -> None:

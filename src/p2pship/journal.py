@@ -217,9 +217,13 @@ class CallFailed(Fact):
     status: int
     reason: str
     "what was tried and why it failed, in words"
+    elsewhere: bool = False
+    "whether another phone or device has answered it"
 
     def __str__(self) -> str:
         call = f"call from {self.caller} to {self.callee}"
+        if self.elsewhere:
+            return f"{call} was answered on another phone or device"
         if self.status == GIVEN_UP:
             return f"{call} was given up before anybody answered"
         if self.status < 400:

@@ -208,7 +208,8 @@ class CallStory(TypedDict):
     began: float
     "Unix time"
     state: str
-    "trying, ringing, up, ended, failed, refused, cancelled, missed, redirected or interrupted"
+    """trying, ringing, up, ended, failed, refused, cancelled, missed, elsewhere (answered on another phone or device),
+    redirected or interrupted"""
     name_grade: str
     "how true the other person's name is; empty as long as nobody was reached"
     acquaintance: str

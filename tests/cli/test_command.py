@@ -19,6 +19,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.cli.client import ask
 from p2pship.cli.command import main
+from p2pship.cli.common import as_json
 from p2pship.cli.report import calls_text, find_text, recent_text, status_text
 from p2pship.cli.story import story_text
 from p2pship.config import print_documented
@@ -130,7 +131,11 @@ class CommandTests(TestCase):
 
     async def test_config(self) -> None:
         """The documented configuration is printed whole."""
-        self.assertEqual(await self.run_command("config"), (0, print_documented(documented_sections()), ""))
+        text = print_documented(documented_sections())
+        self.assertEqual(await self.run_command("config"), (0, text, ""))
+        self.assertEqual(
+            await self.run_command("config", "--json"), (0, f"{as_json({'content': text})}\n", "")
+        )
 
 
 def returning(result: object) -> Command:

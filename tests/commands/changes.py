@@ -113,7 +113,7 @@ class Changes:
         owns = [identity.aor for identity in desk.keyring.identities()]
         if len(owns) < 2:
             return None
-        aor, facts = owns[-1], facts_of(desk, "")
+        aor, facts = self._random.choice(owns), facts_of(desk, "")
         ledger = frozenset(item for item in facts if item[:2] == ("ledger", aor))
         self._backups[aor] = give(desk, "identity export", aor=aor)["content"], ledger
         phones = [item for item in facts if item[:2] == ("phone", aor)]

@@ -95,6 +95,22 @@ class ContactTests(DeskTestCase):
         self.desk.trust.pin(ALICE, "carol@example.net", self.key, "call")
         self.assertTrue(self.give("contact pin", aor="carol@example.net", confirmed=True)["confirmed"])
 
+    def test_safety_number_of_both(self) -> None:
+        """Both see the same number, and each can give the other's, or scan it; a third is told that it is another's."""
+        desk = self.open_desk("bob")
+        alice, bob = self.desk.keyring.identity(ALICE), desk.keyring.create(BOB)
+        assert alice is not None
+        self.desk.trust.pin(ALICE, BOB, bob.key, "call")
+        desk.trust.pin(BOB, ALICE, alice.key, "call")
+        mine, theirs = self.give("contact show", aor=BOB), self.give("contact show", desk, aor=ALICE)
+        self.assertEqual(mine["safety_number"], theirs["safety_number"])
+        self.assertEqual(mine["safety_uri"], theirs["safety_uri"])
+        self.assertTrue(self.give("contact pin", aor=BOB, safety=theirs["safety_number"])["confirmed"])
+        self.assertTrue(self.give("contact pin", desk, aor=ALICE, safety=mine["safety_uri"])["confirmed"])
+        self.desk.trust.pin(ALICE, "carol@example.net", self.key, "call")
+        carols = self.give("contact show", aor="carol@example.net")["safety_number"]
+        self.assert_refused("differ", "contact pin", aor=BOB, safety=carols)
+
     def test_qr(self) -> None:
         """The number is shown as a QR code that another node compares by itself, where that is wished."""
         self.seen(self.key)
@@ -186,6 +202,19 @@ class FindingTests(DeskTestCase):
         answer = self.give(command, **arguments)
         self.clock.advance(0)  # the safety number takes its turns
         return self.successResultOf(answer)
+
+    def test_comparing_in_turns(self) -> None:
+        """A node that carries calls computes the number that is to be compared in turns; a wrong one changes nothing."""
+        key = new_p256()
+        self.desk.trust.pin(ALICE, BOB, spki(key), "call")
+        number = self.told("contact show", aor=BOB)["safety_number"]
+        wrong = self.give("contact pin", aor=BOB, safety=" ".join(reversed(number.split())))
+        right = self.give("contact pin", aor=BOB, safety=number)
+        self.assertNoResult(wrong)
+        self.assertNoResult(right)
+        self.clock.advance(0)
+        self.failureResultOf(wrong, LocalError)
+        self.assertTrue(self.successResultOf(right)["confirmed"])
 
     def test_one_key(self) -> None:
         """The one key that is found is pinned with who verified it, and the safety number is there."""

@@ -55,6 +55,29 @@ class FamilyTests(HowtoTestCase):
         self.assertTrue(howto.done)
 
 
+class PrivacyTests(HowtoTestCase):
+    """docs/howto/who-finds-me.md"""
+
+    async def test_document(self) -> None:
+        """Bob finds Alice by their secret, and a stranger finds nobody by her name, until it is open again."""
+        howto = await self.start("who-finds-me.md", "carol")
+        await howto.type_freely("alice", "identity", "create", "alice@example.com")
+        await howto.type_freely("bob", "identity", "create", "bob@example.com")
+        await howto.type_freely("carol", "identity", "create", "carol@example.com")
+        self.assertIn("is open", await howto.type("identity privacy"))
+        await howto.type("contact add")
+        await howto.type("contact add")
+        code = re.search(CODE, await howto.type("contact pair"))
+        assert code is not None
+        await howto.type("contact pair", CODE=code[1])
+        self.assertIn("Friends: 1.", await howto.type("identity privacy"))
+        self.assertIn("known", await howto.type_freely("bob", "find", "alice@example.com"))
+        missed = howto.begin_freely("carol", "find", "alice@example.com")
+        self.assertIn("was not found", await deferToThread(missed.until, "(was not found)"))
+        self.assertIn("is open", await howto.type("identity privacy"))
+        self.assertTrue(howto.done)
+
+
 CODE = r"--code (\d{3}-\d{3}-\d{3})"
 
 

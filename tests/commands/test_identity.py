@@ -74,6 +74,24 @@ class CreateTests(DeskTestCase):
         self.assertEqual(dict(self.desk.ledger.items(ALICE, "contact")), {})
         self.assertEqual(len(self.desk.ledger.items("work@example.org", "contact")), 1)
 
+    def test_revoked_here(self) -> None:
+        """One whose owner has revoked this device is listed as such, is used for nothing, and can be removed and made anew."""
+        self.give("identity create", aor=ALICE)
+        other = self.open_desk("other")
+        keyring = self.desk.keyring
+        keyring.add_device(ALICE, other.keyring.device.listed)
+        other.keyring.restore(keyring.bundle(ALICE, with_key=True))
+        keyring.revoke_device(ALICE, other.keyring.device.listed.host_identity_hash)
+        (owned,) = keyring.identities()
+        other.keyring.adopt_statement(ALICE, owned.statement, owned.chain)
+        (one,) = self.give("identity list", other)
+        self.assertTrue(one["revoked"])
+        self.assertIn("`p2pship identity remove alice@example.com`", verb("list").text([one]))
+        error = self.assertRaises(LocalError, self.give, "identity show", other, aor=ALICE)
+        self.assertIn("has revoked this device", str(error))
+        self.give("identity remove", other, aor=ALICE)
+        self.assertFalse(self.give("identity create", other, aor=ALICE)["revoked"])
+
     def test_status(self) -> None:
         """What is missing is said, and what the person says of themselves is kept."""
         self.give("identity create", aor=ALICE)
@@ -189,6 +207,13 @@ class ImportTests(DeskTestCase):
         self.assertEqual(list(self.desk.authorities.trusted_for("example.org")), [])
         self.assertIn("for names at example.com alone", verb("import").text(result))
 
+    def test_no_authority(self) -> None:
+        """An answer whose last certificate is no authority's changes nothing."""
+        answer = self.answer()
+        backwards = Answer((answer.chain[0], answer.chain[0]))
+        self.assertRaises(RemoteError, self.give, "identity import", file=file(answer_pem(backwards)))
+        self.assertEqual(self.give("identity show")["authority"], "")
+
     def test_for_another(self) -> None:
         """A certificate for somebody else, or for a key that is not ours, changes nothing and trusts nobody."""
         answer = self.answer()
@@ -274,8 +299,8 @@ class LegacyTests(DeskTestCase):
             told[:3],
             [
                 ("identity", ALICE, "made, with a new key"),
-                ("contact", "bob@example.com", "added"),
-                ("contact", "carol@example.org", "added"),
+                ("contact", "bob@example.com", f"added to those of {ALICE}"),
+                ("contact", "carol@example.org", f"added to those of {ALICE}"),
             ],
         )
         self.assertEqual((told[3][0], len(told)), ("skipped", 4))
@@ -291,6 +316,24 @@ class LegacyTests(DeskTestCase):
         result = self.give("identity import", file=file(OLD))
         self.assertEqual(result["items"][0]["done"], "not taken over")
         self.assertEqual(self.give("identity show")["fingerprint"], before["fingerprint"])
+
+    def test_buddies(self) -> None:
+        """Buddies become contacts of the identity whose they were, and nobody who is a contact there is renamed."""
+        self.give("identity create", aor="work@example.org")
+        self.give("identity create", aor=ALICE)
+        self.give("contact add", own=ALICE, aor="bob@example.com", name="Robert")
+        result = self.give("identity import", file=file(OLD))
+        told = [item["done"] for item in result["items"] if item["item"] == "contact"]
+        self.assertEqual(told, [f"left as {ALICE} has it", "added to those of work@example.org"])
+        self.assertEqual([contact.name for contact in self.desk.contacts.all(ALICE)], ["Robert"])
+
+    def test_with_certificates(self) -> None:
+        """A file as the original wrote it has keys and certificates in it, and is not taken for a CA's answer."""
+        pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+        old = OLD.replace("<certificate></certificate>", f"<certificate>{pem}</certificate>")
+        self.assertIn(pem, old)
+        result = self.give("identity import", file=file(old))
+        self.assertEqual(result["items"][0]["done"], "made, with a new key")
 
     def test_bomb(self) -> None:
         """A file that would grow without end in the parser is refused."""

@@ -16,15 +16,19 @@ from typing import Any, NoReturn
 
 from p2pship.config import load
 from p2pship.desk import Desk
-from p2pship.errors import ConfigError
+from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.identity import Identity
 from p2pship.identity.keys import spki
 from p2pship.identity.statement import verify_statement
 from p2pship.sections import sections
 from p2pship.storage.vault import Vault
-from tests.commands.changes import DOMAIN, PASSPHRASES, Change, Changes, facts_of, give
+from p2pship.trust.ledger import CONTACT
+from tests.commands.changes import DOMAIN, OWNS, PASSPHRASES, PEOPLE, Change, Changes, facts_of, give
 from tests.commands.desks import NOW, DeskTestCase
+from tests.commands.test_ca import file
 from tests.scale import SEED, scaled
+
+ALICE, BOB = OWNS[0], PEOPLE[0]
 
 WRITES = frozenset(
     ("open", "write", "fsync", "rename", "replace", "mkdir", "rmdir", "unlink", "execute", "executemany")
@@ -48,6 +52,37 @@ class _KilledAt:
             self.number += 1
             if self.number == self._at:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LeftBehindTests(DeskTestCase):
+    """What a change that was interrupted, or failed, may leave."""
+
+    def test_gone(self) -> None:
+        """What was kept for an identity that is not there is forgotten at the start: the next one of that name has none of it."""
+        self.desk.ledger.put(ALICE, CONTACT, BOB, {"name": "Bob"})
+        self.desk.phones.set_password(ALICE, "hall", "correct horse")
+        self.desk.close()
+        desk = self.open_desk("state")
+        self.assertEqual((desk.ledger.owners(), desk.phones.list()), ((), []))
+
+    def test_removed(self) -> None:
+        """Nor has the next one of its name the contacts and telephones of an identity that was removed."""
+        self.give("identity create", aor=ALICE)
+        self.give("contact add", aor=BOB)
+        self.give("phone password", aor=ALICE, password="correct horse")
+        self.give("identity remove", aor=ALICE)
+        self.assertEqual((self.desk.ledger.owners(), self.desk.phones.list()), ((), []))
+
+    def test_not_restored(self) -> None:
+        """A backup that is refused brings no contacts either."""
+        self.give("identity create", aor=ALICE)
+        self.give("contact add", aor=BOB)
+        backup = self.give("identity export", aor=ALICE)["content"]
+        self.give("contact forget", aor=BOB)
+        self.give("contact add", aor="erin@example.org")
+        contacts = self.give("contact list")["contacts"]
+        self.assertRaises(LocalError, self.give, "identity restore", file=file(backup))
+        self.assertEqual(self.give("contact list")["contacts"], contacts)
 
 
 class KilledChangesTests(DeskTestCase):
@@ -165,7 +200,7 @@ class KilledChangesTests(DeskTestCase):
             change.give(desk)
             sys.setprofile(None)
             told = f"{killed.number} {monotonic() - began}"
-        except BaseException as error:  # noqa: BLE001 nothing of the parent's may run in the child
+        except BaseException as error:  # noqa: BLE001 (nothing of the parent may run in the child)
             sys.setprofile(None)
             told = f"!failed: {error!r}"
         finally:

@@ -18,8 +18,8 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.errors import BadPapers, ConfigError, LocalError
 from p2pship.identity.backup import read_backup, write_backup
-from p2pship.identity.changes import MOST_REVOKED_STATED
 from p2pship.identity.certificate import BadCertificate
+from p2pship.identity.changes import MOST_REVOKED_STATED
 from p2pship.identity.device import Device
 from p2pship.identity.facts import RevokedHere, StatementAdopted
 from p2pship.identity.fingerprint import fingerprint, names_itself

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import react
+from twisted.internet.task import deferLater, react
 
 from p2pship.address import HostPort
 from p2pship.testing.baresip import Baresip
@@ -29,6 +29,9 @@ SETTINGS = (
     "sip.network.register=listed",
     f'sip.network.names=["{ALICE}","{BOB}","{CAROL}"]',
 )
+TRIES, BETWEEN_TRIES = 10, 1.0
+"How often SIPp tries anew; what comes at once counts as sent alongside."
+
 SCENARIOS = Path(__file__).parent / "sipp"
 
 
@@ -74,35 +77,41 @@ async def check_call(reactor: Any, folder: Path, transport: str) -> None:
         await bob.stop()
 
 
-async def check_sipp(reactor: Any, folder: Path) -> None:
-    """SIPp proves itself, too, over both transports."""
-    for transport in ("udp", "tcp"):
-        carol = SIPp(reactor, folder / f"carol-{transport}", CAROL, transport=transport, host=PHONES)
-        found = await carol.run(SCENARIOS / "register_proven.xml", AT).ended()
-        assert (found.succeeded, found.failed) == (1, 0), found
-
-
-async def check_old_phones(reactor: Any, folder: Path) -> None:
-    """SIPp 3.6 reads the first offer only, and knows MD5 only."""
-    node = NodeProcess(reactor, folder / "node", 5565, (*SETTINGS, 'sip.digest=["MD5","SHA-256"]'))
-    await node.start()
+async def registers(reactor: Any, folder: Path, transport: str) -> bool:
+    """Let SIPp try to register, and tell whether it did."""
+    carol = SIPp(reactor, folder, CAROL, transport=transport, host=PHONES)
     try:
-        await prepare(node)
-        await check_sipp(reactor, folder)
-    finally:
-        await node.stop()
+        found = await carol.run(SCENARIOS / "register_proven.xml", AT).ended()
+    except ProgramFailed:
+        return False
+    return (found.succeeded, found.failed) == (1, 0)
+
+
+async def check_sipp(reactor: Any, folder: Path) -> None:
+    """SIPp 3.6 reads the first offer only, and knows MD5 only: it gets in when it tries anew, and then at once."""
+    assert not await registers(reactor, folder / "carol-first", "udp"), (
+        "SIPp knows SHA-256: this shows nothing"
+    )
+    for at in range(TRIES):
+        if await registers(reactor, folder / f"carol-again{at}", "udp"):
+            break
+        await deferLater(reactor, BETWEEN_TRIES)
+    else:
+        raise AssertionError("SIPp did not register")
+    for transport in ("udp", "tcp"):
+        assert await registers(reactor, folder / f"carol-{transport}", transport), transport
 
 
 async def check(reactor: Any, folder: Path) -> None:
     """Do all of it with one node."""
     for host in (NODE, PHONES):
         ip(f"addr add {host}/24 dev lo")
-    await check_old_phones(reactor, folder)
-    # libre of baresip 1 gives up where anything but MD5 is among the offers.
-    node = NodeProcess(reactor, folder / "node", 5565, (*SETTINGS, 'sip.digest=["MD5"]'))
+    node = NodeProcess(reactor, folder / "node", 5565, SETTINGS)
     await node.start()
     try:
         await prepare(node)
+        await check_sipp(reactor, folder)
+        # libre of baresip 1 gives up where anything but MD5 is among the offers: it is to register at its first try.
         for transport in ("udp", "tcp"):
             await check_call(reactor, folder, transport)
         await check_wrong_password(reactor, folder)

@@ -1,4 +1,8 @@
-"""What survives ``kill -9`` of a node of flesh and blood: the stories of its calls, and that one was not over."""
+"""What survives ``kill -9`` of a node of flesh and blood: the stories of its calls, that one was not over, and every command
+that it has answered.
+
+That no command is ever done by half is tested where it is killed far more often (``tests/commands/test_killed_changes.py``).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,16 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from p2pship.cli.client import Refused
+from p2pship.cli.client import NoNode, Refused
+from p2pship.errors import RemoteError
 from p2pship.testing.nodeprocess import NodeProcess
 from p2pship.testing.phone import AT_ONCE, RING, Phone
 from p2pship.testing.programs import free_ports
+from tests.scale import SEED, scaled
 
 
 class KilledTests(TestCase):
@@ -68,3 +75,49 @@ class KilledTests(TestCase):
         self.phones.append(phone)
         await phone.register()
         return phone
+
+
+class KilledWhileChangingTests(TestCase):
+    """A node that is given one command after the other."""
+
+    timeout = 60 + scaled(0, 400)
+
+    async def test_changes(self) -> None:
+        """Killed at any moment it starts again, and has all that it has answered, and at most the one thing more."""
+        self.node = NodeProcess(reactor, Path(self.mktemp()).absolute(), free_ports(1))
+        self.kept: list[str] = []
+        random = Random(SEED)
+        for _ in range(scaled(2, 60)):
+            await self.node.start()
+            await self._check()
+            changing = Deferred.fromCoroutine(self._change())
+            await deferLater(reactor, random.uniform(0, 0.3))
+            await self.node.kill()
+            await changing
+        await self.node.start()
+        await self._check()
+        await self.node.stop()
+
+    async def _change(self) -> None:
+        """Block one after the other, until the node is gone."""
+        try:
+            if not await self.node.ask("identity list"):
+                await self.node.ask("identity create", aor="alice@example.com")
+            while True:
+                name = f"p{len(self.kept)}@example.org"
+                await self.node.ask("contact block", pattern=name)
+                self.kept.append(name)
+        except Refused:
+            raise
+        except (NoNode, RemoteError):
+            return
+
+    async def _check(self) -> None:
+        if not await self.node.ask("identity list"):
+            self.assertEqual(self.kept, [])
+            return
+        listed = (await self.node.ask("contact list"))["patterns"]
+        names = [each["pattern"] for each in listed]
+        self.assertEqual(set(self.kept) - set(names), set())
+        self.assertLessEqual(len(names), len(self.kept) + 1)
+        self.kept = names

@@ -95,3 +95,10 @@ class StatusTests(SynchronousTestCase):
         outcome = FindOutcome((), 0, True, ("lan: it is not sealed for this name",))
         told = find_status(([], outcome), "bob@example.com")
         self.assertEqual(told["reason"], "several keys claim this name; lan: it is not sealed for this name")
+
+    def test_changed(self) -> None:
+        """Where only people with another key than the known one were found, it is said how to decide."""
+        outcome = FindOutcome((), 0, False, ("lan: the key is another",), changed=True)
+        told = find_status(([], outcome), "bob@example.com")
+        self.assertIn("lan: the key is another; ask them", told["reason"])
+        self.assertIn("p2pship contact pin bob@example.com", told["reason"])

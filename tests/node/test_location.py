@@ -83,6 +83,7 @@ class ParanoidTests(TwoDevicesCase):
     async def test_revoked(self) -> None:
         """When a device is revoked, which had the secret, the friends agree on another one."""
         alice, _ = await self.friends()
+        self.node("laptop").desk.modes.choose(BOB, "paranoid")  # as it comes along when devices are linked
         self.link()
         await self.have_talked(alice, self.phones[-1])
         before = self.good("bob")

@@ -73,7 +73,7 @@ class StreamsInTheMiddle(InTheMiddle):
 
     def again(self) -> Deferred[None]:
         repeated = Repetition(self._between.forth)
-        reactor.connectTCP(HOST, self.port, _Once(repeated))  # type: ignore[attr-defined]
+        reactor.connectTCP(HOST, self.port, _Once(repeated))
         return repeated.over
 
     def stop(self) -> None:
@@ -219,8 +219,12 @@ class TLSMiddleTests(NodeTestCase):
         """Make the nodes; dials are repeated soon, and whoever is in the middle goes at the end."""
         self.patch(redial, "PAUSES", (0.02,) * 5)
         nodes = MiddleNodes(folder, self.names, self.make_bearer, self.make_middle)
-        self.addCleanup(lambda: nodes.middle and nodes.middle.stop())
+        self.addCleanup(self._leave)
         return nodes
+
+    def _leave(self) -> None:
+        if self.nodes.middle is not None:
+            self.nodes.middle.stop()
 
     @property
     def middle(self) -> InTheMiddle:

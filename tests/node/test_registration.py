@@ -10,6 +10,7 @@ from p2pship.journal import IdentityCreated, PhoneRegistered, Published, Request
 from p2pship.sip.message import Request, Response
 from p2pship.testing.phone import Phone
 from tests.node.calling import ALICE, BOB, NodeTestCase, refusal, requests
+from tests.node.rawphones import RawPhone
 
 LOCAL_ALICE = "alice@home.p2pship.alt"
 
@@ -37,6 +38,23 @@ class RegistrationTests(NodeTestCase):
         self.assertTrue(self.nodes.directory.items)
         (identity,) = list_identities(self.node("alice").desk, {})
         self.assertEqual((identity["aor"], identity["phones"]), (ALICE, [alice.line.contact]))
+
+    async def test_name_refused(self) -> None:
+        """A name with what nobody can see, or tell from another, makes no identity: 403, and the phrase says why."""
+        for user, why in (("b%C3%B6b", "letters of ASCII"), ("bob%00", "no control character")):
+            answer = await self._registered(f"sip:{user}@example.com")
+            self.assertEqual(answer.status, 403)
+            self.assertIn(why, answer.reason)
+            self.assertIn(why, self.told("alice", RequestRefused)[-1].reason)
+        self.assertEqual(self.told("alice", IdentityCreated), [])
+
+    async def _registered(self, uri: str) -> Response:
+        phone = RawPhone(self.nodes.proxy("alice"), 0)
+        await phone.open()
+        self.addCleanup(phone.close)
+        phone.register(uri)
+        await self.eventually(lambda: bool(phone.finals()))
+        return phone.finals()[0]
 
     async def test_not_registered(self) -> None:
         """Who has not registered is refused, and the journal says what to do."""

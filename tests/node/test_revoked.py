@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from p2pship.identity.hit import format_hit
 from p2pship.identity.statement import host_identity_hash
 from p2pship.testing.phone import Phone
 from p2pship.testing.phonecall import State
-from tests.node.calling import ALICE, BOB, CAROL
+from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, requests
 from tests.node.twodevices import TwoDevicesCase
 
 SOON = 1.5
@@ -30,7 +32,10 @@ class RevokedTests(TwoDevicesCase):
         self.give("bob", "device revoke", device=digest, own=BOB)
         gone = self.hit("laptop")
         for node in ("alice", "bob"):
-            await self.eventually(lambda node=node: gone not in self.hits(node, BOB), seconds=SOON)
+            await self.eventually(partial(self._is_gone, gone, node), seconds=SOON)
+
+    def _is_gone(self, hit: bytes, node: str) -> bool:
+        return hit not in self.hits(node, BOB)
 
     async def test_talking(self) -> None:
         """A call with it ends at once, at both ends; the link with the other device stays."""
@@ -54,6 +59,21 @@ class RevokedTests(TwoDevicesCase):
         await call.answered
         await self.talk(call, at_home)
         self.assertIsNot(on_laptop.state, State.UP)
+
+    async def test_rings_a_friend(self) -> None:
+        """A friend's phone that it rings just then falls silent."""
+        alice, _, laptop = await self.stolen()
+        _, rung = await self.ringing(laptop, alice)
+        await self.have_met("bob")
+        await self.revoke()
+        await rung.ended
+        self.assertEqual(len(requests(alice, "CANCEL")), 1)
+
+    async def have_met(self, node: str) -> None:
+        """Let a node of Bob's have a link with Alice's."""
+        identity = self.node(node).keyring.identity(BOB)
+        assert identity is not None
+        await self.node(node).overlay.peer(ALICE, identity, self.hit("alice"))
 
     async def test_calls(self) -> None:
         """From then on it neither reaches the friend nor is rung, though it signs ever newer records."""
@@ -85,3 +105,34 @@ class RevokedTests(TwoDevicesCase):
         """Return what a node publishes now."""
         key = self.node(node).keyring.device.publication_key
         return {item for slot, item in self.nodes.directory.items.items() if slot.publication_key == key}
+
+
+class RotatedTests(NodeTestCase):
+    """Bob's identity gets another key while he talks with Alice, who knows him by his own key."""
+
+    async def test_goes_on(self) -> None:
+        """The call goes on, Alice's node knows the new key within a second, and the next call finds him by it."""
+        alice, bob = await self.two_phones()
+        call, answered = await self.up(alice, bob)
+        items = set(self.nodes.directory.items.values())
+        self.node("bob").keyring.rotate(BOB)
+        identity = self.node("bob").keyring.identity(BOB)
+        assert identity is not None
+        await self.eventually(lambda: self.pinned() == identity.key, seconds=SOON)
+        await self.talk(call, answered)
+        await call.hang_up()
+        await answered.ended
+        key = self.node("bob").keyring.device.publication_key
+        published = self.nodes.directory.items
+        await self.eventually(
+            lambda: not items & {item for slot, item in published.items() if slot.publication_key == key}
+        )
+        self.nodes.break_links("bob")
+        again, answered = await self.up(alice, bob)
+        await self.talk(again, answered)
+        self.assertEqual(self.pinned(), identity.key)
+
+    def pinned(self) -> bytes:
+        """Return the key by which Alice's node knows Bob."""
+        pin = self.node("alice").desk.pins.get(ALICE, BOB)
+        return pin.key if pin is not None else b""

@@ -14,7 +14,7 @@ from tests.node.calling import ALICE, BOB, NodeTestCase, called
 class TwoDevicesCase(NodeTestCase):
     """Bob has a node at home and a laptop, which is another node with a phone of its own."""
 
-    names = ("alice", "bob", "laptop")
+    names: tuple[str, ...] = ("alice", "bob", "laptop")
 
     def link(self) -> None:
         """Make the laptop a device of Bob's."""

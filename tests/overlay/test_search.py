@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from p2pship.identity.device import Device
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IIdentity
@@ -150,3 +151,20 @@ class SoFarTests(OverlayCase):
         again = alice.overlay.people(BOB, alice.own, Reached())
         self.clock.pass_time(0.1)
         self.assertEqual([tried.reached for tried in again.so_far().tried], [True])
+
+
+class TwoKeysTests(OverlayCase):
+    """Somebody else is found under a name whose bearer is connected already; nothing is proven of either."""
+
+    def test_one_call_reaches_one_key(self) -> None:
+        """Only the key that was met is reached: whoever answers first would be taken for the person from then on."""
+        alice, bob = self.node(ALICE), self.node(BOB)
+        bob.keyring.add_device(BOB, Device.new().listed)  # so that others are looked for
+        alice.reach(BOB)
+        impostor = self.node(BOB)
+        reached = alice.people(BOB)
+        self.clock.pass_time(20)
+        self.assertEqual({peer.hit for peer in reached.peers}, {bob.hit})
+        (outcome,) = reached.outcomes
+        reasons = [tried.reason for tried in outcome.tried if tried.hit == impostor.hit]
+        self.assertEqual(reasons, ["it has another identity key than who is connected under the name"])

@@ -19,6 +19,8 @@ from p2pship.errors import NotReached
 from p2pship.identity.device import Device
 from p2pship.identity.keys import new_p256, spki
 from p2pship.identity.papers import Papers, Statement
+from p2pship.identity.record import sign_record
+from p2pship.identity.statement import person_hash, read_statement
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import (
@@ -33,6 +35,7 @@ from p2pship.interfaces import (
     ISubprotocol,
 )
 from p2pship.lookup.candidate import FindOutcome
+from p2pship.overlay.reach import ReachOutcome
 from p2pship.overlay.switchboard import Switchboard
 from p2pship.sections import sections
 from tests.commands.desks import NOW, DeskTestCase
@@ -45,13 +48,25 @@ FRIEND = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
 OWN = Verdict(NameGrade.KNOWN, Acquaintance.OWN)
 
 
-@implementer(IFinding, IReaching)
-class Nothing:
+@implementer(IFinding)
+class NothingFound:
     """A search that finds nothing."""
 
     def so_far(self) -> FindOutcome:
         """Say so."""
         return FindOutcome((), 0)
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+@implementer(IReaching)
+class NobodyReached:
+    """A search that reaches nobody."""
+
+    def so_far(self) -> ReachOutcome:
+        """Say so."""
+        return ReachOutcome(None, (), False)
 
     def cancel(self) -> None:
         """Do nothing."""
@@ -67,7 +82,7 @@ class Nowhere:
 
     def people(self, aor: str, identity: IIdentity, receiver: IPeopleReceiver) -> IReaching:
         """Reach nobody."""
-        return IReaching(Nothing())
+        return IReaching(NobodyReached())
 
     def peer(self, aor: str, identity: IIdentity, hit: bytes) -> Deferred[IPeer]:
         """Reach nobody."""
@@ -90,7 +105,7 @@ class Nowhere:
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Find nobody."""
-        return IFinding(Nothing())
+        return IFinding(NothingFound())
 
     def forget(self, aor: str, device_key: bytes) -> None:
         """Forget nobody."""
@@ -180,9 +195,6 @@ class HostileCase(DeskTestCase):
         return Somebody(papers_from(statement, record, NOW), OWN, identity, desk.device.hit)
 
     def _record(self, statement: bytes) -> bytes:
-        from p2pship.identity.record import sign_record
-        from p2pship.identity.statement import person_hash, read_statement
-
         read = read_statement(statement)
         return sign_record(
             self.device.sign,

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode, encode
 from p2pship.identity.keys import new_p256, sign, spki
-from p2pship.interfaces import IPeer, IStream
+from p2pship.interfaces import IIdentity, IPeer, IStream
 from p2pship.relations import (
     introducewire,
     linkwire,
@@ -158,7 +158,7 @@ class Corpus:
         )
         self.by_name: dict[str, list[bytes]] = {
             "link": key_exchange,
-            "pair": [*key_exchange, *map(pairwire.write_pairing, pairing)],
+            "pair": [*key_exchange, *(pairwire.write_pairing(one) for one in pairing)],
             "statement": [
                 statementwire.write(News(theirs)),
                 statementwire.write(News(own.statement, own.chain, crl)),
@@ -240,7 +240,7 @@ class SubprotocolTests(HostileCase):
         """Say something to a subprotocol; returns the answer, or the refusal."""
         subprotocol = self.overlay.offered[name]
         try:
-            answer = subprotocol.payload_received(cast(IPeer, peer), payload)
+            answer: object = subprotocol.payload_received(cast(IPeer, peer), payload)
         except RemoteError as error:
             return error
         if isinstance(answer, Deferred):
@@ -321,7 +321,7 @@ class SubprotocolTests(HostileCase):
         """Look that people are judged and screened."""
         for aor in (BOB, MALLORY):
             papers = self.papers(aor, self.keys[aor])
-            own = self.desk.keyring.identity(ALICE)
+            own = cast(IIdentity, self.desk.keyring.identity(ALICE))
             verdict = self.successResultOf(self.desk.trust.judge(papers, own))
             self.desk.screening.may_enter(ALICE, aor, verdict)
 

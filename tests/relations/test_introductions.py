@@ -11,7 +11,7 @@ from p2pship.identity.verdict import Acquaintance
 from p2pship.interfaces import ISubprotocol
 from p2pship.relations.introducefacts import VouchAsked, VouchNotTaken, VouchReceived, VouchTakenBack
 from p2pship.relations.introducewire import Ask, Give, TakenBack, read, write
-from p2pship.relations.introductions import NAME
+from p2pship.relations.introductions import CHECK_EVERY, NAME
 from p2pship.trust.introductions import sign_introduction
 from tests.overlay.nodes import ALICE, BOB
 from tests.relations.devices import Device, DevicesCase
@@ -172,6 +172,21 @@ class IntroductionTests(DevicesCase):
         self.alice.introductions.ask(ALICE, CAROL, BOB)
         self.assertIsInstance(self._sent(self.bob, write(Give(given.vouch.raw))), PayloadRefused)
         self.assertFalse(self._counts())
+
+    def test_another_key(self) -> None:
+        """A vouch for a key that the third person has left is given no more, and forgotten where it is within a day."""
+        self._ask()
+        self._give()
+        self.assertTrue(self._counts())
+        self.bob.reach(CAROL)
+        old = self.carol.own.key
+        self.carol.keyring.rotate(CAROL)
+        self.clock.pass_time(CHECK_EVERY + 10)
+        self.assertEqual(self.alice.vouches.of(ALICE, CAROL, old), [])
+        self._ask()
+        self.assertEqual(self.alice.vouches.all(ALICE), [])
+        self._give()
+        self.assertTrue(self._counts())
 
     def test_taken_back_while_away(self) -> None:
         """Who could not be told that it was taken back asks within a day."""

@@ -11,6 +11,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import ISubprotocol
+from p2pship.lookup.privacy import MODE, OPEN, PARANOID, SETTING
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import Linked, NotLinked
@@ -29,6 +30,7 @@ class LinkingCase(DevicesCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.mode = OPEN
         self.doors: dict[Device, set[str]] = {}
         self.judging: dict[Device, Callable[[str, str], None]] = {}
         self.linkings: dict[Device, Linking] = {}
@@ -48,6 +50,7 @@ class LinkingCase(DevicesCase):
             device.ledger,
             doors,
             lambda own, aor: self.judging[device](own, aor),
+            lambda own: self.mode,
         )
         device.overlay.offer(linking)
         linking.start()
@@ -88,6 +91,16 @@ class LinkingTests(LinkingCase):
         for device in (self.old, self.new):
             self.assertEqual(named_devices(device.ledger, ALICE)[self.new.digest].name, "laptop")
         self.assertTrue(any(isinstance(fact, DeviceLinked) for fact in self.old.facts))
+
+    def test_privacy(self) -> None:
+        """The new device publishes for nobody more than the old one does, from the first moment on."""
+        modes: list[Any] = []
+        self.new.keyring.watch(
+            lambda aor: modes.append(self.new.ledger.get(ALICE, SETTING, MODE)) if aor == ALICE else None
+        )
+        self.mode = PARANOID
+        self.successResultOf(self.join(self.open().code))
+        self.assertEqual(set(modes), {PARANOID})
 
     def test_owner(self) -> None:
         """With ``owner`` the new device has the identity key and can take in others."""

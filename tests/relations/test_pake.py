@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
+from importlib import import_module
 
 from spake2.ed25519_basic import Base, Q, bytes_to_unknown_group_element
+from twisted.internet.interfaces import IReactorThreads
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from p2pship.errors import LocalError, RemoteError
-from p2pship.relations.pake import BadExchange, Exchange, WrongSecret, context
+from p2pship.relations.pake import BadExchange, Exchange, WrongSecret, context, prepare
 from tests.scale import SEED
 
 PASSWORD = b"code:12345678"
@@ -36,6 +40,33 @@ class Pair:
         self.old.take(self.new.element)
         self.new.take(self.old.element)
         return self
+
+
+class Threads:
+    """Notes what is to be done in a thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        directlyProvides(self, IReactorThreads)
+
+    def callInThread(self, *call: object) -> None:
+        """Note a call."""
+        self.calls.append(call)
+
+
+class PrepareTests(SynchronousTestCase):
+    """The library, which takes long to load."""
+
+    def test_once_in_a_thread(self) -> None:
+        """It is loaded in a thread where there are threads, and only if it has not been."""
+        threads = Threads()
+        prepare(threads)
+        self.assertEqual(threads.calls, [])
+        loaded = sys.modules.pop("spake2")
+        self.addCleanup(sys.modules.__setitem__, "spake2", loaded)
+        prepare(object())
+        prepare(threads)
+        self.assertEqual(threads.calls, [(import_module, "spake2")])
 
 
 class ExchangeTests(SynchronousTestCase):

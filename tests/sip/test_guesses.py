@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship.address import HostPort
 from p2pship.sip import guesses
 from p2pship.sip.guesses import (
     FORGIVEN_AFTER,
@@ -16,7 +17,9 @@ from p2pship.sip.guesses import (
 )
 
 NOW = 1_800_000_000.0
-HOME, ELSEWHERE = "192.0.2.9", "198.51.100.1"
+HOME, ELSEWHERE = HostPort("192.0.2.9", 5070), HostPort("198.51.100.1", 5070)
+BESIDE = HostPort(HOME.host, 6000)
+"Another phone behind the same address."
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
 
@@ -26,15 +29,15 @@ class GuessesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.guesses = Guesses()
 
-    def guess(self, host: str, name: str, seconds: float) -> int:
+    def guess(self, source: HostPort, name: str, seconds: float) -> int:
         """Guess as fast as is allowed for so long; returns how often."""
         made, now = 0, NOW
         while now < NOW + seconds:
-            wait = self.guesses.wait(host, name, now)
+            wait = self.guesses.wait(source, name, now)
             if wait:
                 now += wait
                 continue
-            self.guesses.failed(host, name, now)
+            self.guesses.failed(source, name, now)
             made += 1
         return made
 
@@ -55,9 +58,10 @@ class GuessesTests(SynchronousTestCase):
     def test_many_addresses(self) -> None:
         """Many addresses guess for one name: together they get a try in ten seconds, and nobody is shut out for longer."""
         for at in range(1000):
-            self.guesses.failed(f"198.51.{at // 250}.{at % 250}", ALICE, NOW)
-        self.assertEqual(self.guesses.wait("203.0.113.1", ALICE, NOW), LONGEST_WAIT_OF_NAME)
-        self.assertEqual(self.guesses.wait("203.0.113.1", BOB, NOW), 0)
+            self.guesses.failed(HostPort(f"198.51.{at // 250}.{at % 250}", 5070), ALICE, NOW)
+        another = HostPort("203.0.113.1", 5070)
+        self.assertEqual(self.guesses.wait(another, ALICE, NOW), LONGEST_WAIT_OF_NAME)
+        self.assertEqual(self.guesses.wait(another, BOB, NOW), 0)
         self.assertLess(FREE_OF_NAME, 1000)
 
     def test_honest_phone(self) -> None:
@@ -69,6 +73,20 @@ class GuessesTests(SynchronousTestCase):
         self.assertEqual(self.guesses.wait(HOME, ALICE, NOW), 0)
         self.assertGreater(self.guesses.wait(ELSEWHERE, ALICE, NOW), 0)
         self.assertGreater(self.guesses.wait(HOME, BOB, NOW), 0)
+
+    def test_wrong_phone_beside(self) -> None:
+        """A phone beside it that has a wrong password for its name waits; the one that has proven itself does not."""
+        self.guesses.proven(HOME, ALICE)
+        for _ in range(1000):
+            self.guesses.failed(BESIDE, ALICE, NOW)
+        self.assertEqual(self.guesses.wait(HOME, ALICE, NOW), 0)
+        self.guesses.proven(HOME, ALICE)
+        self.assertEqual(self.guesses.wait(BESIDE, ALICE, NOW), LONGEST_WAIT_OF_NAME)
+
+    def test_proven_port(self) -> None:
+        """Who guesses from the very port of a phone that has proven itself has to wait, too."""
+        self.guesses.proven(HOME, ALICE)
+        self.assertLess(self.guess(HOME, ALICE, 600), 100)
 
     def test_own_success_helps_nobody_else(self) -> None:
         """Who proves their own name may not guess faster for another's because of that."""
@@ -82,13 +100,15 @@ class GuessesTests(SynchronousTestCase):
         self.assertEqual(network_of("2001:db8:1:2::3"), network_of("2001:db8:1:2:ffff::"))
         self.assertNotEqual(network_of("2001:db8:1:2::3"), network_of("2001:db8:1:3::3"))
         self.assertEqual(network_of("fe80::1%eth0"), "fe80::/64")
-        self.assertEqual(network_of(HOME), HOME)
+        self.assertEqual(network_of(HOME.host), HOME.host)
 
     def test_bounded(self) -> None:
         """However many guess, only so much is remembered."""
         self.patch(guesses, "MOST_KEPT", 10)
         for at in range(100):
-            self.guesses.failed(f"198.51.100.{at}", f"{at}@example.com", NOW)
-            self.guesses.proven(f"198.51.100.{at}", ALICE)
-        kept = (self.guesses._addresses._failures, self.guesses._names._failures, self.guesses._proven)
-        self.assertEqual([len(each) for each in kept], [10, 10, 10])
+            source = HostPort(f"198.51.100.{at}", 5070)
+            self.guesses.failed(source, f"{at}@example.com", NOW)
+            self.guesses.proven(source, ALICE)
+        one, two = self.guesses._addresses._failures, self.guesses._names._failures
+        kept = (len(one), len(two), len(self.guesses._proven), len(self.guesses._proven_ports))
+        self.assertEqual(kept, (10, 10, 10, 10))

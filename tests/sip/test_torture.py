@@ -12,7 +12,7 @@ from p2pship.sip.uri import BadURI, NameAddr, Via, parse_uri, request_uri, unesc
 from p2pship.sip.validity import check_extensions, validate
 from tests.sip.torture import HANDLING, RFC4475, RFC5118, VECTORS, Fate, names, octets
 
-WELL_FORMED = {"esc02", "zeromf", "unksm2", "unreason", "noreason"}
+WELL_FORMED = {"escnull", "esc02", "zeromf", "unksm2", "unreason", "noreason"}
 "Refused or dropped for what they ask for, and not for how they are written."
 
 GOOD = [*names(Fate.PASSED, Fate.WITHIN, Fate.REGISTERED, Fate.ANSWERED), *sorted(WELL_FORMED)]

@@ -27,7 +27,7 @@ class TrailTests(CallBookCase):
             (302, None, False, False, "redirected", "redirected"),
             (487, OUR_PHONE, False, False, "cancelled", "cancelled"),
             (487, OUR_PHONE, False, True, "cancelled", "missed"),
-            (487, OUR_PHONE, True, True, "cancelled", "cancelled"),
+            (487, OUR_PHONE, True, True, "elsewhere", "elsewhere"),
             (480, None, False, True, "failed", "missed"),
             (480, None, False, False, "failed", "failed"),
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -93,6 +94,8 @@ class TrustTests(AuthoritiesCase):
         """Only authorities can be trusted, and only for domains whose names do not prove themselves."""
         for wrong in (person(), person(signer=example.KEY, issuer="somebody"), root(authority=False)):
             self.assertRaises(BadAuthority, self.authorities.trust, wrong, DOMAIN)
+        weak = root(key=rsa.generate_private_key(65537, 1024))  # type: ignore[arg-type]
+        self.assertIn("kind", str(self.assertRaises(BadAuthority, self.authorities.trust, weak, DOMAIN)))
         for domain in ("p2pship.alt", "", "a b", "x@y", f"{DOMAIN};x", "sub.p2pship.alt"):
             self.assertRaises(LocalError, self.authorities.trust, ROOT, domain)
         self.assertRaises(BadAuthority, load_file, "nothing")
@@ -119,12 +122,16 @@ class TrustTests(AuthoritiesCase):
         """A list that another key signed, is from the future, of a part only, altered or too long is not taken."""
         self.authorities.trust(ROOT, DOMAIN)
         good = revocations([4711])
-        part = x509.DeltaCRLIndicator(1)
+        delta = x509.DeltaCRLIndicator(1)
+        place = [x509.UniformResourceIdentifier("http://example.com/some")]
+        some = x509.IssuingDistributionPoint(place, None, True, False, None, False, False)
+        parts = ((delta, True), (delta, False), (some, True), (some, False))
         wrong = [
             revocations([4711], signer=OTHER_KEY),
             revocations([4711], issuer="another"),
             revocations([4711], begins=NOW + DAY, ends=NOW + 2 * DAY),
-            revocations([4711], more=[(part, True)]),
+            *(revocations([4711], more=[(extension, critical)]) for extension, critical in parts),
+            revocations([4711], number=1 << 160),
             bytes(LONGEST_LIST + 1),
             b"",
             *(good[:length] for length in range(0, len(good), 11)),

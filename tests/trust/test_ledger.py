@@ -72,6 +72,40 @@ ENTRIES = st.builds(
 "Few names and moments, so that entries meet."
 
 
+class TogetherTests(SynchronousTestCase):
+    """What is kept at once."""
+
+    def setUp(self) -> None:
+        self.ledger = ledger(clock_at(NOW))
+        self.ledger.put(OWN, PIN, BOB, "pin")
+        self.heard: list[tuple[str, str, str]] = []
+        self.ledger.watch(lambda *entry: self.heard.append(entry))
+
+    def test_all(self) -> None:
+        """Everything counts from the end of the block on, and is told then."""
+        with self.ledger.together():
+            self.ledger.put(OWN, CONTACT, BOB, "contact")
+            self.ledger.remove(OWN, PIN, BOB)
+            self.assertEqual((self.ledger.get(OWN, PIN, BOB), self.heard), ("pin", []))
+        self.assertEqual(
+            (self.ledger.items(OWN, CONTACT), self.ledger.items(OWN, PIN)), ({BOB: "contact"}, {})
+        )
+        self.assertEqual(self.heard, [(OWN, CONTACT, BOB), (OWN, PIN, BOB)])
+        self.ledger.put(OWN, PIN, BOB, "again")
+        self.assertEqual(self.ledger.get(OWN, PIN, BOB), "again")
+
+    def test_nothing(self) -> None:
+        """Of a block that fails nothing is kept."""
+        before = contents(self.ledger)
+        try:
+            with self.ledger.together():
+                self.ledger.remove(OWN, PIN, BOB)
+                self.ledger.put(OWN, CONTACT, BOB, None)
+        except LocalError:
+            pass
+        self.assertEqual((contents(self.ledger), self.heard), (before, []))
+
+
 class MergingTests(SynchronousTestCase):
     """Copies become the same, in whatever order they meet."""
 

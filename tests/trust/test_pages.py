@@ -18,7 +18,7 @@ from p2pship.trust.pages import (
     Pages,
 )
 from p2pship.trust.wellknown import LONGEST_PAGE
-from tests.trust.webserver import Answers, endpoint_to, listen
+from tests.trust.webserver import Answers, GusherFactory, endpoint_to, listen, listen_with
 
 DOMAIN = "p2pship-test.net"
 PATH = "/.well-known/p2pship/x"
@@ -103,6 +103,15 @@ class PagesTests(TestCase):
         await self.fails("longer than")
         self.answers.pages[PATH + "y"] = bytes(LONGEST_PAGE)
         self.assertEqual(len((await self.pages.fetch(DOMAIN, "xy")).body), LONGEST_PAGE)
+
+    async def test_headers_without_end(self) -> None:
+        """A server that sends headers without end is cut off soon, long before the time is over."""
+        gusher = GusherFactory()
+        port = listen_with(reactor, gusher, [DOMAIN])
+        self.addCleanup(port.stopListening)
+        self.pages = Pages(endpoint_to(reactor, port.getHost().port), self.clock)
+        await self.fails("does not answer")
+        self.assertLess(gusher.sent, 20_000_000)
 
     async def test_slow(self) -> None:
         """Who does not answer in time is not waited for, and the whole domain is left alone for a while."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 from unittest.mock import ANY
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from zope.interface.verify import verifyObject
 
 from p2pship.identity.device import Device
@@ -14,15 +16,15 @@ from p2pship.identity.keys import new_p256, sign, spki
 from p2pship.identity.succession import succeeded
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
-from p2pship.interfaces import IAcquaintances, IIdentity, ITrustPolicy
+from p2pship.interfaces import IAcquaintances, IIdentity, ITrustPolicy, IVoucher
 from p2pship.trust.facts import PinFollowed, PinMade, PinOffered
 from p2pship.trust.introductions import sign_introduction
 from p2pship.trust.lookalike import looks
 from p2pship.trust.policy import EVERYBODY
 from p2pship.trust.vouch import Vouch
-from p2pship.trust.vouching import PATIENCE
+from p2pship.trust.vouching import MOST_WAITED, ONCE_IN, PATIENCE, Vouching
 from tests.scale import scaled
-from tests.trust.people import ALICE, BOB, CAROL, NOW, PolicyCase, papers_of
+from tests.trust.people import ALICE, BOB, CAROL, NOW, PolicyCase, PretendedVoucher, papers_of
 
 CA = Vouch("ca:0011223344556677", ("an authority says so",), NOW + 3600)
 OTHER_CA = Vouch("ca:7766554433221100", ("another authority says so",), NOW + 3600)
@@ -179,6 +181,18 @@ class FollowingTests(PolicyCase):
         self.pin(by=DOMAIN.by)
         self.voucher.answers[spki(self.new)] = DOMAIN
         self.assert_follows(self.judge(key=self.new))
+
+    def test_same_of_several(self) -> None:
+        """Where several vouch for the new key it is asked for the one who verified the pin, though another is quicker."""
+        self.pin(by=DOMAIN.by)
+        quick = PretendedVoucher()
+        quick.answers[spki(self.new)] = CA
+        self.policy._vouching = Vouching([quick, self.voucher], self.clock)
+        self.voucher.waiting = []
+        judging = self.policy.judge(papers_of(BOB, self.new), cast(IIdentity, self.own))
+        self.assertNoResult(judging)
+        self.voucher.waiting.pop().callback(DOMAIN)
+        self.assert_follows(self.successResultOf(judging))
 
     def test_another_authority(self) -> None:
         """It does not follow another authority, nor the domain."""
@@ -348,6 +362,29 @@ class PatienceTests(PolicyCase):
         self.assertIs(self.successResultOf(judging).name, NameGrade.UNPROVEN)
         self.answer(DOMAIN)
         self.assertEqual(self.changes, [(ALICE, BOB)])
+
+    def test_waited_for_once(self) -> None:
+        """A hello that follows a search does not wait for the same again; what is still under way is told all the same."""
+        self.begin()
+        self.clock.advance(PATIENCE / 2)
+        second = self.begin()
+        self.assertNoResult(second)
+        self.clock.advance(PATIENCE / 2)
+        self.assertIs(self.successResultOf(second).name, NameGrade.UNPROVEN)
+        self.assertIs(self.successResultOf(self.begin()).name, NameGrade.UNPROVEN)
+        self.answer(DOMAIN)
+        self.assertEqual(self.changes, [(ALICE, BOB)])
+        self.clock.advance(ONCE_IN)
+        self.assertNoResult(self.begin())
+
+    def test_waited_for_thousands(self) -> None:
+        """Who makes up names does not fill the memory."""
+        vouching = Vouching([cast(IVoucher, self.voucher)], cast(IReactorTime, self.clock))
+        bob = papers_of(BOB, self.key)
+        for number in range(MOST_WAITED + 1):
+            papers = replace(bob, statement=replace(bob.statement, aor=f"bob{number}@example.org"))
+            vouching.ask(papers, cast(IIdentity, self.own), lambda: None)
+        self.assertEqual(len(vouching._waited), MOST_WAITED)
 
     def test_nothing_late(self) -> None:
         """Nobody hears of a late answer that says nothing."""

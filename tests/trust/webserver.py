@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from twisted.internet import ssl
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
 from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
@@ -69,12 +70,47 @@ class Answers(Resource):
         return self.pages[path]
 
 
+class Gusher(Protocol):
+    """Answers whatever it is asked with header lines without end."""
+
+    transport: Any
+    factory: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        """Begin."""
+        self.transport.write(b"HTTP/1.1 200 OK\r\n")
+        self.transport.registerProducer(self, streaming=False)
+
+    def resumeProducing(self) -> None:
+        """Send more."""
+        self.factory.sent += 1_000_000
+        self.transport.write((b"X: " + b"x" * 995 + b"\r\n") * 1_000)
+
+    def stopProducing(self) -> None:
+        """End: the other side has hung up."""
+
+
+class GusherFactory(Factory):
+    """Counts what the gushers have sent."""
+
+    protocol = Gusher
+    noisy = False
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+
 def listen(reactor: object, answers: Answers, hosts: Sequence[str]) -> Any:
+    """Serve on a port of loopback that is free, with a certificate for these hosts."""
+    return listen_with(reactor, Site(answers), hosts)
+
+
+def listen_with(reactor: object, factory: Any, hosts: Sequence[str]) -> Any:
     """Serve on a port of loopback that is free, with a certificate for these hosts."""
     certificate = web_certificate(hosts).public_bytes(Encoding.PEM)
     key = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     options = ssl.PrivateCertificate.loadPEM(key + certificate).options()
-    return reactor.listenSSL(0, Site(answers), options, interface="127.0.0.1")  # type: ignore[attr-defined]
+    return reactor.listenSSL(0, factory, options, interface="127.0.0.1")  # type: ignore[attr-defined]
 
 
 def endpoint_to(reactor: object, port: int) -> Endpoint:

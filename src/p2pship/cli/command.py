@@ -10,7 +10,7 @@ from typing import Any
 
 from p2pship import __version__
 from p2pship.cli.client import NoNode, ask
-from p2pship.cli.common import add_common, add_verb, say
+from p2pship.cli.common import add_common, add_verb, as_json, say
 from p2pship.cli.report import calls_text, find_text, recent_text, status_text
 from p2pship.cli.story import story_text
 from p2pship.cli.verbs import FAILED, add_nouns
@@ -78,7 +78,8 @@ def _calls(options: argparse.Namespace) -> int:
 def _config(options: argparse.Namespace) -> int:
     from p2pship.sections import documented_sections
 
-    print(print_documented(documented_sections()), end="")
+    text = print_documented(documented_sections())
+    print(as_json({"content": text}) if options.json else text, end="\n" if options.json else "")
     return 0
 
 

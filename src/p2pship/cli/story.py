@@ -13,6 +13,7 @@ _ENDINGS = {
     "up": "It is up.",
     "interrupted": "The node stopped before it had ended: how it went on is not known.",
     "missed": "Nobody answered.",
+    "elsewhere": "It was answered on another phone or device.",
     "cancelled": "The caller gave it up before anybody answered.",
     "refused": "This node refused it.",
     "redirected": "The caller was sent elsewhere.",

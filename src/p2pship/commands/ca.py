@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from p2pship.commands.columns import aligned, day
+from p2pship.commands.catext import (
+    AuthorityStatus,
+    IssuedStatus,
+    created_text,
+    issue_text,
+    list_text,
+    publish_text,
+    remove_text,
+    revoke_text,
+    trust_text,
+)
 from p2pship.commands.verb import Argument, Kind, Verb
 from p2pship.errors import LocalError
 
@@ -15,30 +25,6 @@ if TYPE_CHECKING:
 
 SHORTEST_FINGERPRINT = 8
 "Hexadecimal digits by which an authority can be named."
-
-
-class IssuedStatus(TypedDict):
-    """A certificate that an authority of our own has issued."""
-
-    serial: str
-    aor: str
-    key: str
-    issued: int
-    expires: int
-    revoked: int
-
-
-class AuthorityStatus(TypedDict):
-    """An authority, in the answer to ``ca list``."""
-
-    fingerprint: str
-    name: str
-    title: str
-    operator: str
-    domains: list[str]
-    own: bool
-    expires: int
-    issued: list[IssuedStatus]
 
 
 def _create(desk: Desk, given: dict[str, Any]) -> AuthorityStatus:
@@ -80,23 +66,6 @@ def _issue(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _as_given(result: dict[str, Any]) -> str:
-    """Return how the answer is given: a URI has to be quoted, or the shell takes it apart."""
-    return "'p2pship:answer?...'" if result["uri"] else "FILE"
-
-
-def _issue_text(result: dict[str, Any]) -> str:
-    words = (
-        f"{result['aor']} has a certificate until {day(result['expires'])}, for the key {result['fingerprint']}.\n"
-        f"Send them this answer; they take it with: p2pship identity import {_as_given(result)}"
-    )
-    if not result["qr"]:
-        return words
-    from p2pship.relations.qr import qr_text
-
-    return f"{words}\n\n{qr_text(result['qr'])}"
-
-
 def _revoke(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     which = given["which"]
     found = desk.authorities.revoke(which if "@" in which else _serial(which), given["ca"] or "")
@@ -110,11 +79,6 @@ def _serial(text: str) -> int:
         raise LocalError(
             f"{text!r} is neither a name nor a serial number; p2pship ca list shows them"
         ) from None
-
-
-def _revoke_text(result: dict[str, Any]) -> str:
-    lines = [f"Revoked {one['serial']} of {one['aor']}." for one in result["revoked"]]
-    return "\n".join([*lines, "Publish the new list: p2pship ca crl, or p2pship ca publish"])
 
 
 def _crl(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
@@ -134,13 +98,6 @@ def _trust(desk: Desk, given: dict[str, Any]) -> AuthorityStatus:
     return _status(desk, one.root)
 
 
-def _trust_text(result: AuthorityStatus) -> str:
-    return (
-        f"{result['title'] or 'The authority'} ({result['fingerprint']}) is trusted for: {', '.join(result['domains'])}.\n"
-        "Compare this fingerprint with whoever runs it."
-    )
-
-
 def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     fingerprint = _find(desk, given["ca"])
     own = desk.authorities.own(fingerprint)
@@ -154,35 +111,10 @@ def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     return {"fingerprint": fingerprint.hex(), "domains": domains, "deleted": bool(given["key"])}
 
 
-def _remove_text(result: dict[str, Any]) -> str:
-    domains = ", ".join(result["domains"]) or "any domain"
-    ending = " Its key is deleted." if result["deleted"] else ""
-    return f"{result['fingerprint'][:16]} is no longer trusted for {domains}.{ending}"
-
-
 def _list(desk: Desk, given: dict[str, Any]) -> dict[str, list[AuthorityStatus]]:
     roots = [one.root for one in desk.authorities.all()]
     roots += [own.fingerprint for own in desk.authorities.owned()]
     return {"authorities": [_status(desk, root) for root in dict.fromkeys(roots)]}
-
-
-def _list_text(result: dict[str, list[AuthorityStatus]]) -> str:
-    if not result["authorities"]:
-        return "No authority is trusted. A family or company makes one: p2pship ca create example.com"
-    rows = [
-        (one["fingerprint"][:16], one["name"] or one["title"], ", ".join(one["domains"]), "own" * one["own"])
-        for one in result["authorities"]
-    ]
-    lines = [aligned([("AUTHORITY", "NAME", "TRUSTED FOR", ""), *rows])]
-    issued = [each for one in result["authorities"] for each in one["issued"]]
-    if issued:
-        shown = [(each["serial"], each["aor"], day(each["expires"]), _state(each)) for each in issued]
-        lines += ["", aligned([("CERTIFICATE", "OF", "UNTIL", ""), *shown])]
-    return "\n".join(lines)
-
-
-def _state(one: IssuedStatus) -> str:
-    return f"revoked {day(one['revoked'])}" if one["revoked"] else ""
 
 
 def _publish(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
@@ -196,13 +128,6 @@ def _publish(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
         raise LocalError(f"nothing to publish: no authority or identity of your own is for {domain}")
     content = as_zone(zone) if given["dns"] else as_script(files)
     return {"domain": domain, "files": sorted(files), "content": content}
-
-
-def _publish_text(result: dict[str, Any]) -> str:
-    return (
-        f"{len(result['files'])} files for https://{result['domain']}/: run the script in the folder of the web server,\n"
-        "and again at least once a month: what it has expires."
-    )
 
 
 def _find(desk: Desk, text: str | None) -> bytes:
@@ -222,7 +147,8 @@ def _find(desk: Desk, text: str | None) -> bytes:
         ]
     if len(found) != 1:
         which = f"called {text}" if text else "of your own"
-        raise LocalError(f"there are {len(found)} authorities {which}, not one; p2pship ca list shows them")
+        number = f"are {len(found)} authorities" if found else "is no authority"
+        raise LocalError(f"there {number} {which}: `p2pship ca list` shows them")
     return found[0]
 
 
@@ -259,19 +185,6 @@ def _issued(one: Issued) -> IssuedStatus:
     }
 
 
-def _created_text(result: AuthorityStatus) -> str:
-    domain = result["domains"][0]
-    renewal = (
-        f"Members' nodes ask {result['operator']} for renewal."
-        if result["operator"]
-        else "It names no operator: its certificates are not renewed by themselves."
-    )
-    return (
-        f"{result['name']} now vouches for names at {domain}: {result['fingerprint']}.\n{renewal}\n"
-        "A member runs `p2pship identity request --out FILE` and sends you the file; you run `p2pship ca issue FILE`."
-    )
-
-
 _CA = Argument("ca", "which authority, by its name", option=True, optional=True)
 _WHICH = Argument("ca", "its name, or the beginning of its fingerprint")
 _DOMAIN = Argument("domain", "the domain of the names, such as example.com")
@@ -282,7 +195,7 @@ VERBS = (
         "create",
         "make an authority that vouches for the names of a domain: a family's or a company's",
         run=_create,
-        text=_created_text,
+        text=created_text,
         arguments=(
             _DOMAIN,
             Argument("name", "what to call it, in place of the domain", option=True, optional=True),
@@ -295,7 +208,7 @@ VERBS = (
         "issue",
         "answer a member's request with a certificate",
         run=_issue,
-        text=_issue_text,
+        text=issue_text,
         arguments=(
             Argument("request", "the request: a file, - or its URI", Kind.FILE),
             Argument(
@@ -314,7 +227,7 @@ VERBS = (
         "revoke",
         "take back certificates that your authority has issued",
         run=_revoke,
-        text=_revoke_text,
+        text=revoke_text,
         arguments=(Argument("which", "a name, or the serial number of one certificate"), _CA),
         offline=True,
         warning=lambda given: f"This revokes the certificate of {given['which']} for good.",
@@ -338,7 +251,7 @@ VERBS = (
         "publish",
         "print a script that makes the files of a domain's web server, or the records of its DNS",
         run=_publish,
-        text=_publish_text,
+        text=publish_text,
         arguments=(_DOMAIN, Argument("dns", "print records for a zone that is signed (DNSSEC)", Kind.FLAG)),
         offline=True,
         writes=True,
@@ -348,7 +261,7 @@ VERBS = (
         "trust",
         "believe an authority about the names of one domain",
         run=_trust,
-        text=_trust_text,
+        text=trust_text,
         arguments=(
             Argument("file", "its certificate, in PEM", Kind.FILE),
             Argument("domain", "the domain of the names, such as example.com", option=True),
@@ -360,7 +273,7 @@ VERBS = (
         "list",
         "show the authorities and what yours have issued",
         run=_list,
-        text=_list_text,
+        text=list_text,
         offline=True,
     ),
     Verb(
@@ -368,7 +281,7 @@ VERBS = (
         "remove",
         "no longer trust an authority",
         run=_remove,
-        text=_remove_text,
+        text=remove_text,
         arguments=(
             _WHICH,
             Argument("domain", "only for this domain", option=True, optional=True),

@@ -81,6 +81,8 @@ def _pair(desk: Desk, given: dict[str, Any]) -> Any:
     pairing, whom = need_node(desk).pairing, given["whom"]
     if not whom.startswith("p2pship:"):
         own, aor = own_identity(desk, given["own"]).aor, canonical_aor(whom.removeprefix("sip:"))
+        if aor == own:
+            raise LocalError(f"{aor} is your own name: give that of a contact")
         if not given["code"]:
             return _window(pairing.open(own, aor))
         return _joined(pairing.join(own, aor, Secret.typed(given["code"]), None), own, aor)

@@ -202,8 +202,12 @@ def pattern_text(result: ListedPattern) -> str:
     """Print what became of a pattern."""
     if not result["list"]:
         return f"{result['pattern']} is on no list any more."
-    done = "refused everything" if result["list"] == "block" else "allowed everything, if the name is proven"
-    return f"{result['pattern']} is {done} from now on."
+    done = (
+        "refused everything"
+        if result["list"] == "block"
+        else "allowed everything, if the name is known or verified"
+    )
+    return f"From now on {result['pattern']} is {done}."
 
 
 def _key(pin: PinnedStatus | None) -> str:

@@ -63,26 +63,27 @@ def _status(desk: Desk, aor: str, digest: bytes, revoked: bool) -> DeviceStatus:
     device = desk.keyring.device
     this = digest == host_identity_hash(device.key)
     known = named_devices(desk.ledger, aor).get(digest)
-    hit = device.hit if this else (known.hit if known else b"")
+    peer = None if this or revoked else _connected(desk, aor, digest)
+    hit = device.hit if this else peer.hit if peer is not None else known.hit if known else b""
     return {
         "id": digest.hex(),
         "hit": format_hit(hit) if hit else "",
         "name": known.name if known else "",
         "this": this,
-        "connected": this or (not revoked and _is_connected(desk, aor, digest)),
+        "connected": this or peer is not None,
         "revoked": revoked,
     }
 
 
-def _is_connected(desk: Desk, aor: str, digest: bytes) -> bool:
+def _connected(desk: Desk, aor: str, digest: bytes) -> Any:
+    """Return the peer that an own device is if there is a link to it, or None."""
     from p2pship.identity.statement import host_identity_hash
 
-    if desk.node is None:
-        return False
-    return any(
-        peer.aor == aor == peer.identity.aor and peer.path and host_identity_hash(peer.device_key) == digest
-        for peer in desk.node.overlay.peers()
-    )
+    for peer in desk.node.overlay.peers() if desk.node is not None else ():
+        theirs = peer.aor == aor == peer.identity.aor
+        if theirs and peer.path and host_identity_hash(peer.device_key) == digest:
+            return peer
+    return None
 
 
 def _link(desk: Desk, given: dict[str, Any]) -> LinkStatus | Deferred[LinkStatus]:

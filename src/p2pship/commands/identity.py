@@ -17,7 +17,7 @@ from p2pship.commands.identitystatus import (
     status_text,
 )
 from p2pship.commands.keepsake import pack, unpack
-from p2pship.commands.own import own_identity
+from p2pship.commands.own import own_identity, revoked_names
 from p2pship.commands.verb import Argument, Kind, Verb
 from p2pship.errors import LocalError
 
@@ -78,7 +78,8 @@ def _created_text(one: IdentityStatus) -> str:
 
 def list_identities(desk: Desk, given: dict[str, Any]) -> list[IdentityStatus]:
     """Describe every own identity, oldest first; takes no arguments."""
-    return [describe(desk, identity) for identity in desk.keyring.identities()]
+    keyring = desk.keyring
+    return [describe(desk, identity) for identity in (*keyring.identities(), *keyring.revoked_here())]
 
 
 def _show(desk: Desk, given: dict[str, Any]) -> IdentityStatus:
@@ -147,6 +148,10 @@ def _restore(desk: Desk, given: dict[str, Any]) -> RestoredStatus:
     from p2pship.identity.backup import read_backup
 
     bundle = read_backup(given["file"], given["passphrase"])
+    if not given["replace"] and desk.keyring.identity(bundle.aor) is not None:
+        raise LocalError(
+            f"there is an identity of {bundle.aor} already: --replace puts that of the backup in its place"
+        )
     desk.keyring.check_restorable(bundle, given["replace"])
     entries = unpack(
         desk.ledger, bundle.aor, bundle.extra
@@ -182,7 +187,9 @@ def _rotated_text(one: IdentityStatus) -> str:
 
 
 def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
-    aor = own_identity(desk, given["aor"]).aor
+    aor = given["aor"]
+    if aor not in revoked_names(desk):
+        aor = own_identity(desk, aor).aor
     desk.keyring.remove(aor)
     return {"aor": aor}
 

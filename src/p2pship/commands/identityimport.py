@@ -41,10 +41,10 @@ def _import(desk: Desk, given: dict[str, Any]) -> ImportStatus:
     data: bytes = given["file"]
     if BEGINS_BACKUP in data:
         raise LocalError("this is the backup of an identity: `p2pship identity restore FILE` takes it")
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # first: it has certificates in it, too
+        return {"items": _legacy(desk, data)}
     if is_answer(data):
         return {"items": _answer(desk, data)}
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return {"items": _legacy(desk, data)}
     raise LocalError(
         "this is neither the answer of a CA, which begins with -----BEGIN CERTIFICATE----- or p2pship:answer, nor an "
         "identities.xml"
@@ -53,29 +53,33 @@ def _import(desk: Desk, given: dict[str, Any]) -> ImportStatus:
 
 def _answer(desk: Desk, data: bytes) -> list[ImportedItem]:
     """Install a CA's answer for the own identity that it names, and trust that CA for the name's own domain."""
-    from cryptography.x509 import load_der_x509_certificate
-
     from p2pship.identity.aor import split_aor
     from p2pship.identity.certificate import read_certificate
     from p2pship.identity.invitation import read_answer
+    from p2pship.trust.certificates import check_authority, load
+    from p2pship.trust.revocation import BadRevocationList
 
     answer = read_answer(data)
     aor = read_certificate(answer.chain[0]).aor
     identity = desk.keyring.identity(aor)
     if identity is None:
         raise LocalError(f"the certificate is for {aor}, which is not an identity of this node")
+    root = check_authority(load(answer.chain[-1])) if len(answer.chain) > 1 else None
     desk.keyring.check_chain(aor, answer.chain, answer.revocations)
     items = [_item("certificate", aor, "installed: the CA vouches for this name now")]
-    if len(answer.chain) > 1:
+    if root is not None:
         domain = split_aor(aor)[1]
-        trusted = desk.authorities.trust(load_der_x509_certificate(answer.chain[-1]), domain)
+        trusted = desk.authorities.trust(root, domain)
         done = f"{trusted.root.hex()[:16]} is trusted from now on, for names at {domain} alone"
         items.append(
             _item("CA", domain, done, "compare this with what who runs it sees in `p2pship ca list`")
         )
     if answer.revocations:
-        desk.authorities.take_crl(answer.revocations)
-        items.append(_item("revocation list", aor, "kept"))
+        try:
+            desk.authorities.take_crl(answer.revocations)
+            items.append(_item("revocation list", aor, "kept"))
+        except BadRevocationList as error:  # it may be that of an authority between
+            items.append(_item("revocation list", aor, "not kept", str(error)))
     # Last: who has the certificate also trusts the CA, wherever this is interrupted.
     desk.keyring.install_chain(aor, answer.chain, answer.revocations)
     return items
@@ -88,8 +92,10 @@ def _legacy(desk: Desk, data: bytes) -> list[ImportedItem]:
     old = read_identities(data)
     items = [_old_identity(desk, one.aor, one.weakness) for one in old.identities]
     items += [_old_authority(desk, one.name, one.certificate, one.weakness) for one in old.authorities]
-    own = desk.keyring.default
-    items += [_old_contact(desk, own, one.aor, one.name) for one in old.contacts]
+    for one in old.contacts:
+        items.append(
+            _old_contact(desk, desk.keyring.identity(one.own) or desk.keyring.default, one.aor, one.name)
+        )
     return items + [_item("skipped", words, "not taken over") for words in old.skipped]
 
 
@@ -114,11 +120,13 @@ def _old_authority(desk: Desk, name: str, certificate: bytes, weakness: str) -> 
 def _old_contact(desk: Desk, own: Identity | None, aor: str, name: str) -> ImportedItem:
     if own is None:
         return _item("contact", aor, "not taken over", "there is no identity whose contact it could be")
+    if desk.contacts.get(own.aor, aor) is not None:
+        return _item("contact", aor, f"left as {own.aor} has it")
     try:
         desk.contacts.add(own.aor, aor, name)
     except P2PShipError as error:
         return _item("contact", aor, "not taken over", str(error))
-    return _item("contact", aor, "added", "their key is not confirmed yet")
+    return _item("contact", aor, f"added to those of {own.aor}", "their key is not confirmed yet")
 
 
 def _item(item: str, name: str, done: str, warning: str = "") -> ImportedItem:

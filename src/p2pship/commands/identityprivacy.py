@@ -19,7 +19,7 @@ CHOICES = ("open", "friends", "paranoid", AS_CONFIGURED)
 _MEANS = {
     "open": "everybody who knows the name can find where it is",
     "friends": "everybody who knows the name can find where it is; friends can, without showing for whom they look",
-    "paranoid": "nobody but friends can find where it is, and nobody else can call it",
+    "paranoid": "only friends can find where it is",
 }
 
 

@@ -25,6 +25,8 @@ class IdentityStatus(TypedDict):
     "whether it is meant where none is named"
     owner: bool
     "whether this device holds the identity key"
+    revoked: bool
+    "whether its owner has revoked this device: it is not used here"
     phones: list[str]
     "the contacts of the phones that are registered; empty when no node is running"
     devices: int
@@ -59,6 +61,7 @@ def describe(desk: Desk, identity: Identity) -> IdentityStatus:
         "fingerprint": fingerprint(identity.key),
         "default": default is not None and default.aor == identity.aor,
         "owner": identity.owner,
+        "revoked": identity.revoked,
         "phones": [binding.contact for binding in bindings],
         "devices": len(statement.devices),
         "authority": statement.authority.hex(),
@@ -86,6 +89,10 @@ def sentence(words: str) -> str:
 
 
 def _advice(desk: Desk, identity: Identity) -> list[str]:
+    if identity.revoked:
+        return [
+            f"its owner has revoked this device: `p2pship identity remove {identity.aor}` takes it off the list"
+        ]
     holdings = identity.holdings()
     advice = []
     if identity.owner and not holdings.about.exported:

@@ -37,7 +37,7 @@ def unpack(ledger: Ledger, own: str, packed: bytes) -> int:
     try:
         match decode(packed):
             case [int(version), list(rows)] if version == VERSION:
-                return len(ledger.merge(own, [_entry(row) for row in rows]))
+                return len(ledger.merge(own, [_entry(row) for row in rows], whole=True))
     except BadCBOR as error:
         raise BadKeepsake() from error
     raise BadKeepsake()

@@ -26,10 +26,19 @@ def own_identity(desk: Desk, aor: str | None) -> Identity:
     identity = keyring.default if aor is None else keyring.identity(aor)
     if identity is not None:
         return identity
+    if aor in revoked_names(desk):
+        raise LocalError(
+            f"{aor} has revoked this device: `p2pship identity remove {aor}` takes it off the list"
+        )
     names = ", ".join(each.aor for each in keyring.identities())
     if not names:
         raise LocalError("there is no identity yet: `p2pship identity create alice@example.com` makes one")
     raise LocalError(f"{aor} is not an identity of this node: there are {names}")
+
+
+def revoked_names(desk: Desk) -> list[str]:
+    """Return the names that are still on this device, which their owners have revoked."""
+    return [identity.aor for identity in desk.keyring.revoked_here()]
 
 
 def need_node(desk: Desk) -> Any:

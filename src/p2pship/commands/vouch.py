@@ -28,6 +28,10 @@ class VouchLine(TypedDict):
     "Unix time until which a vouch holds; of a question, when it was asked"
 
 
+_LASTING = ("given", "taken back", "received")
+"Of these the line says until when they hold, of the others since when they wait."
+
+
 class VouchDone(TypedDict):
     """What was done."""
 
@@ -98,8 +102,12 @@ def _line(what: str, subject: str, friend: str, until: int) -> VouchLine:
 def _listed(lines: list[VouchLine]) -> str:
     if not lines:
         return "Nobody has asked for a vouch, and nobody has given one."
-    rows = [(line["what"], line["subject"], line["friend"], day(line["until"])) for line in lines]
-    return aligned([("WHAT", "ABOUT", "FRIEND", "DATE"), *rows])
+    rows = [(line["what"], line["subject"], line["friend"], _when(line)) for line in lines]
+    return aligned([("WHAT", "ABOUT", "FRIEND", "WHEN"), *rows])
+
+
+def _when(line: VouchLine) -> str:
+    return f"{'until' if line['what'] in _LASTING else 'since'} {day(line['until'])}"
 
 
 def _asked(done: VouchDone) -> str:

@@ -47,14 +47,6 @@ def write_backup(
     return "\n".join(lines).encode("utf-8")
 
 
-def is_encrypted(data: bytes) -> bool:
-    """Tell whether a passphrase is needed to read a backup.
-
-    :raises BadBackup: if it is not one.
-    """
-    return _body(data)[:1] == _ENCRYPTED
-
-
 def read_backup(data: bytes, passphrase: bytes | None = None) -> Bundle:
     """Return what a backup holds.
 

@@ -83,8 +83,10 @@ def read_certificate(der: bytes) -> PersonalCertificate:
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         aors = [canonical_aor(uri) for uri in uris if uri.lower().startswith("sip:")]
+    except x509.ExtensionNotFound:
+        raise BadCertificate("the certificate names nobody: it has no subjectAltName") from None
     except _UNREADABLE as error:
-        raise BadCertificate(f"the certificate cannot be read, or names nobody: {error}") from None
+        raise BadCertificate(f"the certificate cannot be read: {error}") from None
     if len(aors) != 1:
         raise BadCertificate(f"the certificate names {len(aors)} SIP addresses, not one")
     return PersonalCertificate(aors[0], key, certificate.not_valid_before_utc.timestamp())

@@ -82,7 +82,7 @@ class OwnIdentities:
             return
         if known.revoked:
             raise LocalError(f"{aor} has revoked this device; remove the identity here first")
-        raise LocalError(f"there is an identity of {aor} already")
+        raise LocalError(f"there is an identity of {aor} already: `p2pship identity show {aor}`")
 
     def make(self, holdings: Holdings) -> Identity:
         """Keep a new one; raises LocalError if it cannot be kept. The watchers are not told yet."""

@@ -16,19 +16,9 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.errors import BadPapers, LocalError
-from p2pship.identity import changes
+from p2pship.identity import changes, facts
 from p2pship.identity.bundle import Bundle, bundle_of, check_bundle
 from p2pship.identity.device import Device
-from p2pship.identity.facts import (
-    DeviceListed,
-    DeviceRevoked,
-    IdentityCameAlong,
-    IdentityCertified,
-    IdentityRemoved,
-    IdentityRotated,
-    RevokedHere,
-    StatementAdopted,
-)
 from p2pship.identity.fingerprint import fingerprint, own_proof_aor
 from p2pship.identity.holdings import Holdings
 from p2pship.identity.identities import OwnIdentities
@@ -161,7 +151,7 @@ class Keyring:
         else:
             known = self._own.make(holdings)
             self._own.changed(known.aor)
-        self._journal.tell(IdentityCameAlong(known.aor, known.owner))
+        self._journal.tell(facts.IdentityCameAlong(known.aor, known.owner))
         return known
 
     def check_restorable(self, bundle: Bundle, replace: bool = False) -> None:
@@ -184,7 +174,7 @@ class Keyring:
     def remove(self, aor: str) -> None:
         """Delete an identity from this device for ever, and tell the watchers."""
         self._own.remove(aor)
-        self._journal.tell(IdentityRemoved(aor))
+        self._journal.tell(facts.IdentityRemoved(aor))
 
     def rotate(self, aor: str) -> Identity:
         """Give an identity a new key, which the old one signs; the old one is deleted.
@@ -193,7 +183,7 @@ class Keyring:
         """
         identity = self._own.need(aor)
         identity.replace(changes.rotated(identity.holdings(), self._clock.seconds()))
-        self._journal.tell(IdentityRotated(aor, fingerprint(identity.key)))
+        self._journal.tell(facts.IdentityRotated(aor, fingerprint(identity.key)))
         return identity
 
     def request(self, aor: str) -> bytes:
@@ -209,13 +199,13 @@ class Keyring:
         identity = self._own.need(aor)
         holdings = changes.certified(identity.holdings(), chain, revocations, self._clock.seconds())
         identity.replace(holdings)
-        self._journal.tell(IdentityCertified(aor, holdings.statement.authority.hex()))
+        self._journal.tell(facts.IdentityCertified(aor, holdings.statement.authority.hex()))
 
     def add_device(self, aor: str, device: ListedDevice) -> None:
         """List another device of the person; raises LocalError also if it was revoked, or there are too many."""
         identity = self._own.need(aor)
         identity.replace(changes.with_device(identity.holdings(), device, self._clock.seconds()))
-        self._journal.tell(DeviceListed(aor, device.host_identity_hash.hex()))
+        self._journal.tell(facts.DeviceListed(aor, device.host_identity_hash.hex()))
 
     def revoke_device(self, aor: str, digest: bytes) -> None:
         """Revoke a device, named by the SHA-256 of its Host Identity, for ever; raises LocalError also if it is this one."""
@@ -225,7 +215,7 @@ class Keyring:
                 "this is the device itself: revoke it from another one, or remove the identity here"
             )
         identity.replace(changes.without_device(identity.holdings(), digest, self._clock.seconds()))
-        self._journal.tell(DeviceRevoked(aor, digest.hex()))
+        self._journal.tell(facts.DeviceRevoked(aor, digest.hex()))
 
     def adopt_statement(
         self, aor: str, raw: bytes, chain: Sequence[bytes] = (), revocations: bytes = b""
@@ -243,7 +233,9 @@ class Keyring:
             return False
         identity.replace(holdings)
         version = holdings.statement.version
-        self._journal.tell(RevokedHere(aor) if identity.revoked else StatementAdopted(aor, version))
+        self._journal.tell(
+            facts.RevokedHere(aor) if identity.revoked else facts.StatementAdopted(aor, version)
+        )
         return True
 
     def private_key(self, aor: str) -> bytes:

@@ -6,8 +6,8 @@ they knew: people who met the old key have to be told about the new one anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -72,6 +72,8 @@ class OldContact:
     aor: str
     "the canonical AOR"
     name: str
+    own: str = ""
+    "the canonical AOR of the identity whose buddy it was; empty of a contact, which was everybody's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,9 @@ def read_identities(data: bytes) -> OldIdentities:
     skipped: list[str] = []
     identities = {one.aor: one for one in _identities(root, skipped)}
     authorities = {one.certificate: one for one in _authorities(root, skipped)}
-    contacts = {one.aor: one for one in _contacts(root, skipped) if one.aor not in identities}
+    people = [one for one in _people(root, skipped) if one.aor not in identities]
     return OldIdentities(
-        tuple(identities.values()), tuple(authorities.values()), tuple(contacts.values()), tuple(skipped)
+        tuple(identities.values()), tuple(authorities.values()), tuple(_once(people)), tuple(skipped)
     )
 
 
@@ -134,14 +136,29 @@ def _authorities(root: Element, skipped: list[str]) -> Iterator[OldAuthority]:
         yield OldAuthority(name, certificate.public_bytes(Encoding.DER), _weakness(certificate))
 
 
-def _contacts(root: Element, skipped: list[str]) -> Iterator[OldContact]:
-    buddies = root.findall("identities/identity/buddies/buddy")
+def _people(root: Element, skipped: list[str]) -> Iterator[OldContact]:
     contacts = [*root.findall("contacts/contact"), *root.findall("contact")]
-    # What a contact says comes last, and so counts: people wrote that themselves.
-    for element in [*buddies, *contacts][:MOST_ENTRIES]:
+    for element, own in [*_buddies(root), *((each, "") for each in contacts)][:MOST_ENTRIES]:
         aor = _aor(element, element.tag, skipped)
         if aor is not None:
-            yield OldContact(aor, _name(element, "name"))
+            yield OldContact(aor, _name(element, "name"), own)
+
+
+def _buddies(root: Element) -> Iterator[tuple[Element, str]]:
+    for identity in root.findall("identities/identity"):
+        own = _aor(identity, "identity", []) or ""  # what is wrong with it is said elsewhere
+        for buddy in identity.findall("buddies/buddy"):
+            yield buddy, own
+
+
+def _once(people: Iterable[OldContact]) -> Iterator[OldContact]:
+    """Yield each once for each identity, by the name that the contact has: people wrote that themselves."""
+    names = {one.aor: one.name for one in people if one.name and not one.own}
+    whose = {(one.own, one.aor): one for one in people}
+    with_own = {aor for own, aor in whose if own}
+    for (own, aor), one in whose.items():
+        if own or aor not in with_own:
+            yield replace(one, name=names.get(aor, one.name))
 
 
 def _aor(element: Element, what: str, skipped: list[str]) -> str | None:

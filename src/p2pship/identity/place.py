@@ -22,9 +22,6 @@ KEYS_REMEMBERED = 64
 """Keys of a place and a day that are kept, for as many searches at once; to make one costs some microseconds, to keep one a
 kilobyte."""
 
-SECRET_LENGTH = 32
-"Octets of a pair secret."
-
 _OPEN_SALT = b"p2pship open mode v1"
 _FRIEND_SALT = b"p2pship friend mode v1"
 

@@ -189,6 +189,9 @@ class Dialling:
             began = self._reactor.seconds()
             link = await self._race(left, peer, failed, limit)
             dial = self._reactor.seconds() - began
+            if peer.berth is not None and peer.lost_since is None:  # by the other side's dial, just now
+                link.close("it is not wanted any longer")
+                return Stages(dial)
             left = _without(left, link)
             try:
                 return await self._greet(self._conduits.dialled(link), peer, person, dial)

@@ -120,10 +120,19 @@ class Peers:
         return ended
 
     def heard(self, statement: Statement) -> None:
-        """Keep a person's newer statement with their peers: it may list devices that they do not know of."""
+        """Keep a person's newest statement with their peers: it may list devices that they do not know of.
+
+        A device that was off may come with an older one than was heard.
+        """
         for peer in self:
             theirs = peer.papers.statement if peer.papers is not None else None
-            if theirs is not None and (theirs.aor, theirs.key) == (statement.aor, statement.key):
+            if theirs is None or (theirs.aor, theirs.key) != (statement.aor, statement.key):
+                continue
+            if (
+                peer.newer is None
+                or peer.newer.key != statement.key
+                or peer.newer.version < statement.version
+            ):
                 peer.newer = statement
 
     def identity_changed(self, own: str, identity: IIdentity | None) -> None:

@@ -57,6 +57,9 @@ class Reacher(Protocol):
         """Get a peer a link."""
 
 
+_ANOTHER = "it has another identity key than who is connected under the name"
+
+
 @implementer(IReaching, IFindReceiver)
 class PeopleSearch:
     """One call of ``people``."""
@@ -138,10 +141,23 @@ class PeopleSearch:
         hit = found.papers.hit
         if self._over or hit in self._reached_hits or hit == self._keyring.device.hit:
             return
+        if self._is_another(found):
+            self._note(Tried(hit, False, found.lookup, 0.0, 0.0, 0.0, _ANOTHER, found.locators))
+            return
         self._keys.add(found.papers.statement.key)
         self._newest[hit] = found
         if hit not in self._dials:
             self._consider(hit, found.lookup, found)
+
+    def _is_another(self, found: Found) -> bool:
+        """Tell whether a key of which nothing is proven is another than the one that is connected or is being reached.
+
+        Two who are called at once would be a race, and whoever answers first would be taken for the person from then on. Of
+        our own names we know the key, and whoever has another one was judged by it.
+        """
+        if self._keyring.identity(self._aor) is not None:
+            return False
+        return not found.verdict.proven and not self._keys <= {found.papers.statement.key}
 
     def find_ended(self, outcome: FindOutcome) -> None:
         self._finding = False

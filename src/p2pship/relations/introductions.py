@@ -11,6 +11,7 @@ whoever has one asks each day whether it still holds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocol, IReactorTime
@@ -242,11 +243,7 @@ class Introductions:
         own, now = peer.identity.aor, self._reactor.seconds()
         for one in self._book.given(own):
             vouch = one.vouch
-            if (
-                not one.revoked
-                and (vouch.audience, vouch.subject) == (peer.aor, subject)
-                and vouch.expires > now
-            ):
+            if (vouch.audience, vouch.subject) == (peer.aor, subject) and self._holds(own, one, now):
                 return vouch.raw
         # Later, so that the time until the answer does not tell whether the person is known here.
         self._reactor.callLater(0, self._note, own, peer.aor, subject)
@@ -263,9 +260,16 @@ class Introductions:
             self.log.error("the question of {asker} cannot be kept: {error}", asker=asker, error=error)
 
     def _gone(self, peer: IPeer, serials: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        given = self._book.given(peer.identity.aor)
-        gone = {one.vouch.serial for one in given if one.revoked and one.vouch.audience == peer.aor}
+        own, now = peer.identity.aor, self._reactor.seconds()
+        given = [one for one in self._book.given(own) if one.vouch.audience == peer.aor]
+        gone = {one.vouch.serial for one in given if not self._holds(own, one, now)}
         return tuple(serial for serial in serials if serial in gone)
+
+    def _holds(self, own: str, given: Given, now: float) -> bool:
+        """Tell whether a vouch is still meant: the third person may have another key by now than it speaks of."""
+        pin = self._pins.get(own, given.vouch.subject)
+        other = pin is not None and sha256(pin.key).digest() != given.vouch.subject_key
+        return not (given.revoked or other) and given.vouch.expires > now
 
     def _take(self, peer: IPeer, message: Message) -> None:
         if isinstance(message, Give) and message.vouch:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer
 from p2pship.journal import Journal
+from p2pship.lookup.privacy import MODE, OPEN, SETTING
 from p2pship.relations.beginning import Refused, prove
 from p2pship.relations.codes import Purpose, Secret
 from p2pship.relations.linkfacts import DeviceLinked
@@ -130,6 +131,8 @@ class Joining:
 
     def _adopt(self, aor: str, peer: IPeer, bundle: Bundle, name: str) -> Linked:
         key = bundle.private_key or None
+        if bundle.mode not in ("", OPEN):  # before anything is published
+            self._ledger.put(aor, SETTING, MODE, bundle.mode)
         self._keyring.adopt_identity(aor, bundle.statement, bundle.chain, bundle.revocations, key)
         self._journal.tell(DeviceLinked(aor, name, bool(bundle.private_key)))
         return Linked(aor, peer.hit, bool(bundle.private_key), name)

@@ -70,10 +70,12 @@ class Linking:
         ledger: Ledger,
         open_doors: set[str],
         judge_again: Callable[[str, str], None],
+        mode_of: Callable[[str], str],
     ) -> None:
         """``open_doors`` has the AORs that strangers may say hello to; it is changed here.
 
-        ``judge_again`` ends, with an own AOR and "", the peers of that which may not be here.
+        ``judge_again`` ends, with an own AOR and "", the peers of that which may not be here. ``mode_of`` returns the mode of
+        location privacy of an own AOR.
         """
         self._reactor = reactor
         self._keyring = keyring
@@ -81,6 +83,7 @@ class Linking:
         self._ledger = ledger
         self._doors = open_doors
         self._judge_again = judge_again
+        self._mode_of = mode_of
         self._leaving: set[IDelayedCall] = set()
         self._openings = Openings(reactor, keyring.device.key, random, self._ended)
         self._joining = Joining(keyring, overlay, journal, random, ledger)
@@ -169,7 +172,8 @@ class Linking:
         name_device(self._ledger, aor, digest, peer.hit, device.name)
         self._keyring.add_device(aor, ListedDevice(digest, device.publication_key))
         identity = self._owned(aor)
-        return Bundle(identity.statement, identity.chain, identity.revocations, key).encode()
+        mode = self._mode_of(aor)
+        return Bundle(identity.statement, identity.chain, identity.revocations, key, mode).encode()
 
     def _name_this(self, aor: str) -> None:
         """Let the other devices know this one's HIT, which the statement does not tell."""
@@ -231,6 +235,7 @@ _ENDED = {
     Ending.EXPIRED: "nobody came within ten minutes: `p2pship device link` opens a new window",
     Ending.TRIED: "a wrong code was tried three times, so the code is good for nothing any more: "
     "`p2pship device link` makes a new one",
-    Ending.REFUSED: "the new device could not be listed",
+    Ending.REFUSED: "the new device could not be listed, and the log says why; one that was revoked once needs new keys: "
+    "give its node a new state folder",
     Ending.USED: "the device is linked",
 }

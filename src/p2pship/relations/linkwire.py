@@ -11,6 +11,9 @@ from p2pship.relations.pakewire import BadMessage, is_number, is_octets, read_ma
 LONGEST_NAME = 64
 "Characters of a device's name: a host name, mostly."
 
+LONGEST_MODE = 16
+"Characters of a mode of location privacy."
+
 LONGEST_PAPER = 16_384
 "Octets of a statement, a certificate, a revocation list or a key."
 
@@ -62,11 +65,13 @@ class Bundle:
     "DER, or empty"
     private_key: bytes = field(repr=False)
     "the identity key, DER (RFC 5208); empty for a device that does not get it"
+    mode: str = ""
+    "the mode of location privacy, so that the new device never publishes more than the others; empty if it is not told"
 
     def encode(self) -> bytes:
         """Return its octets."""
-        chain = list(self.chain)
-        return encode({0: _VERSION, 1: self.statement, 2: chain, 3: self.revocations, 4: self.private_key})
+        papers = {1: self.statement, 2: list(self.chain), 3: self.revocations, 4: self.private_key}
+        return encode({0: _VERSION, **papers, 5: self.mode})
 
     @classmethod
     def read(cls, octets: bytes) -> Bundle:
@@ -80,7 +85,10 @@ class Bundle:
             raise BadMessage()
         if not is_octets(revocations, 0, LONGEST_PAPER) or not is_octets(key, 0, LONGEST_PAPER):
             raise BadMessage()
-        return cls(_octets(statement), tuple(chain or ()), _octets(revocations), _octets(key))
+        mode = fields.get(5, "")
+        if not isinstance(mode, str) or len(mode) > LONGEST_MODE:
+            raise BadMessage()
+        return cls(_octets(statement), tuple(chain or ()), _octets(revocations), _octets(key), mode)
 
 
 def _fields(octets: bytes) -> dict[int, Any]:

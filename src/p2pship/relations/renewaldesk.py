@@ -20,6 +20,7 @@ from p2pship.relations.renewalwire import RenewalAnswer, RenewalQuestion, print_
 from p2pship.trust.authorities import Authorities
 from p2pship.trust.authority import Authority, CertificateRequest, read_request
 from p2pship.trust.authorityfacts import RenewalRefused
+from p2pship.trust.certificates import operator_of
 from p2pship.trust.issued import Issued
 
 NAME = "renew"
@@ -41,9 +42,14 @@ class NotAMember(RemoteError):
     """This person has no certificate that could be renewed."""
 
 
-def is_member(authorities: Authorities, statement: Statement) -> bool:
-    """Tell whether an authority of our own has issued a certificate for who made a statement, as :func:`check_member` wants it."""
+def is_member(authorities: Authorities, called: str, statement: Statement) -> bool:
+    """Tell whether who made a statement is a member of an authority of our own that ``called``, a canonical AOR, runs.
+
+    That is where members ask for renewal; see :func:`check_member`.
+    """
     for own in authorities.owned():
+        if operator_of(own.certificate) != called:
+            continue
         try:
             _last_issued(authorities.issued(own, statement.aor), statement)
         except NotAMember:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 from p2pship.identity.verdict import Acquaintance, Verdict
@@ -14,6 +15,12 @@ from p2pship.sip.uri import NameAddr
 LONGEST_DISPLAY = 120
 "Characters that are shown of a name that the user has not written: an AOR and a few words."
 
+LONGEST_GIVEN = 32
+"Characters of a name that people give themselves: the AOR behind it must be seen, and phones show the beginning of a long name."
+
+NOBODY = "Anonymous"
+"What is shown of who shows no name (RFC 3323 §4.1.1.3), whatever else stands there."
+
 _ENTERED = frozenset({Acquaintance.OWN, Acquaintance.CONTACT})
 
 
@@ -24,7 +31,7 @@ def shown_sender(sender: NameAddr, peer: IPeer) -> NameAddr:
     anybody can make one up; and it says so if the AOR is easily taken for another.
     """
     if is_anonymous(sender.uri):
-        return sender
+        return replace(sender, display=NOBODY) if sender.display not in ("", NOBODY) else sender
     display = _display(sender.display, peer.aor, peer.verdict)
     return sender if display == sender.display else replace(sender, display=display)
 
@@ -42,7 +49,14 @@ def show_sender(request: Request, peer: IPeer) -> None:
 def _display(given: str, aor: str, verdict: Verdict) -> str:
     if verdict.display and verdict.acquaintance in _ENTERED:
         return verdict.display
-    shown = given if not given or given.endswith(aor) else f"{given} {aor}"
+    name = _name(given.removesuffix(aor))
+    shown = f"{name} {aor}" if name else aor * bool(given)
     if not verdict.warnings:
         return shown
     return printable(f"{verdict.warnings[0]}: {shown or aor}", LONGEST_DISPLAY)
+
+
+def _name(given: str) -> str:
+    """Return a name that somebody gave themselves, as far as it cannot pass for the AOR, push it away, or turn it round."""
+    name = " ".join(unicodedata.normalize("NFKC", given).split())
+    return "" if "@" in name else printable(name, LONGEST_GIVEN).strip()

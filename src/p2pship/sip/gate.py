@@ -20,6 +20,7 @@ from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal, printable
 from p2pship.sip.answers import Answers
 from p2pship.sip.bindings import Binding
+from p2pship.sip.challenges import Challenges
 from p2pship.sip.dialog import Dialog
 from p2pship.sip.digest import ALGORITHMS, BadCredentials, Credentials, challenge
 from p2pship.sip.facts import PhoneRefused
@@ -78,7 +79,7 @@ class PhoneGate:
         random: Callable[[int], bytes],
         digest: Sequence[str] = tuple(ALGORITHMS),
     ) -> None:
-        """``digest`` names the algorithms that are offered, in this order."""
+        """``digest`` names the algorithms that are allowed, in the order in which they are offered."""
         self._seconds = seconds
         self._secrets = secrets
         self._names = names
@@ -86,13 +87,14 @@ class PhoneGate:
         self._answers = answers
         self._journal = journal
         self._algorithms = tuple(digest)
+        self._challenges = Challenges(digest)
         self._nonces = Nonces(random)
         self._guesses = Guesses()
 
     def remember(self, bindings: Iterable[Binding]) -> None:
         """Take it that phones which are registered have proven themselves: no guessing keeps them away."""
         for binding in bindings:
-            self._guesses.proven(binding.source.host, binding.aor)
+            self._guesses.proven(binding.source, binding.aor)
 
     def admits(self, transaction: ServerTransaction, dialog: Dialog | None, for_node: bool) -> bool:
         """Tell whether a phone's request may be served; if not, it has been answered.
@@ -108,10 +110,10 @@ class PhoneGate:
         try:
             given = self._given(transaction.request, kind, realm_of(aor))
         except BadCredentials as error:
-            self._ask(transaction, kind, aor, False, str(error))
+            self._ask(transaction, kind, aor, None, False, str(error))
             return False
         if given is None:
-            self._ask(transaction, kind, aor, False, "")
+            self._ask(transaction, kind, aor, None, False, "")
             return False
         return self._weigh(transaction, kind, aor, given)
 
@@ -138,28 +140,28 @@ class PhoneGate:
 
     def _weigh(self, transaction: ServerTransaction, kind: _Kind, aor: str, given: Credentials) -> bool:
         """Look at an answer: in this order, so that nothing is to be learnt by what is not looked at."""
-        request, host, now = transaction.request, source_of(transaction.origin).host, self._seconds()
+        request, source, now = transaction.request, source_of(transaction.origin), self._seconds()
         if given.algorithm not in self._algorithms or not self._is_for(given.uri, request.uri, kind):
-            self._ask(
-                transaction, kind, aor, False, "the answer is for another address or of another algorithm"
-            )
+            reason = "the answer is for another address or of another algorithm"
+            self._ask(transaction, kind, aor, given, False, reason)
             return False
-        if not self._nonces.is_fresh(given.nonce, host, now):
-            self._ask(transaction, kind, aor, True, "")
+        if not self._nonces.is_fresh(given.nonce, source.host, now):
+            self._ask(transaction, kind, aor, given, True, "")
             return False
-        wait = 0.0 if self._nonces.is_proven(given.nonce, aor) else self._guesses.wait(host, aor, now)
+        wait = 0.0 if self._nonces.is_proven(given.nonce, aor) else self._guesses.wait(source, aor, now)
         if wait:
             self._hold_off(transaction, wait)
             return False
         if not given.proves(request.method, self._secret(aor, given)):
             self._failed(transaction, aor, given)
-            self._ask(transaction, kind, aor, False, WRONG)
+            self._ask(transaction, kind, aor, given, False, WRONG)
             return False
         if not self._nonces.take(given.nonce, aor, given.count, now):
             self._journal.count("phones.replayed")
-            self._ask(transaction, kind, aor, True, "")
+            self._ask(transaction, kind, aor, given, True, "")
             return False
-        self._guesses.proven(host, aor)
+        self._guesses.proven(source, aor)
+        self._challenges.proven(source.host, aor, given.algorithm, now)
         transaction.username = given.username
         return True
 
@@ -192,24 +194,34 @@ class PhoneGate:
     def _failed(self, transaction: ServerTransaction, aor: str, given: Credentials) -> None:
         source = source_of(transaction.origin)
         self._nonces.failed(given.nonce)
-        failures = self._guesses.failed(source.host, aor, self._seconds())
+        failures = self._guesses.failed(source, aor, self._seconds())
         username = printable(given.username, LONGEST_SHOWN)
         self._journal.tell(PhoneRefused(aor, username, str(source), transaction.request.method, failures))
 
-    def _ask(self, transaction: ServerTransaction, kind: _Kind, aor: str, stale: bool, reason: str) -> None:
-        """Challenge, with one value for each algorithm, in their order (RFC 8760 §2.4)."""
+    def _ask(
+        self,
+        transaction: ServerTransaction,
+        kind: _Kind,
+        aor: str,
+        given: Credentials | None,
+        stale: bool,
+        reason: str,
+    ) -> None:
+        """Challenge, with one value for each algorithm that the phone is offered, in their order (RFC 8760 §2.4)."""
         self._journal.count("phones.challenged")
-        realm, host = realm_of(aor), source_of(transaction.origin).host
-        nonce = self._nonces.make(host, self._seconds())
-        asked = [challenge(each, realm, nonce, self._nonces.opaque, stale) for each in self._algorithms]
+        realm, host, now = realm_of(aor), source_of(transaction.origin).host, self._seconds()
+        answered = None if given is None else given.algorithm
+        offered = self._challenges.offered(transaction.request, host, aor, answered, now)
+        nonce = self._nonces.make(host, now)
+        asked = [challenge(each, realm, nonce, self._nonces.opaque, stale) for each in offered]
         self._answers.answer(transaction, kind.status, reason, [(kind.ask, each) for each in asked])
 
     def _hold_off(self, transaction: ServerTransaction, wait: float) -> None:
-        """Refuse to look at an answer. 500 speaks of this request only; 503 would send the phone elsewhere (§21.5.4)."""
+        """Refuse to look at an answer for a while: 503, as nothing is broken that a phone should report (§21.5.4)."""
         self._journal.count("phones.held_off")
         seconds = str(int(wait) + 1)
         reason = f"too many wrong passwords: try again in {seconds} s"
-        self._answers.answer(transaction, 500, reason, [("Retry-After", seconds)])
+        self._answers.answer(transaction, 503, reason, [("Retry-After", seconds)])
 
 
 def is_of_phone(dialog: Dialog, origin: ISIPHop) -> bool:

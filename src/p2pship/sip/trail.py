@@ -214,8 +214,10 @@ class Trail:
             return "refused"
         if 300 <= status < 400:
             return "redirected"
+        if elsewhere and cancelled:
+            return "elsewhere"
         rang_here = self.story["direction"] == "incoming" and self.story["rang"] is not None
-        if rang_here and not elsewhere and (cancelled or status in (408, 480, 487)):
+        if rang_here and (cancelled or status in (408, 480, 487)):
             return "missed"
         return "cancelled" if cancelled else "failed"
 

@@ -68,7 +68,8 @@ class Trails:
         call_id = fork.transaction.request.call_id
         trail = self._pending.pop(fork.transaction, None)
         if response.status >= 300:
-            self._journal.tell(CallFailed(call_id, caller, callee, response.status, fork.why))
+            failed = CallFailed(call_id, caller, callee, response.status, fork.why, _elsewhere(fork))
+            self._journal.tell(failed)
         elif search is not None:
             stages = search.stages(call_id, caller, callee)
             self._journal.tell(stages)
@@ -85,7 +86,7 @@ class Trails:
             response.status,
             f"{fork.why}; the caller said {fork.cancel_reason}" if fork.cancel_reason else fork.why,
             gave_up if fork.cancelled else None,
-            ELSEWHERE in (fork.cancel_reason or ""),
+            _elsewhere(fork),
         )
 
     def referred(
@@ -106,3 +107,8 @@ def _name(uri: str) -> str:
         return canonical_aor(uri)
     except RemoteError:
         return uri
+
+
+def _elsewhere(fork: Fork) -> bool:
+    """Tell whether the call was taken back because another phone or device has answered it."""
+    return ELSEWHERE in (fork.cancel_reason or "")

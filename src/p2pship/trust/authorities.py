@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography import x509
 from twisted.internet.interfaces import IReactorTime
 
-from p2pship.errors import ConfigError, LocalError
+from p2pship.errors import LocalError
 from p2pship.identity.aor import split_aor
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
-from p2pship.storage.files import recover_folders, remove_folder
 from p2pship.storage.vault import Vault
 from p2pship.trust.authority import Authority, CertificateRequest
 from p2pship.trust.authorityfacts import (
@@ -27,6 +25,7 @@ from p2pship.trust.certificates import check_authority
 from p2pship.trust.chain import verify_path
 from p2pship.trust.issued import Issued, IssuedCertificates
 from p2pship.trust.lists import RevocationLists, passing_lists
+from p2pship.trust.ownauthorities import OwnAuthorities
 from p2pship.trust.proof import Proof, prove
 from p2pship.trust.revocation import LIST_LIFETIME, BadRevocationList, RevocationList
 from p2pship.trust.trusted import TrustedAuthorities, TrustedAuthority, canonical_domain
@@ -36,8 +35,6 @@ DAYS = 90
 
 MOST_DAYS = 825
 "The most that an operator may give."
-
-_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class Authorities:
@@ -51,16 +48,13 @@ class Authorities:
         :raises ConfigError: if one cannot be read.
         """
         self._database = database
-        self._vault = vault
-        self._folder = folder
         self._clock = clock
         self._journal = journal
         self._trusted = TrustedAuthorities(database)
         self._lists = RevocationLists(database)
         self._watchers: list[Callable[[str], None]] = []
-        self._own = {one.name: one for one in self._read_own()}
-        vault.watch(self._seal_anew)
-        for own in self._own.values():
+        self._own = OwnAuthorities(folder, vault, clock)
+        for own in self._own.all():
             self._finish(own)
 
     def watch(self, changed: Callable[[str], None]) -> Callable[[], None]:
@@ -165,11 +159,11 @@ class Authorities:
 
     def owned(self) -> list[Authority]:
         """Return the authorities whose key is here."""
-        return list(self._own.values())
+        return self._own.all()
 
     def own(self, fingerprint: bytes) -> Authority | None:
         """Return the authority of our own with this key (its SHA-256), or None."""
-        return next((one for one in self._own.values() if one.fingerprint == fingerprint), None)
+        return self._own.of(fingerprint)
 
     def domains(self, fingerprint: bytes) -> list[str]:
         """Return the domains that an authority is trusted for."""
@@ -180,16 +174,7 @@ class Authorities:
 
         :raises LocalError: if there is one of this name, or it cannot be written.
         """
-        host = canonical_domain(domain)
-        if not _NAME.fullmatch(name):
-            raise LocalError(f"{name!r} cannot be its name: use 1 to 32 of a to z, 0 to 9 and dashes")
-        if name in self._own:
-            raise LocalError(f"there is an authority called {name}; choose another name")
-        try:
-            own = Authority.create(self._folder / name, self._vault, host, operator, self._clock.seconds())
-        except OSError as error:
-            raise LocalError(f"the authority cannot be kept in {self._folder}: {error.strerror}") from error
-        self._own[name] = own
+        own = self._own.create(name, canonical_domain(domain), operator)
         self._finish(own)
         return own
 
@@ -198,13 +183,7 @@ class Authorities:
 
         :raises LocalError: if there is none of this name, or it cannot be done.
         """
-        own = self._named(name)
-        try:
-            remove_folder(self._folder / name)
-        except OSError as error:
-            raise LocalError(f"the authority cannot be deleted: {error.strerror}") from error
-        del self._own[name]
-        self.remove(own.fingerprint)
+        self.remove(self._own.delete(name).fingerprint)
 
     def issued(self, own: Authority, aor: str = "") -> list[Issued]:
         """Return what an authority of our own has issued, oldest first; to one canonical AOR if it is named."""
@@ -247,7 +226,7 @@ class Authorities:
         :raises LocalError: if nothing like that was issued here.
         """
         now = self._clock.seconds()
-        authorities = [self._named(name)] if name else self.owned()
+        authorities = [self._own.named(name)] if name else self.owned()
         found = [
             (own, one)
             for own in authorities
@@ -328,12 +307,6 @@ class Authorities:
         assert made is not None  # its number is higher
         return made
 
-    def _named(self, name: str) -> Authority:
-        try:
-            return self._own[name]
-        except KeyError:
-            raise LocalError(f"there is no authority called {name}; p2pship ca list shows them") from None
-
     def _tell_trust(self, one: TrustedAuthority, trusted: bool) -> None:
         self._journal.tell(AuthorityTrusted(_short(one.root), one.domain, trusted))
         self._changed(one.domain)
@@ -341,22 +314,6 @@ class Authorities:
     def _changed(self, domain: str) -> None:
         for changed in tuple(self._watchers):
             changed(domain)
-
-    def _seal_anew(self) -> None:
-        for own in self._own.values():
-            own.seal_anew()
-
-    def _read_own(self) -> list[Authority]:
-        if not self._folder.exists():
-            return []
-        try:
-            recover_folders(self._folder)
-            folders = sorted(path for path in self._folder.iterdir() if path.is_dir())
-        except OSError as error:
-            raise ConfigError(
-                f"{self._folder} cannot be read ({error.strerror}); make it readable"
-            ) from error
-        return [Authority(folder, self._vault) for folder in folders]
 
 
 def _short(fingerprint: bytes) -> str:

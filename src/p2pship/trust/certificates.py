@@ -6,6 +6,7 @@ import hashlib
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
@@ -19,6 +20,11 @@ LONGEST_PEM = 65_536
 "Characters of a file of certificates that is read."
 
 FINGERPRINT_LENGTH = 32
+
+WEAKEST_RSA = 2_048
+"Bits of an authority's RSA key."
+
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 UNREADABLE = (
     ValueError,
@@ -91,7 +97,18 @@ def check_authority(certificate: x509.Certificate) -> x509.Certificate:
         raise BadAuthority(f"it is not the self-signed certificate of an authority: {error}") from None
     if not constraints.ca or not usage.key_cert_sign:
         raise BadAuthority("it is the certificate of a person or a server, not of an authority")
+    if not _can_vouch(certificate.public_key()):
+        raise BadAuthority(
+            "its key is of a kind that vouches for nobody: use P-256, P-384, P-521, or RSA of 2048 bits"
+        )
     return certificate
+
+
+def _can_vouch(key: object) -> bool:
+    """Tell whether what checks chains believes such a key."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= WEAKEST_RSA
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
 
 
 def der(certificate: x509.Certificate) -> bytes:

@@ -170,6 +170,11 @@ class Introductions:
         found = (_read(value) for value in self._ledger.items(own, VOUCH).values())
         return [each for each in found if each is not None]
 
+    def subjects(self, own: str, voucher: str) -> list[str]:
+        """Return of whom vouches of somebody are kept; by their entries' names alone, as each signature costs a check."""
+        names = (name.partition(" ") for name in self._ledger.items(own, VOUCH))
+        return [subject for subject, _, by in names if by == voucher]
+
     def of(self, own: str, aor: str, key: bytes) -> list[Introduction]:
         """Return the vouches that count now for a person's canonical AOR and identity key (DER)."""
         digest = hashlib.sha256(key).digest()

@@ -130,7 +130,8 @@ class Ledger:
 
         :raises LocalError: as :meth:`put`; nothing is kept then.
         """
-        self._together = together = []
+        together: list[tuple[str, Entry]] = []
+        self._together = together
         try:
             yield
         finally:
@@ -177,8 +178,10 @@ class Ledger:
         found = mine.values() if keys is None else [mine[key] for key in keys if key in mine]
         return [entry for entry in found if entry.kind not in HERE]
 
-    def merge(self, own: str, entries: Iterable[Entry]) -> list[Key]:
+    def merge(self, own: str, entries: Iterable[Entry], whole: bool = False) -> list[Key]:
         """Take what another device of the person has where it is newer; return what has changed, on disk already.
+
+        ``whole`` says that it is the person who brings it, in a backup: there is as much room for it as there is at all.
 
         Entries from too far in the future are passed over, and offered again at another time.
 
@@ -186,7 +189,8 @@ class Ledger:
         :raises LocalError: if it cannot be written.
         """
         self._settle(own)
-        taking = _Taking(self._entries.get(own, {}), self._octets[own])
+        room = (MOST_ENTRIES, MOST_OCTETS) if whole else (MOST_TAKEN, MOST_OCTETS_TAKEN)
+        taking = _Taking(self._entries.get(own, {}), self._octets[own], *room)
         for entry in entries:
             entry.check()
             if not self._clock.too_far(entry):
@@ -276,10 +280,11 @@ class Ledger:
 class _Taking:
     """What is taken of entries that another device offers: what is news, as far as there is room for it."""
 
-    def __init__(self, mine: Mapping[Key, Entry], octets: int) -> None:
+    def __init__(self, mine: Mapping[Key, Entry], octets: int, most: int, most_octets: int) -> None:
         self.newest: dict[Key, Entry] = {}
         self._mine = mine
         self._number, self._octets = len(mine), octets
+        self._most, self._most_octets = max(most, len(mine)), max(most_octets, octets)
 
     def offer(self, entry: Entry) -> None:
         """Take an entry if it is news."""
@@ -290,8 +295,7 @@ class _Taking:
             return
         number = self._number + (known is None)
         octets = self._octets + entry.size - (known.size if known is not None else 0)
-        too_many = number > max(MOST_TAKEN, self._number)
-        if too_many or octets > max(MOST_OCTETS_TAKEN, self._octets):
+        if number > self._most or octets > self._most_octets:
             return
         self.newest[entry.key] = entry
         self._number, self._octets = number, octets

@@ -17,6 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, ResponseDone
 from twisted.web.http_headers import Headers
@@ -50,6 +51,10 @@ MOST_IN_SPAN = 120
 "Pages fetched from one domain within SHORTEST_KEPT: more are not asked for, as if it did not answer."
 
 MOST_REDIRECTIONS = 3
+
+MOST_RECEIVED = 262_144
+"""Octets taken over one connection, with all headers: of those nobody else limits how many there are, and a server that somebody's hello
+made us ask could send for the whole time."""
 
 _MAX_AGE = re.compile(rb"(?:^|[,\s])max-age=(\d{1,9})(?:[,\s]|$)", re.IGNORECASE)
 _MOVED = (301, 302, 303, 307, 308)
@@ -195,18 +200,35 @@ class _Door:
 
 @implementer(IStreamClientEndpoint)
 class _Remembering:
-    """An endpoint whose connections are noted."""
+    """An endpoint whose connections are noted, and end when they have brought too much."""
 
     def __init__(self, endpoint: IStreamClientEndpoint, made: list[IProtocol]) -> None:
         self._inner = endpoint
         self._made = made
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        return self._inner.connect(factory).addCallback(self._note)
+        limited = WrappingFactory(factory)
+        limited.protocol, limited.noisy = _Limited, False
+        return self._inner.connect(limited).addCallback(self._note)
 
-    def _note(self, protocol: IProtocol) -> IProtocol:
-        self._made.append(protocol)
+    def _note(self, made: IProtocol) -> IProtocol:
+        assert isinstance(made, _Limited)
+        self._made.append(made)
+        protocol: IProtocol = made.wrappedProtocol
         return protocol
+
+
+class _Limited(ProtocolWrapper):
+    """A connection that ends when too much has come."""
+
+    _received = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._received > MOST_RECEIVED:
+            self.abortConnection()
+        else:
+            super().dataReceived(data)
 
 
 class _Body(Protocol):

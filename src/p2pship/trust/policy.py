@@ -115,7 +115,8 @@ class TrustPolicy:
 
         if pin is not None and pin.key == papers.statement.key:
             return succeed(self._judged(self._vouching.at_once(papers, own, late), papers, own))
-        return self._vouching.ask(papers, own, late).addCallback(self._judged, papers, own)
+        wanted = pin.by if pin is not None else ""
+        return self._vouching.ask(papers, own, late, wanted).addCallback(self._judged, papers, own)
 
     def _judged(self, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
         verdict = self._verdict(vouch, papers, own)
@@ -265,9 +266,8 @@ class TrustPolicy:
     def _entry_changed(self, own: str, kind: str, name: str) -> None:
         if kind in (CONTACT, PIN):
             self.changed(own, name)
-            for each in self.introductions.all(own):
-                if each.voucher == name:
-                    self.changed(own, each.subject)
+            for subject in self.introductions.subjects(own, name):
+                self.changed(own, subject)
         elif kind == VOUCH:
             self.changed(own, name.partition(" ")[0])
         elif kind in (BLOCK, ALLOW):

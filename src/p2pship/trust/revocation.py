@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 LONGEST_LIST = 65_536
 "Octets of a list: 1,500 revoked certificates, more than a family or a company has within 90 days."
 
+NUMBER_OCTETS = 20
+"A list's number has no more (§5.2.3)."
+
+_OF_A_PART = (x509.DeltaCRLIndicator, x509.IssuingDistributionPoint)
+
 LIST_LIFETIME = 30 * 24 * 3600
 "Seconds that a list of our own holds: as long as a statement."
 
@@ -96,12 +101,15 @@ def sign_list(
 
 
 def _number(entries: x509.CertificateRevocationList) -> int:
-    """Return the number; a critical extension is refused: the list would be one of changes, or of a part (§5.2.4, §5.2.5)."""
-    if any(one.critical for one in entries.extensions):
+    """Return the number, of a list that is whole: one of changes or of a part (§5.2.4, §5.2.5) would hide what it leaves out."""
+    if any(one.critical or isinstance(one.value, _OF_A_PART) for one in entries.extensions):
         raise ValueError("it is a list of changes or of a part only")
     if any(extension.critical for one in entries for extension in one.extensions):
         raise ValueError("it names certificates of other issuers")
-    return entries.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    number = entries.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    if not 0 <= number < 1 << 8 * NUMBER_OCTETS:
+        raise ValueError(f"its number has more than {NUMBER_OCTETS} octets")
+    return number
 
 
 def _due(entries: x509.CertificateRevocationList) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,15 @@ PATIENCE = 0.35
 """Seconds that a judgement waits for those who ask others: a web server is asked in that time where it is near, and a caller
 does not notice. What comes later is told, and believed from then on."""
 
+ONCE_IN = 3.0
+"Seconds in which one key of a name is waited for once: a hello follows the search, and the same question is still under way."
+
+AT_LEAST = 0.01
+"Seconds that are worth waiting for."
+
+MOST_WAITED = 1_000
+"Keys that are remembered for that: more have come only in a flood, in which some wait again."
+
 
 class Vouching:
     """All vouchers at once."""
@@ -27,18 +37,38 @@ class Vouching:
     def __init__(self, vouchers: Sequence[IVoucher], clock: IReactorTime) -> None:
         self._vouchers = tuple(vouchers)
         self._clock = clock
+        self._waited: OrderedDict[tuple[str, bytes], float] = OrderedDict()
+        "since when keys of names are waited for"
 
     def at_once(self, papers: Papers, own: IIdentity, late: Callable[[], None]) -> Vouch:
         """Return what is known at once; ``late`` is called when somebody vouches for the name afterwards."""
         return _Answers(self._asked(papers, own), late).so_far()
 
-    def ask(self, papers: Papers, own: IIdentity, late: Callable[[], None]) -> Deferred[Vouch]:
-        """Ask, and wait a little where nobody vouches at once; ``late`` as above. Cancelling ends the waiting only."""
-        answers = _Answers(self._asked(papers, own), late)
+    def ask(
+        self, papers: Papers, own: IIdentity, late: Callable[[], None], wanted: str = ""
+    ) -> Deferred[Vouch]:
+        """Ask, and wait a little, once, where nobody vouches at once; ``late`` as above. Cancelling ends the waiting only.
+
+        ``wanted`` is who vouched for the name before, as in :attr:`Vouch.by`: of several it is the one that counts, and waited for.
+        """
+        answers = _Answers(self._asked(papers, own), late, wanted)
         so_far = answers.so_far()
-        if so_far or so_far.revoked or not answers.open:
+        if answers.enough or not answers.open:
             return succeed(so_far)
-        return answers.wait(self._clock)
+        patience = self._patience(papers)
+        return answers.wait(self._clock, patience) if patience > AT_LEAST else succeed(so_far)
+
+    def _patience(self, papers: Papers) -> float:
+        """Return how long to wait: what is left since the same was first asked."""
+        who, now = (papers.aor, papers.statement.key), self._clock.seconds()
+        since = now - self._waited.get(who, 0.0)
+        if 0 <= since < ONCE_IN:
+            return PATIENCE - since
+        self._waited[who] = now
+        self._waited.move_to_end(who)
+        if len(self._waited) > MOST_WAITED:
+            self._waited.popitem(last=False)
+        return PATIENCE
 
     def _asked(self, papers: Papers, own: IIdentity) -> list[Vouch | Deferred[Vouch]]:
         return [self._ask(voucher, papers, own) for voucher in self._vouchers]
@@ -62,8 +92,11 @@ class Vouching:
 class _Answers:
     """The answers to one question."""
 
-    def __init__(self, answers: Sequence[Vouch | Deferred[Vouch]], late: Callable[[], None]) -> None:
+    def __init__(
+        self, answers: Sequence[Vouch | Deferred[Vouch]], late: Callable[[], None], wanted: str = ""
+    ) -> None:
         self._late = late
+        self._wanted = wanted
         self._came: list[Vouch] = []
         self._waiting: Deferred[Vouch] | None = None
         self._timer: Any = None
@@ -79,27 +112,32 @@ class _Answers:
         self._told = True
 
     def so_far(self) -> Vouch:
-        """Return what all that came says together: who vouches first, and every reason."""
+        """Return what all that came says together: who is wanted or vouches first, and every reason."""
         reasons = tuple(reason for vouch in self._came for reason in vouch.reasons)
         for vouch in self._came:
             if vouch.revoked:
                 return Vouch("", reasons, vouch.until, revoked=True)
-        for vouch in self._came:
-            if vouch:
-                return Vouch(vouch.by, reasons, vouch.until)
+        for vouch in sorted(filter(None, self._came), key=lambda vouch: vouch.by != self._wanted):
+            return Vouch(vouch.by, reasons, vouch.until)
         return Vouch("", reasons)
 
-    def wait(self, clock: IReactorTime) -> Deferred[Vouch]:
-        """Return what fires when somebody vouches, nobody is left who could, or it takes too long."""
+    @property
+    def enough(self) -> bool:
+        """Whether nothing that is still to come would change what is said."""
+        so_far = self.so_far()
+        return so_far.revoked or (so_far.by == self._wanted if self._wanted else bool(so_far))
+
+    def wait(self, clock: IReactorTime, seconds: float) -> Deferred[Vouch]:
+        """Return what fires when somebody vouches, nobody is left who could, or it takes longer than that."""
         self._waiting = Deferred(self._cancelled)
-        self._timer = clock.callLater(PATIENCE, self._tell)
+        self._timer = clock.callLater(seconds, self._tell)
         return self._waiting
 
     def _answered(self, vouch: Vouch) -> None:
         self.open -= 1
         self._came.append(vouch)
         if self._waiting is not None:
-            if vouch or vouch.revoked or not self.open:
+            if self.enough or not self.open:
                 self._tell()
         elif self._told and (vouch or vouch.revoked):
             self._late()

@@ -1,0 +1,105 @@
+"""How authorities read on a terminal, and what is told of them."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from p2pship.commands.columns import aligned, day
+
+
+class IssuedStatus(TypedDict):
+    """A certificate that an authority of our own has issued."""
+
+    serial: str
+    aor: str
+    key: str
+    issued: int
+    expires: int
+    revoked: int
+
+
+class AuthorityStatus(TypedDict):
+    """An authority, in the answer to ``ca list``."""
+
+    fingerprint: str
+    name: str
+    title: str
+    operator: str
+    domains: list[str]
+    own: bool
+    expires: int
+    issued: list[IssuedStatus]
+
+
+def _as_given(result: dict[str, Any]) -> str:
+    """Return how the answer is given: a URI has to be quoted, or the shell takes it apart."""
+    return "'p2pship:answer?...'" if result["uri"] else "FILE"
+
+
+def issue_text(result: dict[str, Any]) -> str:
+    words = (
+        f"{result['aor']} has a certificate until {day(result['expires'])}, for the key {result['fingerprint']}.\n"
+        f"Send them this answer; they take it with: p2pship identity import {_as_given(result)}"
+    )
+    if not result["qr"]:
+        return words
+    from p2pship.relations.qr import qr_text
+
+    return f"{words}\n\n{qr_text(result['qr'])}"
+
+
+def revoke_text(result: dict[str, Any]) -> str:
+    lines = [f"Revoked {one['serial']} of {one['aor']}." for one in result["revoked"]]
+    return "\n".join([*lines, "Publish the new list: p2pship ca crl, or p2pship ca publish"])
+
+
+def trust_text(result: AuthorityStatus) -> str:
+    return (
+        f"{result['title'] or 'The authority'} ({result['fingerprint']}) is trusted for: {', '.join(result['domains'])}.\n"
+        "Compare this fingerprint with whoever runs it."
+    )
+
+
+def remove_text(result: dict[str, Any]) -> str:
+    domains = ", ".join(result["domains"]) or "any domain"
+    ending = " Its key is deleted." if result["deleted"] else ""
+    return f"{result['fingerprint'][:16]} is no longer trusted for {domains}.{ending}"
+
+
+def list_text(result: dict[str, list[AuthorityStatus]]) -> str:
+    if not result["authorities"]:
+        return "No authority is trusted. A family or company makes one: p2pship ca create example.com"
+    rows = [
+        (one["fingerprint"][:16], one["name"] or one["title"], ", ".join(one["domains"]), "own" * one["own"])
+        for one in result["authorities"]
+    ]
+    lines = [aligned([("AUTHORITY", "NAME", "TRUSTED FOR", ""), *rows])]
+    issued = [each for one in result["authorities"] for each in one["issued"]]
+    if issued:
+        shown = [(each["serial"], each["aor"], day(each["expires"]), _state(each)) for each in issued]
+        lines += ["", aligned([("CERTIFICATE", "OF", "UNTIL", ""), *shown])]
+    return "\n".join(lines)
+
+
+def _state(one: IssuedStatus) -> str:
+    return f"revoked {day(one['revoked'])}" if one["revoked"] else ""
+
+
+def publish_text(result: dict[str, Any]) -> str:
+    return (
+        f"{len(result['files'])} files for https://{result['domain']}/: run the script in the folder of the web server,\n"
+        "and again at least once a month: what it has expires."
+    )
+
+
+def created_text(result: AuthorityStatus) -> str:
+    domain = result["domains"][0]
+    renewal = (
+        f"Members' nodes ask {result['operator']} for renewal."
+        if result["operator"]
+        else "It names no operator: its certificates are not renewed by themselves."
+    )
+    return (
+        f"{result['name']} now vouches for names at {domain}: {result['fingerprint']}.\n{renewal}\n"
+        "A member runs `p2pship identity request --out FILE` and sends you the file; you run `p2pship ca issue FILE`."
+    )
