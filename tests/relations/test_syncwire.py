@@ -30,7 +30,7 @@ STAMP = bytes(STAMP_OCTETS)
 rows = st.builds(
     Entry,
     st.sampled_from(["contact", "pin", "block"]),
-    st.text(min_size=1, max_size=60),
+    st.text(min_size=1, max_size=60).filter(str.isprintable),
     st.binary(min_size=STAMP_OCTETS, max_size=STAMP_OCTETS),
     st.none() | st.binary(max_size=80).map(encode),
 )

@@ -87,7 +87,8 @@ class SIPSettings:
     digest: tuple[str, ...] = option(
         list(ALGORITHMS),
         "The algorithms with which phones may prove themselves, in the order in which they are offered (RFC 8760). Leave MD5 "
-        "out if all your phones know SHA-256. Put it first for old phones that read nothing but the first offer.",
+        "out if all your phones know SHA-256. Old phones that give up at an offer that they do not know are offered MD5 alone "
+        "when they try anew.",
         check=_check_digest,
     )
 
