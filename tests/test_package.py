@@ -113,7 +113,13 @@ class EnvironmentTests(SynchronousTestCase):
         for command in commands(ROOT / "README.md"):
             if command.startswith(".venv/bin/p2pship"):
                 done = subprocess.run(
-                    shlex.split(command), cwd=clone, env=environment, capture_output=True, text=True
+                    shlex.split(command),
+                    cwd=clone,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=PATIENCE,
                 )
                 self.assertIn(done.returncode, (0, 1), f"{command}: {done.stderr}")
 
