@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from p2pship.address import HostPort
+from p2pship.testing.programs import free_ports
 from p2pship.trust.dnssec import DNSSEC, LABEL, MOST_SIGNATURES, ROOT_ANCHORS
 from p2pship.trust.resolver import Resolver
 from p2pship.trust.vouch import Vouch
@@ -41,13 +42,13 @@ class DNSSECTests(TestCase):
         self.zones.put(text(), ZONE)
         self.clock = Clock()
         self.clock.advance(NOW)
-        udp: Any = reactor.listenUDP(0, UDPServer(self.zones), interface="127.0.0.1")  # type: ignore[attr-defined]
         factory: Any = Factory.forProtocol(TCPServer)
         TCPServer.zones = self.zones
-        where = udp.getHost().port
+        where = free_ports(1)
         tcp = reactor.listenTCP(where, factory, interface="127.0.0.1")
-        for port in (udp, tcp):
-            self.addCleanup(port.stopListening)
+        self.addCleanup(tcp.stopListening)
+        udp: Any = reactor.listenUDP(where, UDPServer(self.zones), interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.addCleanup(udp.stopListening)
         self.resolver = Resolver(reactor, [HostPort("127.0.0.1", where)])
         self.dns = self.asker()
 
