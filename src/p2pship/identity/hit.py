@@ -40,10 +40,19 @@ def hit_of(key: bytes) -> bytes:
 
     :raises BadKey: if it is not an ECDSA key on P-256 or P-384, or an RSA key of 2048 to 4096 bits.
     """
-    algorithm, encoded = host_identity(key)
+    return hit_of_host_identity(*host_identity(key))
+
+
+def hit_of_host_identity(algorithm: int, encoded: bytes) -> bytes:
+    """Return the HIT, 16 octets, of a Host Identity field in just this spelling (RFC 7401 §3.2).
+
+    :raises BadKey: if the algorithm is neither RSA nor ECDSA.
+    """
     if algorithm == RSA_ALGORITHM:
         return _orchid(RSA_SUITE, hashlib.sha256(CONTEXT_ID + encoded).digest())
-    return _orchid(ECDSA_SUITE, hashlib.sha384(CONTEXT_ID + encoded).digest())
+    if algorithm == ECDSA_ALGORITHM:
+        return _orchid(ECDSA_SUITE, hashlib.sha384(CONTEXT_ID + encoded).digest())
+    raise BadKey(f"no HIT can be made of a Host Identity of algorithm {algorithm}")
 
 
 def host_identity(key: bytes) -> tuple[int, bytes]:

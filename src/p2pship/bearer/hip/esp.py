@@ -1,0 +1,261 @@
+"""Security associations of ESP in BEET mode: one seals what goes to the other side, one opens what comes (RFC 7402, RFC 4303).
+
+The code here runs for every packet.
+
+Sequence numbers have 64 bits on both sides, of which 32 travel, and the higher half is *not* in the ICV: extended sequence numbers
+are not agreed on (RFC 7402 §3.3.6), and an association is rekeyed long before the lower half comes round. A receiver takes the
+number that is nearest to the newest one. With AES-GCM the IV is the whole number, so none is used twice with a key (RFC 4106 §3.1).
+
+AES-CBC uses one cipher object for all packets, as a new one costs twenty times the encryption: each packet is encrypted behind
+16 random octets, whose ciphertext, which nobody can foresee, then *is* the IV of what follows (NIST SP 800-38A, Appendix C). The
+same on the way back: what the cipher makes of the IV is thrown away.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from array import array
+from collections.abc import Callable
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from p2pship.bearer.hip.numbers import ESPSuite
+from p2pship.bearer.hip.suites import ESP_KEYS
+from p2pship.errors import LocalError, RemoteError
+
+WINDOW = 4096
+"""Sequence numbers whose use is remembered: what comes after another packet with a number 4096 higher may be refused. That is
+0.4 s of 10,000 packets a second; a power of two."""
+
+REKEY_AT = 1 << 31
+"Packets after which an association must have been rekeyed: the 32 bits that travel have not come round then."
+
+SMALLEST_SPI = 256
+"Those below are reserved (RFC 4303 §2.1)."
+
+_MASK = WINDOW - 1
+_LOW = 0xFFFF_FFFF
+_HEADER_SIZE = 8
+_IV_SIZE = 8
+_TAG_SIZE = 16
+_BLOCK = 16
+_ICV_SIZE = 16
+"HMAC-SHA-256-128 (RFC 4868 §2.3)."
+
+_GCM_HEADER = struct.Struct(">IIQ")
+_CBC_HEADER = struct.Struct(">II")
+_SEQUENCE = struct.Struct(">I")
+
+
+class Forged(RemoteError):
+    """A packet is not from the other side of this association, or was altered."""
+
+
+class Replayed(RemoteError):
+    """A packet came twice, or far too late."""
+
+
+class Exhausted(LocalError):
+    """A key has been used as often as it may be, and was not replaced in time."""
+
+
+def _trailers(block: int) -> tuple[bytes, ...]:
+    """Return what follows a payload up to its next header, by the payload's length modulo the block (RFC 4303 §2.4)."""
+    lengths = [(-remainder - 2) % block for remainder in range(block)]
+    return tuple(bytes(range(1, length + 1)) + bytes([length]) for length in lengths)
+
+
+_GCM_TRAILERS = _trailers(4)
+_CBC_TRAILERS = _trailers(_BLOCK)
+_NEXT = tuple(bytes([number]) for number in range(256))
+
+
+class Outbound(Protocol):
+    """Seals what goes to one SPI."""
+
+    spi: int
+    suite: ESPSuite
+    sequence: int
+    "the number of the last packet, which is how many there were"
+
+    def seal(self, next_header: int, payload: bytes) -> bytes:
+        """Return the ESP packet around a payload.
+
+        :raises Exhausted: if the key may not be used any more.
+        """
+
+
+class Inbound(Protocol):
+    """Opens what comes to one SPI."""
+
+    spi: int
+    suite: ESPSuite
+    newest: int
+    "the highest number that was taken"
+    taken: int
+    "packets that were taken"
+
+    def open(self, packet: bytes) -> tuple[int, bytes]:
+        """Return the next header and the payload of an ESP packet, whose SPI was looked at.
+
+        :raises Forged: if it is not from the other side.
+        :raises Replayed: if its number was taken before, or is more than the window behind.
+        """
+
+
+def outbound(suite: int, spi: int, keys: bytes, random: Callable[[int], bytes]) -> Outbound:
+    """Return what seals for an SPI with keys from KEYMAT; nothing else may ever seal with them."""
+    encryption, authentication = _split(suite, keys)
+    if suite == ESPSuite.AES_GCM_16:
+        return _GCMOutbound(spi, encryption)
+    return _CBCOutbound(ESPSuite(suite), spi, encryption, authentication, random)
+
+
+def inbound(suite: int, spi: int, keys: bytes) -> Inbound:
+    """Return what opens what comes to an SPI with keys from KEYMAT."""
+    encryption, authentication = _split(suite, keys)
+    if suite == ESPSuite.AES_GCM_16:
+        return _GCMInbound(spi, encryption)
+    return _CBCInbound(ESPSuite(suite), spi, encryption, authentication)
+
+
+def overhead(suite: int) -> int:
+    """Return how many octets a packet has more than its payload, at most."""
+    if suite == ESPSuite.AES_GCM_16:
+        return _HEADER_SIZE + _IV_SIZE + len(_GCM_TRAILERS[3]) + 4 + _TAG_SIZE
+    return _HEADER_SIZE + _BLOCK + _BLOCK + 1 + _ICV_SIZE
+
+
+def _split(suite: int, keys: bytes) -> tuple[bytes, bytes]:
+    encryption = ESP_KEYS[ESPSuite(suite)].encryption
+    return keys[:encryption], keys[encryption:]
+
+
+class _GCMOutbound:
+    suite = ESPSuite.AES_GCM_16
+
+    def __init__(self, spi: int, key: bytes) -> None:
+        self.spi = spi
+        self.sequence = 0
+        self._encrypt = AESGCM(key[:-4]).encrypt
+        self._salt = key[-4:]
+
+    def seal(self, next_header: int, payload: bytes) -> bytes:
+        sequence = self.sequence = self.sequence + 1
+        if sequence > REKEY_AT:
+            raise Exhausted()
+        header = _GCM_HEADER.pack(self.spi, sequence, sequence)
+        inner = payload + _GCM_TRAILERS[len(payload) & 3] + _NEXT[next_header]
+        return header + self._encrypt(self._salt + header[8:], inner, header[:8])
+
+
+class _CBCOutbound:
+    def __init__(
+        self,
+        suite: ESPSuite,
+        spi: int,
+        encryption: bytes,
+        authentication: bytes,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.suite = suite
+        self.spi = spi
+        self.sequence = 0
+        self._random = random
+        cipher = Cipher(algorithms.AES(encryption), modes.CBC(random(_BLOCK)))
+        self._encrypt = cipher.encryptor().update
+        self._mac = hmac.new(authentication, digestmod="sha256")
+
+    def seal(self, next_header: int, payload: bytes) -> bytes:
+        sequence = self.sequence = self.sequence + 1
+        if sequence > REKEY_AT:
+            raise Exhausted()
+        inner = self._random(_BLOCK) + payload + _CBC_TRAILERS[len(payload) & 15] + _NEXT[next_header]
+        packet = _CBC_HEADER.pack(self.spi, sequence) + self._encrypt(inner)
+        mac = self._mac.copy()
+        mac.update(packet)
+        return packet + mac.digest()[:_ICV_SIZE]
+
+
+class _Window:
+    """Which numbers were taken: for each remainder of the window the highest, so that whatever is not above it is old."""
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.taken = 0
+        self._highest = array("Q", bytes(8 * WINDOW))
+
+    def number(self, packet: bytes) -> int:
+        """Return the whole number of a packet.
+
+        :raises Replayed: if it was taken before, or is too old to tell.
+        """
+        newest = self.newest
+        low: int = _SEQUENCE.unpack_from(packet, 4)[0]
+        sequence = newest + (((low - newest) + 0x8000_0000) & _LOW) - 0x8000_0000
+        if sequence <= 0 or sequence <= self._highest[sequence & _MASK]:
+            raise Replayed()
+        return sequence
+
+    def take(self, sequence: int) -> None:
+        """Hear that the packet with a number was authentic."""
+        self.taken += 1
+        self._highest[sequence & _MASK] = sequence
+        if sequence > self.newest:
+            self.newest = sequence
+
+
+class _GCMInbound(_Window):
+    suite = ESPSuite.AES_GCM_16
+
+    def __init__(self, spi: int, key: bytes) -> None:
+        super().__init__()
+        self.spi = spi
+        self._decrypt = AESGCM(key[:-4]).decrypt
+        self._salt = key[-4:]
+
+    def open(self, packet: bytes) -> tuple[int, bytes]:
+        if len(packet) < _HEADER_SIZE + _IV_SIZE + 4 + _TAG_SIZE:
+            raise Forged("a packet is too short")
+        sequence = self.number(packet)
+        try:
+            inner = self._decrypt(self._salt + packet[8:16], packet[16:], packet[:8])
+        except InvalidTag:
+            raise Forged() from None
+        self.take(sequence)
+        return inner[-1], _payload(inner)
+
+
+class _CBCInbound(_Window):
+    def __init__(self, suite: ESPSuite, spi: int, encryption: bytes, authentication: bytes) -> None:
+        super().__init__()
+        self.suite = suite
+        self.spi = spi
+        cipher = Cipher(algorithms.AES(encryption), modes.CBC(bytes(_BLOCK)))
+        self._decrypt = cipher.decryptor().update
+        self._mac = hmac.new(authentication, digestmod="sha256")
+
+    def open(self, packet: bytes) -> tuple[int, bytes]:
+        size = len(packet) - _HEADER_SIZE - _ICV_SIZE
+        if size < 2 * _BLOCK or size % _BLOCK:
+            raise Forged("a packet is too short, or no blocks")
+        sequence = self.number(packet)
+        mac = self._mac.copy()
+        mac.update(packet[:-_ICV_SIZE])
+        if not hmac.compare_digest(mac.digest()[:_ICV_SIZE], packet[-_ICV_SIZE:]):
+            raise Forged()
+        self.take(sequence)
+        inner = self._decrypt(packet[_HEADER_SIZE:-_ICV_SIZE])[_BLOCK:]
+        return inner[-1], _payload(inner)
+
+
+def _payload(inner: bytes) -> bytes:
+    """Return what comes before the padding; its sender has proven to have the key, and may still be wrong."""
+    end = len(inner) - 2 - inner[-2]
+    if end < 0:
+        raise Forged("a packet has more padding than octets")
+    return inner[:end]

@@ -1,0 +1,241 @@
+"""The Initiator's side of a base exchange: I1, R1, the puzzle, I2, R2 (RFC 7401 §6.6, §6.8, §6.10).
+
+Packets are checked and made here; when they are sent again, and where to, is :mod:`p2pship.bearer.hip.dialling`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from p2pship.bearer.hip.agreement import Agreement, esp_index
+from p2pship.bearer.hip.authentication import (
+    add_mac,
+    add_signature,
+    check_mac_2,
+    check_signature,
+    check_signature_2,
+)
+from p2pship.bearer.hip.diffiehellman import new_key_pair
+from p2pship.bearer.hip.encrypted import encrypt
+from p2pship.bearer.hip.esp import SMALLEST_SPI
+from p2pship.bearer.hip.hostidentity import HostIdentity, OwnHostIdentity, read_host_identity
+from p2pship.bearer.hip.keymat import Keymat
+from p2pship.bearer.hip.natparameters import decode_modes, encode_modes
+from p2pship.bearer.hip.numbers import (
+    Cipher,
+    DHGroup,
+    ESPSuite,
+    NATTraversalMode,
+    NotifyType,
+    PacketType,
+    ParameterType,
+    TransportFormat,
+)
+from p2pship.bearer.hip.packet import HIT_SIZE, BadPacket, Builder, Packet, tlv
+from p2pship.bearer.hip.parameters import (
+    DiffieHellman,
+    ESPInfo,
+    Puzzle,
+    Solution,
+    decode_ciphers,
+    decode_counter,
+    decode_esp_transform,
+    decode_hit_suites,
+    decode_list,
+    encode_esp_transform,
+    encode_list,
+)
+from p2pship.bearer.hip.puzzle import Solver
+from p2pship.bearer.hip.responder import KNOWN
+from p2pship.bearer.hip.suites import (
+    CIPHER_KEY,
+    OFFERED_CIPHERS,
+    OFFERED_ESP,
+    hit_suite,
+    rhash_of,
+)
+
+MOST_DIFFICULT = 18
+"#K of a puzzle that is solved: a quarter of a million hashes. Who asks for more wants to keep us busy."
+
+LONGEST_LIFETIME = 40
+"Of a puzzle, as 2^(n-32) s: nobody is believed to wait longer than four minutes for a solution."
+
+MOST_R1S = 16
+"R1s that are looked at in one attempt: each costs a verification, and anybody may send them who saw the I1."
+
+
+class Refused(BadPacket):
+    """The Responder is who it should be, and there is no way to agree with it."""
+
+
+class Initiator:
+    """One base exchange that we began. ``peer_hit`` is zero in opportunistic mode (RFC 7401 §4.1.8)."""
+
+    def __init__(
+        self,
+        own: OwnHostIdentity,
+        peer_hit: bytes,
+        groups: Sequence[DHGroup],
+        random: Callable[[int], bytes],
+        new_spi: Callable[[], int],
+    ) -> None:
+        self.own = own
+        self.peer_hit = peer_hit
+        self._groups = tuple(groups)
+        self._random = random
+        self._new_spi = new_spi
+        self._left = MOST_R1S
+        self._r1: Packet | None = None
+        self._generation = -1
+        self._peer: HostIdentity | None = None
+        self._agreement: Agreement | None = None
+        self.solver: Solver | None = None
+        "what is to be worked on now"
+        self.solve_until = 0.0
+        "when the solution would come too late"
+        self.i2: bytes | None = None
+
+    def i1(self) -> bytes:
+        """Return the I1."""
+        builder = Builder(PacketType.I1, self.own.hit, self.peer_hit)
+        builder.add(ParameterType.DH_GROUP_LIST, encode_list(ParameterType.DH_GROUP_LIST, self._groups))
+        return builder.octets()
+
+    # R1
+
+    def r1(self, packet: Packet, now: float) -> bool:
+        """Take an R1; returns whether it is used, and its puzzle is now :attr:`solver`'s.
+
+        :raises Refused: if it is from the right host, and there is nothing to agree on.
+        :raises BadPacket: if it is not valid: another one may be.
+        """
+        if self.peer_hit not in (packet.sender, bytes(HIT_SIZE)) or not self._left:
+            return False
+        counter = packet.find(ParameterType.R1_COUNTER)
+        generation = decode_counter(counter) if counter is not None else 0
+        if generation <= self._generation:
+            return False
+        self._left -= 1
+        packet.refuse_unknown(KNOWN)
+        peer = read_host_identity(packet.need(ParameterType.HOST_ID))
+        if peer.hit != packet.sender:
+            raise BadPacket("the HIT is not that of the Host Identity", NotifyType.INVALID_HIT)
+        check_signature_2(packet, peer)
+        self._check(packet)
+        puzzle = Puzzle.decode(packet.need(ParameterType.PUZZLE))
+        rhash = rhash_of(peer.hit)
+        if len(puzzle.random) != rhash.size:
+            raise BadPacket(f"the #I of a puzzle has {len(puzzle.random)} octets, not {rhash.size}")
+        if puzzle.difficulty > MOST_DIFFICULT:
+            raise Refused(
+                f"the puzzle has a difficulty of {puzzle.difficulty}; more than {MOST_DIFFICULT} is not solved"
+            )
+        self._r1, self._generation, self._peer = packet, generation, peer
+        self.solver = Solver(rhash, (puzzle.random, self.own.hit, peer.hit), puzzle.difficulty, self._random)
+        self.solve_until = now + 2.0 ** (min(puzzle.lifetime, LONGEST_LIFETIME) - 32)
+        return True
+
+    def _check(self, packet: Packet) -> None:
+        """Check that we can agree, and that nobody has changed what we offered (RFC 7401 §4.1.7, §6.8)."""
+        if hit_suite(self.own.hit) not in decode_hit_suites(packet.need(ParameterType.HIT_SUITE_LIST)):
+            raise Refused("the other side does not take our kind of HIT", NotifyType.UNSUPPORTED_HIT_SUITE)
+        groups = decode_list(ParameterType.DH_GROUP_LIST, packet.need(ParameterType.DH_GROUP_LIST))
+        best = next((group for group in groups if group in self._groups), None)
+        if best is None:
+            raise Refused("there is no common Diffie-Hellman group", NotifyType.NO_DH_PROPOSAL_CHOSEN)
+        if DiffieHellman.decode(packet.need(ParameterType.DIFFIE_HELLMAN)).group != best:
+            raise BadPacket(
+                "the Diffie-Hellman group is not the best: somebody has changed the I1 on its way"
+            )
+        if _first(OFFERED_CIPHERS, decode_ciphers(packet.need(ParameterType.HIP_CIPHER))) is None:
+            raise Refused("there is no common cipher", NotifyType.NO_HIP_PROPOSAL_CHOSEN)
+        if _first(OFFERED_ESP, decode_esp_transform(packet.need(ParameterType.ESP_TRANSFORM))) is None:
+            raise Refused("there is no common ESP suite", NotifyType.NO_ESP_PROPOSAL_CHOSEN)
+
+    # I2
+
+    def solved(self, solution: bytes) -> bytes:
+        """Take the #J that :attr:`solver` found, and return the I2."""
+        assert self._r1 is not None and self._peer is not None
+        self.solver = None
+        r1, peer = self._r1, self._peer
+        puzzle = Puzzle.decode(r1.need(ParameterType.PUZZLE))
+        their = DiffieHellman.decode(r1.need(ParameterType.DIFFIE_HELLMAN))
+        pair = new_key_pair(their.group)
+        rhash = rhash_of(peer.hit)
+        cipher = _first(OFFERED_CIPHERS, decode_ciphers(r1.need(ParameterType.HIP_CIPHER)))
+        suite = _first(OFFERED_ESP, decode_esp_transform(r1.need(ParameterType.ESP_TRANSFORM)))
+        assert cipher is not None and suite is not None
+        secret = pair.secret(their.public)
+        keymat = Keymat(rhash, puzzle.random, solution, secret, self.own.hit, peer.hit)
+        sizes = CIPHER_KEY[Cipher(cipher)], rhash.size
+        own_keys, peer_keys = keymat.draw(0, sizes, self.own.hit > peer.hit)
+        self._agreement = Agreement(
+            self.own,
+            peer,
+            rhash,
+            Cipher(cipher),
+            ESPSuite(suite),
+            their.group,
+            keymat,
+            own_keys,
+            peer_keys,
+            self._new_spi(),
+            0,
+        )
+        answer = Solution(puzzle.difficulty, puzzle.opaque, puzzle.random, solution)
+        self.i2 = self._i2(r1, self._agreement, answer, DiffieHellman(their.group, pair.public))
+        return self.i2
+
+    def _i2(self, r1: Packet, agreement: Agreement, solution: Solution, public: DiffieHellman) -> bytes:
+        builder = Builder(PacketType.I2, self.own.hit, agreement.peer.hit)
+        index = esp_index(agreement.rhash, agreement.cipher)
+        builder.add(ParameterType.ESP_INFO, ESPInfo(index, 0, agreement.own_spi).encode())
+        counter = r1.find(ParameterType.R1_COUNTER)
+        if counter is not None:
+            builder.add(ParameterType.R1_COUNTER, counter)
+        builder.add(ParameterType.SOLUTION, solution.encode())
+        builder.add(ParameterType.DIFFIE_HELLMAN, public.encode())
+        builder.add(ParameterType.HIP_CIPHER, encode_list(ParameterType.HIP_CIPHER, (agreement.cipher,)))
+        modes = r1.find(ParameterType.NAT_TRAVERSAL_MODE)
+        if modes is not None and NATTraversalMode.UDP_ENCAPSULATION in decode_modes(modes):
+            builder.add(ParameterType.NAT_TRAVERSAL_MODE, encode_modes((NATTraversalMode.UDP_ENCAPSULATION,)))
+        host_id = tlv(ParameterType.HOST_ID, self.own.host_id.encode())
+        hidden = encrypt(agreement.own_keys.encryption, host_id, self._random)
+        builder.add(ParameterType.ENCRYPTED, hidden)
+        for asked in r1.all(ParameterType.ECHO_REQUEST_SIGNED):
+            builder.add(ParameterType.ECHO_RESPONSE_SIGNED, asked)
+        formats = encode_list(ParameterType.TRANSPORT_FORMAT_LIST, (TransportFormat.ESP,))
+        builder.add(ParameterType.TRANSPORT_FORMAT_LIST, formats)
+        builder.add(ParameterType.ESP_TRANSFORM, encode_esp_transform((agreement.suite,)))
+        add_mac(builder, agreement.rhash, agreement.own_keys.mac)
+        add_signature(builder, self.own)
+        for asked in r1.all(ParameterType.ECHO_REQUEST_UNSIGNED):
+            builder.add(ParameterType.ECHO_RESPONSE_UNSIGNED, asked)
+        return builder.octets()
+
+    # R2
+
+    def r2(self, packet: Packet) -> Agreement:
+        """Take an R2, and return what is agreed on.
+
+        :raises BadPacket: if it is not valid: another one may be.
+        """
+        agreement, r1 = self._agreement, self._r1
+        if agreement is None or r1 is None or packet.sender != agreement.peer.hit:
+            raise BadPacket("no R2 is waited for")
+        packet.refuse_unknown(KNOWN)
+        host_id = r1.parameter(ParameterType.HOST_ID)
+        assert host_id is not None
+        check_mac_2(packet, agreement.rhash, agreement.peer_keys.mac, r1.raw[host_id.start : host_id.end])
+        check_signature(packet, agreement.peer)
+        info = ESPInfo.decode(packet.need(ParameterType.ESP_INFO))
+        if info.new_spi < SMALLEST_SPI or info.keymat_index != esp_index(agreement.rhash, agreement.cipher):
+            raise BadPacket("ESP_INFO is not that of a new association")
+        return agreement.with_peer_spi(info.new_spi)
+
+
+def _first(preferred: Sequence[int], offered: Sequence[int]) -> int | None:
+    """Return what we like best of what is offered."""
+    return next((each for each in preferred if each in offered), None)

@@ -1,0 +1,240 @@
+"""R1 packets made beforehand, so that an I1 costs a hash and leaves no trace (RFC 7401 §4.1.1, §6.7.1, Appendix A).
+
+Theory of operation. An R1 is signed without receiver, #I and opaque octets, which are put in when it is sent: the signature does
+not cover them. Each has a generation counter of its own, which comes back in the I2 and says which Diffie-Hellman key it is for. #I is
+a keyed hash of the generation, the difficulty, both HITs and the Initiator's address; the opaque octets say with which secret. So an
+I2 can be judged without anything having been kept of its I1.
+
+An R1 is *offered* until a first valid I2 has come for it (or, while many I1s come, until it is five minutes old, so that a storm of
+good I2s cannot make us make keys all the time). It is *answered* as long as a puzzle that was given out with it lasts, and then its
+Diffie-Hellman key is forgotten. What was accepted once is never accepted again: the same I2 would make the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from p2pship.bearer.hip.authentication import add_signature_2
+from p2pship.bearer.hip.diffiehellman import KeyPair, new_key_pair
+from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.natparameters import encode_modes
+from p2pship.bearer.hip.numbers import (
+    DHGroup,
+    NATTraversalMode,
+    NotifyType,
+    PacketType,
+    ParameterType,
+    TransportFormat,
+)
+from p2pship.bearer.hip.packet import HEADER_SIZE, HIT_SIZE, BadPacket, Builder, Packet, padded
+from p2pship.bearer.hip.parameters import (
+    DiffieHellman,
+    Puzzle,
+    Solution,
+    decode_counter,
+    decode_list,
+    encode_counter,
+    encode_esp_transform,
+    encode_hit_suites,
+    encode_list,
+)
+from p2pship.bearer.hip.puzzle import SECRET_SIZE, is_solved, random_of
+from p2pship.bearer.hip.suites import OFFERED_CIPHERS, OFFERED_ESP, OFFERED_HIT_SUITES, rhash_of
+
+LIFETIME = 37
+"Of a puzzle: 2^(37 - 32) = 32 s (RFC 7401 §5.2.4)."
+
+LIFETIME_SECONDS = 32.0
+
+LONGEST_OFFERED = 300.0
+"Seconds for which one Diffie-Hellman key is offered at most."
+
+SECRET_TIME = 64.0
+"Seconds after which #I is made from a new secret; the one before is known for one puzzle's life."
+
+MOST_BAD = 3
+"I2s that may be wrong with one and the same solution: another one costs the sender a puzzle."
+
+MOST_SOLUTIONS = 4096
+"Solutions remembered for one R1, with those that were wrong: it is then no longer answered, so that no memory is eaten up."
+
+
+class Stale(BadPacket):
+    """An I2 answers no R1 that is known."""
+
+
+class Repeated(BadPacket):
+    """An I2 has a solution that was used before."""
+
+
+@dataclass(slots=True, eq=False)
+class R1:
+    """One R1 made beforehand."""
+
+    octets: bytes
+    "without receiver, #I and opaque octets"
+    generation: int
+    difficulty: int
+    key_pair: KeyPair
+    host_id: bytes
+    "its HOST_ID, with type and padding, which HIP_MAC_2 covers"
+    made_at: float
+    offered_until: float = 0.0
+    "when the last puzzle that was given out with it ends"
+    is_offered: bool = True
+    used: dict[bytes, int] = field(default_factory=dict)
+    "the solutions that came: how often they were wrong, or -1 once accepted"
+
+
+class R1Pool:
+    """All R1s of one Host Identity. ``groups`` are the Diffie-Hellman groups, most preferred first."""
+
+    def __init__(
+        self,
+        own: OwnHostIdentity,
+        groups: Sequence[DHGroup],
+        random: Callable[[int], bytes],
+        difficulty: Callable[[], int],
+        now: float,
+    ) -> None:
+        """Begin; ``difficulty`` says #K, and ``now`` begins the count of generations, so that none comes twice after a restart."""
+        self._own = own
+        self._groups = tuple(groups)
+        self._random = random
+        self._difficulty = difficulty
+        self._rhash = rhash_of(own.hit)
+        self._generation = int(now * 1000)
+        self._offered: dict[tuple[DHGroup, bool], R1] = {}
+        self._answered: dict[int, R1] = {}
+        self._secrets: dict[int, bytes] = {}
+        self._secret = 0
+        self._secret_until = 0.0
+        puzzle = HEADER_SIZE + padded(len(encode_counter(0)))
+        self._opaque = puzzle + 6
+        "where the opaque octets of the PUZZLE are, and behind them #I"
+
+    # what is sent
+
+    def answer(self, i1: Packet, host: str, encapsulated: bool, now: float) -> bytes:
+        """Return the R1 for an I1 that came from an IP address; ``encapsulated`` tells whether it came in UDP.
+
+        :raises BadPacket: if the I1 is not valid.
+        """
+        offered = decode_list(ParameterType.DH_GROUP_LIST, i1.need(ParameterType.DH_GROUP_LIST))
+        group = next((group for group in self._groups if group in offered), self._groups[0])
+        r1 = self._r1(group, encapsulated, now)
+        r1.offered_until = now + LIFETIME_SECONDS
+        number = self._current_secret(now)
+        random = self._puzzle_random(self._secrets[number], r1, i1.sender, host)
+        octets, opaque = r1.octets, self._opaque
+        return b"".join((
+            octets[:24], i1.sender, octets[40:opaque], number.to_bytes(2, "big"), random, octets[opaque + 2 + len(random) :]
+        ))  # fmt: skip
+
+    def _r1(self, group: DHGroup, encapsulated: bool, now: float) -> R1:
+        r1 = self._offered.get((group, encapsulated))
+        difficulty = self._difficulty()
+        if r1 is None or not r1.is_offered or r1.made_at + LONGEST_OFFERED < now:
+            r1 = self._make(group, encapsulated, difficulty, new_key_pair(group), now)
+        elif r1.difficulty != difficulty:
+            r1 = self._make(group, encapsulated, difficulty, r1.key_pair, r1.made_at)
+        return r1
+
+    def _make(
+        self, group: DHGroup, encapsulated: bool, difficulty: int, key_pair: KeyPair, made_at: float
+    ) -> R1:
+        self._generation += 1
+        size = self._rhash.size
+        builder = Builder(PacketType.R1, self._own.hit, bytes(HIT_SIZE))
+        builder.add(ParameterType.R1_COUNTER, encode_counter(self._generation))
+        builder.add(ParameterType.PUZZLE, Puzzle(difficulty, LIFETIME, 0, bytes(size)).encode())
+        builder.add(ParameterType.DH_GROUP_LIST, encode_list(ParameterType.DH_GROUP_LIST, self._groups))
+        builder.add(ParameterType.DIFFIE_HELLMAN, DiffieHellman(group, key_pair.public).encode())
+        builder.add(ParameterType.HIP_CIPHER, encode_list(ParameterType.HIP_CIPHER, OFFERED_CIPHERS))
+        if encapsulated:
+            builder.add(ParameterType.NAT_TRAVERSAL_MODE, encode_modes((NATTraversalMode.UDP_ENCAPSULATION,)))
+        before = len(builder.octets())
+        builder.add(ParameterType.HOST_ID, self._own.host_id.encode())
+        host_id = builder.octets()[before:]
+        builder.add(ParameterType.HIT_SUITE_LIST, encode_hit_suites(OFFERED_HIT_SUITES))
+        builder.add(
+            ParameterType.TRANSPORT_FORMAT_LIST,
+            encode_list(ParameterType.TRANSPORT_FORMAT_LIST, (TransportFormat.ESP,)),
+        )
+        builder.add(ParameterType.ESP_TRANSFORM, encode_esp_transform(OFFERED_ESP))
+        add_signature_2(builder, self._own)
+        r1 = R1(builder.octets(), self._generation, difficulty, key_pair, host_id, made_at)
+        self._offered[group, encapsulated] = r1
+        self._answered[self._generation] = r1
+        return r1
+
+    def _current_secret(self, now: float) -> int:
+        if now >= self._secret_until:
+            self._secret = (self._secret + 1) & 0xFFFF
+            self._secrets[self._secret] = self._random(SECRET_SIZE)
+            self._secret_until = now + SECRET_TIME
+            self._secrets.pop((self._secret - 2) & 0xFFFF, None)
+            self.forget_old(now)
+        return self._secret
+
+    def _puzzle_random(self, secret: bytes, r1: R1, initiator: bytes, host: str) -> bytes:
+        said = b"%d %d %b %b" % (r1.generation, r1.difficulty, initiator, host.encode("ascii"))
+        return random_of(secret, said, self._rhash)
+
+    # what comes back
+
+    def solved(self, i2: Packet, host: str, now: float) -> tuple[R1, Solution]:
+        """Return the R1 that an I2 from an IP address answers, whose puzzle it has solved, and the solution.
+
+        :raises Stale: if there is no such R1 any more.
+        :raises Repeated: if the solution was accepted before, or was wrong too often.
+        :raises BadPacket: if it solves nothing.
+        """
+        r1 = self._answered.get(decode_counter(i2.need(ParameterType.R1_COUNTER)))
+        solution = Solution.decode(i2.need(ParameterType.SOLUTION))
+        secret = self._secrets.get(solution.opaque)
+        if r1 is None or secret is None or r1.offered_until < now:
+            raise Stale()
+        if solution.difficulty != r1.difficulty or len(solution.solution) != self._rhash.size:
+            raise BadPacket("the solution is of another puzzle")
+        if solution.random != self._puzzle_random(secret, r1, i2.sender, host):
+            raise BadPacket("the puzzle was given to somebody else")
+        puzzle = solution.random, i2.sender, self._own.hit
+        if not is_solved(self._rhash, puzzle, solution.solution, r1.difficulty):
+            raise BadPacket("the puzzle is not solved")
+        bad = r1.used.get(self._name(solution), 0)
+        if bad < 0 or bad >= MOST_BAD or len(r1.used) >= MOST_SOLUTIONS:
+            raise Repeated()
+        return r1, solution
+
+    def was_wrong(self, r1: R1, solution: Solution) -> None:
+        """Hear that an I2 with this solution was not valid otherwise."""
+        name = self._name(solution)
+        r1.used[name] = r1.used.get(name, 0) + 1
+        r1.is_offered = r1.is_offered and len(r1.used) < MOST_SOLUTIONS
+
+    def accepted(self, r1: R1, solution: Solution, is_loaded: bool) -> None:
+        """Hear that an I2 with this solution was valid; ``is_loaded`` tells whether very many I1s come."""
+        r1.used[self._name(solution)] = -1
+        r1.is_offered = r1.is_offered and is_loaded
+
+    @staticmethod
+    def _name(solution: Solution) -> bytes:
+        return solution.random[:16] + solution.solution
+
+    def forget_old(self, now: float) -> None:
+        """Forget the keys that no puzzle given out is for; those that are offered now stay."""
+        offered = set(map(id, self._offered.values()))
+        for generation, r1 in tuple(self._answered.items()):
+            if r1.offered_until < now and (id(r1) not in offered or not r1.is_offered):
+                del self._answered[generation]
+
+
+def check_group(r1: R1, chosen: DiffieHellman) -> None:
+    """Check that an I2's public value is of the group of its R1.
+
+    :raises BadPacket: if it is of another one.
+    """
+    if chosen.group != r1.key_pair.group:
+        raise BadPacket("the Diffie-Hellman group is not the one of the R1", NotifyType.INVALID_DH_CHOSEN)
