@@ -21,7 +21,7 @@ _GUARD = 64
 def prime(group: int) -> int:
     """Return the prime of a group."""
     bits, constant = _FORMULA[DHGroup(group)]
-    return 2**bits - 2 ** (bits - 64) - 1 + 2**64 * (_pi(bits - 130) + constant)
+    return (1 << bits) - (1 << (bits - 64)) - 1 + ((_pi(bits - 130) + constant) << 64)
 
 
 def _pi(bits: int) -> int:

@@ -223,6 +223,11 @@ class R1Pool:
     def _name(solution: Solution) -> bytes:
         return solution.random[:16] + solution.solution
 
+    @property
+    def answers_any(self) -> bool:
+        """Whether there are keys that :meth:`forget_old` will have to forget."""
+        return bool(self._answered)
+
     def forget_old(self, now: float) -> None:
         """Forget the keys that no puzzle given out is for; those that are offered now stay."""
         offered = set(map(id, self._offered.values()))

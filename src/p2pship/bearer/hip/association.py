@@ -1,0 +1,239 @@
+"""A HIP association that stands: data may pass, addresses and keys may change, until one side closes it (RFC 7401 §4.4).
+
+A machine: packets and the time are handed in; what it wants done it appends to the outbox of its host.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from p2pship.bearer.hip.agreement import Agreement, associations, esp_index
+from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
+from p2pship.bearer.hip.esp import Inbound, Outbound
+from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
+from p2pship.bearer.hip.packet import BadPacket, Builder, Packet
+from p2pship.bearer.hip.parameters import Notification
+from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.responder import KNOWN
+from p2pship.bearer.hip.updates import Updates
+
+CLOSE_TIMEOUT = 0.5
+"Seconds until CLOSE is sent again, doubled each time."
+
+CLOSING_TIME = 4.0
+"""Seconds for which a CLOSE is sent. RFC 7401 §4.4.3 has UAL + MSL, minutes, for hosts that keep nothing else; our caller has closed
+the link, and a peer that has not heard it hears nothing else either."""
+
+CLOSED_TIME = 4.0
+"Seconds for which a CLOSE that comes again is answered: as long as one of ours would be sent."
+
+COMPLETE_TIME = 10.0
+"Seconds after which an exchange counts as complete at the Responder (RFC 7401 §6.9, step 21): all I2s have come then."
+
+NONCE_SIZE = 16
+
+
+class State(Enum):
+    """RFC 7401 §4.4.2, Table 1."""
+
+    UNASSOCIATED = "UNASSOCIATED"
+    I1_SENT = "I1-SENT"
+    I2_SENT = "I2-SENT"
+    R2_SENT = "R2-SENT"
+    ESTABLISHED = "ESTABLISHED"
+    CLOSING = "CLOSING"
+    CLOSED = "CLOSED"
+    E_FAILED = "E-FAILED"
+
+
+class Made(NamedTuple):
+    """An association stands."""
+
+    association: Association
+    dialled: bool
+    "whether we were the Initiator"
+
+
+class Ended(NamedTuple):
+    """An association carries nothing any more."""
+
+    association: Association
+    reason: str
+
+
+class Noticed(NamedTuple):
+    """The other side told something."""
+
+    association: Association
+    notification: Notification
+
+
+class Association:
+    """One association, from the end of its base exchange to that of its CLOSE."""
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        path: Path,
+        state: State,
+        now: float,
+        random: Callable[[int], bytes],
+        out: Callable[[object], None],
+    ) -> None:
+        """Begin in R2-SENT or ESTABLISHED, on the path that the base exchange took."""
+        self.agreement = agreement
+        self.path = path
+        "where what we send goes"
+        self.state = state
+        self.made_at = now
+        self._random = random
+        self._out = out
+        index = esp_index(agreement.rhash, agreement.cipher)
+        self.inbound: Inbound
+        self.outbound: Outbound
+        self.inbound, self.outbound = associations(
+            agreement, index, agreement.own_spi, agreement.peer_spi, random
+        )
+        self.updates = Updates(agreement, out)
+        self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
+        self._nonce = b""
+        self._close: bytes = b""
+        self._close_due = 0.0
+        self._close_timeout = CLOSE_TIMEOUT
+        self._over_at = 0.0
+
+    # data
+
+    def data_received(self) -> None:
+        """Hear that the other side has sent data: it has the R2."""
+        if self.state is State.R2_SENT:
+            self.state, self._complete_at = State.ESTABLISHED, None
+
+    # control packets
+
+    def received(self, packet: Packet, path: Path, now: float) -> None:
+        """Take an UPDATE, NOTIFY, CLOSE or CLOSE_ACK.
+
+        :raises BadPacket: if it is not valid.
+        """
+        packet.refuse_unknown(KNOWN)
+        if packet.type == PacketType.UPDATE:
+            self._update(packet, path, now)
+        elif packet.type == PacketType.CLOSE:
+            self._closed_by_peer(packet, path, now)
+        elif packet.type == PacketType.CLOSE_ACK:
+            self._close_acknowledged(packet)
+        elif packet.type == PacketType.NOTIFY:
+            self._notified(packet)
+
+    def _update(self, packet: Packet, path: Path, now: float) -> None:
+        if self.state not in (State.R2_SENT, State.ESTABLISHED):
+            return
+        number = self.updates.received(packet, path, now)
+        self.data_received()
+        if number is not None:
+            self._act(number, packet, path, now)
+
+    def _act(self, number: int, packet: Packet, path: Path, now: float) -> None:
+        echoed = [
+            (ParameterType.ECHO_RESPONSE_SIGNED, asked)
+            for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
+        ]
+        self.updates.answer(number, echoed, path)
+
+    def _notified(self, packet: Packet) -> None:
+        check_signature(packet, self.agreement.peer)
+        for contents in packet.all(ParameterType.NOTIFICATION):
+            self._out(Noticed(self, Notification.decode(contents)))
+
+    def notify(self, type_: NotifyType, data: bytes = b"") -> None:
+        """Tell the other side something (RFC 7401 §5.3.6)."""
+        builder = self._builder(PacketType.NOTIFY)
+        builder.add(ParameterType.NOTIFICATION, Notification(type_, data).encode())
+        add_signature(builder, self.agreement.own)
+        self._out(Send(builder.octets(), self.path))
+
+    # the end
+
+    def close(self, now: float, reason: str) -> None:
+        """Close the association: nothing is taken any more, and the other side is told."""
+        if self.state not in (State.R2_SENT, State.ESTABLISHED):
+            return
+        self.state = State.CLOSING
+        self._nonce = self._random(NONCE_SIZE)
+        builder = self._builder(PacketType.CLOSE).add(ParameterType.ECHO_REQUEST_SIGNED, self._nonce)
+        self._close = self._authentic(builder)
+        self._close_due, self._over_at = now + self._close_timeout, now + CLOSING_TIME
+        self._out(Send(self._close, self.path))
+        self._out(Ended(self, reason))
+
+    def drop(self, reason: str) -> None:
+        """End it without a word: another one has taken its place, or nobody is there to tell."""
+        standing = self.state in (State.R2_SENT, State.ESTABLISHED)
+        self.state = State.UNASSOCIATED
+        if standing:
+            self._out(Ended(self, reason))
+
+    def _closed_by_peer(self, packet: Packet, path: Path, now: float) -> None:
+        self._check(packet)
+        asked = packet.need(ParameterType.ECHO_REQUEST_SIGNED)
+        builder = self._builder(PacketType.CLOSE_ACK).add(ParameterType.ECHO_RESPONSE_SIGNED, asked)
+        self._out(Send(self._authentic(builder), path))
+        standing = self.state in (State.R2_SENT, State.ESTABLISHED)
+        if self.state is not State.CLOSED:
+            self.state, self._over_at = State.CLOSED, now + CLOSED_TIME
+        if standing:
+            self._out(Ended(self, "the other side closed the link"))
+
+    def _close_acknowledged(self, packet: Packet) -> None:
+        if self.state not in (State.CLOSING, State.CLOSED) or not self._nonce:
+            return
+        self._check(packet)
+        if not hmac.compare_digest(packet.need(ParameterType.ECHO_RESPONSE_SIGNED), self._nonce):
+            raise BadPacket("a CLOSE_ACK is for another CLOSE")
+        self.state = State.UNASSOCIATED
+
+    def _check(self, packet: Packet) -> None:
+        check_mac(packet, self.agreement.rhash, self.agreement.peer_keys.mac)
+        check_signature(packet, self.agreement.peer)
+
+    def _builder(self, type_: PacketType) -> Builder:
+        return Builder(type_, self.agreement.own.hit, self.agreement.peer.hit)
+
+    def _authentic(self, builder: Builder) -> bytes:
+        add_mac(builder, self.agreement.rhash, self.agreement.own_keys.mac)
+        add_signature(builder, self.agreement.own)
+        return builder.octets()
+
+    # time
+
+    def due(self) -> float | None:
+        """Return when :meth:`timer_fired` has something to do; None if time alone changes nothing."""
+        times: Sequence[float | None]
+        if self.state is State.CLOSING:
+            times = (self._close_due, self._over_at)
+        elif self.state is State.CLOSED:
+            times = (self._over_at,)
+        else:
+            times = (self.updates.due(), self._complete_at)
+        return min((time for time in times if time is not None), default=None)
+
+    def timer_fired(self, now: float) -> None:
+        """Do what is due."""
+        if self.state in (State.CLOSING, State.CLOSED):
+            self._closing_timer(now)
+            return
+        if self._complete_at is not None and self._complete_at <= now:
+            self.data_received()
+        self.updates.timer_fired(now)
+
+    def _closing_timer(self, now: float) -> None:
+        if self._over_at <= now:
+            self.state = State.UNASSOCIATED
+        elif self.state is State.CLOSING and self._close_due <= now:
+            self._close_timeout *= 2
+            self._close_due = now + self._close_timeout
+            self._out(Send(self._close, self.path))

@@ -1,0 +1,46 @@
+"""How busy a Responder is, and how difficult its puzzles are therefore (RFC 7401 §4.1.2, §7)."""
+
+from __future__ import annotations
+
+AT_REST = 8
+"#K of a puzzle: 0.2 ms of work."
+
+MOST_DIFFICULT = 16
+"#K at most: 50 ms of work. More keeps out the honest, who have old telephones, rather than the others, who have graphics cards."
+
+BUSY = 100
+"I1s in a second from which on puzzles become harder: one more bit each time that there are twice as many."
+
+
+class Load:
+    """Counts I1s."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._count = 0
+        self._before = 0
+
+    def i1_received(self, now: float) -> None:
+        """Hear of an I1."""
+        self._begin(int(now))
+        self._count += 1
+
+    def _begin(self, second: int) -> None:
+        if second != self._second:
+            self._before = self._count if second == self._second + 1 else 0
+            self._second, self._count = second, 0
+
+    @property
+    def rate(self) -> int:
+        """I1s in the last whole second, or in this one if there are already more."""
+        return max(self._before, self._count)
+
+    @property
+    def is_high(self) -> bool:
+        """Whether there are so many that keys should be made less often."""
+        return self.rate >= BUSY
+
+    @property
+    def difficulty(self) -> int:
+        """#K of the puzzles that are given out now."""
+        return min(MOST_DIFFICULT, AT_REST + (self.rate // BUSY).bit_length())

@@ -1,0 +1,202 @@
+"""UPDATE packets that arrive: each is sent until it is acknowledged, and taken once (RFC 7401 §5.3.5, §6.11, §6.12).
+
+The content of an UPDATE is a list of parameters. What they mean is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from p2pship.bearer.hip.agreement import Agreement
+from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
+from p2pship.bearer.hip.numbers import PacketType, ParameterType
+from p2pship.bearer.hip.packet import BadPacket, Builder, Packet
+from p2pship.bearer.hip.parameters import decode_list, decode_seq, encode_list, encode_seq
+from p2pship.bearer.hip.path import Path, Send
+
+Contents: TypeAlias = tuple[int, bytes]
+"The type and contents of one parameter."
+
+FIRST_TIMEOUT = 0.5
+"Seconds until an UPDATE is sent again while no round trip was measured."
+
+SHORTEST_TIMEOUT = 0.1
+"Seconds: twice a round trip (RFC 7401 §6.11), but not less than this, as the other side checks two signatures."
+
+MOST_TRIES = 6
+"How often an UPDATE is sent: UPDATE_RETRY_MAX (RFC 7401 §6.11)."
+
+WINDOW = 32
+"Update IDs that are taken ahead of one that is missing (RFC 7401 §6.12.1)."
+
+MOST_REPEATED = 5
+"How often an answer is sent again: each costs the other side nothing, and goes to where the request came from."
+
+_CIRCLE = 1 << 32
+
+
+@dataclass(slots=True)
+class Outstanding:
+    """An UPDATE that was not acknowledged."""
+
+    octets: bytes
+    paths: tuple[Path, ...]
+    "each try goes to all of them"
+    acknowledged: Callable[[Packet, Path], None]
+    given_up: Callable[[], None]
+    due: float
+    timeout: float
+    tries: int = 1
+
+
+class Updates:
+    """The UPDATEs of one association, in both directions."""
+
+    def __init__(self, agreement: Agreement, send: Callable[[Send], None]) -> None:
+        self._agreement = agreement
+        self._send = send
+        self._next = 0
+        self._outstanding: dict[int, Outstanding] = {}
+        self._expected = 0
+        self._answers: dict[int, tuple[bytes | None, int]] = {}
+        self.round_trip = FIRST_TIMEOUT / 2
+        "seconds, as measured last"
+
+    # sending
+
+    def request(
+        self,
+        contents: Sequence[Contents],
+        paths: Sequence[Path],
+        now: float,
+        acknowledged: Callable[[Packet, Path], None],
+        given_up: Callable[[], None],
+        acks: Sequence[int] = (),
+    ) -> int:
+        """Send an UPDATE with these parameters along some paths until it is acknowledged, and return its Update ID.
+
+        ``acknowledged`` gets the UPDATE that does so, and the path that it came by; ``given_up`` is called instead when nothing
+        came for six tries. ``acks`` are the other side's Update IDs that it acknowledges by the way.
+        """
+        number, self._next = self._next, (self._next + 1) % _CIRCLE
+        octets = self._packet([*contents, (ParameterType.SEQ, encode_seq(number)), *_ack(acks)])
+        timeout = max(2 * self.round_trip, SHORTEST_TIMEOUT)
+        self._outstanding[number] = Outstanding(
+            octets, tuple(paths), acknowledged, given_up, now + timeout, timeout
+        )
+        self._say(octets, paths)
+        for each in acks:
+            self._keep_answer(each, octets)
+        return number
+
+    def answer(self, number: int, contents: Sequence[Contents], path: Path) -> None:
+        """Acknowledge the other side's Update ID, with further parameters, along the path that it came by."""
+        octets = self._packet([*contents, *_ack((number,))])
+        self._keep_answer(number, octets)
+        self._say(octets, (path,))
+
+    def redirect(self, number: int, paths: Sequence[Path]) -> None:
+        """Send an UPDATE of ours, if it is still outstanding, along other paths from now on."""
+        if number in self._outstanding:
+            self._outstanding[number].paths = tuple(paths)
+
+    def cancel(self, number: int) -> None:
+        """Send an UPDATE of ours no more."""
+        self._outstanding.pop(number, None)
+
+    def _packet(self, contents: Sequence[Contents]) -> bytes:
+        agreement = self._agreement
+        builder = Builder(PacketType.UPDATE, agreement.own.hit, agreement.peer.hit)
+        for type_, octets in sorted(contents, key=lambda each: each[0]):
+            builder.add(type_, octets)
+        add_mac(builder, agreement.rhash, agreement.own_keys.mac)
+        add_signature(builder, agreement.own)
+        return builder.octets()
+
+    def _say(self, octets: bytes, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self._send(Send(octets, path))
+
+    def _keep_answer(self, number: int, octets: bytes) -> None:
+        self._answers[number] = octets, MOST_REPEATED
+
+    # receiving
+
+    def received(self, packet: Packet, path: Path, now: float) -> int | None:
+        """Take an UPDATE; returns its Update ID if it is to be acted on, and answered.
+
+        Those of ours that it acknowledges are told so first. None if there is nothing to act on, as when it came before:
+        then it has been answered again.
+
+        :raises BadPacket: if it is not from the other side, or is none.
+        """
+        check_mac(packet, self._agreement.rhash, self._agreement.peer_keys.mac)
+        seq, ack = packet.find(ParameterType.SEQ), packet.find(ParameterType.ACK)
+        if seq is None and ack is None:
+            raise BadPacket("an UPDATE has neither SEQ nor ACK")
+        number = None if seq is None else decode_seq(seq)
+        if number is not None and not self._is_new(number, path):
+            number = None
+            if ack is None:
+                return None
+        check_signature(packet, self._agreement.peer)
+        for each in () if ack is None else decode_list(ParameterType.ACK, ack):
+            self._acknowledged(each, packet, path, now)
+        if number is not None:
+            self._taken(number)
+        return number
+
+    def _is_new(self, number: int, path: Path) -> bool:
+        if number in self._answers:
+            octets, left = self._answers[number]
+            if octets is not None and left:
+                self._answers[number] = octets, left - 1
+                self._say(octets, (path,))
+            return False
+        return (number - self._expected) % _CIRCLE < WINDOW
+
+    def _taken(self, number: int) -> None:
+        """Remember that an Update ID came, and forget those that are too old to be taken again."""
+        self._answers[number] = None, 0
+        while self._expected in self._answers:
+            self._expected = (self._expected + 1) % _CIRCLE
+        for old in [
+            each for each in self._answers if WINDOW < (self._expected - each) % _CIRCLE < _CIRCLE // 2
+        ]:
+            del self._answers[old]
+
+    def _acknowledged(self, number: int, packet: Packet, path: Path, now: float) -> None:
+        outstanding = self._outstanding.pop(number, None)
+        if outstanding is None:
+            return
+        if outstanding.tries == 1:
+            self.round_trip = max(0.0, now - outstanding.due + outstanding.timeout)
+        outstanding.acknowledged(packet, path)
+
+    # time
+
+    def due(self) -> float | None:
+        """Return when :meth:`timer_fired` has something to do; None if time alone changes nothing."""
+        return min((each.due for each in self._outstanding.values()), default=None)
+
+    def timer_fired(self, now: float) -> None:
+        """Send again what was not acknowledged, or give it up."""
+        for number, each in tuple(self._outstanding.items()):
+            if each.due > now:
+                continue
+            if each.tries >= MOST_TRIES:
+                self._outstanding.pop(number, None)
+                each.given_up()
+                continue
+            each.tries += 1
+            each.timeout *= 2
+            each.due = now + each.timeout
+            self._say(each.octets, each.paths)
+
+
+def _ack(numbers: Sequence[int]) -> list[Contents]:
+    if not numbers:
+        return []
+    return [(ParameterType.ACK, encode_list(ParameterType.ACK, tuple(numbers)))]
