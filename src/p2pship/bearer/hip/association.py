@@ -89,6 +89,8 @@ class Association:
         "where what we send goes"
         self.state = state
         self.made_at = now
+        self.overtaken = 0
+        "the last generation of R1s that the other side was given before this association"
         self._random = random
         self._out = out
         index = esp_index(agreement.rhash, agreement.cipher)

@@ -39,6 +39,8 @@ class Dialling:
         "the one by which the R1 came that is answered"
         self.failed: str | None = None
         "why it has failed, in words for people"
+        self.gave_r1 = False
+        "whether the same host was given an R1 meanwhile, as it dials as well"
         self._out = out
         self._i1 = initiator.i1()
         self._waiting = list(paths)

@@ -17,11 +17,12 @@ from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.initiator import Initiator
 from p2pship.bearer.hip.load import Load
-from p2pship.bearer.hip.numbers import DHGroup, PacketType
+from p2pship.bearer.hip.numbers import DHGroup, PacketType, ParameterType
 from p2pship.bearer.hip.packet import HIT_SIZE, Packet
+from p2pship.bearer.hip.parameters import decode_counter
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
-from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, R1Pool
+from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, R1Pool, Stale
 from p2pship.bearer.hip.responder import Accepted, Responder
 
 NULL_HIT = bytes(HIT_SIZE)
@@ -97,6 +98,9 @@ class Host:
         out, self._out = self._out, []
         return out
 
+    def _say(self, thing: object) -> None:
+        self._out.append(thing)
+
     def state(self, peer: bytes) -> State:
         """Return the state with another host (RFC 7401 §4.4.2)."""
         dialling = self._diallings.get(peer)
@@ -123,7 +127,7 @@ class Host:
             dialling.add(paths)
         else:
             initiator = Initiator(self.own, peer, self._groups, self._random, self._new_spi)
-            dialling = self._diallings[peer] = Dialling(initiator, paths, now, self._out.append)
+            dialling = self._diallings[peer] = Dialling(initiator, paths, now, self._say)
         self._settle(dialling)
 
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
@@ -167,6 +171,8 @@ class Host:
             return
         r1 = self._pool.answer(packet, path.host, path.is_encapsulated, now)
         self._out.append(Send(r1, path))
+        if dialling is not None:
+            dialling.gave_r1 = True
         if self._sweep_at is None:
             self._sweep_at = now + LIFETIME_SECONDS
 
@@ -195,11 +201,25 @@ class Host:
         dialling = self._diallings.get(packet.sender)
         if dialling is not None and dialling.has_sent_i2 and packet.sender > self.own.hit:
             return
+        self._refuse_overtaken(packet)
         accepted = self._responder.i2(packet, path.host, now, self._load.is_high)
         self._diallings.pop(packet.sender, None)
         self._out.append(Send(accepted.r2, path))
         association = self._make(accepted.agreement, path, State.R2_SENT, now)
         self._answered[packet.sender] = Answered(accepted, association)
+
+    def _refuse_overtaken(self, packet: Packet) -> None:
+        """Refuse the I2 of an exchange that the other side gave up when it took ours, and that comes late.
+
+        RFC 7401 §4.4.3 would have it replace the association, of which the other side would know nothing.
+
+        :raises Stale: if it is such a one.
+        """
+        association = self._associations.get(packet.sender)
+        if association is None or not association.overtaken:
+            return
+        if decode_counter(packet.need(ParameterType.R1_COUNTER)) <= association.overtaken:
+            raise Stale("it was overtaken by another exchange")
 
     def _answer_again(self, answered: Answered, path: Path) -> None:
         if answered.association.state in (State.R2_SENT, State.ESTABLISHED) and answered.left:
@@ -213,7 +233,9 @@ class Host:
         agreement = dialling.r2(packet)
         del self._diallings[packet.sender]
         assert dialling.path is not None
-        self._make(agreement, dialling.path, State.ESTABLISHED, now)
+        association = self._make(agreement, dialling.path, State.ESTABLISHED, now)
+        if dialling.gave_r1:
+            association.overtaken = self._pool.retire()
 
     def _make(self, agreement: Agreement, path: Path, state: State, now: float) -> Association:
         peer = agreement.peer.hit
@@ -221,7 +243,7 @@ class Host:
         if before is not None:
             before.drop("the other side began anew")
         self._answered.pop(peer, None)
-        association = Association(agreement, path, state, now, self._random, self._out.append)
+        association = Association(agreement, path, state, now, self._random, self._say)
         self._associations[peer] = association
         self._out.append(Made(association, state is State.ESTABLISHED))
         self._settle(association)

@@ -223,6 +223,12 @@ class R1Pool:
     def _name(solution: Solution) -> bytes:
         return solution.random[:16] + solution.solution
 
+    def retire(self) -> int:
+        """Offer only R1s of later generations from now on, and return the last one until now."""
+        for r1 in self._offered.values():
+            r1.is_offered = False
+        return self._generation
+
     @property
     def answers_any(self) -> bool:
         """Whether there are keys that :meth:`forget_old` will have to forget."""
