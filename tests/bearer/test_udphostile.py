@@ -8,8 +8,9 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.arqreceiver import FIRST_WINDOW
 from p2pship.bearer.arqwire import data_segment
+from p2pship.bearer.carried import Carried
 from p2pship.bearer.channel import LAST_COUNTER, DatagramSealer
-from p2pship.bearer.udpwire import ID_SIZE, Carried
+from p2pship.bearer.udpwire import ID_SIZE
 from tests.bearer.fakes import Recorder
 from tests.bearer.udppair import RelayedPair
 

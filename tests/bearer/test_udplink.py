@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.bearer.udpwire import Carried
+from p2pship.bearer.carried import Carried
 from tests.bearer.fakes import Recorder, device
 from tests.bearer.roughrelay import HOST, Fate, RoughRelay, untouched
 from tests.bearer.udppair import RelayedPair

@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship.bearer.carried import Carried
 from p2pship.bearer.channel import LAST_COUNTER, DatagramOpener, DatagramSealer
 from p2pship.bearer.udpway import UDPWay
-from p2pship.bearer.udpwire import ID_SIZE, Carried
+from p2pship.bearer.udpwire import ID_SIZE
 from p2pship.journal import Journal
 
 KEY = bytes(range(16))

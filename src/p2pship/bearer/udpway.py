@@ -11,11 +11,12 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from p2pship.address import is_never_dialled
+from p2pship.bearer.carried import Carried
 from p2pship.bearer.channel import DatagramSealer, Exhausted
 from p2pship.bearer.datagramport import Address, DatagramPort, address_of, is_too_large, send_or_lose
 from p2pship.bearer.pathcheck import PathCheck
 from p2pship.bearer.pathmtu import PathMTU
-from p2pship.bearer.udpwire import Carried, overhead
+from p2pship.bearer.udpwire import overhead
 from p2pship.journal import Journal
 
 

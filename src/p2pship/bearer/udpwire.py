@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from enum import IntEnum
 from typing import NamedTuple
 
 from p2pship.bearer.channel import OVERHEAD as SEAL_SIZE
@@ -26,25 +25,6 @@ IP_HEADERS = {4: 20, 6: 40}
 
 class BadHandshake(RemoteError):
     """What came is no message of the handshake."""
-
-
-class Carried(IntEnum):
-    """What a sealed datagram carries: the channel's kinds."""
-
-    MEDIA = 16
-    "a datagram that was cast"
-    PART = 17
-    "a part of one that was too large"
-    SEGMENT = 18
-    "a segment of :mod:`p2pship.bearer.arq`"
-    ALIVE = 19
-    "nothing: it keeps routers on the way from forgetting the link, or says that the closing has come"
-    GOODBYE = 20
-    "nothing: the link has ended"
-    QUESTION = 21
-    "asks at a new address whether the other side is there: 8 octets"
-    REPLY = 22
-    "the same 8 octets"
 
 
 class Knock(NamedTuple):
