@@ -1,0 +1,354 @@
+"""The bearer ``hip``: HIPv2 and ESP in UDP, encrypted, from and to any of this machine's addresses.
+
+All of one node's associations share its sockets. What comes with four zero octets in front is a control packet (RFC 9028 §5.1), which
+the machine of a Host Identity gets (:mod:`p2pship.bearer.hip.host`); anything else begins with an SPI, which says whose it is.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from p2pship.address import Locator
+from p2pship.bearer.datagramport import Address, DatagramPort, Party, address_of
+from p2pship.bearer.hip.association import Association, Ended, Made
+from p2pship.bearer.hip.dialling import Dialling
+from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
+from p2pship.bearer.hip.esp import SMALLEST_SPI
+from p2pship.bearer.hip.host import Failed, Host, Solve
+from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.link import NAME, HIPLink
+from p2pship.bearer.hip.load import Load
+from p2pship.bearer.hip.numbers import UDP_PORT
+from p2pship.bearer.hip.packet import BadPacket, parse
+from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.r1limit import R1Limit
+from p2pship.bearer.hip.sockets import Sockets, listened_hosts
+from p2pship.bearer.hip.solving import solve
+from p2pship.bearer.listensettings import ListenSettings
+from p2pship.bearer.streambearer import MOST_LOCATORS
+from p2pship.config import check_port_or_any, option
+from p2pship.errors import NotReached
+from p2pship.identity.hit import hit_of
+from p2pship.identity.keys import BadKey
+from p2pship.interfaces import IBearer, IDevice, ILink, INetwork, INode
+from p2pship.journal import Journal
+from p2pship.storage.ports import Ports
+
+MARKER = bytes(4)
+"What tells a control packet from ESP (RFC 9028 §5.1)."
+
+
+@dataclass(frozen=True)
+class HIPSettings(ListenSettings):
+    """Links over the Host Identity Protocol: encrypted, and they move along when addresses change."""
+
+    enabled: bool = option(True, "Whether to make and accept links over HIP.")
+    port: int = option(
+        UDP_PORT,
+        "The UDP port; the next free one is taken, and kept, if another program has it. 0 takes any.",
+        check=check_port_or_any,
+    )
+    legacy: bool = option(
+        False,
+        "Whether to offer the MODP groups 3 and 4 as well, for programs that have no elliptic curves. They are slow.",
+    )
+
+
+SETTINGS = HIPSettings
+
+
+def make(reactor: Any, settings: HIPSettings, node: INode) -> IBearer:
+    """Return the bearer of a node; see :mod:`p2pship.plugins`."""
+    return HIPBearer(
+        reactor, settings, node.keyring.device, node.network, node.ports, node.journal, node.random
+    )
+
+
+@implementer(IBearer)
+class HIPBearer:
+    """Makes links over HIP. ``reactor`` provides IReactorFDSet and IReactorTime."""
+
+    name = NAME
+    encrypted = True
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: HIPSettings,
+        device: IDevice,
+        network: INetwork,
+        ports: Ports,
+        journal: Journal,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._device = device
+        self._network = network
+        self._ports = ports
+        self._journal = journal
+        self._random = random
+        self._parties: dict[bytes, Party] = {}
+        self._sockets = Sockets(self._adopt)
+        self._links: dict[Association, HIPLink] = {}
+        self._waiting: dict[bytes, list[Deferred[ILink]]] = {}
+        self._dialled: dict[bytes, tuple[Locator, ...]] = {}
+        groups = (*OFFERED_GROUPS, *LEGACY_GROUPS) if settings.legacy else OFFERED_GROUPS
+        self._host = Host(
+            OwnHostIdentity(device.private_key),
+            groups,
+            random,
+            self._new_spi,
+            Load(),
+            R1Limit(),
+            reactor.seconds(),
+        )
+        self._timer: IDelayedCall | None = None
+        self._link_made: Callable[[ILink], None] = _nobody
+        self._locators_changed: Callable[[], None] = _nothing
+        self._unwatch: Callable[[], None] = _nothing
+        self._stopped: Deferred[None] | None = None
+
+    # listening
+
+    def locators(self) -> list[Locator]:
+        if self._stopped is not None:
+            return []
+        return [Locator(self.name, host, self._sockets.number) for host in self._sockets.hosts]
+
+    def listen(
+        self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]
+    ) -> Deferred[None]:
+        return maybeDeferred(self._listen, link_made, locators_changed)
+
+    def _listen(self, link_made: Callable[[ILink], None], locators_changed: Callable[[], None]) -> None:
+        self._link_made = link_made
+        self._locators_changed = locators_changed
+        chosen = self._ports.choose(
+            self.name,
+            self._settings.port,
+            ", ".join(self._settings.listen),
+            "udp",
+            partial(self._sockets.listen, self._hosts()),
+        )
+        self._unwatch = self._network.watch(self._network_changed)
+        self.log.info("accepts links over hip at UDP port {port}", port=self._sockets.number)
+        if chosen.moved_from is not None:
+            self.log.warn(
+                "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
+            )
+
+    def _hosts(self) -> list[str]:
+        return listened_hosts(self._settings.listen, self._network.interfaces())
+
+    def _adopt(self, opened: socket.socket) -> DatagramPort:
+        return DatagramPort(self._reactor, opened, self._parties, self._stray, self._journal)
+
+    def _network_changed(self) -> None:
+        if self._sockets.change(self._hosts()):
+            self._locators_changed()
+
+    # control packets
+
+    def _stray(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
+        """Take a datagram that is on no link: a control packet, or nothing of ours."""
+        if datagram[:4] != MARKER:
+            self._journal.count("hip.stray")
+            return
+        try:
+            packet = parse(datagram[4:])
+            self._host.received(packet, _path(port, source), self._reactor.seconds())
+        except BadPacket as error:
+            self._journal.count("hip.refused")
+            self.log.debug("a packet was refused: {error}", error=error)
+        self._act()
+
+    def _act(self) -> None:
+        """Do what the machine wants done."""
+        while things := self._host.take():
+            for thing in things:
+                match thing:
+                    case Send():
+                        self._send(thing)
+                    case Solve():
+                        self._solve(thing.dialling)
+                    case Made():
+                        self._made(thing.association, thing.dialled)
+                    case Failed():
+                        self._failed(thing.peer, thing.reason)
+                    case Ended():
+                        self._ended(thing.association, thing.reason)
+        self._set_timer()
+
+    def _send(self, send: Send) -> None:
+        port = send.path.carrier
+        assert isinstance(port, DatagramPort)
+        try:
+            port.send(MARKER + send.octets, send.path.address)
+        except OSError:
+            self._journal.count("hip.unsent")
+
+    def _solve(self, dialling: Dialling) -> None:
+        solver = dialling.solver
+        if solver is None:
+            return
+
+        def solved(solution: bytes) -> None:
+            self._host.solved(dialling, solution, self._reactor.seconds())
+            self._act()
+
+        solve(self._reactor, solver, lambda: dialling.solver is solver, solved)
+
+    def _set_timer(self) -> None:
+        due = self._host.due()
+        if self._timer is not None and self._timer.active():
+            if due is not None and self._timer.getTime() <= due:
+                return
+            self._timer.cancel()
+        self._timer = None
+        if due is not None:
+            self._timer = self._reactor.callLater(max(0.0, due - self._reactor.seconds()), self._time_came)
+
+    def _time_came(self) -> None:
+        self._timer = None
+        self._host.timer_fired(self._reactor.seconds())
+        self._act()
+
+    def _new_spi(self) -> int:
+        while True:
+            made = self._random(4)
+            if int.from_bytes(made, "big") >= SMALLEST_SPI and made not in self._parties:
+                return int.from_bytes(made, "big")
+
+    # dialling
+
+    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+        if device_key == self._device.key:
+            return fail(NotReached("that is this device itself"))
+        try:
+            peer = hit_of(device_key)
+        except BadKey as error:
+            return fail(NotReached(str(error)))
+        if self._stopped is not None:
+            return fail(NotReached("the bearer was stopped"))
+        standing = self._host.association(peer)
+        if standing is not None:
+            return succeed(self._links[standing])
+        tried = locators[:MOST_LOCATORS]
+        paths = [path for path in map(self._path_to, tried) if path is not None]
+        if not paths:
+            named = ", ".join(map(str, tried)) or "no address"
+            return fail(NotReached(f"no way leads from here to {named}"))
+        return self._dial(peer, tuple(tried), paths)
+
+    def _dial(self, peer: bytes, locators: tuple[Locator, ...], paths: Sequence[Path]) -> Deferred[ILink]:
+        waiting: Deferred[ILink] = Deferred(partial(self._cancelled, peer))
+        self._waiting.setdefault(peer, []).append(waiting)
+        self._dialled[peer] = (*self._dialled.get(peer, ()), *locators)
+        self._host.dial(peer, paths, self._reactor.seconds())
+        self._act()
+        return waiting
+
+    def _cancelled(self, peer: bytes, waiting: Deferred[ILink]) -> None:
+        left = [each for each in self._waiting.get(peer, ()) if each is not waiting]
+        if left:
+            self._waiting[peer] = left
+        elif peer in self._waiting:
+            del self._waiting[peer]
+            self._host.give_up(peer, "it is not wanted any longer")
+            self._act()
+
+    def _path_to(self, locator: Locator) -> Path | None:
+        port = self._sockets.towards(locator.host)
+        if port is None:
+            return None
+        at = (locator.host, locator.port)
+        return _path(port, (*at, 0, 0) if port.ipv6 else at)
+
+    # associations
+
+    def _made(self, association: Association, dialled: bool) -> None:
+        peer = association.agreement.peer.hit
+        waiting = self._waiting.pop(peer, [])
+        locator = self._locator(self._dialled.pop(peer, ()), association.path) if dialled else None
+        link = HIPLink(self._reactor, self._journal, association, dialled, locator, self._closed)
+        self._links[association] = link
+        self._parties[association.agreement.own_spi.to_bytes(4, "big")] = link.incoming
+        if not dialled:
+            self._offer(link)
+        elif not waiting:
+            link.close("it is not wanted any longer")
+        for each in waiting:
+            each.callback(link)
+
+    def _locator(self, locators: Sequence[Locator], path: Path) -> Locator | None:
+        """Return the locator that was dialled and answered."""
+        return next((one for one in locators if (one.host, one.port) == (path.host, path.port)), None)
+
+    def _offer(self, link: HIPLink) -> None:
+        try:
+            self._link_made(link)
+        except Exception:  # noqa: BLE001 (the node's bug must not close the port of all links)
+            self.log.failure("a link that was made could not be taken")
+            link.abort("it could not be taken")
+
+    def _failed(self, peer: bytes, reason: str) -> None:
+        tried = ", ".join(map(str, dict.fromkeys(self._dialled.pop(peer, ()))))
+        for waiting in self._waiting.pop(peer, []):
+            waiting.errback(NotReached(f"{tried}: {reason}"))
+
+    def _ended(self, association: Association, reason: str) -> None:
+        link = self._links.pop(association, None)
+        self._parties.pop(association.agreement.own_spi.to_bytes(4, "big"), None)
+        if link is not None:
+            link.lost(reason)
+        self._look_stopped()
+
+    def _closed(self, link: HIPLink, reason: str) -> None:
+        """Hear that a link is over."""
+        self._links.pop(link.association, None)
+        self._host.close(link.association, self._reactor.seconds(), reason)
+        self._act()
+
+    def stop(self) -> Deferred[None]:
+        self._unwatch()
+        self._unwatch = _nothing
+        self._stopped = Deferred()
+        for peer in tuple(self._waiting):
+            self._host.give_up(peer, "the node is stopping")
+        self._act()
+        for link in tuple(self._links.values()):
+            link.close("the node is stopping")
+        self._look_stopped()
+        return self._stopped
+
+    def _look_stopped(self) -> None:
+        if self._stopped is None or self._stopped.called or self._links:
+            return
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._sockets.close()
+        self._stopped.callback(None)
+
+
+def _path(port: DatagramPort, address: Address) -> Path:
+    remote = address_of(address)
+    return Path(port, address, port.host, remote.host, remote.port)
+
+
+def _nobody(link: ILink) -> None:
+    """Take links when nobody listens: there are none."""
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -1,0 +1,112 @@
+"""A UDP socket for each of this machine's addresses, all with one port number.
+
+A socket that is bound to one address says by itself to which of ours a packet came, and from which of ours one leaves, so that a path
+is a socket and a remote address, and sending along it is a plain ``sendto``.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from twisted.logger import Logger
+
+from p2pship.address import canonical_host
+from p2pship.bearer.datagramport import DatagramPort, bind, bind_everywhere
+from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
+from p2pship.network import Interface
+
+DISCARD_PORT = 9
+"Where nothing is sent: the kernel only says from which address it would be (RFC 863)."
+
+log = Logger()
+
+
+def listened_hosts(listen: Sequence[str], interfaces: Iterable[Interface]) -> list[str]:
+    """Return the addresses that a socket is wanted for, most preferred first."""
+    named = [host for host in listen if host not in ANYWHERE.values()]
+    return list(dict.fromkeys([*dialled_hosts(listen, interfaces), *named]))
+
+
+def source_towards(host: str) -> str | None:
+    """Return the address of this machine from which a remote one is reached; None if there is no way to it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, DISCARD_PORT))
+            return canonical_host(probe.getsockname()[0])
+    except OSError:
+        return None
+
+
+class Sockets:
+    """The sockets, by address. ``adopt`` makes a port of an open socket."""
+
+    def __init__(self, adopt: Callable[[socket.socket], DatagramPort]) -> None:
+        self._adopt = adopt
+        self._listening: dict[str, DatagramPort] = {}
+        self._dialling: dict[str, DatagramPort] = {}
+        self.number = 0
+        "the port number that they have in common; 0 until they listen"
+
+    def __iter__(self) -> Iterator[DatagramPort]:
+        return iter([*self._listening.values(), *self._dialling.values()])
+
+    def __contains__(self, port: object) -> bool:
+        return any(each is port for each in self)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The addresses that are listened on."""
+        return list(self._listening)
+
+    def listen(self, hosts: Sequence[str], number: int) -> None:
+        """Open a socket for each address.
+
+        :raises CannotListenError: if the port is taken on one of them.
+        :raises NoSuchAddress: if this machine has none of them.
+        """
+        for opened in bind_everywhere(hosts, number):
+            port = self._adopt(opened)
+            self._listening[canonical_host(port.host)] = port
+            self.number = port.number
+
+    def change(self, hosts: Sequence[str]) -> bool:
+        """Open and close sockets as addresses have come and gone; returns whether any have."""
+        gone = [host for host in self._listening if host not in hosts]
+        new = [host for host in hosts if host not in self._listening]
+        for host in gone:
+            self._listening.pop(host).close()
+        for host in new:
+            try:
+                self._listening[host] = self._adopt(bind(host, self.number))
+            except OSError as error:
+                log.warn(
+                    "cannot use the address {host} at port {port}: {error}",
+                    host=host,
+                    port=self.number,
+                    error=error.strerror,
+                )
+        order = {host: index for index, host in enumerate(hosts)}
+        self._listening = dict(sorted(self._listening.items(), key=lambda item: order[item[0]]))
+        return bool(gone or new)
+
+    def towards(self, host: str) -> DatagramPort | None:
+        """Return the socket from which a remote address is reached; None if there is no way to it."""
+        source = source_towards(host)
+        if source is None:
+            return None
+        found = self._listening.get(source) or self._dialling.get(source)
+        if found is None:
+            try:
+                found = self._dialling[source] = self._adopt(bind(source, 0))
+            except OSError:
+                return None
+        return found
+
+    def close(self) -> None:
+        """Close them all."""
+        for port in self:
+            port.close()
+        self._listening.clear()
+        self._dialling.clear()

@@ -1,0 +1,137 @@
+"""The way of a link's datagrams: inside ESP, along the path that its association has chosen.
+
+:meth:`HIPWay.put` runs for every media packet that leaves, :meth:`Incoming.datagram_arrived` for every one that comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from p2pship.bearer.carried import Carried
+from p2pship.bearer.datagramport import Address, DatagramPort, is_too_large
+from p2pship.bearer.hip.esp import Exhausted, Inbound, Outbound, Replayed, overhead
+from p2pship.bearer.hip.inner import FRAMES_PORT, MEDIA_PORT, UDP, UDP_HEADER, InnerUDP, unwrap
+from p2pship.bearer.hip.path import Path
+from p2pship.bearer.pathmtu import PathMTU
+from p2pship.bearer.udpwire import IP_HEADERS
+from p2pship.bearer.udpwire import UDP_HEADER as OUTER_UDP
+from p2pship.errors import RemoteError
+from p2pship.journal import Journal
+
+_MEDIA = Carried.MEDIA
+_KINDS = {kind: bytes([kind]) for kind in Carried}
+
+
+class HIPWay:
+    """What goes to the other side of one association."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        journal: Journal,
+        outbound: Outbound,
+        own: bytes,
+        peer: bytes,
+        path: Path,
+        worn_out: Callable[[], Any],
+    ) -> None:
+        """Send from one HIT to another; call ``worn_out`` when the key may seal no more."""
+        self._clock = clock
+        self._journal = journal
+        self._media = InnerUDP(own, peer, MEDIA_PORT).wrap
+        self._frames = InnerUDP(own, peer, FRAMES_PORT).wrap
+        self._worn_out = worn_out
+        self.outbound = outbound
+        self.seal = outbound.seal
+        self.path = path
+        self.port: DatagramPort
+        self.address: Address
+        self.mtu = PathMTU(_overhead(path, outbound))
+        self.lead(path)
+
+    def lead(self, path: Path) -> None:
+        """Go along another path from now on."""
+        assert isinstance(path.carrier, DatagramPort)
+        self.path, self.port, self.address = path, path.carrier, path.address
+        self.mtu.restart(_overhead(path, self.outbound))
+        self.base_room = self.mtu.base_room
+        "octets that one datagram always carries"
+
+    def renew(self, outbound: Outbound) -> None:
+        """Seal with other keys from now on."""
+        self.outbound = outbound
+        self.seal = outbound.seal
+
+    def put(self, kind: int, data: bytes) -> bool:
+        """Send one datagram; one that the system does not take is lost. Returns False if it is too large for the path."""
+        inner = self._media(data) if kind == _MEDIA else self._frames(_KINDS[Carried(kind)] + data)
+        return self.send(UDP, inner, len(data))
+
+    def send(self, next_header: int, inner: bytes, size: int = 0) -> bool:
+        """Send one packet in ESP; ``size`` is what is looked at if it is too large."""
+        try:
+            self.port.send(self.seal(next_header, inner), self.address)
+        except OSError as error:
+            if is_too_large(error) and size > self.base_room:
+                self.mtu.refused(size, self._clock.seconds())
+                return False
+            self._journal.count("hip.unsent")
+        except Exhausted:
+            self._worn_out()
+        return True
+
+
+def _overhead(path: Path, outbound: Outbound) -> int:
+    ip = IP_HEADERS[6 if ":" in path.host else 4] + (OUTER_UDP if path.is_encapsulated else 0)
+    return ip + overhead(outbound.suite) + UDP_HEADER + 1
+
+
+class Incoming:
+    """Gets what comes to one SPI (see :class:`~p2pship.bearer.datagramport.Party`)."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        inbound: Inbound,
+        taken: Callable[[int, bytes], None],
+        other: Callable[[int, bytes], None],
+        elsewhere: Callable[[Address, DatagramPort], None],
+        answer: Callable[[], None],
+        way: HIPWay,
+    ) -> None:
+        """Give what is carried to ``taken``, other payloads to ``other``; tell ``elsewhere`` what came from another address."""
+        self._journal = journal
+        self._open = inbound.open
+        self._taken = taken
+        self._other = other
+        self._elsewhere = elsewhere
+        self._answer = answer
+        self._way = way
+
+    def datagram_arrived(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
+        """Take an ESP packet; whoever sent it is not proven yet."""
+        try:
+            next_header, inner = self._open(datagram)
+            if next_header != UDP:
+                self._other(next_header, inner)
+                return
+            to, data = unwrap(inner)
+        except RemoteError as error:
+            self._journal.count("hip.replayed" if isinstance(error, Replayed) else "hip.forged")
+            return
+        way = self._way
+        if source != way.address or port is not way.port:
+            self._elsewhere(source, port)
+        if to == MEDIA_PORT:
+            self._taken(_MEDIA, data)
+        elif to == FRAMES_PORT and data:
+            self._taken(data[0], data[1:])
+        else:
+            self._journal.count("hip.unknown")
+
+    def batch_ended(self) -> None:
+        """Hear that all of a batch that had something for it were delivered."""
+        self._answer()
