@@ -17,6 +17,7 @@ from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Builder, Packet
 from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.paths import Paths
 from p2pship.bearer.hip.responder import KNOWN
 from p2pship.bearer.hip.updates import Updates
 
@@ -64,6 +65,15 @@ class Ended(NamedTuple):
     reason: str
 
 
+class Moved(NamedTuple):
+    """What we send takes another path from now on."""
+
+    association: Association
+    path: Path
+    verified: bool
+    "whether the other side has shown to be there"
+
+
 class Noticed(NamedTuple):
     """The other side told something."""
 
@@ -81,12 +91,14 @@ class Association:
         state: State,
         now: float,
         random: Callable[[int], bytes],
+        reach: Callable[[str, int], Sequence[Path]],
         out: Callable[[object], None],
     ) -> None:
-        """Begin in R2-SENT or ESTABLISHED, on the path that the base exchange took."""
+        """Begin in R2-SENT or ESTABLISHED, on the path that the base exchange took.
+
+        ``reach`` returns the paths to an address and port (see :class:`~p2pship.bearer.hip.paths.Paths`).
+        """
         self.agreement = agreement
-        self.path = path
-        "where what we send goes"
         self.state = state
         self.made_at = now
         self.overtaken = 0
@@ -100,12 +112,23 @@ class Association:
             agreement, index, agreement.own_spi, agreement.peer_spi, random
         )
         self.updates = Updates(agreement, out)
+        self.paths = Paths(
+            agreement, self.updates, path, state is State.ESTABLISHED, random, reach, self._moved
+        )
         self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
         self._nonce = b""
         self._close: bytes = b""
         self._close_due = 0.0
         self._close_timeout = CLOSE_TIMEOUT
         self._over_at = 0.0
+
+    @property
+    def path(self) -> Path:
+        """Where what we send goes."""
+        return self.paths.current
+
+    def _moved(self, path: Path, verified: bool) -> None:
+        self._out(Moved(self, path, verified))
 
     # data
 
@@ -140,8 +163,11 @@ class Association:
             self._act(number, packet, path, now)
 
     def _act(self, number: int, packet: Packet, path: Path, now: float) -> None:
+        """Do what an UPDATE asks for, and answer it."""
+        if self.paths.update_received(packet, number, path, now):
+            return
         echoed = [
-            (ParameterType.ECHO_RESPONSE_SIGNED, asked)
+            (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
             for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
         ]
         self.updates.answer(number, echoed, path)

@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.bearer.datagramport import Address, DatagramPort, Party, address_of
-from p2pship.bearer.hip.association import Association, Ended, Made
+from p2pship.bearer.hip.association import Association, Ended, Made, Moved
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
@@ -112,6 +112,7 @@ class HIPBearer:
             Load(),
             R1Limit(),
             reactor.seconds(),
+            self._reach,
         )
         self._timer: IDelayedCall | None = None
         self._link_made: Callable[[ILink], None] = _nobody
@@ -156,6 +157,8 @@ class HIPBearer:
 
     def _network_changed(self) -> None:
         if self._sockets.change(self._hosts()):
+            self._host.own_changed(self._sockets.hosts, self._reactor.seconds())
+            self._act()
             self._locators_changed()
 
     # control packets
@@ -186,6 +189,8 @@ class HIPBearer:
                         self._made(thing.association, thing.dialled)
                     case Failed():
                         self._failed(thing.peer, thing.reason)
+                    case Moved():
+                        self._moved(thing)
                     case Ended():
                         self._ended(thing.association, thing.reason)
         self._set_timer()
@@ -243,6 +248,10 @@ class HIPBearer:
             return fail(NotReached("the bearer was stopped"))
         standing = self._host.association(peer)
         if standing is not None:
+            self._host.learn(
+                standing, [(one.host, one.port) for one in locators[:MOST_LOCATORS]], self._reactor.seconds()
+            )
+            self._act()
             return succeed(self._links[standing])
         tried = locators[:MOST_LOCATORS]
         paths = [path for path in map(self._path_to, tried) if path is not None]
@@ -270,10 +279,14 @@ class HIPBearer:
 
     def _path_to(self, locator: Locator) -> Path | None:
         port = self._sockets.towards(locator.host)
-        if port is None:
-            return None
-        at = (locator.host, locator.port)
-        return _path(port, (*at, 0, 0) if port.ipv6 else at)
+        return None if port is None else _path(port, _socket_address(locator.host, locator.port))
+
+    def _reach(self, host: str, number: int) -> list[Path]:
+        """Return the paths to an address, the one that the system would take first."""
+        first = self._sockets.towards(host)
+        ports = [port for port in self._sockets.alike(host) if port is not first]
+        at = _socket_address(host, number)
+        return [_path(port, at) for port in ([first] if first is not None else []) + ports]
 
     # associations
 
@@ -281,7 +294,16 @@ class HIPBearer:
         peer = association.agreement.peer.hit
         waiting = self._waiting.pop(peer, [])
         locator = self._locator(self._dialled.pop(peer, ()), association.path) if dialled else None
-        link = HIPLink(self._reactor, self._journal, association, dialled, locator, self._closed)
+        link = HIPLink(
+            self._reactor,
+            self._journal,
+            association,
+            dialled,
+            locator,
+            self._closed,
+            self._silent,
+            self._elsewhere,
+        )
         self._links[association] = link
         self._parties[association.agreement.own_spi.to_bytes(4, "big")] = link.incoming
         if not dialled:
@@ -314,6 +336,19 @@ class HIPBearer:
             link.lost(reason)
         self._look_stopped()
 
+    def _moved(self, moved: Moved) -> None:
+        link = self._links.get(moved.association)
+        if link is not None:
+            link.moved(moved.path, moved.verified)
+
+    def _silent(self, association: Association) -> None:
+        self._host.silent(association, self._reactor.seconds())
+        self._act()
+
+    def _elsewhere(self, association: Association, port: DatagramPort, source: Address) -> None:
+        self._host.heard_elsewhere(association, _path(port, source), self._reactor.seconds())
+        self._act()
+
     def _closed(self, link: HIPLink, reason: str) -> None:
         """Hear that a link is over."""
         self._links.pop(link.association, None)
@@ -339,6 +374,11 @@ class HIPBearer:
             self._timer.cancel()
         self._sockets.close()
         self._stopped.callback(None)
+
+
+def _socket_address(host: str, port: int) -> Address:
+    """Return an address as the socket will give it for what comes from there."""
+    return (host, port, 0, 0) if ":" in host else (host, port)
 
 
 def _path(port: DatagramPort, address: Address) -> Path:

@@ -70,9 +70,14 @@ class Host:
         load: Load,
         limit: R1Limit,
         now: float,
+        reach: Callable[[str, int], Sequence[Path]],
         opportunistic: bool = False,
     ) -> None:
-        """Begin; ``load`` and ``limit`` may be shared with our other Host Identities. ``now`` is Unix time."""
+        """Begin; ``load`` and ``limit`` may be shared with our other Host Identities. ``now`` is Unix time.
+
+        ``reach`` returns the paths to an address and port, one from each of our addresses that may lead there, best first.
+        """
+        self._reach = reach
         self.own = own
         self._groups = groups
         self._random = random
@@ -243,7 +248,7 @@ class Host:
         if before is not None:
             before.drop("the other side began anew")
         self._answered.pop(peer, None)
-        association = Association(agreement, path, state, now, self._random, self._say)
+        association = Association(agreement, path, state, now, self._random, self._reach, self._say)
         self._associations[peer] = association
         self._out.append(Made(association, state is State.ESTABLISHED))
         self._settle(association)
@@ -257,6 +262,28 @@ class Host:
         self._settle(association)
 
     # an association
+
+    def silent(self, association: Association, now: float) -> None:
+        """Hear that nothing comes though somebody listens."""
+        association.paths.silent(now)
+        self._settle(association)
+
+    def heard_elsewhere(self, association: Association, path: Path, now: float) -> None:
+        """Hear that something true came by another path than the one that we use."""
+        association.paths.heard_elsewhere(path, now)
+        self._settle(association)
+
+    def learn(self, association: Association, addresses: Sequence[tuple[str, int]], now: float) -> None:
+        """Hear where the other side may be now."""
+        association.paths.add(addresses, now)
+        self._settle(association)
+
+    def own_changed(self, hosts: Sequence[str], now: float) -> None:
+        """Hear which addresses we have now."""
+        for association in self._associations.values():
+            if association.state in (State.R2_SENT, State.ESTABLISHED):
+                association.paths.own_changed(hosts, now)
+                self._settle(association)
 
     def close(self, association: Association, now: float, reason: str) -> None:
         """Close an association."""

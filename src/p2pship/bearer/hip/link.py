@@ -8,15 +8,27 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from p2pship.address import HostPort, Locator
+from p2pship.bearer.carried import Carried
 from p2pship.bearer.datagramlink import DatagramLink
 from p2pship.bearer.datagramport import Address, DatagramPort
 from p2pship.bearer.hip.association import Association
 from p2pship.bearer.hip.inner import ICMPV6, BadInner, echo_answer
+from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.way import HIPWay, Incoming
+from p2pship.bearer.pathcheck import TOKEN_SIZE
 from p2pship.interfaces import ILink
 from p2pship.journal import Journal
 
 NAME = "hip"
+
+PULSE = 0.125
+"Seconds between two looks at whether anything came, while somebody listens."
+
+QUESTION_AFTER = 2
+"Pulses of silence after which the other side is asked for a sign of life: a quarter of a second."
+
+SILENT_AFTER = 4
+"Pulses of silence after which other paths are tried: two questions were lost, or are on a very long way."
 
 
 @implementer(ILink)
@@ -34,14 +46,24 @@ class HIPLink(DatagramLink):
         dialled: bool,
         locator: Locator | None,
         closed: Callable[[HIPLink, str], None],
+        silent: Callable[[Association], None],
+        elsewhere: Callable[[Association, DatagramPort, Address], None],
     ) -> None:
-        """Make a link of an association that has just been made; ``closed`` is told when the link is over, and why."""
+        """Make a link of an association that has just been made.
+
+        ``closed`` is told when the link is over, and why; ``silent`` that nothing comes while somebody listens; ``elsewhere`` that
+        something came by another path than the one we use.
+        """
         agreement = association.agreement
         own, peer = agreement.own.hit, agreement.peer.hit
         way = HIPWay(clock, journal, association.outbound, own, peer, association.path, self._worn_out)
         super().__init__(clock, journal, way)
         self._way: HIPWay = way
         self._closed = closed
+        self._silent = silent
+        self._came_elsewhere = elsewhere
+        self._octets_seen = 0
+        self._silent_pulses = 0
         self.association = association
         self.proof = agreement.peer.key
         self.dialled = dialled
@@ -63,8 +85,37 @@ class HIPLink(DatagramLink):
         self.association.data_received()
         super().taken(kind, data)
 
+    # paths
+
+    def moved(self, path: Path, verified: bool) -> None:
+        """Hear which path is used from now on."""
+        if path == self._way.path:
+            self._way.verify(verified)
+            return
+        self._way.lead(path, verified)
+        self._path_changed(self.path)
+
     def _elsewhere(self, source: Address, port: DatagramPort) -> None:
-        """Hear that something true came from another address than the one that we send to."""
+        self._came_elsewhere(self.association, port, source)
+
+    def watch(self, closely: bool) -> None:
+        super().watch(closely)
+        self._timers.stop("pulse")
+        self._silent_pulses = 0
+        if closely and not self._over and not self._closing:
+            self._timers.start("pulse", PULSE, self._pulse)
+
+    def _pulse(self) -> None:
+        self._timers.start("pulse", PULSE, self._pulse)
+        octets = self._way.octets
+        self._silent_pulses = self._silent_pulses + 1 if octets == self._octets_seen else 0
+        self._octets_seen = octets
+        if self._silent_pulses >= QUESTION_AFTER:
+            self._put(Carried.QUESTION, bytes(TOKEN_SIZE))
+        if self._silent_pulses >= SILENT_AFTER and not self._silent_pulses % SILENT_AFTER:
+            self._silent(self.association)
+
+    # what comes
 
     def _other(self, next_header: int, inner: bytes) -> None:
         """Take what is not UDP: an ICMPv6 echo is answered, everything else counted."""

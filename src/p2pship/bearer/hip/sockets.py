@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from twisted.logger import Logger
 
-from p2pship.address import canonical_host
+from p2pship.address import canonical_host, is_loopback
 from p2pship.bearer.datagramport import DatagramPort, bind, bind_everywhere
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
 from p2pship.network import Interface
@@ -96,13 +96,21 @@ class Sockets:
         source = source_towards(host)
         if source is None:
             return None
-        found = self._listening.get(source) or self._dialling.get(source)
+        found = self._listening.get(source) or next(iter(self.alike(host)), None) or self._dialling.get(source)
         if found is None:
             try:
                 found = self._dialling[source] = self._adopt(bind(source, 0))
             except OSError:
                 return None
         return found
+
+    def alike(self, host: str) -> list[DatagramPort]:
+        """Return the sockets that may reach an address: of its IP version, and on loopback as it is."""
+        return [
+            port
+            for own, port in self._listening.items()
+            if port.ipv6 == (":" in host) and is_loopback(own) == is_loopback(host)
+        ]
 
     def close(self) -> None:
         """Close them all."""

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from p2pship.bearer.carried import Carried
 from p2pship.bearer.datagramport import Address, DatagramPort, is_too_large
+from p2pship.bearer.hip.credit import Credit
 from p2pship.bearer.hip.esp import Exhausted, Inbound, Outbound, Replayed, overhead
 from p2pship.bearer.hip.inner import FRAMES_PORT, MEDIA_PORT, UDP, UDP_HEADER, InnerUDP, unwrap
 from p2pship.bearer.hip.path import Path
@@ -50,15 +51,24 @@ class HIPWay:
         self.port: DatagramPort
         self.address: Address
         self.mtu = PathMTU(_overhead(path, outbound))
+        self.octets = 0
+        "received, of all packets that were true"
+        self._credit = Credit(clock.seconds())
+        self._is_verified = True
         self.lead(path)
 
-    def lead(self, path: Path) -> None:
-        """Go along another path from now on."""
+    def lead(self, path: Path, verified: bool = True) -> None:
+        """Go along another path from now on; as long as it is not ``verified``, only within the other side's credit."""
         assert isinstance(path.carrier, DatagramPort)
+        self._is_verified = verified
         self.path, self.port, self.address = path, path.carrier, path.address
         self.mtu.restart(_overhead(path, self.outbound))
         self.base_room = self.mtu.base_room
         "octets that one datagram always carries"
+
+    def verify(self, verified: bool) -> None:
+        """Hear whether the path in use is verified."""
+        self._is_verified = verified
 
     def renew(self, outbound: Outbound) -> None:
         """Seal with other keys from now on."""
@@ -72,6 +82,8 @@ class HIPWay:
 
     def send(self, next_header: int, inner: bytes, size: int = 0) -> bool:
         """Send one packet in ESP; ``size`` is what is looked at if it is too large."""
+        if not self._is_verified and not self._afford(len(inner)):
+            return True
         try:
             self.port.send(self.seal(next_header, inner), self.address)
         except OSError as error:
@@ -81,6 +93,14 @@ class HIPWay:
             self._journal.count("hip.unsent")
         except Exhausted:
             self._worn_out()
+        return True
+
+    def _afford(self, octets: int) -> bool:
+        """Tell whether the other side has sent enough for us to send so much where it may not be."""
+        if self._credit.left(self.octets, self._clock.seconds()) <= octets:
+            self._journal.count("hip.over_credit")
+            return False
+        self._credit.spend(octets)
         return True
 
 
@@ -115,20 +135,20 @@ class Incoming:
         """Take an ESP packet; whoever sent it is not proven yet."""
         try:
             next_header, inner = self._open(datagram)
-            if next_header != UDP:
-                self._other(next_header, inner)
-                return
-            to, data = unwrap(inner)
+            to, data = unwrap(inner) if next_header == UDP else (0, inner)
         except RemoteError as error:
             self._journal.count("hip.replayed" if isinstance(error, Replayed) else "hip.forged")
             return
         way = self._way
+        way.octets += len(datagram)
         if source != way.address or port is not way.port:
             self._elsewhere(source, port)
         if to == MEDIA_PORT:
             self._taken(_MEDIA, data)
         elif to == FRAMES_PORT and data:
             self._taken(data[0], data[1:])
+        elif next_header != UDP:
+            self._other(next_header, data)
         else:
             self._journal.count("hip.unknown")
 

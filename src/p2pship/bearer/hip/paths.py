@@ -1,0 +1,304 @@
+"""Which way an association's packets go, and which other ways there are (RFC 8046, RFC 8047).
+
+Theory of operation. A path is one of our addresses and one of the other side's locators. Everything goes along one path; one pair of
+SAs serves whichever it is. A locator is used once it is *verified*: a nonce that was sent there alone has come back (§5.4). What must
+not wait for that, because the old locator is gone, is sent within the *credit* of what the other side has sent before (§5.6), so
+that nobody can have a third party flooded.
+
+- We have other addresses: the other side is told all of them (§5.2). If the one in use is gone, the packet that says so goes along
+  every path that is left, and data along the first of them at once.
+- The other side has other locators: a preferred one that is not the one in use is verified, and used then.
+- Nothing comes, though somebody listens: :meth:`Paths.silent` asks along every other path, and the first that answers is used.
+- Something true comes by another path than the one in use: the other side has moved, and we follow, after verifying what is new.
+  When both move at once they would follow each other in a circle; so the Initiator does not follow away from a path that was
+  confirmed a moment ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from p2pship.address import is_loopback, is_never_dialled
+from p2pship.bearer.hip.agreement import Agreement
+from p2pship.bearer.hip.locatorset import (
+    MOST_LOCATORS,
+    UNLIMITED,
+    LocatorField,
+    decode_locators,
+    encode_locators,
+    for_data,
+)
+from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
+from p2pship.bearer.hip.packet import Packet
+from p2pship.bearer.hip.parameters import ESPInfo
+from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.updates import Contents, Updates
+
+NONCE_SIZE = 16
+
+MOST_PROBED = 8
+"Paths that are asked at once: each costs both sides a signature."
+
+MOST_KNOWN = 32
+"Locators of the other side that are kept."
+
+PAUSE = 0.25
+"Seconds between two questions to one and the same new address."
+
+CONFIRMED_TIME = 2.0
+"Seconds for which a path that was confirmed is not left to follow the other side."
+
+
+class Status(Enum):
+    """RFC 8046 §5.1."""
+
+    UNVERIFIED = "UNVERIFIED"
+    ACTIVE = "ACTIVE"
+    DEPRECATED = "DEPRECATED"
+
+
+@dataclass(slots=True)
+class PeerLocator:
+    """One address of the other side."""
+
+    host: str
+    port: int
+    status: Status
+    until: float = float("inf")
+    "when it ends, in Unix time"
+    asked_at: float = float("-inf")
+
+
+class Paths:
+    """The paths of one association."""
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        updates: Updates,
+        path: Path,
+        leads: bool,
+        random: Callable[[int], bytes],
+        reach: Callable[[str, int], Sequence[Path]],
+        moved: Callable[[Path, bool], None],
+    ) -> None:
+        """Begin on the path of the base exchange, which is verified by it.
+
+        ``leads`` tells whether we were the Initiator. ``reach`` returns the paths to an address and port, from each of our own
+        addresses that may lead there, best first. ``moved`` is told the path that is used from now on, and whether it is verified.
+        """
+        self._agreement = agreement
+        self._updates = updates
+        self._leads = leads
+        self._random = random
+        self._reach = reach
+        self._moved = moved
+        self.current = path
+        self._confirmed_at = float("-inf")
+        self._probes: dict[int, Path] = {}
+        self._announcement: int | None = None
+        self._told: frozenset[str] = frozenset({path.own_host})
+        self._known: dict[tuple[str, int], PeerLocator] = {
+            (path.host, path.port): PeerLocator(path.host, path.port, Status.ACTIVE)
+        }
+
+    # what is known
+
+    def locators(self) -> list[PeerLocator]:
+        """Return the other side's locators."""
+        return list(self._known.values())
+
+    def add(self, addresses: Sequence[tuple[str, int]], now: float) -> None:
+        """Learn from elsewhere where the other side may be, and ask there: nothing of it is verified."""
+        for host, port in addresses:
+            self._learn(host, port)
+        self.ask(now)
+
+    def _learn(self, host: str, port: int, until: float = float("inf")) -> PeerLocator | None:
+        found = self._known.get((host, port))
+        if found is None:
+            if is_never_dialled(host) or is_loopback(host) != is_loopback(self.current.host):
+                return None
+            if len(self._known) >= MOST_KNOWN:
+                self._forget_one()
+            found = self._known[host, port] = PeerLocator(host, port, Status.UNVERIFIED)
+        elif found.status is Status.DEPRECATED:
+            found.status = Status.UNVERIFIED
+        found.until = until
+        return found
+
+    def _forget_one(self) -> None:
+        used = self.current.host, self.current.port
+        old = [key for key, each in self._known.items() if each.status is not Status.ACTIVE and key != used]
+        for key in (old or [key for key in self._known if key != used])[:1]:
+            del self._known[key]
+
+    def others(self, now: float) -> list[Path]:
+        """Return the other paths that there may be, verified locators first."""
+        usable = [
+            each for each in self._known.values() if each.status is not Status.DEPRECATED and each.until > now
+        ]
+        usable.sort(key=lambda each: each.status is not Status.ACTIVE)
+        paths = [path for each in usable for path in self._reach(each.host, each.port)]
+        return [path for path in dict.fromkeys(paths) if path != self.current]
+
+    # our own addresses
+
+    def own_changed(self, hosts: Sequence[str], now: float) -> None:
+        """Hear which addresses we have now; the one in use may be gone."""
+        usable = [host for host in hosts if is_loopback(host) == is_loopback(self.current.own_host)]
+        gone = self.current.own_host not in usable
+        if frozenset(usable) == self._told and not gone:
+            return
+        others = self.others(now)
+        if gone and others:
+            self._use(others[0])
+        if usable and (others or not gone):
+            self._announce(usable, [self.current, *others] if gone else [self.current], now)
+
+    def _announce(self, hosts: Sequence[str], paths: Sequence[Path], now: float) -> None:
+        """Tell the other side all our addresses (RFC 8046 §5.2)."""
+        self._told = frozenset(hosts)
+        if self._announcement is not None:
+            self._updates.cancel(self._announcement)
+        self._announcement = self._updates.request(
+            self._announced(hosts), paths[:MOST_PROBED], now, self._heard_of, self._not_heard_of
+        )
+
+    def _announced(self, hosts: Sequence[str]) -> list[Contents]:
+        spi = self._agreement.own_spi
+        ordered = sorted(hosts, key=lambda host: host != self.current.own_host)[:MOST_LOCATORS]
+        fields = [
+            LocatorField(TrafficType.BOTH, LocatorType.SPI_AND_ADDRESS, not index, UNLIMITED, host, spi)
+            for index, host in enumerate(ordered)
+        ]
+        return [
+            (ParameterType.ESP_INFO, ESPInfo(0, spi, spi).encode()),
+            (ParameterType.LOCATOR_SET, encode_locators(fields)),
+        ]
+
+    def _heard_of(self, packet: Packet, path: Path) -> None:
+        """Hear that the other side has our addresses; the path of its answer works in both directions."""
+        self._announcement = None
+        if path != self.current:
+            self._use(path)
+
+    def _not_heard_of(self) -> None:
+        self._announcement = None
+
+    # the other side's addresses
+
+    def update_received(self, packet: Packet, number: int, path: Path, now: float) -> bool:
+        """Take what an UPDATE says of locators, and answer it; returns whether it said something.
+
+        :raises BadPacket: if it cannot be read.
+        """
+        contents = packet.find(ParameterType.LOCATOR_SET)
+        if contents is None:
+            return False
+        fields = [field for field in decode_locators(contents) if for_data(field)]
+        listed = [(field.host, field.port or path.port, field) for field in fields]
+        for each in self._known.values():
+            if not any((each.host, each.port) == one[:2] for one in listed):
+                each.status = Status.DEPRECATED
+        for host, port, field in listed:
+            self._learn(host, port, float("inf") if field.lifetime == UNLIMITED else now + field.lifetime)
+        preferred = next((one[:2] for one in listed if one[2].preferred), (path.host, path.port))
+        target = path if preferred == (path.host, path.port) else self._towards(*preferred)
+        self._answer(number, target or path, packet, path, now)
+        return True
+
+    def _towards(self, host: str, port: int) -> Path | None:
+        return next(iter(self._reach(host, port)), None)
+
+    def _answer(self, number: int, target: Path, packet: Packet, path: Path, now: float) -> None:
+        """Acknowledge an UPDATE with LOCATOR_SET: to a new preferred locator with a nonce to come back (RFC 8046 §3.2.1)."""
+        echoed = [
+            (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
+            for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
+        ]
+        locator = self._known.get((target.host, target.port))
+        if locator is None or locator.status is Status.ACTIVE:
+            self._updates.answer(number, echoed, path)
+            if locator is not None and target != self.current:
+                self._use(target)
+            return
+        self._probe(target, now, (number,), echoed)
+        current = self._known.get((self.current.host, self.current.port))
+        if current is None or current.status is Status.DEPRECATED:
+            self._use(target, verified=False)
+
+    # asking
+
+    def silent(self, now: float) -> None:
+        """Hear that nothing comes, though something should: ask along every path, also the one in use."""
+        self.ask(now, [self.current, *self.others(now)])
+
+    def ask(self, now: float, paths: Sequence[Path] | None = None) -> None:
+        """Ask along some paths whether the other side is there; all others by default."""
+        asked = set(self._probes.values())
+        for path in (self.others(now) if paths is None else paths)[:MOST_PROBED]:
+            if path not in asked:
+                self._probe(path, now)
+
+    def _probe(
+        self, path: Path, now: float, acks: Sequence[int] = (), contents: Sequence[Contents] = ()
+    ) -> None:
+        nonce = self._random(NONCE_SIZE)
+        spi = self._agreement.own_spi
+        numbers: list[int] = []
+        number = self._updates.request(
+            [
+                (ParameterType.ESP_INFO, ESPInfo(0, spi, spi).encode()),
+                (ParameterType.ECHO_REQUEST_SIGNED, nonce),
+                *contents,
+            ],
+            (path,),
+            now,
+            partial(self._confirmed, numbers, path, nonce, now),
+            partial(self._unconfirmed, numbers),
+            acks,
+        )
+        numbers.append(number)
+        self._probes[number] = path
+
+    def _confirmed(
+        self, numbers: Sequence[int], path: Path, nonce: bytes, now: float, packet: Packet, _by: Path
+    ) -> None:
+        """Hear that a nonce has come back: the other side is where we sent it."""
+        self._unconfirmed(numbers)
+        if nonce not in packet.all(ParameterType.ECHO_RESPONSE_SIGNED):
+            return
+        locator = self._known.get((path.host, path.port))
+        if locator is not None and locator.status is not Status.DEPRECATED:
+            locator.status = Status.ACTIVE
+        self._confirmed_at = max(self._confirmed_at, now)
+        for number in tuple(self._probes):
+            self._updates.cancel(number)
+        self._probes.clear()
+        self._use(path)
+
+    def _unconfirmed(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._probes.pop(number, None)
+
+    # following
+
+    def heard_elsewhere(self, path: Path, now: float) -> None:
+        """Hear that something true, newer than all before, came by another path than the one in use."""
+        locator = self._learn(path.host, path.port)
+        if locator is None or (self._leads and now < self._confirmed_at + CONFIRMED_TIME):
+            return
+        if locator.status is Status.ACTIVE:
+            self._use(path)
+        elif now >= locator.asked_at + PAUSE:
+            locator.asked_at = now
+            self.ask(now, [path])
+
+    def _use(self, path: Path, verified: bool = True) -> None:
+        """Send along a path from now on."""
+        self.current = path
+        self._moved(path, verified)
