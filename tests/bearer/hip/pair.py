@@ -41,8 +41,12 @@ class HIPPair(BearerPair):
     def bearer(self, owner: FakeDevice, **settings: Any) -> HIPBearer:
         """Make a bearer that will be stopped."""
         chosen = HIPSettings(**{"listen": (HOST,), "port": 0, **settings})
+        return self.bearer_at(chosen, owner, FakeNetwork(HOST))
+
+    def bearer_at(self, settings: HIPSettings, owner: FakeDevice, network: FakeNetwork) -> HIPBearer:
+        """Make a bearer with other addresses, that will be stopped."""
         ports = Ports(Database(":memory:", [SCHEMA]))
-        made = HIPBearer(self.clock, chosen, owner, FakeNetwork(HOST), ports, self.journal, os.urandom)
+        made = HIPBearer(self.clock, settings, owner, network, ports, self.journal, os.urandom)
         self.bearers.append(made)
         return made
 
@@ -50,6 +54,11 @@ class HIPPair(BearerPair):
         done: list[Any] = []
         gatherResults([bearer.stop() for bearer in self.bearers]).addBoth(done.append)
         await self.until(lambda: done, step=0.1)
+
+    async def turn(self) -> None:
+        """Let the reactor take what has come, without time passing."""
+        for _ in range(3):
+            await deferLater(reactor, 0, lambda: None)
 
     async def until(self, condition: Callable[[], object], step: float = TURN) -> None:
         while not condition():

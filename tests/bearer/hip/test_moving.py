@@ -1,0 +1,88 @@
+"""Tests of links over HIP that move: addresses that come and go, paths that fall silent (RFC 8046, RFC 8047)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.hip.bearer import HIPSettings
+from p2pship.journal import Journal
+from tests.bearer.fakes import FakeNetwork, Recorder, device
+from tests.bearer.hip.pair import HIPPair
+
+ANYWHERE = HIPSettings(listen=("0.0.0.0",), port=0)
+
+
+class MovingTests(HIPPair, TestCase):
+    """Two nodes with several addresses each, all of them on loopback."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.networks = {"alice": FakeNetwork("127.0.0.2"), "bob": FakeNetwork("127.0.0.3")}
+        self.journal = Journal()
+        self.alice, self.bob = (
+            self.bearer_at(ANYWHERE, device(name), self.networks[name]) for name in ("alice", "bob")
+        )
+        for bearer in (self.alice, self.bob):
+            self.successResultOf(bearer.listen(self.accepted.append, lambda: None))
+
+    async def exchange(self, near: Any, far: Any, told: tuple[Recorder, Recorder], word: bytes) -> None:
+        """Assert that frames and datagrams get through in both directions."""
+        for link, (_, hears) in ((near, told), (far, told[::-1])):
+            link.send(word)
+            await self.until(lambda hears=hears: word in hears.frames)  # type: ignore[misc]
+            for _ in range(200):
+                link.cast(word)
+                self.advance(0.02)
+                await self.turn()
+                if word in hears.datagrams:
+                    break
+            self.assertIn(word, hears.datagrams)
+
+    async def ready(self) -> tuple[Any, Any, tuple[Recorder, Recorder]]:
+        near, far, *told = await self.talk()
+        both = told[0], told[1]
+        for link in (near, far):
+            link.limit = 65_536
+        await self.exchange(near, far, both, b"before")
+        return near, far, both
+
+    async def test_moves(self) -> None:
+        """A node whose address is another one now is followed, by frames and media, without a new link."""
+        near, far, told = await self.ready()
+        self.networks["alice"].become("127.0.0.4")
+        await self.until(lambda: far.remote.host == "127.0.0.4")
+        await self.exchange(near, far, told, b"after")
+        self.assertEqual((told[0].losses, told[1].losses), ([], []))
+        self.assertIn("127.0.0.4", told[1].paths[-1])
+
+    async def test_moves_back(self) -> None:
+        """It may move as often as it likes, also back, and from either side."""
+        near, far, told = await self.ready()
+        for turn, host in enumerate(("127.0.0.4", "127.0.0.2", "127.0.0.5")):
+            self.networks["bob"].become(host)
+            await self.until(lambda host=host: near.remote.host == host)  # type: ignore[misc]
+            await self.exchange(near, far, told, b"%d" % turn)
+
+    async def test_silent_path(self) -> None:
+        """When nothing comes along the path in use while somebody listens, another one is taken."""
+        self.networks["bob"].become("127.0.0.3", "127.0.0.6")
+        near, far, told = await self.ready()
+        self.networks["bob"].become("127.0.0.3", "127.0.0.6", "127.0.0.7")
+        await self.until(lambda: len(near.association.paths.locators()) > 1)
+        used = near.remote.host
+        for bearer in (self.alice, self.bob):
+            for port in bearer._sockets:
+                self.cut(port, used)
+        near.watch(True)
+        far.watch(True)
+        began = self.clock.seconds()
+        await self.until(lambda: near.remote.host != used and far.path, step=0.01)
+        await self.exchange(near, far, told, b"after")
+        self.assertLess(self.clock.seconds() - began, 1.0)
+
+    def cut(self, port: Any, host: str) -> None:
+        """Lose what is sent from or to an address."""
+        send = port.send
+        port.send = lambda datagram, at: len(datagram) if host in (at[0], port.host) else send(datagram, at)
