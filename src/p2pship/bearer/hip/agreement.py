@@ -24,6 +24,8 @@ class Agreement:
     suite: ESPSuite
     group: int
     "the Diffie-Hellman group"
+    peer_public: bytes
+    "the other side's public value"
     keymat: Keymat
     own_keys: HIPKeys
     peer_keys: HIPKeys
@@ -43,7 +45,12 @@ def esp_index(rhash: RHash, cipher: Cipher) -> int:
 
 
 def associations(
-    agreement: Agreement, index: int, own_spi: int, peer_spi: int, random: Callable[[int], bytes]
+    agreement: Agreement,
+    keymat: Keymat,
+    index: int,
+    own_spi: int,
+    peer_spi: int,
+    random: Callable[[int], bytes],
 ) -> tuple[Inbound, Outbound]:
     """Return a pair of SAs with keys from a place in KEYMAT; nobody may draw from there again.
 
@@ -51,7 +58,7 @@ def associations(
     """
     sizes = ESP_KEYS[agreement.suite]
     own_is_greater = agreement.own.hit > agreement.peer.hit
-    own, peer = agreement.keymat.draw(index, (sizes.encryption, sizes.authentication), own_is_greater)
+    own, peer = keymat.draw(index, (sizes.encryption, sizes.authentication), own_is_greater)
     return (
         inbound(agreement.suite, own_spi, peer.encryption + peer.mac),
         outbound(agreement.suite, peer_spi, own.encryption + own.mac, random),

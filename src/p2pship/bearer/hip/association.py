@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from p2pship.bearer.hip.agreement import Agreement, associations, esp_index
+from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
 from p2pship.bearer.hip.esp import Inbound, Outbound
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
@@ -18,6 +18,7 @@ from p2pship.bearer.hip.packet import BadPacket, Builder, Packet
 from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.paths import Paths
+from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound, Rekey
 from p2pship.bearer.hip.responder import KNOWN
 from p2pship.bearer.hip.updates import Updates
 
@@ -74,6 +75,13 @@ class Moved(NamedTuple):
     "whether the other side has shown to be there"
 
 
+class Rekeyed(NamedTuple):
+    """The keys of an association change."""
+
+    association: Association
+    change: NewInbound | NewOutbound | OldInbound
+
+
 class Noticed(NamedTuple):
     """The other side told something."""
 
@@ -92,6 +100,7 @@ class Association:
         now: float,
         random: Callable[[int], bytes],
         reach: Callable[[str, int], Sequence[Path]],
+        new_spi: Callable[[], int],
         out: Callable[[object], None],
     ) -> None:
         """Begin in R2-SENT or ESTABLISHED, on the path that the base exchange took.
@@ -105,15 +114,11 @@ class Association:
         "the last generation of R1s that the other side was given before this association"
         self._random = random
         self._out = out
-        index = esp_index(agreement.rhash, agreement.cipher)
-        self.inbound: Inbound
-        self.outbound: Outbound
-        self.inbound, self.outbound = associations(
-            agreement, index, agreement.own_spi, agreement.peer_spi, random
-        )
         self.updates = Updates(agreement, out)
+        self.rekey = Rekey(agreement, self.updates, random, new_spi, self._rekeyed)
+        leads = state is State.ESTABLISHED
         self.paths = Paths(
-            agreement, self.updates, path, state is State.ESTABLISHED, random, reach, self._moved
+            self.updates, path, leads, random, reach, self._moved, lambda: self.rekey.inbound.spi
         )
         self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
         self._nonce = b""
@@ -127,13 +132,30 @@ class Association:
         """Where what we send goes."""
         return self.paths.current
 
+    @property
+    def inbound(self) -> Inbound:
+        """What opens what comes."""
+        return self.rekey.inbound
+
+    @property
+    def outbound(self) -> Outbound:
+        """What seals what leaves."""
+        return self.rekey.outbound
+
+    def _rekeyed(self, change: NewInbound | NewOutbound | OldInbound) -> None:
+        self._out(Rekeyed(self, change))
+
     def _moved(self, path: Path, verified: bool) -> None:
         self._out(Moved(self, path, verified))
 
     # data
 
-    def data_received(self) -> None:
-        """Hear that the other side has sent data: it has the R2."""
+    def data_received(self, spi: int) -> None:
+        """Hear of the first data that came to an SPI: the other side has the R2, or the new keys."""
+        self.rekey.data_received(spi)
+        self._complete()
+
+    def _complete(self) -> None:
         if self.state is State.R2_SENT:
             self.state, self._complete_at = State.ESTABLISHED, None
 
@@ -158,19 +180,21 @@ class Association:
         if self.state not in (State.R2_SENT, State.ESTABLISHED):
             return
         number = self.updates.received(packet, path, now)
-        self.data_received()
+        self._complete()
         if number is not None:
             self._act(number, packet, path, now)
 
     def _act(self, number: int, packet: Packet, path: Path, now: float) -> None:
         """Do what an UPDATE asks for, and answer it."""
-        if self.paths.update_received(packet, number, path, now):
-            return
-        echoed = [
-            (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
-            for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
-        ]
-        self.updates.answer(number, echoed, path)
+        if self.rekey.asks(packet):
+            self.rekey.received(packet, number, path, now)
+            self.paths.update_received(packet, None, path, now)
+        elif not self.paths.update_received(packet, number, path, now):
+            echoed = [
+                (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
+                for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
+            ]
+            self.updates.answer(number, echoed, path)
 
     def _notified(self, packet: Packet) -> None:
         check_signature(packet, self.agreement.peer)
@@ -246,7 +270,7 @@ class Association:
         elif self.state is State.CLOSED:
             times = (self._over_at,)
         else:
-            times = (self.updates.due(), self._complete_at)
+            times = (self.updates.due(), self.rekey.due(), self._complete_at)
         return min((time for time in times if time is not None), default=None)
 
     def timer_fired(self, now: float) -> None:
@@ -255,8 +279,9 @@ class Association:
             self._closing_timer(now)
             return
         if self._complete_at is not None and self._complete_at <= now:
-            self.data_received()
+            self._complete()
         self.updates.timer_fired(now)
+        self.rekey.timer_fired(now)
 
     def _closing_timer(self, now: float) -> None:
         if self._over_at <= now:

@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.bearer.datagramport import Address, DatagramPort, Party, address_of
-from p2pship.bearer.hip.association import Association, Ended, Made, Moved
+from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Rekeyed
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
@@ -31,6 +31,7 @@ from p2pship.bearer.hip.numbers import UDP_PORT
 from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
+from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
 from p2pship.bearer.hip.sockets import Sockets, listened_hosts
 from p2pship.bearer.hip.solving import solve
 from p2pship.bearer.listensettings import ListenSettings
@@ -191,6 +192,8 @@ class HIPBearer:
                         self._failed(thing.peer, thing.reason)
                     case Moved():
                         self._moved(thing)
+                    case Rekeyed():
+                        self._rekeyed(thing)
                     case Ended():
                         self._ended(thing.association, thing.reason)
         self._set_timer()
@@ -303,9 +306,12 @@ class HIPBearer:
             self._closed,
             self._silent,
             self._elsewhere,
+            self._first,
+            self._tired,
         )
         self._links[association] = link
-        self._parties[association.agreement.own_spi.to_bytes(4, "big")] = link.incoming
+        for incoming in link.incoming.values():
+            self._parties[_octets(incoming.spi)] = incoming
         if not dialled:
             self._offer(link)
         elif not waiting:
@@ -331,8 +337,8 @@ class HIPBearer:
 
     def _ended(self, association: Association, reason: str) -> None:
         link = self._links.pop(association, None)
-        self._parties.pop(association.agreement.own_spi.to_bytes(4, "big"), None)
         if link is not None:
+            self._forget(link)
             link.lost(reason)
         self._look_stopped()
 
@@ -340,6 +346,27 @@ class HIPBearer:
         link = self._links.get(moved.association)
         if link is not None:
             link.moved(moved.path, moved.verified)
+
+    def _rekeyed(self, rekeyed: Rekeyed) -> None:
+        link = self._links.get(rekeyed.association)
+        if link is None:
+            return
+        match rekeyed.change:
+            case NewInbound(inbound):
+                self._parties[_octets(inbound.spi)] = link.open(inbound)
+            case NewOutbound(outbound):
+                link.renew(outbound)
+            case OldInbound(spi):
+                self._parties.pop(_octets(spi), None)
+                link.incoming.pop(spi, None)
+
+    def _first(self, association: Association, spi: int) -> None:
+        self._host.data_received(association, spi)
+        self._act()
+
+    def _tired(self, association: Association) -> None:
+        self._host.rekey(association, self._reactor.seconds())
+        self._act()
 
     def _silent(self, association: Association) -> None:
         self._host.silent(association, self._reactor.seconds())
@@ -351,9 +378,14 @@ class HIPBearer:
 
     def _closed(self, link: HIPLink, reason: str) -> None:
         """Hear that a link is over."""
-        self._links.pop(link.association, None)
+        if self._links.pop(link.association, None) is not None:
+            self._forget(link)
         self._host.close(link.association, self._reactor.seconds(), reason)
         self._act()
+
+    def _forget(self, link: HIPLink) -> None:
+        for spi in link.incoming:
+            self._parties.pop(_octets(spi), None)
 
     def stop(self) -> Deferred[None]:
         self._unwatch()
@@ -374,6 +406,10 @@ class HIPBearer:
             self._timer.cancel()
         self._sockets.close()
         self._stopped.callback(None)
+
+
+def _octets(spi: int) -> bytes:
+    return spi.to_bytes(4, "big")
 
 
 def _socket_address(host: str, port: int) -> Address:

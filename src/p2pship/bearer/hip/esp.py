@@ -31,8 +31,11 @@ WINDOW = 4096
 """Sequence numbers whose use is remembered: what comes after another packet with a number 4096 higher may be refused. That is
 0.4 s of 10,000 packets a second; a power of two."""
 
-REKEY_AT = 1 << 31
-"Packets after which an association must have been rekeyed: the 32 bits that travel have not come round then."
+REKEY_AT = 1 << 30
+"Packets after which an association should be rekeyed."
+
+LAST = 1 << 31
+"The last packet of a key: the 32 bits that travel have not come round then."
 
 SMALLEST_SPI = 256
 "Those below are reserved (RFC 4303 §2.1)."
@@ -81,6 +84,8 @@ class Outbound(Protocol):
     suite: ESPSuite
     sequence: int
     "the number of the last packet, which is how many there were"
+    tired: Callable[[], object]
+    "called once, when the key should be replaced"
 
     def seal(self, next_header: int, payload: bytes) -> bytes:
         """Return the ESP packet around a payload.
@@ -107,12 +112,14 @@ class Inbound(Protocol):
         """
 
 
-def outbound(suite: int, spi: int, keys: bytes, random: Callable[[int], bytes]) -> Outbound:
+def outbound(
+    suite: int, spi: int, keys: bytes, random: Callable[[int], bytes], rekey_at: int = REKEY_AT
+) -> Outbound:
     """Return what seals for an SPI with keys from KEYMAT; nothing else may ever seal with them."""
     encryption, authentication = _split(suite, keys)
     if suite == ESPSuite.AES_GCM_16:
-        return _GCMOutbound(spi, encryption)
-    return _CBCOutbound(ESPSuite(suite), spi, encryption, authentication, random)
+        return _GCMOutbound(spi, rekey_at, encryption)
+    return _CBCOutbound(ESPSuite(suite), spi, rekey_at, encryption, authentication, random)
 
 
 def inbound(suite: int, spi: int, keys: bytes) -> Inbound:
@@ -135,36 +142,56 @@ def _split(suite: int, keys: bytes) -> tuple[bytes, bytes]:
     return keys[:encryption], keys[encryption:]
 
 
-class _GCMOutbound:
-    suite = ESPSuite.AES_GCM_16
+class _Counter:
+    """Counts the packets of one key."""
 
-    def __init__(self, spi: int, key: bytes) -> None:
+    def __init__(self, spi: int, rekey_at: int) -> None:
         self.spi = spi
         self.sequence = 0
+        self.tired: Callable[[], object] = _nothing
+        self._limit = rekey_at
+
+    def _reached(self) -> None:
+        """Hear that the limit is reached: the first one is a wish, the second is the end."""
+        if self.sequence > LAST:
+            raise Exhausted()
+        self._limit = LAST + 1
+        self.tired()
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+class _GCMOutbound(_Counter):
+    suite = ESPSuite.AES_GCM_16
+
+    def __init__(self, spi: int, rekey_at: int, key: bytes) -> None:
+        super().__init__(spi, rekey_at)
         self._encrypt = AESGCM(key[:-4]).encrypt
         self._salt = key[-4:]
 
     def seal(self, next_header: int, payload: bytes) -> bytes:
         sequence = self.sequence = self.sequence + 1
-        if sequence > REKEY_AT:
-            raise Exhausted()
+        if sequence >= self._limit:
+            self._reached()
         header = _GCM_HEADER.pack(self.spi, sequence, sequence)
         inner = payload + _GCM_TRAILERS[len(payload) & 3] + _NEXT[next_header]
         return header + self._encrypt(self._salt + header[8:], inner, header[:8])
 
 
-class _CBCOutbound:
+class _CBCOutbound(_Counter):
     def __init__(
         self,
         suite: ESPSuite,
         spi: int,
+        rekey_at: int,
         encryption: bytes,
         authentication: bytes,
         random: Callable[[int], bytes],
     ) -> None:
+        super().__init__(spi, rekey_at)
         self.suite = suite
-        self.spi = spi
-        self.sequence = 0
         self._random = random
         cipher = Cipher(algorithms.AES(encryption), modes.CBC(random(_BLOCK)))
         self._encrypt = cipher.encryptor().update
@@ -172,8 +199,8 @@ class _CBCOutbound:
 
     def seal(self, next_header: int, payload: bytes) -> bytes:
         sequence = self.sequence = self.sequence + 1
-        if sequence > REKEY_AT:
-            raise Exhausted()
+        if sequence >= self._limit:
+            self._reached()
         inner = self._random(_BLOCK) + payload + _CBC_TRAILERS[len(payload) & 15] + _NEXT[next_header]
         packet = _CBC_HEADER.pack(self.spi, sequence) + self._encrypt(inner)
         mac = self._mac.copy()

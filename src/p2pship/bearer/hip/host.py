@@ -248,7 +248,9 @@ class Host:
         if before is not None:
             before.drop("the other side began anew")
         self._answered.pop(peer, None)
-        association = Association(agreement, path, state, now, self._random, self._reach, self._say)
+        association = Association(
+            agreement, path, state, now, self._random, self._reach, self._new_spi, self._say
+        )
         self._associations[peer] = association
         self._out.append(Made(association, state is State.ESTABLISHED))
         self._settle(association)
@@ -262,6 +264,17 @@ class Host:
         self._settle(association)
 
     # an association
+
+    def data_received(self, association: Association, spi: int) -> None:
+        """Hear of the first data that came to an SPI."""
+        association.data_received(spi)
+        self._settle(association)
+
+    def rekey(self, association: Association, now: float) -> None:
+        """Have an association's keys changed."""
+        if association.state in (State.R2_SENT, State.ESTABLISHED):
+            association.rekey.begin(association.path, now)
+            self._settle(association)
 
     def silent(self, association: Association, now: float) -> None:
         """Hear that nothing comes though somebody listens."""

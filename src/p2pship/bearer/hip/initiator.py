@@ -178,6 +178,7 @@ class Initiator:
             Cipher(cipher),
             ESPSuite(suite),
             their.group,
+            their.public,
             keymat,
             own_keys,
             peer_keys,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -29,9 +30,19 @@ class Keymat:
     ) -> None:
         """Begin with #I and #J, the Diffie-Hellman secret, and both HITs in any order."""
         self._rhash = rhash
-        self._key = rhash.mac(random + solution, secret)  # HKDF-Extract (RFC 5869 §2.2)
+        self._salt = random + solution
         self._info = min(one, other) + max(one, other)
+        self._begin(secret)
+
+    def _begin(self, secret: bytes) -> None:
+        self._key = self._rhash.mac(self._salt, secret)  # HKDF-Extract (RFC 5869 §2.2)
         self._octets = b""
+
+    def with_secret(self, secret: bytes) -> Keymat:
+        """Return the KEYMAT of the same hosts and puzzle with another secret (RFC 7402 §6.10)."""
+        other = copy(self)
+        other._begin(secret)
+        return other
 
     def octets(self, start: int, count: int) -> bytes:
         """Return octets from a place on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -12,6 +13,7 @@ from p2pship.bearer.carried import Carried
 from p2pship.bearer.datagramlink import DatagramLink
 from p2pship.bearer.datagramport import Address, DatagramPort
 from p2pship.bearer.hip.association import Association
+from p2pship.bearer.hip.esp import Inbound, Outbound
 from p2pship.bearer.hip.inner import ICMPV6, BadInner, echo_answer
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.way import HIPWay, Incoming
@@ -48,11 +50,14 @@ class HIPLink(DatagramLink):
         closed: Callable[[HIPLink, str], None],
         silent: Callable[[Association], None],
         elsewhere: Callable[[Association, DatagramPort, Address], None],
+        first: Callable[[Association, int], None],
+        tired: Callable[[Association], None],
     ) -> None:
         """Make a link of an association that has just been made.
 
         ``closed`` is told when the link is over, and why; ``silent`` that nothing comes while somebody listens; ``elsewhere`` that
-        something came by another path than the one we use.
+        something came by another path than the one we use; ``first`` to which SPI something came for the first time; ``tired``
+        that the keys should be changed.
         """
         agreement = association.agreement
         own, peer = agreement.own.hit, agreement.peer.hit
@@ -68,9 +73,12 @@ class HIPLink(DatagramLink):
         self.proof = agreement.peer.key
         self.dialled = dialled
         self.locator = locator
-        self.incoming = Incoming(
-            journal, association.inbound, self.taken, self._other, self._elsewhere, self.batch_ended, way
-        )
+        self.incoming: dict[int, Incoming] = {}
+        "what gets what comes, by SPI"
+        self._first = first
+        self._tired = tired
+        self.open(association.inbound)
+        self.renew(association.outbound)
 
     @property
     def remote(self) -> HostPort:
@@ -81,9 +89,26 @@ class HIPLink(DatagramLink):
     def path(self) -> str:
         return f"{NAME} {self.remote}"
 
-    def taken(self, kind: int, data: bytes) -> None:
-        self.association.data_received()
-        super().taken(kind, data)
+    # keys
+
+    def open(self, inbound: Inbound) -> Incoming:
+        """Take what comes to another SPI as well, and return what gets it."""
+        made = self.incoming[inbound.spi] = Incoming(
+            self._journal,
+            inbound,
+            self.taken,
+            self._other,
+            self._elsewhere,
+            self.batch_ended,
+            self._way,
+            partial(self._first, self.association),
+        )
+        return made
+
+    def renew(self, outbound: Outbound) -> None:
+        """Seal with other keys from now on."""
+        outbound.tired = partial(self._tired, self.association)
+        self._way.renew(outbound)
 
     # paths
 

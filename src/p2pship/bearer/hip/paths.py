@@ -22,7 +22,6 @@ from enum import Enum
 from functools import partial
 
 from p2pship.address import is_loopback, is_never_dialled
-from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.locatorset import (
     MOST_LOCATORS,
     UNLIMITED,
@@ -77,20 +76,21 @@ class Paths:
 
     def __init__(
         self,
-        agreement: Agreement,
         updates: Updates,
         path: Path,
         leads: bool,
         random: Callable[[int], bytes],
         reach: Callable[[str, int], Sequence[Path]],
         moved: Callable[[Path, bool], None],
+        spi: Callable[[], int],
     ) -> None:
         """Begin on the path of the base exchange, which is verified by it.
 
         ``leads`` tells whether we were the Initiator. ``reach`` returns the paths to an address and port, from each of our own
-        addresses that may lead there, best first. ``moved`` is told the path that is used from now on, and whether it is verified.
+        addresses that may lead there, best first. ``moved`` is told the path that is used from now on, and whether it is verified; ``spi`` says to
+        which the other side sends now.
         """
-        self._agreement = agreement
+        self._spi = spi
         self._updates = updates
         self._leads = leads
         self._random = random
@@ -169,7 +169,7 @@ class Paths:
         )
 
     def _announced(self, hosts: Sequence[str]) -> list[Contents]:
-        spi = self._agreement.own_spi
+        spi = self._spi()
         ordered = sorted(hosts, key=lambda host: host != self.current.own_host)[:MOST_LOCATORS]
         fields = [
             LocatorField(TrafficType.BOTH, LocatorType.SPI_AND_ADDRESS, not index, UNLIMITED, host, spi)
@@ -191,8 +191,8 @@ class Paths:
 
     # the other side's addresses
 
-    def update_received(self, packet: Packet, number: int, path: Path, now: float) -> bool:
-        """Take what an UPDATE says of locators, and answer it; returns whether it said something.
+    def update_received(self, packet: Packet, number: int | None, path: Path, now: float) -> bool:
+        """Take what an UPDATE says of locators, and answer it if it has a ``number``; returns whether it said something.
 
         :raises BadPacket: if it cannot be read.
         """
@@ -214,7 +214,7 @@ class Paths:
     def _towards(self, host: str, port: int) -> Path | None:
         return next(iter(self._reach(host, port)), None)
 
-    def _answer(self, number: int, target: Path, packet: Packet, path: Path, now: float) -> None:
+    def _answer(self, number: int | None, target: Path, packet: Packet, path: Path, now: float) -> None:
         """Acknowledge an UPDATE with LOCATOR_SET: to a new preferred locator with a nonce to come back (RFC 8046 §3.2.1)."""
         echoed = [
             (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
@@ -222,11 +222,12 @@ class Paths:
         ]
         locator = self._known.get((target.host, target.port))
         if locator is None or locator.status is Status.ACTIVE:
-            self._updates.answer(number, echoed, path)
+            if number is not None:
+                self._updates.answer(number, echoed, path)
             if locator is not None and target != self.current:
                 self._use(target)
             return
-        self._probe(target, now, (number,), echoed)
+        self._probe(target, now, () if number is None else (number,), echoed)
         current = self._known.get((self.current.host, self.current.port))
         if current is None or current.status is Status.DEPRECATED:
             self._use(target, verified=False)
@@ -248,7 +249,7 @@ class Paths:
         self, path: Path, now: float, acks: Sequence[int] = (), contents: Sequence[Contents] = ()
     ) -> None:
         nonce = self._random(NONCE_SIZE)
-        spi = self._agreement.own_spi
+        spi = self._spi()
         numbers: list[int] = []
         number = self._updates.request(
             [

@@ -99,6 +99,7 @@ class Responder:
             cipher,
             suite,
             their.group,
+            their.public,
             keymat,
             own_keys,
             peer_keys,

@@ -96,7 +96,9 @@ class Sockets:
         source = source_towards(host)
         if source is None:
             return None
-        found = self._listening.get(source) or next(iter(self.alike(host)), None) or self._dialling.get(source)
+        found = (
+            self._listening.get(source) or next(iter(self.alike(host)), None) or self._dialling.get(source)
+        )
         if found is None:
             try:
                 found = self._dialling[source] = self._adopt(bind(source, 0))

@@ -121,8 +121,9 @@ class Incoming:
         elsewhere: Callable[[Address, DatagramPort], None],
         answer: Callable[[], None],
         way: HIPWay,
+        first: Callable[[int], None],
     ) -> None:
-        """Give what is carried to ``taken``, other payloads to ``other``; tell ``elsewhere`` what came from another address."""
+        """Tell ``first`` the SPI when something true has come for the first time. Give what is carried to ``taken``, other payloads to ``other``; tell ``elsewhere`` what came from another address."""
         self._journal = journal
         self._open = inbound.open
         self._taken = taken
@@ -130,6 +131,8 @@ class Incoming:
         self._elsewhere = elsewhere
         self._answer = answer
         self._way = way
+        self._first: Callable[[int], None] | None = first
+        self.spi = inbound.spi
 
     def datagram_arrived(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
         """Take an ESP packet; whoever sent it is not proven yet."""
@@ -139,6 +142,9 @@ class Incoming:
         except RemoteError as error:
             self._journal.count("hip.replayed" if isinstance(error, Replayed) else "hip.forged")
             return
+        if self._first is not None:
+            first, self._first = self._first, None
+            first(self.spi)
         way = self._way
         way.octets += len(datagram)
         if source != way.address or port is not way.port:
