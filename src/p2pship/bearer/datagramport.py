@@ -84,11 +84,13 @@ class DatagramPort:
         self.host, self.number = opened.getsockname()[:2]
         self.send: Callable[[bytes, Address], int] = opened.sendto
         "sends a datagram to an address; raises OSError, and BlockingIOError when there is no room"
+        self.receive: Callable[[int], tuple[bytes, Address]] = opened.recvfrom
+        "returns the next datagram of at most so many octets; raises OSError, and BlockingIOError when there is none"
         reactor.addReader(self)
 
     def doRead(self) -> None:
         """Take the datagrams that have come, at most :data:`BATCH`."""
-        receive, parties = self._socket.recvfrom, self._parties
+        receive, parties = self.receive, self._parties
         heard: set[Party] = set()
         for _ in range(BATCH):
             try:
@@ -177,17 +179,22 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:  # else :: would take the IPv4 port too, and 0.0.0.0 be refused
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if sys.platform == "linux":
-            with suppress(OSError):  # then datagrams are cut on the way, which is slower and less sure
-                opened.setsockopt(*_NO_FRAGMENTS[family == socket.AF_INET6])
+        set_options(opened)
         opened.bind((host, port))
     except OSError:
         opened.close()
         raise
     return opened
+
+
+def set_options(opened: socket.socket) -> None:
+    """Set what every socket for links has: large buffers, no blocking, no fragments."""
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if sys.platform == "linux":
+        with suppress(OSError):  # then datagrams are cut on the way, which is slower and less sure
+            opened.setsockopt(*_NO_FRAGMENTS[opened.family == socket.AF_INET6])
 
 
 def send_or_lose(port: DatagramPort, datagram: bytes, address: Address, journal: Journal) -> None:

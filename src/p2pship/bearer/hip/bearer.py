@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from p2pship.address import Locator
+from p2pship.address import Locator, canonical_host
 from p2pship.bearer.datagramport import Address, DatagramPort, Party, address_of
 from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Rekeyed
 from p2pship.bearer.hip.dialling import Dialling
@@ -28,9 +28,10 @@ from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.link import NAME, HIPLink
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.numbers import UDP_PORT
-from p2pship.bearer.hip.packet import BadPacket, parse
+from p2pship.bearer.hip.packet import HEADER_SIZE, BadPacket, has_checksum, parse, with_checksum
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
+from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
 from p2pship.bearer.hip.sockets import Sockets, listened_hosts
 from p2pship.bearer.hip.solving import solve
@@ -57,6 +58,10 @@ class HIPSettings(ListenSettings):
         UDP_PORT,
         "The UDP port; the next free one is taken, and kept, if another program has it. 0 takes any.",
         check=check_port_or_any,
+    )
+    raw: bool = option(
+        False,
+        "Whether to speak HIP and ESP in IP itself as well (protocols 139 and 50), as other programs do: needs CAP_NET_RAW.",
     )
     legacy: bool = option(
         False,
@@ -100,7 +105,7 @@ class HIPBearer:
         self._journal = journal
         self._random = random
         self._parties: dict[bytes, Party] = {}
-        self._sockets = Sockets(self._adopt)
+        self._sockets = Sockets(self._adopt, self._open_raw if settings.raw else None)
         self._links: dict[Association, HIPLink] = {}
         self._waiting: dict[bytes, list[Deferred[ILink]]] = {}
         self._dialled: dict[bytes, tuple[Locator, ...]] = {}
@@ -156,6 +161,9 @@ class HIPBearer:
     def _adopt(self, opened: socket.socket) -> DatagramPort:
         return DatagramPort(self._reactor, opened, self._parties, self._stray, self._journal)
 
+    def _open_raw(self, host: str) -> RawPort:
+        return RawPort(self._reactor, host, self._parties, self._stray, self._raw_control, self._journal)
+
     def _network_changed(self) -> None:
         if self._sockets.change(self._hosts()):
             self._host.own_changed(self._sockets.hosts, self._reactor.seconds())
@@ -166,12 +174,22 @@ class HIPBearer:
 
     def _stray(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
         """Take a datagram that is on no link: a control packet, or nothing of ours."""
-        if datagram[:4] != MARKER:
+        if datagram[:4] != MARKER or isinstance(port, RawPort):
             self._journal.count("hip.stray")
             return
+        self._control(datagram[4:], _path(port, source))
+
+    def _raw_control(self, datagram: bytes, source: Address, port: RawPort) -> None:
+        """Take what came as IP protocol 139."""
+        path = _path(port, source)
+        if len(datagram) < HEADER_SIZE or not has_checksum(datagram, path.host, path.own_host):
+            self._journal.count("hip.bad_checksum")
+            return
+        self._control(datagram, path)
+
+    def _control(self, octets: bytes, path: Path) -> None:
         try:
-            packet = parse(datagram[4:])
-            self._host.received(packet, _path(port, source), self._reactor.seconds())
+            self._host.received(parse(octets), path, self._reactor.seconds())
         except BadPacket as error:
             self._journal.count("hip.refused")
             self.log.debug("a packet was refused: {error}", error=error)
@@ -199,10 +217,14 @@ class HIPBearer:
         self._set_timer()
 
     def _send(self, send: Send) -> None:
-        port = send.path.carrier
+        path = send.path
+        port = path.carrier
         assert isinstance(port, DatagramPort)
         try:
-            port.send(MARKER + send.octets, send.path.address)
+            if isinstance(port, RawPort):
+                port.control.send(with_checksum(send.octets, path.own_host, path.host), path.address)
+            else:
+                port.send(MARKER + send.octets, path.address)
         except OSError:
             self._journal.count("hip.unsent")
 
@@ -257,7 +279,7 @@ class HIPBearer:
             self._act()
             return succeed(self._links[standing])
         tried = locators[:MOST_LOCATORS]
-        paths = [path for path in map(self._path_to, tried) if path is not None]
+        paths = [path for locator in tried for path in self._paths_to(locator)]
         if not paths:
             named = ", ".join(map(str, tried)) or "no address"
             return fail(NotReached(f"no way leads from here to {named}"))
@@ -280,14 +302,20 @@ class HIPBearer:
             self._host.give_up(peer, "it is not wanted any longer")
             self._act()
 
-    def _path_to(self, locator: Locator) -> Path | None:
-        port = self._sockets.towards(locator.host)
-        return None if port is None else _path(port, _socket_address(locator.host, locator.port))
+    def _paths_to(self, locator: Locator) -> list[Path]:
+        """Return the paths by which a locator is dialled: in UDP, and in IP itself where that is on."""
+        found = [
+            (self._sockets.towards(locator.host), locator.port),
+            (self._sockets.raw_towards(locator.host), 0),
+        ]
+        return [
+            _path(port, _socket_address(locator.host, number)) for port, number in found if port is not None
+        ]
 
     def _reach(self, host: str, number: int) -> list[Path]:
-        """Return the paths to an address, the one that the system would take first."""
-        first = self._sockets.towards(host)
-        ports = [port for port in self._sockets.alike(host) if port is not first]
+        """Return the paths to an address, the one that the system would take first; port 0 is raw IP."""
+        first = self._sockets.towards(host) if number else self._sockets.raw_towards(host)
+        ports = [port for port in self._sockets.alike(host, raw=not number) if port is not first]
         at = _socket_address(host, number)
         return [_path(port, at) for port in ([first] if first is not None else []) + ports]
 
@@ -419,7 +447,8 @@ def _socket_address(host: str, port: int) -> Address:
 
 def _path(port: DatagramPort, address: Address) -> Path:
     remote = address_of(address)
-    return Path(port, address, port.host, remote.host, remote.port)
+    number = 0 if isinstance(port, RawPort) else remote.port
+    return Path(port, address, canonical_host(port.host), remote.host, number)
 
 
 def _nobody(link: ILink) -> None:

@@ -7,12 +7,14 @@ is a socket and a remote address, and sending along it is a plain ``sendto``.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from twisted.logger import Logger
 
 from p2pship.address import canonical_host, is_loopback
 from p2pship.bearer.datagramport import DatagramPort, bind, bind_everywhere
+from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
 from p2pship.network import Interface
 
@@ -20,6 +22,8 @@ DISCARD_PORT = 9
 "Where nothing is sent: the kernel only says from which address it would be (RFC 863)."
 
 log = Logger()
+
+Port = TypeVar("Port", bound=DatagramPort)
 
 
 def listened_hosts(listen: Sequence[str], interfaces: Iterable[Interface]) -> list[str]:
@@ -40,17 +44,24 @@ def source_towards(host: str) -> str | None:
 
 
 class Sockets:
-    """The sockets, by address. ``adopt`` makes a port of an open socket."""
+    """The sockets, by address."""
 
-    def __init__(self, adopt: Callable[[socket.socket], DatagramPort]) -> None:
+    def __init__(
+        self,
+        adopt: Callable[[socket.socket], DatagramPort],
+        open_raw: Callable[[str], RawPort] | None,
+    ) -> None:
+        """Make a port of each open socket with ``adopt``; ``open_raw`` makes one for raw IP, where that is wanted."""
         self._adopt = adopt
+        self._open_raw = open_raw
+        self._raw: dict[str, RawPort] = {}
         self._listening: dict[str, DatagramPort] = {}
         self._dialling: dict[str, DatagramPort] = {}
         self.number = 0
         "the port number that they have in common; 0 until they listen"
 
     def __iter__(self) -> Iterator[DatagramPort]:
-        return iter([*self._listening.values(), *self._dialling.values()])
+        return iter([*self._listening.values(), *self._dialling.values(), *self._raw.values()])
 
     def __contains__(self, port: object) -> bool:
         return any(each is port for each in self)
@@ -70,6 +81,20 @@ class Sockets:
             port = self._adopt(opened)
             self._listening[canonical_host(port.host)] = port
             self.number = port.number
+        for host in self._listening:
+            self._add_raw(host)
+
+    def _add_raw(self, host: str) -> None:
+        if self._open_raw is None:
+            return
+        try:
+            self._raw[host] = self._open_raw(host)
+        except OSError as error:
+            log.warn(
+                "cannot speak HIP in IP itself at {host}: {error}; give the node CAP_NET_RAW, or set raw = false in [bearer.hip]",
+                host=host,
+                error=error.strerror,
+            )
 
     def change(self, hosts: Sequence[str]) -> bool:
         """Open and close sockets as addresses have come and gone; returns whether any have."""
@@ -77,6 +102,8 @@ class Sockets:
         new = [host for host in hosts if host not in self._listening]
         for host in gone:
             self._listening.pop(host).close()
+            if host in self._raw:
+                self._raw.pop(host).close()
         for host in new:
             try:
                 self._listening[host] = self._adopt(bind(host, self.number))
@@ -87,6 +114,8 @@ class Sockets:
                     port=self.number,
                     error=error.strerror,
                 )
+                continue
+            self._add_raw(host)
         order = {host: index for index, host in enumerate(hosts)}
         self._listening = dict(sorted(self._listening.items(), key=lambda item: order[item[0]]))
         return bool(gone or new)
@@ -106,11 +135,22 @@ class Sockets:
                 return None
         return found
 
-    def alike(self, host: str) -> list[DatagramPort]:
+    def raw_towards(self, host: str) -> RawPort | None:
+        """Return the raw socket from which a remote address is reached; None if there is none."""
+        source = source_towards(host) if self._raw else None
+        if source is None:
+            return None
+        return self._raw.get(source) or next(iter(self._alike(self._raw, host)), None)
+
+    def alike(self, host: str, raw: bool = False) -> Sequence[DatagramPort]:
         """Return the sockets that may reach an address: of its IP version, and on loopback as it is."""
+        return self._alike(self._raw if raw else self._listening, host)
+
+    @staticmethod
+    def _alike(ports: Mapping[str, Port], host: str) -> list[Port]:
         return [
             port
-            for own, port in self._listening.items()
+            for own, port in ports.items()
             if port.ipv6 == (":" in host) and is_loopback(own) == is_loopback(host)
         ]
 
@@ -120,3 +160,4 @@ class Sockets:
             port.close()
         self._listening.clear()
         self._dialling.clear()
+        self._raw.clear()
