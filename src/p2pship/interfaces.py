@@ -11,7 +11,7 @@ thread. Times are seconds; dates are Unix time in seconds, as ``reactor.seconds(
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from zope.interface import Attribute, Interface
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IProtocol
 
     from p2pship.address import HostPort, Locator
+    from p2pship.identity.hostkeys import HostKey
     from p2pship.identity.papers import ListedDevice, Papers, Statement
     from p2pship.identity.verdict import Verdict
     from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Slot
@@ -41,6 +42,16 @@ class IDevice(Interface):
 
     def sign(data: bytes) -> bytes:
         """Sign with the Host Identity: ECDSA P-256 with SHA-256 as r ‖ s, 64 octets (RFC 9053 §2.1), s being the lower one."""
+
+
+class IHostKeys(Interface):
+    """This node's Host Identities beside that of the device, which are for HIP alone."""
+
+    def all() -> Sequence[HostKey]:
+        """Return them."""
+
+    def watch(changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` when one was added or removed; returns a call that ends it."""
 
 
 class IIdentity(Interface):
@@ -70,6 +81,7 @@ class IKeyring(Interface):
     """The node's own device and identities, and what it remembers of the people it met."""
 
     device = Attribute("IDevice: this node")
+    host_keys = Attribute("IHostKeys: further Host Identities of this node")
     default = Attribute(
         "IIdentity | None: the one for whom nobody says which; None when there is none at all"
     )
@@ -377,6 +389,10 @@ class IBearer(Interface):
         """Close the listener and every link that nobody closed, and fire when all is closed."""
 
 
+Seek: TypeAlias = "Callable[[Sequence[Locator]], None]"
+"Tells a link where the other side may be."
+
+
 class ILinkReceiver(Interface):
     """What a link tells."""
 
@@ -394,6 +410,13 @@ class ILinkReceiver(Interface):
 
     def link_stalled() -> None:
         """Hear that nothing came for 5 s though it was watched; a later frame or datagram shows that it lives."""
+
+    def link_astray(seek: Seek) -> None:
+        """Hear that nothing comes, and that nobody answers wherever the link knows the other side to be: both may have moved.
+
+        Only a link that moves by itself says so. ``seek`` may be called, also several times and later, with where the device is
+        found now: the link asks there, and goes on where it is answered.
+        """
 
     def link_lost(reason: str) -> None:
         """Hear that the link is gone: nothing comes after this. Told once, also after ``close``."""

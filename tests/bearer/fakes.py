@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from p2pship.address import Locator
 from p2pship.identity.keys import sign
 from p2pship.interfaces import IDevice, ILinkReceiver, INetwork, INode
 from p2pship.journal import Journal
@@ -103,6 +104,7 @@ class Recorder:
         self.writable = 0
         self.stalls = 0
         self.paths: list[str] = []
+        self.seeks: list[Callable[[Sequence[Locator]], None]] = []
 
     def frame_received(self, frame: bytes) -> None:
         self.events.append("frame")
@@ -120,6 +122,9 @@ class Recorder:
 
     def link_stalled(self) -> None:
         self.stalls += 1
+
+    def link_astray(self, seek: Callable[[Sequence[Locator]], None]) -> None:
+        self.seeks.append(seek)
 
     def link_lost(self, reason: str) -> None:
         self.losses.append(reason)

@@ -120,6 +120,9 @@ class Thief:
     def link_stalled(self) -> None:
         """Take no notice."""
 
+    def link_astray(self, seek: Any) -> None:
+        """Take no notice."""
+
     def link_lost(self, reason: str) -> None:
         """Keep why."""
         self.lost.append(reason)

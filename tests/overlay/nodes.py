@@ -141,6 +141,9 @@ class DeafReceiver:
     def link_stalled(self) -> None:
         """Do nothing."""
 
+    def link_astray(self, seek: Any) -> None:
+        """Do nothing."""
+
     def link_lost(self, reason: str) -> None:
         """Do nothing."""
 

@@ -80,6 +80,9 @@ class Stranger:
     def link_stalled(self) -> None:
         """Do nothing."""
 
+    def link_astray(self, seek: Any) -> None:
+        """Take no notice."""
+
     def link_lost(self, reason: str) -> None:
         """Keep why."""
         self.lost.append(reason)

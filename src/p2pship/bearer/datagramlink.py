@@ -21,7 +21,7 @@ from p2pship.bearer.sendqueue import MOST_WAITING, WINDOW
 from p2pship.bearer.silence import SilenceWatch
 from p2pship.bearer.timers import Timers
 from p2pship.errors import LocalError
-from p2pship.interfaces import ILinkReceiver
+from p2pship.interfaces import ILinkReceiver, Seek
 from p2pship.journal import Journal
 
 CLOSE_TIME = 2.0
@@ -142,6 +142,11 @@ class DatagramLink:
             self._put(_GOODBYE, b"")  # the acknowledgement says the same, but one of them may be lost
             self._finish("the other side closed the link")
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether it was closed, and only what was sent before is still on its way."""
+        return self._closing
+
     def _path_changed(self, path: str) -> None:
         if self._receiver is not None and self._begun and not self._closing:
             self._receiver.path_changed(path)
@@ -232,6 +237,10 @@ class DatagramLink:
     def _keep_alive(self) -> None:
         self._put(_ALIVE, b"")
         self._timers.start("alive", ALIVE_TIME, self._keep_alive)
+
+    def _astray(self, seek: Seek) -> None:
+        if self._receiver is not None and self._begun:
+            self._receiver.link_astray(seek)
 
     def _stalled(self) -> None:
         if self._receiver is not None and self._begun:

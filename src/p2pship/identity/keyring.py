@@ -21,6 +21,7 @@ from p2pship.identity.bundle import Bundle, bundle_of, check_bundle
 from p2pship.identity.device import Device
 from p2pship.identity.fingerprint import fingerprint, own_proof_aor
 from p2pship.identity.holdings import Holdings
+from p2pship.identity.hostkeys import HostKeys
 from p2pship.identity.identities import OwnIdentities
 from p2pship.identity.identity import Identity
 from p2pship.identity.keys import new_p256, spki, to_der
@@ -49,7 +50,7 @@ LONGEST_STATUS = 128
 
 @implementer(IKeyring)
 class Keyring:
-    """Keeps ``device/`` and ``identities/NAME/`` below the state folder; makes the device when there is none.
+    """Keeps ``device/``, ``host-identities/`` and ``identities/NAME/`` below the state folder; makes the device when there is none.
 
     ``vault`` protects the keys; None: the one in the folder, which then must have no passphrase. The methods that change an
     identity raise LocalError if there is none of that AOR here, or the change cannot be kept.
@@ -76,6 +77,7 @@ class Keyring:
         self._clock = clock
         self._people = People(database)
         self.device = Device.open(folder / "device", vault)
+        self.host_keys = HostKeys(folder / "host-identities", vault)
         self._own = OwnIdentities(folder / "identities", self.device, clock, vault)
         vault.watch(self.protect)
         self._protect_at_start()
@@ -271,6 +273,7 @@ class Keyring:
     def protect(self) -> None:
         """Put all key files into the form that the vault wants now; raises LocalError if one cannot be written."""
         self.device.protect()
+        self.host_keys.protect()
         for identity in self._own.all():
             identity.protect()
 

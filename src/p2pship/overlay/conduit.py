@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from p2pship.errors import NotReached, RemoteError
-from p2pship.interfaces import ILink, ILinkReceiver
+from p2pship.interfaces import ILink, ILinkReceiver, Seek
 from p2pship.journal import Journal, LinkRefused
 from p2pship.overlay.berth import Berth
 from p2pship.overlay.flows import Receiver
@@ -85,6 +85,9 @@ class House(Protocol):
 
     def settled(self, conduit: Conduit) -> None:
         """Hear that other hellos can be sent over the link from now on."""
+
+    def astray(self, conduit: Conduit, seek: Seek) -> None:
+        """Hear that the link has lost the other side, and wants to be told where it is found."""
 
     def lost(self, conduit: Conduit) -> None:
         """Hear that the link is gone."""
@@ -167,8 +170,10 @@ class Conduit:
         """Nothing is to be done: a peer's path is asked of its link."""
 
     def link_stalled(self) -> None:
-        if not self.over:
-            self._vigil.stall()
+        self._vigil.stall()
+
+    def link_astray(self, seek: Seek) -> None:
+        self._house.astray(self, seek)
 
     def link_lost(self, reason: str) -> None:
         if not self.over:

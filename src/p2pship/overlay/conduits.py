@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from p2pship.bearer.admission import Admission, source_of
 from p2pship.descriptors import most
-from p2pship.errors import RemoteError
+from p2pship.errors import LinkLost, RemoteError
 from p2pship.identity.hit import hit_of
-from p2pship.interfaces import ILink
+from p2pship.interfaces import ILink, Seek
 from p2pship.journal import Journal, PeerReached
 from p2pship.overlay.conduit import HELLO_SECONDS, Conduit
 from p2pship.overlay.greeting import Arrival
@@ -47,8 +47,12 @@ class Conduits:
         vetting: Vetting,
         claim: Callable[[Vetted], Peer],
         attached: Callable[[Peer], None],
+        astray: Callable[[Peer, Seek], None],
     ) -> None:
-        """Let ``claim`` return the peer of a hello that came; tell ``attached`` which peer has got a link."""
+        """Let ``claim`` return the peer of a hello that came; tell ``attached`` which peer has got a link.
+
+        ``astray`` is told that the link of a peer has lost the other side, and what to call with where that is found.
+        """
         self._reactor = reactor
         self._journal = journal
         self._own_key = own_key
@@ -56,7 +60,9 @@ class Conduits:
         self._vetting = vetting
         self._claim = claim
         self._attached = attached
+        self._astray = astray
         self._closed = False
+        self._unready: dict[Conduit, list[Deferred[None]]] = {}
         self._all: dict[bytes, list[Conduit]] = {}
         self._most = min(MAX_LINKS, most() // 4)
         self._most_from_one_source = min(MAX_LINKS_FROM_ONE_SOURCE, self._most // 2)
@@ -68,10 +74,35 @@ class Conduits:
         return iter([conduit for conduits in self._all.values() for conduit in conduits])
 
     def dialled(self, link: ILink) -> Conduit:
-        """Take a link that we dialled."""
+        """Take a link that we dialled; one that is kept already stays what it is.
+
+        Where a bearer has one link between two devices, it is kept when both dialled at the same time, or it was dead for us only.
+        """
+        known = self._known(link)
+        if known is not None:
+            return known
         conduit = self._keep(link)
         link.start(conduit)
         return conduit
+
+    def _known(self, link: ILink) -> Conduit | None:
+        return next((one for one in self._all.get(link.proof, ()) if one.link is link), None)
+
+    def unwanted(self, link: ILink) -> None:
+        """Close a link that we dialled and do not need, unless it is kept already."""
+        if self._known(link) is None:
+            link.close("it is not wanted any longer")
+
+    def ready(self, conduit: Conduit) -> Deferred[None]:
+        """Fire when a hello may be sent over a link: at once, but for one that the other side dialled, whose hello comes first.
+
+        Fails with :class:`~p2pship.errors.LinkLost` if the link goes before.
+        """
+        if conduit.link.dialled or conduit.usable:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._unready.setdefault(conduit, []).append(waiting)
+        return waiting
 
     def link_made(self, link: ILink) -> None:
         """Take a link that another device dialled, if there is room."""
@@ -143,6 +174,8 @@ class Conduits:
         self._attached(peer)
 
     def settled(self, conduit: Conduit) -> None:
+        for waiting in self._unready.pop(conduit, ()):
+            waiting.callback(None)
         device_key = conduit.link.proof
         if device_key != self._own_key and len(self._all[device_key]) > 1:
             self._reactor.callLater(0, self._gather, device_key)
@@ -155,6 +188,13 @@ class Conduits:
         others.remove(conduit)
         if not others:
             del self._all[conduit.link.proof]
+        for waiting in self._unready.pop(conduit, ()):
+            waiting.errback(LinkLost("the link was lost before a hello had passed"))
+
+    def astray(self, conduit: Conduit, seek: Seek) -> None:
+        peer = next((berth.peer for berth in conduit.berths if berth.peer.expects), None)
+        if peer is not None:
+            self._astray(peer, seek)
 
     def _one_fewer(self, source: str) -> None:
         self._sources[source] -= 1

@@ -73,7 +73,7 @@ class Dialling:
         """
         if self._closed:
             return fail(_stopping())
-        if peer.berth is not None and peer.lost_since is None:
+        if _is_reached(peer):
             return succeed(Stages())
         if peer.key not in self._under_way:
             begin = partial(self._begin, peer, locators, person)
@@ -137,7 +137,9 @@ class Dialling:
         limit: float = REACH_SECONDS,
     ) -> Stages:
         began = self._reactor.seconds()
-        await conduit.greet(peer, self._vetting, person).addTimeout(limit, self._reactor)
+        await self._conduits.ready(conduit).addTimeout(limit, self._reactor)
+        if not _is_reached(peer):  # else by the hello that was waited for
+            await conduit.greet(peer, self._vetting, person).addTimeout(limit, self._reactor)
         return Stages(dial, self._reactor.seconds() - began)
 
     async def _dial(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
@@ -189,8 +191,8 @@ class Dialling:
             began = self._reactor.seconds()
             link = await self._race(left, peer, failed, limit)
             dial = self._reactor.seconds() - began
-            if peer.berth is not None and peer.lost_since is None:  # by the other side's dial, just now
-                link.close("it is not wanted any longer")
+            if _is_reached(peer):  # by the other side's dial, just now
+                self._conduits.unwanted(link)
                 return Stages(dial)
             left = _without(left, link)
             try:
@@ -208,8 +210,18 @@ class Dialling:
             raise failed or _no_link(error, limit) from None
 
 
+def _is_reached(peer: Peer) -> bool:
+    return peer.berth is not None and peer.lost_since is None
+
+
 def _without(ways: list[_Way], link: ILink) -> list[_Way]:
-    """Return the ways that are left when the one of a link has been tried; a local link is the only way."""
+    """Return the ways that are left when the one of a link has been tried.
+
+    None are when the link was not dialled to a place: a local one is the only way, and at the end of one that the other side
+    dialled at the same time it is that side's turn.
+    """
+    if link.locator is None:
+        return []
     left = [(bearer, [one for one in locators if one != link.locator]) for bearer, locators in ways]
     return [way for way in left if way[1]]
 

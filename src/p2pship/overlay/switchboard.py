@@ -45,6 +45,7 @@ from p2pship.overlay.rejudging import Rejudging
 from p2pship.overlay.search import DeviceSearch, PeopleSearch
 from p2pship.overlay.snapshot import LinkSnapshot
 from p2pship.overlay.vetting import Admit, RecordFor, Vetted, Vetting
+from p2pship.overlay.whereabouts import Whereabouts
 
 TIDY_SECONDS = 60.0
 "Seconds between looks for peers that can be forgotten."
@@ -106,7 +107,10 @@ class Switchboard:
         self._rejudging = Rejudging(trust, admit, self._peers)
         self._unwatch: Callable[[], None] = _nothing
         vetting = Vetting(reactor, keyring, trust, record_for, admit, self._locators, self._subprotocols)
-        self._conduits = Conduits(reactor, journal, own_key, vetting, self._claim, self._attached)
+        self._whereabouts = Whereabouts(finder, dialled_in_vain)
+        self._conduits = Conduits(
+            reactor, journal, own_key, vetting, self._claim, self._attached, self._whereabouts.seek
+        )
         self._dialling = Dialling(reactor, bearers, self._local, own_key, self._conduits, vetting)
         self._tidying = LoopingCall(lambda: self._peers.tidy(reactor.seconds()))
         self._tidying.clock = reactor
@@ -124,6 +128,7 @@ class Switchboard:
     def stop(self) -> Deferred[None]:
         """Say goodbye to everybody; what was said leaves while the bearers stop."""
         self._unwatch()
+        self._whereabouts.close()
         if self._tidying.running:
             self._tidying.stop()
         self._dialling.close()

@@ -10,7 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
-from p2pship.bearer.hip.bearer import HIPBearer, HIPSettings
+from p2pship.bearer.hip.bearer import HIPBearer
+from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.bearer.hip.bearer import HIPSettings
+from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.journal import Journal
 from tests.bearer.fakes import FakeNetwork, Recorder, device
 from tests.bearer.hip.pair import HIPPair

@@ -19,8 +19,7 @@ from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.paths import Paths
 from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound, Rekey
-from p2pship.bearer.hip.responder import KNOWN
-from p2pship.bearer.hip.updates import Updates
+from p2pship.bearer.hip.updates import Updates, echoes
 
 CLOSE_TIMEOUT = 0.5
 "Seconds until CLOSE is sent again, doubled each time."
@@ -166,7 +165,6 @@ class Association:
 
         :raises BadPacket: if it is not valid.
         """
-        packet.refuse_unknown(KNOWN)
         if packet.type == PacketType.UPDATE:
             self._update(packet, path, now)
         elif packet.type == PacketType.CLOSE:
@@ -190,11 +188,7 @@ class Association:
             self.rekey.received(packet, number, path, now)
             self.paths.update_received(packet, None, path, now)
         elif not self.paths.update_received(packet, number, path, now):
-            echoed = [
-                (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
-                for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
-            ]
-            self.updates.answer(number, echoed, path)
+            self.updates.answer(number, echoes(packet), path)
 
     def _notified(self, packet: Packet) -> None:
         check_signature(packet, self.agreement.peer)

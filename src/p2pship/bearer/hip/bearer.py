@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from p2pship.address import Locator, canonical_host
-from p2pship.bearer.datagramport import Address, DatagramPort, Party, address_of
+from p2pship.address import Locator
+from p2pship.bearer.datagramport import Address, DatagramPort, Party
 from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Rekeyed
+from p2pship.bearer.hip.diallers import Diallers
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
@@ -27,17 +27,15 @@ from p2pship.bearer.hip.host import Failed, Host, Solve
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.link import NAME, HIPLink
 from p2pship.bearer.hip.load import Load
-from p2pship.bearer.hip.numbers import UDP_PORT
 from p2pship.bearer.hip.packet import HEADER_SIZE, BadPacket, has_checksum, parse, with_checksum
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
-from p2pship.bearer.hip.sockets import Sockets, listened_hosts
+from p2pship.bearer.hip.settings import HIPSettings
+from p2pship.bearer.hip.sockets import Sockets, listened_hosts, path_of
 from p2pship.bearer.hip.solving import solve
-from p2pship.bearer.listensettings import ListenSettings
 from p2pship.bearer.streambearer import MOST_LOCATORS
-from p2pship.config import check_port_or_any, option
 from p2pship.errors import NotReached
 from p2pship.identity.hit import hit_of
 from p2pship.identity.keys import BadKey
@@ -47,26 +45,6 @@ from p2pship.storage.ports import Ports
 
 MARKER = bytes(4)
 "What tells a control packet from ESP (RFC 9028 §5.1)."
-
-
-@dataclass(frozen=True)
-class HIPSettings(ListenSettings):
-    """Links over the Host Identity Protocol: encrypted, and they move along when addresses change."""
-
-    enabled: bool = option(True, "Whether to make and accept links over HIP.")
-    port: int = option(
-        UDP_PORT,
-        "The UDP port; the next free one is taken, and kept, if another program has it. 0 takes any.",
-        check=check_port_or_any,
-    )
-    raw: bool = option(
-        False,
-        "Whether to speak HIP and ESP in IP itself as well (protocols 139 and 50), as other programs do: needs CAP_NET_RAW.",
-    )
-    legacy: bool = option(
-        False,
-        "Whether to offer the MODP groups 3 and 4 as well, for programs that have no elliptic curves. They are slow.",
-    )
 
 
 SETTINGS = HIPSettings
@@ -107,8 +85,6 @@ class HIPBearer:
         self._parties: dict[bytes, Party] = {}
         self._sockets = Sockets(self._adopt, self._open_raw if settings.raw else None)
         self._links: dict[Association, HIPLink] = {}
-        self._waiting: dict[bytes, list[Deferred[ILink]]] = {}
-        self._dialled: dict[bytes, tuple[Locator, ...]] = {}
         groups = (*OFFERED_GROUPS, *LEGACY_GROUPS) if settings.legacy else OFFERED_GROUPS
         self._host = Host(
             OwnHostIdentity(device.private_key),
@@ -118,8 +94,9 @@ class HIPBearer:
             Load(),
             R1Limit(),
             reactor.seconds(),
-            self._reach,
+            self._sockets.reach,
         )
+        self._diallers = Diallers(reactor, self._host, self._act)
         self._timer: IDelayedCall | None = None
         self._link_made: Callable[[ILink], None] = _nobody
         self._locators_changed: Callable[[], None] = _nothing
@@ -177,11 +154,11 @@ class HIPBearer:
         if datagram[:4] != MARKER or isinstance(port, RawPort):
             self._journal.count("hip.stray")
             return
-        self._control(datagram[4:], _path(port, source))
+        self._control(datagram[4:], path_of(port, source))
 
     def _raw_control(self, datagram: bytes, source: Address, port: RawPort) -> None:
         """Take what came as IP protocol 139."""
-        path = _path(port, source)
+        path = path_of(port, source)
         if len(datagram) < HEADER_SIZE or not has_checksum(datagram, path.host, path.own_host):
             self._journal.count("hip.bad_checksum")
             return
@@ -207,7 +184,7 @@ class HIPBearer:
                     case Made():
                         self._made(thing.association, thing.dialled)
                     case Failed():
-                        self._failed(thing.peer, thing.reason)
+                        self._diallers.failed(thing.peer, thing.reason)
                     case Moved():
                         self._moved(thing)
                     case Rekeyed():
@@ -271,60 +248,36 @@ class HIPBearer:
             return fail(NotReached(str(error)))
         if self._stopped is not None:
             return fail(NotReached("the bearer was stopped"))
-        standing = self._host.association(peer)
-        if standing is not None:
-            self._host.learn(
-                standing, [(one.host, one.port) for one in locators[:MOST_LOCATORS]], self._reactor.seconds()
-            )
-            self._act()
-            return succeed(self._links[standing])
         tried = locators[:MOST_LOCATORS]
-        paths = [path for locator in tried for path in self._paths_to(locator)]
+        paths = [path for locator in tried for path in self._sockets.paths_to(locator)]
+        standing = self._standing(peer)
+        if standing is not None:
+            return self._diallers.doubt(standing, tried, paths)
         if not paths:
             named = ", ".join(map(str, tried)) or "no address"
             return fail(NotReached(f"no way leads from here to {named}"))
-        return self._dial(peer, tuple(tried), paths)
+        return self._diallers.dial(peer, tried, paths)
 
-    def _dial(self, peer: bytes, locators: tuple[Locator, ...], paths: Sequence[Path]) -> Deferred[ILink]:
-        waiting: Deferred[ILink] = Deferred(partial(self._cancelled, peer))
-        self._waiting.setdefault(peer, []).append(waiting)
-        self._dialled[peer] = (*self._dialled.get(peer, ()), *locators)
-        self._host.dial(peer, paths, self._reactor.seconds())
-        self._act()
-        return waiting
+    def _standing(self, peer: bytes) -> Association | None:
+        """Return the association with a host whose link can be used; one that is being closed ends now."""
+        found = self._host.association(peer)
+        if found is not None and self._links[found].is_closing:
+            self._links[found].abort("another link is made")
+            return None
+        return found
 
-    def _cancelled(self, peer: bytes, waiting: Deferred[ILink]) -> None:
-        left = [each for each in self._waiting.get(peer, ()) if each is not waiting]
-        if left:
-            self._waiting[peer] = left
-        elif peer in self._waiting:
-            del self._waiting[peer]
-            self._host.give_up(peer, "it is not wanted any longer")
+    def _seek(self, association: Association, locators: Sequence[Locator]) -> None:
+        """Ask where the other side of a link may be; see :class:`~p2pship.interfaces.ILinkReceiver`."""
+        found = [(one.host, one.port) for one in locators if one.bearer == self.name][:MOST_LOCATORS]
+        if association in self._links and found:
+            self._host.learn(association, found, self._reactor.seconds())
             self._act()
-
-    def _paths_to(self, locator: Locator) -> list[Path]:
-        """Return the paths by which a locator is dialled: in UDP, and in IP itself where that is on."""
-        found = [
-            (self._sockets.towards(locator.host), locator.port),
-            (self._sockets.raw_towards(locator.host), 0),
-        ]
-        return [
-            _path(port, _socket_address(locator.host, number)) for port, number in found if port is not None
-        ]
-
-    def _reach(self, host: str, number: int) -> list[Path]:
-        """Return the paths to an address, the one that the system would take first; port 0 is raw IP."""
-        first = self._sockets.towards(host) if number else self._sockets.raw_towards(host)
-        ports = [port for port in self._sockets.alike(host, raw=not number) if port is not first]
-        at = _socket_address(host, number)
-        return [_path(port, at) for port in ([first] if first is not None else []) + ports]
 
     # associations
 
     def _made(self, association: Association, dialled: bool) -> None:
         peer = association.agreement.peer.hit
-        waiting = self._waiting.pop(peer, [])
-        locator = self._locator(self._dialled.pop(peer, ()), association.path) if dialled else None
+        locator = self._diallers.locator(peer, association.path) if dialled else None
         link = HIPLink(
             self._reactor,
             self._journal,
@@ -336,20 +289,15 @@ class HIPBearer:
             self._elsewhere,
             self._first,
             self._tired,
+            self._seek,
         )
         self._links[association] = link
         for incoming in link.incoming.values():
             self._parties[_octets(incoming.spi)] = incoming
         if not dialled:
             self._offer(link)
-        elif not waiting:
+        if not self._diallers.made(peer, link) and dialled:
             link.close("it is not wanted any longer")
-        for each in waiting:
-            each.callback(link)
-
-    def _locator(self, locators: Sequence[Locator], path: Path) -> Locator | None:
-        """Return the locator that was dialled and answered."""
-        return next((one for one in locators if (one.host, one.port) == (path.host, path.port)), None)
 
     def _offer(self, link: HIPLink) -> None:
         try:
@@ -358,22 +306,20 @@ class HIPBearer:
             self.log.failure("a link that was made could not be taken")
             link.abort("it could not be taken")
 
-    def _failed(self, peer: bytes, reason: str) -> None:
-        tried = ", ".join(map(str, dict.fromkeys(self._dialled.pop(peer, ()))))
-        for waiting in self._waiting.pop(peer, []):
-            waiting.errback(NotReached(f"{tried}: {reason}"))
-
     def _ended(self, association: Association, reason: str) -> None:
         link = self._links.pop(association, None)
         if link is not None:
             self._forget(link)
             link.lost(reason)
+            self._diallers.ended(association.agreement.peer.hit)
         self._look_stopped()
 
     def _moved(self, moved: Moved) -> None:
         link = self._links.get(moved.association)
         if link is not None:
             link.moved(moved.path, moved.verified)
+            if moved.verified:
+                self._diallers.is_there(moved.association.agreement.peer.hit, link)
 
     def _rekeyed(self, rekeyed: Rekeyed) -> None:
         link = self._links.get(rekeyed.association)
@@ -401,7 +347,7 @@ class HIPBearer:
         self._act()
 
     def _elsewhere(self, association: Association, port: DatagramPort, source: Address) -> None:
-        self._host.heard_elsewhere(association, _path(port, source), self._reactor.seconds())
+        self._host.heard_elsewhere(association, path_of(port, source), self._reactor.seconds())
         self._act()
 
     def _closed(self, link: HIPLink, reason: str) -> None:
@@ -419,8 +365,7 @@ class HIPBearer:
         self._unwatch()
         self._unwatch = _nothing
         self._stopped = Deferred()
-        for peer in tuple(self._waiting):
-            self._host.give_up(peer, "the node is stopping")
+        self._diallers.stop()
         self._act()
         for link in tuple(self._links.values()):
             link.close("the node is stopping")
@@ -438,17 +383,6 @@ class HIPBearer:
 
 def _octets(spi: int) -> bytes:
     return spi.to_bytes(4, "big")
-
-
-def _socket_address(host: str, port: int) -> Address:
-    """Return an address as the socket will give it for what comes from there."""
-    return (host, port, 0, 0) if ":" in host else (host, port)
-
-
-def _path(port: DatagramPort, address: Address) -> Path:
-    remote = address_of(address)
-    number = 0 if isinstance(port, RawPort) else remote.port
-    return Path(port, address, canonical_host(port.host), remote.host, number)
 
 
 def _nobody(link: ILink) -> None:

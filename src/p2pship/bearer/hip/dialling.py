@@ -6,15 +6,28 @@ from collections.abc import Callable, Sequence
 
 from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.initiator import Initiator, Refused
+from p2pship.bearer.hip.numbers import ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Packet
+from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.puzzle import Solver
 
 STAGGER = 0.25
-"Seconds between the first I1s along two paths: what RFC 8305 §5 has between two connection attempts."
+"Seconds between I1s along two paths, at least: what RFC 8305 §5 has between two connection attempts."
 
 FIRST_TIMEOUT = 0.4
 "Seconds until a packet is sent again, half as much again each time: a lost one should not be felt in a call's setup."
+
+MOST_I2S = 4
+"""How often an I2 is sent: then, after more than three seconds, another R1 is asked for. The one that it answers may have been somebody
+else's, with another #I, which the signature does not cover; or the other side was started anew."""
+
+PATIENCE = 1.0
+"""Seconds for which an I1 from a host with a greater HIT is not answered, as it will answer ours (RFC 7401 §6.7, step 3). If it has not by
+then, ours do not get there, and the other way may be open."""
+
+MOST_NOTICES = 4
+"NOTIFYs that are looked at: each costs a verification."
 
 BACK_OFF = 1.5
 
@@ -39,15 +52,17 @@ class Dialling:
         "the one by which the R1 came that is answered"
         self.failed: str | None = None
         "why it has failed, in words for people"
-        self.gave_r1 = False
-        "whether the same host was given an R1 meanwhile, as it dials as well"
+        self.peer = initiator.peer_hit
+        "with whom; the HIT of who answers in opportunistic mode"
         self._out = out
         self._i1 = initiator.i1()
-        self._waiting = list(paths)
-        self._tried: list[tuple[float, float, Path]] = []
-        self._next_path = now
+        self._paths = list(paths)
+        self._i1s = 0
+        self._i1_due = now
         self._i2_due: float | None = None
         self._i2_timeout = FIRST_TIMEOUT
+        self._i2s = 0
+        self._notices = 0
         self._why = "no answer"
         self.timer_fired(now)
 
@@ -61,14 +76,18 @@ class Dialling:
         """Whether it is in I2-SENT, not in I1-SENT."""
         return self._i2_due is not None
 
+    def is_patient(self, now: float) -> bool:
+        """Tell whether the other side's own I1 is left alone because ours should be answered."""
+        return not self.has_sent_i2 and now < self.begun_at + PATIENCE
+
     def add(self, paths: Sequence[Path]) -> None:
         """Try further paths as well."""
-        known = {path for _, _, path in self._tried} | set(self._waiting)
-        self._waiting.extend(path for path in paths if path not in known)
+        self._paths.extend(path for path in paths if path not in self._paths)
 
     def knows(self, path: Path) -> bool:
         """Tell whether an I1 was sent to where a path leads: in opportunistic mode, only answers from there count."""
-        return any(each.host == path.host and each.port == path.port for _, _, each in self._tried)
+        tried = self._paths[: self._i1s]
+        return any(each.host == path.host and each.port == path.port for each in tried)
 
     # what comes
 
@@ -97,7 +116,7 @@ class Dialling:
             self.failed = str(error)
             return
         assert self.path is not None
-        self._i2_timeout = FIRST_TIMEOUT
+        self._i2s, self._i2_timeout = 1, FIRST_TIMEOUT
         self._i2_due = now + self._i2_timeout
         self._why = "the exchange was begun, and not finished"
         self._out(Send(octets, self.path))
@@ -109,6 +128,20 @@ class Dialling:
         """
         return self.initiator.r2(packet)
 
+    def notified(self, packet: Packet) -> None:
+        """Take a NOTIFY: it only tells why it may fail, as anybody may send one again (RFC 7401 §6.13).
+
+        :raises BadPacket: if it is not valid.
+        """
+        if self._notices >= MOST_NOTICES:
+            return
+        self._notices += 1
+        self.initiator.notified(packet)
+        for contents in packet.all(ParameterType.NOTIFICATION):
+            notification = Notification.decode(contents)
+            if notification.is_error:
+                self._why = f"the other side says {notification.name}"
+
     # time
 
     def due(self) -> float:
@@ -118,10 +151,8 @@ class Dialling:
             times.append(self._i2_due)
         elif self.solver is not None:
             times.append(self.initiator.solve_until)
-        else:
-            times.extend(due for due, _, _ in self._tried)
-            if self._waiting:
-                times.append(self._next_path)
+        elif self._paths:
+            times.append(self._i1_due)
         return min(times)
 
     def timer_fired(self, now: float) -> None:
@@ -137,22 +168,32 @@ class Dialling:
 
     def _look_at_puzzle(self, now: float) -> None:
         if now >= self.initiator.solve_until:
-            self.initiator.solver = None
             self._why = "its puzzle could not be solved in time"
+            self._begin_anew(now)
+
+    def _begin_anew(self, now: float) -> None:
+        self.initiator.begin_anew()
+        self.path = self._i2_due = None
+        self._i1_due = now
+        self._say_i1(now)
 
     def _repeat_i2(self, now: float) -> None:
         if self._i2_due is None or self._i2_due > now:
             return
+        if self._i2s >= MOST_I2S:
+            self._begin_anew(now)
+            return
+        self._i2s += 1
         self._i2_timeout *= BACK_OFF
         self._i2_due = now + self._i2_timeout
         assert self.path is not None and self.initiator.i2 is not None
         self._out(Send(self.initiator.i2, self.path))
 
     def _say_i1(self, now: float) -> None:
-        if self._waiting and self._next_path <= now:
-            self._tried.append((now, FIRST_TIMEOUT, self._waiting.pop(0)))
-            self._next_path = now + STAGGER
-        for index, (due, timeout, path) in enumerate(self._tried):
-            if due <= now:
-                self._tried[index] = now + timeout, timeout * BACK_OFF, path
-                self._out(Send(self._i1, path))
+        """Send one I1, to the next path in turn: never to several addresses at a time (RFC 7401 §6.6.1)."""
+        if self._i1_due > now or not self._paths:
+            return
+        turn, index = divmod(self._i1s, len(self._paths))
+        self._i1s += 1
+        self._i1_due = now + max(STAGGER, FIRST_TIMEOUT * BACK_OFF**turn / len(self._paths))
+        self._out(Send(self._i1, self._paths[index]))

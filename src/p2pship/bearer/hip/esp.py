@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hmac
 import struct
-from array import array
 from collections.abc import Callable
 from typing import Protocol
 
@@ -28,8 +27,8 @@ from p2pship.bearer.hip.suites import ESP_KEYS
 from p2pship.errors import LocalError, RemoteError
 
 WINDOW = 4096
-"""Sequence numbers whose use is remembered: what comes after another packet with a number 4096 higher may be refused. That is
-0.4 s of 10,000 packets a second; a power of two."""
+"""Sequence numbers whose use is surely remembered: what comes after another packet with a number 4096 higher may be refused. That
+is 0.4 s of 10,000 packets a second."""
 
 REKEY_AT = 1 << 30
 "Packets after which an association should be rekeyed."
@@ -40,18 +39,18 @@ LAST = 1 << 31
 SMALLEST_SPI = 256
 "Those below are reserved (RFC 4303 §2.1)."
 
-_MASK = WINDOW - 1
 _LOW = 0xFFFF_FFFF
 _HEADER_SIZE = 8
 _IV_SIZE = 8
 _TAG_SIZE = 16
+_SMALLEST_GCM = _HEADER_SIZE + _IV_SIZE + 4 + _TAG_SIZE
 _BLOCK = 16
 _ICV_SIZE = 16
 "HMAC-SHA-256-128 (RFC 4868 §2.3)."
 
-_GCM_HEADER = struct.Struct(">IIQ")
-_CBC_HEADER = struct.Struct(">II")
-_SEQUENCE = struct.Struct(">I")
+_gcm_header = struct.Struct(">IIQ").pack
+_cbc_header = struct.Struct(">II").pack
+_sequence = struct.Struct(">4xI").unpack_from
 
 
 class Forged(RemoteError):
@@ -87,8 +86,8 @@ class Outbound(Protocol):
     tired: Callable[[], object]
     "called once, when the key should be replaced"
 
-    def seal(self, next_header: int, payload: bytes) -> bytes:
-        """Return the ESP packet around a payload.
+    def seal(self, next_header: int, payload: bytes, head: bytes = b"") -> bytes:
+        """Return the ESP packet around a payload, which may be in two pieces: ``head`` comes first.
 
         :raises Exhausted: if the key may not be used any more.
         """
@@ -145,6 +144,8 @@ def _split(suite: int, keys: bytes) -> tuple[bytes, bytes]:
 class _Counter:
     """Counts the packets of one key."""
 
+    __slots__ = ("_limit", "sequence", "spi", "tired")
+
     def __init__(self, spi: int, rekey_at: int) -> None:
         self.spi = spi
         self.sequence = 0
@@ -165,22 +166,26 @@ def _nothing() -> None:
 
 class _GCMOutbound(_Counter):
     suite = ESPSuite.AES_GCM_16
+    __slots__ = ("_encrypt", "_salt")
 
     def __init__(self, spi: int, rekey_at: int, key: bytes) -> None:
         super().__init__(spi, rekey_at)
         self._encrypt = AESGCM(key[:-4]).encrypt
         self._salt = key[-4:]
 
-    def seal(self, next_header: int, payload: bytes) -> bytes:
+    def seal(self, next_header: int, payload: bytes, head: bytes = b"") -> bytes:
         sequence = self.sequence = self.sequence + 1
         if sequence >= self._limit:
             self._reached()
-        header = _GCM_HEADER.pack(self.spi, sequence, sequence)
-        inner = payload + _GCM_TRAILERS[len(payload) & 3] + _NEXT[next_header]
+        header = _gcm_header(self.spi, sequence, sequence)
+        trailer = _GCM_TRAILERS[(len(head) + len(payload)) & 3]
+        inner = b"".join((head, payload, trailer, _NEXT[next_header]))
         return header + self._encrypt(self._salt + header[8:], inner, header[:8])
 
 
 class _CBCOutbound(_Counter):
+    __slots__ = ("_encrypt", "_mac", "_random", "suite")
+
     def __init__(
         self,
         suite: ESPSuite,
@@ -197,47 +202,61 @@ class _CBCOutbound(_Counter):
         self._encrypt = cipher.encryptor().update
         self._mac = hmac.new(authentication, digestmod="sha256")
 
-    def seal(self, next_header: int, payload: bytes) -> bytes:
+    def seal(self, next_header: int, payload: bytes, head: bytes = b"") -> bytes:
         sequence = self.sequence = self.sequence + 1
         if sequence >= self._limit:
             self._reached()
-        inner = self._random(_BLOCK) + payload + _CBC_TRAILERS[len(payload) & 15] + _NEXT[next_header]
-        packet = _CBC_HEADER.pack(self.spi, sequence) + self._encrypt(inner)
+        trailer = _CBC_TRAILERS[(len(head) + len(payload)) & 15]
+        inner = b"".join((self._random(_BLOCK), head, payload, trailer, _NEXT[next_header]))
+        packet = _cbc_header(self.spi, sequence) + self._encrypt(inner)
         mac = self._mac.copy()
         mac.update(packet)
         return packet + mac.digest()[:_ICV_SIZE]
 
 
 class _Window:
-    """Which numbers were taken: for each remainder of the window the highest, so that whatever is not above it is old."""
+    """Which numbers were taken.
+
+    Kept are those up to the newest that are *missing*, as the bits of one integer, the lowest of which is ``_base``. When packets
+    come in order there is nothing to keep, and nothing to do but to count.
+    """
+
+    __slots__ = ("_base", "_missing", "newest", "taken")
 
     def __init__(self) -> None:
         self.newest = 0
         self.taken = 0
-        self._highest = array("Q", bytes(8 * WINDOW))
+        self._missing = 0
+        self._base = 1
 
-    def number(self, packet: bytes) -> int:
-        """Return the whole number of a packet.
+    def number(self, low: int) -> int:
+        """Return the whole number of a packet of which 32 bits have come, and which is not the next one.
 
         :raises Replayed: if it was taken before, or is too old to tell.
         """
         newest = self.newest
-        low: int = _SEQUENCE.unpack_from(packet, 4)[0]
-        sequence = newest + (((low - newest) + 0x8000_0000) & _LOW) - 0x8000_0000
-        if sequence <= 0 or sequence <= self._highest[sequence & _MASK]:
+        sequence = newest + ((low - newest + 0x8000_0000) & _LOW) - 0x8000_0000
+        at = sequence - self._base
+        if sequence <= newest and (at < 0 or not self._missing >> at & 1):
             raise Replayed()
         return sequence
 
     def take(self, sequence: int) -> None:
-        """Hear that the packet with a number was authentic."""
+        """Hear that the packet with a number, which is not the next one, was authentic."""
         self.taken += 1
-        self._highest[sequence & _MASK] = sequence
-        if sequence > self.newest:
-            self.newest = sequence
+        if sequence <= self.newest:
+            self._missing ^= 1 << (sequence - self._base)
+            return
+        base = max(self._base, sequence - WINDOW)
+        first = max(base, self.newest + 1)
+        self._missing >>= base - self._base
+        self._missing |= ((1 << (sequence - first)) - 1) << (first - base)
+        self._base, self.newest = base, sequence
 
 
 class _GCMInbound(_Window):
     suite = ESPSuite.AES_GCM_16
+    __slots__ = ("_decrypt", "_salt", "spi")
 
     def __init__(self, spi: int, key: bytes) -> None:
         super().__init__()
@@ -246,18 +265,27 @@ class _GCMInbound(_Window):
         self._salt = key[-4:]
 
     def open(self, packet: bytes) -> tuple[int, bytes]:
-        if len(packet) < _HEADER_SIZE + _IV_SIZE + 4 + _TAG_SIZE:
+        if len(packet) < _SMALLEST_GCM:
             raise Forged("a packet is too short")
-        sequence = self.number(packet)
+        next_one = self.newest + 1
+        (sequence,) = _sequence(packet)
+        if sequence != next_one:
+            sequence = self.number(sequence)
         try:
             inner = self._decrypt(self._salt + packet[8:16], packet[16:], packet[:8])
         except InvalidTag:
             raise Forged() from None
-        self.take(sequence)
+        if sequence == next_one:
+            self.newest = sequence
+            self.taken += 1
+        else:
+            self.take(sequence)
         return inner[-1], _payload(inner)
 
 
 class _CBCInbound(_Window):
+    __slots__ = ("_decrypt", "_mac", "spi", "suite")
+
     def __init__(self, suite: ESPSuite, spi: int, encryption: bytes, authentication: bytes) -> None:
         super().__init__()
         self.suite = suite
@@ -270,7 +298,7 @@ class _CBCInbound(_Window):
         size = len(packet) - _HEADER_SIZE - _ICV_SIZE
         if size < 2 * _BLOCK or size % _BLOCK:
             raise Forged("a packet is too short, or no blocks")
-        sequence = self.number(packet)
+        sequence = self.number(_sequence(packet)[0])
         mac = self._mac.copy()
         mac.update(packet[:-_ICV_SIZE])
         if not hmac.compare_digest(mac.digest()[:_ICV_SIZE], packet[-_ICV_SIZE:]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 
 from p2pship.bearer.hip.packet import BadPacket
 
@@ -41,3 +42,14 @@ def numbers(contents: bytes, size: int, name: str) -> tuple[int, ...]:
 def octets(listed: Sequence[int], size: int) -> bytes:
     """Return the octets of a list of numbers of ``size`` octets each."""
     return b"".join(number.to_bytes(size, "big") for number in listed)
+
+
+def host_of(octets: bytes) -> str:
+    """Return the IP address in 16 octets, which hold one of IPv4 as the lower part of ``::ffff:0:0``, in its canonical spelling."""
+    address = IPv6Address(octets)
+    return str(address.ipv4_mapped or address)
+
+
+def octets_of(host: str) -> bytes:
+    """Return the 16 octets of an IP address."""
+    return IPv6Address(host if ":" in host else f"::ffff:{host}").packed

@@ -6,30 +6,38 @@ with another host, and beside it at most one base exchange that we began.
 
 from __future__ import annotations
 
-import heapq
-import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from p2pship.bearer.hip.agenda import Agenda
 from p2pship.bearer.hip.agreement import Agreement
-from p2pship.bearer.hip.association import Association, Made, State
+from p2pship.bearer.hip.association import Association, Made, State, notify_packet
+from p2pship.bearer.hip.composition import check, check_critical
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.initiator import Initiator
 from p2pship.bearer.hip.load import Load
-from p2pship.bearer.hip.numbers import DHGroup, PacketType, ParameterType
-from p2pship.bearer.hip.packet import HIT_SIZE, Packet
-from p2pship.bearer.hip.parameters import decode_counter
+from p2pship.bearer.hip.notices import NoticeLimit
+from p2pship.bearer.hip.numbers import DHGroup, NotifyType, PacketType
+from p2pship.bearer.hip.packet import HIT_SIZE, BadPacket, Packet
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
-from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, R1Pool, Stale
-from p2pship.bearer.hip.responder import Accepted, Responder
+from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, R1Pool
+from p2pship.bearer.hip.responder import Accepted, Rejected, Responder
+from p2pship.errors import LocalError
 
 NULL_HIT = bytes(HIT_SIZE)
 "Whoever is there (RFC 7401 §4.1.8)."
 
+TO_ANYBODY = frozenset({PacketType.I1, PacketType.NOTIFY})
+"What may be sent to no HIT (RFC 7401 §5.3.1, §5.3.6)."
+
 MOST_R2S = 8
 "How often the R2 for one I2 is sent again."
+
+MOST_ASSOCIATIONS = 20_000
+"Associations of one Host Identity, also those that are being closed; each has paid with a puzzle. They hold 20 kB each."
 
 
 class Failed(NamedTuple):
@@ -49,12 +57,11 @@ class Solve(NamedTuple):
 class Answered:
     """An I2 that was accepted, with the R2 that is sent again if it comes again."""
 
-    __slots__ = ("association", "i2", "left", "r2")
+    __slots__ = ("i2", "left", "r2")
 
-    def __init__(self, accepted: Accepted, association: Association) -> None:
+    def __init__(self, accepted: Accepted) -> None:
         self.i2 = accepted.i2.raw
         self.r2 = accepted.r2
-        self.association = association
         self.left = MOST_R2S
 
 
@@ -85,15 +92,17 @@ class Host:
         self._load = load
         self._limit = limit
         self._opportunistic = opportunistic
-        self._pool = R1Pool(own, groups, random, lambda: load.difficulty, now)
-        self._responder = Responder(own, self._pool, random, new_spi)
+        self._notices = NoticeLimit()
+        self._pool = R1Pool(own, groups, random, load.difficulty, now)
+        self._responder = Responder(own, self._pool, random, new_spi, load)
         self._diallings: dict[bytes, Dialling] = {}
         self._associations: dict[bytes, Association] = {}
         self._answered: dict[bytes, Answered] = {}
         self._out: list[object] = []
-        self._agenda: list[tuple[float, int, Dialling | Association]] = []
-        self._noted: dict[Dialling | Association, float] = {}
-        self._turn = 0
+        self._agenda: Agenda[Dialling | Association] = Agenda()
+        self._incarnation = 0
+        self._incarnations: dict[bytes, int] = {}
+        self._gone: deque[tuple[float, bytes, int]] = deque()
         self._sweep_at: float | None = None
 
     # what is to be done
@@ -126,26 +135,36 @@ class Host:
     # dialling
 
     def dial(self, peer: bytes, paths: Sequence[Path], now: float) -> None:
-        """Begin a base exchange with another host, or try further paths for one that was begun."""
+        """Begin a base exchange with another host, or try further paths for one that was begun.
+
+        :raises LocalError: if it is with nobody in particular and that is not switched on, or with ourselves.
+        """
+        if peer == self.own.hit or (peer == NULL_HIT and not self._opportunistic):
+            raise LocalError("a host does not dial itself, nor anybody who may be there")
         dialling = self._diallings.get(peer)
         if dialling is not None:
             dialling.add(paths)
         else:
             initiator = Initiator(self.own, peer, self._groups, self._random, self._new_spi)
             dialling = self._diallings[peer] = Dialling(initiator, paths, now, self._say)
-        self._settle(dialling)
+        self._settle(dialling, now)
 
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
         """Take the solution of a puzzle."""
-        if dialling in self._diallings.values():
+        if self._diallings.get(dialling.peer) is dialling:
             dialling.solved(solution, now)
-            self._settle(dialling)
+            self._settle(dialling, now)
 
     def give_up(self, peer: bytes, reason: str) -> None:
         """End a base exchange that we began."""
-        dialling = self._diallings.pop(peer, None)
+        dialling = self._diallings.get(peer)
         if dialling is not None:
-            self._out.append(Failed(peer, reason))
+            self._end(dialling)
+            self._out.append(Failed(dialling.initiator.peer_hit, reason))
+
+    def _end(self, dialling: Dialling) -> None:
+        del self._diallings[dialling.peer]
+        self._agenda.drop(dialling)
 
     # what comes
 
@@ -154,6 +173,11 @@ class Host:
 
         :raises BadPacket: if it is not valid; nothing has changed then.
         """
+        own = self.own.hit
+        if packet.receiver != own and not (packet.receiver == NULL_HIT and packet.type in TO_ANYBODY):
+            raise BadPacket("the packet is for another host", NotifyType.INVALID_HIT)
+        if packet.sender == own:
+            raise BadPacket("the packet is from ourselves", NotifyType.INVALID_HIT)
         if packet.type == PacketType.I1:
             self._i1(packet, path, now)
         elif packet.type == PacketType.R1:
@@ -168,26 +192,31 @@ class Host:
     def _i1(self, packet: Packet, path: Path, now: float) -> None:
         if packet.receiver == NULL_HIT and not self._opportunistic:
             return
-        dialling = self._diallings.get(packet.sender)
-        if dialling is not None and not dialling.has_sent_i2 and packet.sender > self.own.hit:
-            return  # the greater HIT is to be the Responder: they answer ours
+        sender = packet.sender
+        if self._diallings and sender > self.own.hit:  # the greater HIT is to be the Responder: it answers ours
+            dialling = self._diallings.get(sender)
+            if dialling is not None and dialling.is_patient(now):
+                return
         self._load.i1_received(now)
-        if not self._limit.admits(path.host, path.port, packet.sender, now):
+        if not self._limit.admits(path.host, path.port, sender, now):
             return
-        r1 = self._pool.answer(packet, path.host, path.is_encapsulated, now)
+        check_critical([parameter.type for parameter in packet.parameters])
+        r1 = self._pool.answer(packet, path.host, path.is_encapsulated, self._incarnations.get(sender, 0), now)
         self._out.append(Send(r1, path))
-        if dialling is not None:
-            dialling.gave_r1 = True
+        self._sweep_later(now)
+
+    def _sweep_later(self, now: float) -> None:
         if self._sweep_at is None:
             self._sweep_at = now + LIFETIME_SECONDS
 
     def _r1(self, packet: Packet, path: Path, now: float) -> None:
+        check(packet)
         dialling = self._diallings.get(packet.sender) or self._opportune(packet, path)
         if dialling is None:
             return
         if dialling.r1(packet, path, now):
             self._out.append(Solve(dialling))
-        self._settle(dialling)
+        self._settle(dialling, now)
 
     def _opportune(self, packet: Packet, path: Path) -> Dialling | None:
         """Return the exchange with whoever is there, if this R1 comes from there; it is with that host from now on."""
@@ -196,38 +225,41 @@ class Host:
             return None
         del self._diallings[NULL_HIT]
         self._diallings[packet.sender] = dialling
+        dialling.peer = packet.sender
         return dialling
 
     def _i2(self, packet: Packet, path: Path, now: float) -> None:
-        answered = self._answered.get(packet.sender)
+        sender = packet.sender
+        answered = self._answered.get(sender)
         if answered is not None and answered.i2 == packet.raw:
-            self._answer_again(answered, path)
+            self._answer_again(sender, answered, path)
             return
-        dialling = self._diallings.get(packet.sender)
-        if dialling is not None and dialling.has_sent_i2 and packet.sender > self.own.hit:
+        dialling = self._diallings.get(sender)
+        if dialling is not None and dialling.has_sent_i2 and sender > self.own.hit:
             return
-        self._refuse_overtaken(packet)
-        accepted = self._responder.i2(packet, path.host, now, self._load.is_high)
-        self._diallings.pop(packet.sender, None)
+        busy = "" if self._has_room(sender) else "there are too many associations"
+        incarnation = self._incarnations.get(sender, 0)
+        try:
+            accepted = self._responder.i2(packet, path.host, incarnation, now, busy)
+        except Rejected as error:
+            self._tell(error, sender, path, now)
+            raise
+        if dialling is not None:
+            self._end(dialling)
         self._out.append(Send(accepted.r2, path))
-        association = self._make(accepted.agreement, path, State.R2_SENT, now)
-        self._answered[packet.sender] = Answered(accepted, association)
+        self._make(accepted.agreement, path, State.R2_SENT, now)
+        self._answered[sender] = Answered(accepted)
 
-    def _refuse_overtaken(self, packet: Packet) -> None:
-        """Refuse the I2 of an exchange that the other side gave up when it took ours, and that comes late.
+    def _has_room(self, peer: bytes) -> bool:
+        return peer in self._associations or len(self._associations) < MOST_ASSOCIATIONS
 
-        RFC 7401 §4.4.3 would have it replace the association, of which the other side would know nothing.
+    def _tell(self, error: Rejected, peer: bytes, path: Path, now: float) -> None:
+        """Tell the sender of an I2 what was wrong with it (RFC 7401 §6.9.1)."""
+        if error.told is not None and self._notices.admits(peer, now):
+            self._out.append(Send(notify_packet(self.own, peer, error.told, error.data), path))
 
-        :raises Stale: if it is such a one.
-        """
-        association = self._associations.get(packet.sender)
-        if association is None or not association.overtaken:
-            return
-        if decode_counter(packet.need(ParameterType.R1_COUNTER)) <= association.overtaken:
-            raise Stale("it was overtaken by another exchange")
-
-    def _answer_again(self, answered: Answered, path: Path) -> None:
-        if answered.association.state in (State.R2_SENT, State.ESTABLISHED) and answered.left:
+    def _answer_again(self, peer: bytes, answered: Answered, path: Path) -> None:
+        if self.association(peer) is not None and answered.left:
             answered.left -= 1
             self._out.append(Send(answered.r2, path))
 
@@ -235,128 +267,151 @@ class Host:
         dialling = self._diallings.get(packet.sender)
         if dialling is None or not dialling.has_sent_i2:
             return
+        check(packet)
         agreement = dialling.r2(packet)
-        del self._diallings[packet.sender]
+        self._end(dialling)
         assert dialling.path is not None
-        association = self._make(agreement, dialling.path, State.ESTABLISHED, now)
-        if dialling.gave_r1:
-            association.overtaken = self._pool.retire()
+        self._make(agreement, dialling.path, State.ESTABLISHED, now)
 
-    def _make(self, agreement: Agreement, path: Path, state: State, now: float) -> Association:
+    def _make(self, agreement: Agreement, path: Path, state: State, now: float) -> None:
+        """Have an association, in place of the one that may stand."""
         peer = agreement.peer.hit
-        before = self._associations.pop(peer, None)
+        before = self._associations.get(peer)
         if before is not None:
-            before.drop("the other side began anew")
-        self._answered.pop(peer, None)
-        association = Association(
-            agreement, path, state, now, self._random, self._reach, self._new_spi, self._say
-        )
-        self._associations[peer] = association
+            before.drop("another exchange has taken its place")
+            self._forget(before, now)
+        self._incarnation += 1
+        self._incarnations[peer] = self._incarnation
+        association = self._new_association(agreement, path, state, now)
         self._out.append(Made(association, state is State.ESTABLISHED))
-        self._settle(association)
+
+    def _new_association(
+        self, agreement: Agreement, path: Path, state: State, now: float
+    ) -> Association:
+        association = Association(
+            agreement, path, state, now, self._random, self._reach, self._new_spi, self._say, self._notices
+        )
+        self._associations[agreement.peer.hit] = association
+        self._settle(association, now)
         return association
 
     def _other(self, packet: Packet, path: Path, now: float) -> None:
         association = self._associations.get(packet.sender)
-        if association is None:
-            return
-        association.received(packet, path, now)
-        self._settle(association)
+        dialling = self._diallings.get(packet.sender)
+        if association is not None:
+            association.received(packet, path, now)
+            self._settle(association, now)
+        elif dialling is not None and dialling.has_sent_i2:
+            self._during_exchange(dialling, packet, path, now)
+
+    def _during_exchange(self, dialling: Dialling, packet: Packet, path: Path, now: float) -> None:
+        """Take what comes in I2-SENT: the other side may have closed what we do not have yet (RFC 7401 §4.4.3, Table 4)."""
+        check(packet)
+        agreement = dialling.initiator.agreement
+        if packet.type == PacketType.NOTIFY:
+            dialling.notified(packet)
+        elif packet.type == PacketType.CLOSE and agreement is not None:
+            association = self._new_association(agreement, path, State.I2_SENT, now)
+            try:
+                association.received(packet, path, now)
+            except BadPacket:
+                association.drop("it never was")
+                raise
+            finally:
+                self._settle(association, now)
+            self.give_up(dialling.peer, "the other side has closed it")
 
     # an association
 
-    def data_received(self, association: Association, spi: int) -> None:
+    def data_received(self, association: Association, spi: int, now: float) -> None:
         """Hear of the first data that came to an SPI."""
         association.data_received(spi)
-        self._settle(association)
+        self._settle(association, now)
 
     def rekey(self, association: Association, now: float) -> None:
         """Have an association's keys changed."""
         if association.state in (State.R2_SENT, State.ESTABLISHED):
             association.rekey.begin(association.path, now)
-            self._settle(association)
+            self._settle(association, now)
 
     def silent(self, association: Association, now: float) -> None:
         """Hear that nothing comes though somebody listens."""
         association.paths.silent(now)
-        self._settle(association)
+        self._settle(association, now)
 
     def heard_elsewhere(self, association: Association, path: Path, now: float) -> None:
         """Hear that something true came by another path than the one that we use."""
         association.paths.heard_elsewhere(path, now)
-        self._settle(association)
+        self._settle(association, now)
 
     def learn(self, association: Association, addresses: Sequence[tuple[str, int]], now: float) -> None:
         """Hear where the other side may be now."""
         association.paths.add(addresses, now)
-        self._settle(association)
+        self._settle(association, now)
 
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
         for association in self._associations.values():
             if association.state in (State.R2_SENT, State.ESTABLISHED):
                 association.paths.own_changed(hosts, now)
-                self._settle(association)
+                self._settle(association, now)
 
     def close(self, association: Association, now: float, reason: str) -> None:
         """Close an association."""
         association.close(now, reason)
-        self._settle(association)
+        self._settle(association, now)
 
     # time
 
-    def _settle(self, thing: Dialling | Association) -> None:
+    def _settle(self, thing: Dialling | Association, now: float) -> None:
         """Put on the agenda when a thing has something to do; take it out of the tables when it is over."""
         if isinstance(thing, Dialling):
             if thing.failed is not None:
-                self._fail(thing, thing.failed)
+                self.give_up(thing.peer, thing.failed)
                 return
         elif thing.state is State.UNASSOCIATED:
-            self._forget(thing)
+            self._forget(thing, now)
             return
         due = thing.due()
-        if due is not None and due < self._noted.get(thing, math.inf):
-            self._turn += 1
-            self._noted[thing] = due
-            heapq.heappush(self._agenda, (due, self._turn, thing))
+        if due is not None:
+            self._agenda.note(thing, due)
 
-    def _fail(self, dialling: Dialling, reason: str) -> None:
-        for peer, each in tuple(self._diallings.items()):
-            if each is dialling:
-                self.give_up(peer, reason)
-
-    def _forget(self, association: Association) -> None:
+    def _forget(self, association: Association, now: float) -> None:
+        """Forget an association, but not that there was one, as long as an I2 from before it may come."""
         peer = association.agreement.peer.hit
+        self._agenda.drop(association)
         if self._associations.get(peer) is association:
             del self._associations[peer]
             self._answered.pop(peer, None)
+            if peer in self._incarnations:
+                self._gone.append((now, peer, self._incarnations[peer]))
+                self._sweep_later(now)
 
     def due(self) -> float | None:
         """Return when :meth:`timer_fired` should be called; None if time alone changes nothing."""
-        first = self._agenda[0][0] if self._agenda else None
-        times = [time for time in (first, self._sweep_at) if time is not None]
-        return min(times, default=None)
+        first = self._agenda.due()
+        if first is None or self._sweep_at is None:
+            return first if self._sweep_at is None else self._sweep_at
+        return min(first, self._sweep_at)
 
     def timer_fired(self, now: float) -> None:
         """Do what is due."""
         if self._sweep_at is not None and self._sweep_at <= now:
-            self._pool.forget_old(now)
-            self._sweep_at = now + LIFETIME_SECONDS if self._pool.answers_any else None
-        due: list[Dialling | Association] = []
-        while self._agenda and self._agenda[0][0] <= now:
-            thing = heapq.heappop(self._agenda)[2]
-            self._noted.pop(thing, None)
-            due.append(thing)
-        for thing in dict.fromkeys(due):
-            self._look(thing, now)
+            self._sweep(now)
+        for thing in self._agenda.take(now):
+            if self._is_known(thing):
+                thing.timer_fired(now)
+                self._settle(thing, now)
 
-    def _look(self, thing: Dialling | Association, now: float) -> None:
-        known = (
-            thing in self._diallings.values()
-            if isinstance(thing, Dialling)
-            else self._associations.get(thing.agreement.peer.hit) is thing
-        )
-        if not known:
-            return
-        thing.timer_fired(now)
-        self._settle(thing)
+    def _sweep(self, now: float) -> None:
+        self._pool.forget_old(now)
+        while self._gone and self._gone[0][0] <= now - LIFETIME_SECONDS:
+            _, peer, number = self._gone.popleft()
+            if peer not in self._associations and self._incarnations.get(peer) == number:
+                del self._incarnations[peer]
+        self._sweep_at = now + LIFETIME_SECONDS if self._pool.answers_any or self._gone else None
+
+    def _is_known(self, thing: Dialling | Association) -> bool:
+        if isinstance(thing, Dialling):
+            return self._diallings.get(thing.peer) is thing
+        return self._associations.get(thing.agreement.peer.hit) is thing

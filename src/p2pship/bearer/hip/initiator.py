@@ -46,7 +46,6 @@ from p2pship.bearer.hip.parameters import (
     encode_list,
 )
 from p2pship.bearer.hip.puzzle import Solver
-from p2pship.bearer.hip.responder import KNOWN
 from p2pship.bearer.hip.suites import (
     CIPHER_KEY,
     OFFERED_CIPHERS,
@@ -61,7 +60,7 @@ MOST_DIFFICULT = 18
 LONGEST_LIFETIME = 40
 "Of a puzzle, as 2^(n-32) s: nobody is believed to wait longer than four minutes for a solution."
 
-MOST_R1S = 16
+MOST_R1S = 64
 "R1s that are looked at in one attempt: each costs a verification, and anybody may send them who saw the I1."
 
 
@@ -102,6 +101,16 @@ class Initiator:
         builder.add(ParameterType.DH_GROUP_LIST, encode_list(ParameterType.DH_GROUP_LIST, self._groups))
         return builder.octets()
 
+    @property
+    def agreement(self) -> Agreement | None:
+        """What will be agreed on when the R2 comes; None as long as no I2 was made."""
+        return self._agreement
+
+    def begin_anew(self) -> None:
+        """Take any R1 again: what was answered has led nowhere."""
+        self._r1 = self._peer = self._agreement = self.solver = self.i2 = None
+        self._generation = -1
+
     # R1
 
     def r1(self, packet: Packet, now: float) -> bool:
@@ -117,7 +126,6 @@ class Initiator:
         if generation <= self._generation:
             return False
         self._left -= 1
-        packet.refuse_unknown(KNOWN)
         peer = read_host_identity(packet.need(ParameterType.HOST_ID))
         if peer.hit != packet.sender:
             raise BadPacket("the HIT is not that of the Host Identity", NotifyType.INVALID_HIT)
@@ -131,7 +139,7 @@ class Initiator:
             raise Refused(
                 f"the puzzle has a difficulty of {puzzle.difficulty}; more than {MOST_DIFFICULT} is not solved"
             )
-        self._r1, self._generation, self._peer = packet, generation, peer
+        self._r1, self._generation, self._peer, self._agreement = packet, generation, peer, None
         self.solver = Solver(rhash, (puzzle.random, self.own.hit, peer.hit), puzzle.difficulty, self._random)
         self.solve_until = now + 2.0 ** (min(puzzle.lifetime, LONGEST_LIFETIME) - 32)
         return True
@@ -150,6 +158,11 @@ class Initiator:
             )
         if _first(OFFERED_CIPHERS, decode_ciphers(packet.need(ParameterType.HIP_CIPHER))) is None:
             raise Refused("there is no common cipher", NotifyType.NO_HIP_PROPOSAL_CHOSEN)
+        formats = decode_list(
+            ParameterType.TRANSPORT_FORMAT_LIST, packet.need(ParameterType.TRANSPORT_FORMAT_LIST)
+        )
+        if TransportFormat.ESP not in formats:
+            raise Refused("there is no common transport format", NotifyType.NO_ESP_PROPOSAL_CHOSEN)
         if _first(OFFERED_ESP, decode_esp_transform(packet.need(ParameterType.ESP_TRANSFORM))) is None:
             raise Refused("there is no common ESP suite", NotifyType.NO_ESP_PROPOSAL_CHOSEN)
 
@@ -216,6 +229,17 @@ class Initiator:
             builder.add(ParameterType.ECHO_RESPONSE_UNSIGNED, asked)
         return builder.octets()
 
+    # what else comes
+
+    def notified(self, packet: Packet) -> None:
+        """Check that a NOTIFY is from whom the I2 was sent to (RFC 7401 §5.3.6).
+
+        :raises BadPacket: if it is not.
+        """
+        if self._peer is None or packet.sender != self._peer.hit:
+            raise BadPacket("no NOTIFY is expected")
+        check_signature(packet, self._peer)
+
     # R2
 
     def r2(self, packet: Packet) -> Agreement:
@@ -226,7 +250,6 @@ class Initiator:
         agreement, r1 = self._agreement, self._r1
         if agreement is None or r1 is None or packet.sender != agreement.peer.hit:
             raise BadPacket("no R2 is waited for")
-        packet.refuse_unknown(KNOWN)
         host_id = r1.parameter(ParameterType.HOST_ID)
         assert host_id is not None
         check_mac_2(packet, agreement.rhash, agreement.peer_keys.mac, r1.raw[host_id.start : host_id.end])

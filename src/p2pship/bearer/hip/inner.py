@@ -25,7 +25,8 @@ UDP_HEADER = 8
 ECHO_REQUEST = 128
 ECHO_REPLY = 129
 
-_UDP = struct.Struct(">HHHH")
+_pack = struct.Struct(">HHHH").pack
+_unpack = struct.Struct(">2xHH").unpack_from
 _PSEUDO = struct.Struct(">I3xB")
 _CHECKED = 0xFFFF
 
@@ -42,8 +43,8 @@ class InnerUDP:
         fixed = own + their + _PSEUDO.pack(0, UDP) + struct.pack(">HH", port, port)
         self._fixed = int.from_bytes(fixed, "big") % _CHECKED
 
-    def wrap(self, data: bytes) -> bytes:
-        """Return the UDP datagram with the data.
+    def header(self, data: bytes) -> bytes:
+        """Return what stands before the data in a UDP datagram.
 
         A number in base 65536 has the same remainder by 65535 as the sum of its digits, so one division is the whole
         checksum; the length is in it twice, once as the pseudo header's.
@@ -51,7 +52,7 @@ class InnerUDP:
         length = len(data) + UDP_HEADER
         number = int.from_bytes(data, "big")
         summed = self._fixed + 2 * length + (number << 8 if length & 1 else number)
-        return _UDP.pack(self._port, self._port, length, (~(summed % _CHECKED) & _CHECKED) or _CHECKED) + data
+        return _pack(self._port, self._port, length, _CHECKED - summed % _CHECKED)
 
 
 def unwrap(datagram: bytes) -> tuple[int, bytes]:
@@ -59,9 +60,12 @@ def unwrap(datagram: bytes) -> tuple[int, bytes]:
 
     :raises BadInner: if its length is not that of what came.
     """
-    if len(datagram) < UDP_HEADER or int.from_bytes(datagram[4:6], "big") != len(datagram):
+    if len(datagram) < UDP_HEADER:
+        raise BadInner("a UDP datagram is too short")
+    port, length = _unpack(datagram)
+    if length != len(datagram):
         raise BadInner("the length of a UDP datagram is wrong")
-    return int.from_bytes(datagram[2:4], "big"), datagram[UDP_HEADER:]
+    return port, datagram[UDP_HEADER:]
 
 
 def echo(type_: int, own: bytes, their: bytes, rest: bytes) -> bytes:

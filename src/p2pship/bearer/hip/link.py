@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
@@ -32,6 +32,12 @@ QUESTION_AFTER = 2
 SILENT_AFTER = 4
 "Pulses of silence after which other paths are tried: two questions were lost, or are on a very long way."
 
+ASTRAY_AFTER = 6
+"Pulses of silence after which it is asked elsewhere where the other side is: every known path has been tried for a while then."
+
+ASTRAY_EVERY = 8
+"Pulses until that is asked again."
+
 
 @implementer(ILink)
 class HIPLink(DatagramLink):
@@ -52,12 +58,13 @@ class HIPLink(DatagramLink):
         elsewhere: Callable[[Association, DatagramPort, Address], None],
         first: Callable[[Association, int], None],
         tired: Callable[[Association], None],
+        seek: Callable[[Association, Sequence[Locator]], None],
     ) -> None:
         """Make a link of an association that has just been made.
 
         ``closed`` is told when the link is over, and why; ``silent`` that nothing comes while somebody listens; ``elsewhere`` that
         something came by another path than the one we use; ``first`` to which SPI something came for the first time; ``tired``
-        that the keys should be changed.
+        that the keys should be changed; ``seek`` where the other side is found when it answers nowhere.
         """
         agreement = association.agreement
         own, peer = agreement.own.hit, agreement.peer.hit
@@ -77,6 +84,7 @@ class HIPLink(DatagramLink):
         "what gets what comes, by SPI"
         self._first = first
         self._tired = tired
+        self._seek = partial(seek, association)
         self.open(association.inbound)
         self.renew(association.outbound)
 
@@ -139,6 +147,8 @@ class HIPLink(DatagramLink):
             self._put(Carried.QUESTION, bytes(TOKEN_SIZE))
         if self._silent_pulses >= SILENT_AFTER and not self._silent_pulses % SILENT_AFTER:
             self._silent(self.association)
+        if self._silent_pulses >= ASTRAY_AFTER and not (self._silent_pulses - ASTRAY_AFTER) % ASTRAY_EVERY:
+            self._astray(self._seek)
 
     # what comes
 

@@ -11,9 +11,12 @@ MOST_DIFFICULT = 16
 BUSY = 100
 "I1s in a second from which on puzzles become harder: one more bit each time that there are twice as many."
 
+WORTH = 10
+"I1s that one I2 with a solved puzzle counts for, as it takes ten times the work."
+
 
 class Load:
-    """Counts I1s."""
+    """Counts what strangers ask for."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -25,22 +28,25 @@ class Load:
         self._begin(int(now))
         self._count += 1
 
+    def i2_received(self, now: float) -> None:
+        """Hear of an I2 whose puzzle is solved."""
+        self._begin(int(now))
+        self._count += WORTH
+
     def _begin(self, second: int) -> None:
         if second != self._second:
             self._before = self._count if second == self._second + 1 else 0
             self._second, self._count = second, 0
 
-    @property
-    def rate(self) -> int:
-        """I1s in the last whole second, or in this one if there are already more."""
+    def rate(self, now: float) -> int:
+        """Return the I1s in the last whole second, or in this one if there are already more."""
+        self._begin(int(now))
         return max(self._before, self._count)
 
-    @property
-    def is_high(self) -> bool:
-        """Whether there are so many that keys should be made less often."""
-        return self.rate >= BUSY
+    def is_high(self, now: float) -> bool:
+        """Tell whether there are so many that keys should be made less often."""
+        return self.rate(now) >= BUSY
 
-    @property
-    def difficulty(self) -> int:
-        """#K of the puzzles that are given out now."""
-        return min(MOST_DIFFICULT, AT_REST + (self.rate // BUSY).bit_length())
+    def difficulty(self, now: float) -> int:
+        """Return #K of the puzzles that are given out now."""
+        return min(MOST_DIFFICULT, AT_REST + (self.rate(now) // BUSY).bit_length())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from ipaddress import IPv6Address
 from typing import NamedTuple
 
+from p2pship.bearer.hip.fields import host_of, octets_of
 from p2pship.bearer.hip.numbers import LocatorType, TrafficType
 from p2pship.bearer.hip.packet import BadPacket
 
@@ -45,7 +45,7 @@ class LocatorField(NamedTuple):
         """Return its octets."""
         units = _LENGTHS[LocatorType(self.type)]
         head = _HEAD.pack(self.traffic, self.type, units, _PREFERRED * self.preferred, self.lifetime)
-        address = _packed(self.host)
+        address = octets_of(self.host)
         if self.type == LocatorType.SPI_AND_ADDRESS:
             return head + _SPI.pack(self.spi) + address
         if self.type == LocatorType.TRANSPORT_ADDRESS:
@@ -86,7 +86,7 @@ def _locator(
 ) -> LocatorField:
     if units != _LENGTHS[LocatorType(type_)]:
         raise BadPacket(f"a locator of type {type_} has {units * _UNIT} octets")
-    host = _host(body[-16:])
+    host = host_of(body[-16:])
     if type_ == LocatorType.SPI_AND_ADDRESS:
         return LocatorField(traffic, type_, preferred, lifetime, host, _SPI.unpack_from(body)[0])
     if type_ == LocatorType.TRANSPORT_ADDRESS:
@@ -98,12 +98,3 @@ def _locator(
 def for_data(locator: LocatorField) -> bool:
     """Tell whether a locator may be used for data as well as for control packets, as all of ours are."""
     return locator.traffic == TrafficType.BOTH and bool(locator.lifetime)
-
-
-def _packed(host: str) -> bytes:
-    return IPv6Address(host if ":" in host else f"::ffff:{host}").packed
-
-
-def _host(octets: bytes) -> str:
-    address = IPv6Address(octets)
-    return str(address.ipv4_mapped or address)

@@ -88,7 +88,10 @@ class ParameterType(IntEnum):
 
 
 class NotifyType(IntEnum):
-    """RFC 7401 §5.2.19, RFC 7402 §5.1.3, RFC 8046 §4.1, RFC 9028 §5.10; values from 16384 on are no errors."""
+    """RFC 7401 §5.2.19, RFC 7402 §5.1.3, RFC 8002 §5, RFC 8003 §3.2, RFC 8046 §5.3, RFC 9028 §5.10.
+
+    Values from 16384 on are no errors.
+    """
 
     UNSUPPORTED_CRITICAL_PARAMETER_TYPE = 1
     INVALID_SYNTAX = 7
@@ -107,6 +110,9 @@ class NotifyType(IntEnum):
     BLOCKED_BY_POLICY = 42
     RESPONDER_BUSY_PLEASE_RETRY = 44
     LOCATOR_TYPE_UNSUPPORTED = 46
+    CREDENTIALS_REQUIRED = 48
+    INVALID_CERTIFICATE = 50
+    REG_REQUIRED = 51
     NO_VALID_NAT_TRAVERSAL_MODE_PARAMETER = 60
     CONNECTIVITY_CHECKS_FAILED = 61
     MESSAGE_NOT_RELAYED = 62
@@ -144,6 +150,22 @@ class Algorithm(IntEnum):
     ECDSA = 7
     ECDSA_LOW = 9
     EDDSA = 13
+
+
+class ECDSACurve(IntEnum):
+    """RFC 7401 §5.2.9."""
+
+    P256 = 1
+    P384 = 2
+
+
+class EdDSACurve(IntEnum):
+    """RFC 9374 §3.4.1.1."""
+
+    ED25519 = 1
+    ED25519PH = 2
+    ED448 = 3
+    ED448PH = 4
 
 
 class HITSuite(IntEnum):
@@ -202,12 +224,17 @@ class RegistrationType(IntEnum):
 
 
 class RegistrationFailure(IntEnum):
-    """RFC 8003 §4.5."""
+    """RFC 8003 §3.3, §4.5."""
 
     CREDENTIALS_REQUIRED = 0
     TYPE_UNAVAILABLE = 1
     INSUFFICIENT_RESOURCES = 2
     INVALID_CERTIFICATE = 3
+    BAD_CERTIFICATE = 4
+    UNSUPPORTED_CERTIFICATE = 5
+    CERTIFICATE_EXPIRED = 6
+    CERTIFICATE_OTHER = 7
+    UNKNOWN_CA = 8
 
 
 class CertificateType(IntEnum):

@@ -28,8 +28,8 @@ _unpack_header = _HEADER.unpack_from
 _unpack_tlv = _TLV.unpack_from
 
 _VERSION_OCTET = HIP_VERSION << 4 | 1
-"Version, three reserved bits that are ignored, and a bit that is one for compatibility with SHIM6 (RFC 7401 §5.1)."
-_VERSION_MASK = 0xF1
+"""Version, three reserved bits, and a bit that is one for compatibility with SHIM6. Only the version is looked at in what comes, and
+neither is the first bit of the octet before (RFC 7401 §5.1)."""
 _TYPE_MASK = 0x7F
 
 
@@ -49,7 +49,7 @@ class BadVersion(BadPacket):
 
 
 class UnknownCritical(BadPacket):
-    """The packet has a parameter that nobody may ignore, of a type that is not known here."""
+    """The packet has a parameter that nobody may ignore, of a type that is not known here (RFC 7401 §5.2.1)."""
 
     def __init__(self, type_: int) -> None:
         super().__init__(
@@ -113,23 +113,21 @@ class Packet(NamedTuple):
         """Return what a MAC or signature covers: all before it, with that length and no checksum (RFC 7401 §6.4)."""
         return scope(self.raw[: parameter.start])
 
-    def refuse_unknown(self, known: frozenset[int]) -> None:
-        """Refuse the packet if it has a critical parameter of a type that is not known (RFC 7401 §5.2.1).
-
-        :raises UnknownCritical: for the first such parameter.
-        """
-        for parameter in self.parameters:
-            if parameter.type & 1 and parameter.type not in known:
-                raise UnknownCritical(parameter.type)
-
 
 def scope(octets: bytes) -> bytes:
-    """Return the beginning of a packet, up to the end of a parameter, as if nothing followed, and without checksum."""
+    """Return the beginning of a packet, up to the end of a parameter, as if nothing followed, and without checksum.
+
+    :raises BadPacket: if it is longer than any packet, as it may be with another parameter behind it.
+    """
+    if len(octets) > LARGEST:
+        raise BadPacket(f"{len(octets)} octets are covered by a MAC, more than a packet may have")
     return b"%c%c%b\0\0%b" % (octets[0], len(octets) // 8 - 1, octets[2:4], octets[6:])
 
 
 def parse(octets: bytes) -> Packet:
     """Read a packet; its checksum is not looked at, as over UDP there is none.
+
+    Octets behind the packet are left out (RFC 7401 §5.1).
 
     :raises BadVersion: if it is of another version.
     :raises BadPacket: if its length is wrong or its parameters are not complete, in order and in units of 8 octets.
@@ -137,10 +135,12 @@ def parse(octets: bytes) -> Packet:
     if len(octets) < HEADER_SIZE:
         raise BadPacket(f"{len(octets)} octets are no HIP packet")
     _, units, type_, version, _, controls, sender, receiver = _unpack_header(octets)
-    if version & _VERSION_MASK != _VERSION_OCTET:
-        raise BadVersion(f"the packet is of version {version >> 4} of HIP, or of SHIM6")
-    if (units + 1) * 8 != len(octets):
-        raise BadPacket(f"the packet says that it has {(units + 1) * 8} octets, and has {len(octets)}")
+    if version >> 4 != HIP_VERSION:
+        raise BadVersion(f"the packet is of version {version >> 4} of HIP")
+    size = (units + 1) * 8
+    if not HEADER_SIZE <= size <= len(octets):
+        raise BadPacket(f"the packet says that it has {size} octets, and has {len(octets)}")
+    octets = octets[:size]
     return Packet(
         octets, type_ & _TYPE_MASK, controls, sender, receiver, parse_parameters(octets, HEADER_SIZE)
     )
@@ -220,7 +220,11 @@ def with_checksum(octets: bytes, source: str, destination: str) -> bytes:
 
 
 def has_checksum(octets: bytes, source: str, destination: str) -> bool:
-    """Tell whether the checksum of a packet of at least a header, that came by raw IP, is right."""
+    """Tell whether the checksum of a packet of at least a header, that came by raw IP, is right.
+
+    Octets behind the packet are not in it: its length is the one that the packet says (RFC 7401 §5.1.1).
+    """
+    octets = octets[: (octets[1] + 1) * 8]
     return octets[4:6] == checksum(octets, source, destination).to_bytes(2, "big")
 
 

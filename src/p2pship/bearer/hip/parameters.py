@@ -11,7 +11,7 @@ import struct
 from typing import NamedTuple
 
 from p2pship.bearer.hip.fields import numbers, octets, split, unpack
-from p2pship.bearer.hip.numbers import DomainIdentifier, ParameterType
+from p2pship.bearer.hip.numbers import DomainIdentifier, NotifyType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket
 
 MOST_CIPHERS = 6
@@ -19,6 +19,9 @@ MOST_CIPHERS = 6
 
 LONGEST_DOMAIN_IDENTIFIER = 0x0FFF
 "Its length has 12 bits (RFC 7401 §5.2.9)."
+
+FIRST_STATUS = 16_384
+"Notifications from this number on are no errors (RFC 7401 §5.2.19)."
 
 LONGEST_RHASH = 48
 "Octets of the longest hash that a puzzle is made with (SHA-384)."
@@ -57,8 +60,14 @@ def encode_list(type_: ParameterType, listed: tuple[int, ...]) -> bytes:
 
 
 def decode_hit_suites(contents: bytes) -> tuple[int, ...]:
-    """Return the HIT suites of HIT_SUITE_LIST, which has each in the higher half of an octet (RFC 7401 §5.2.10)."""
-    return tuple(number >> 4 for number in decode_list(ParameterType.HIT_SUITE_LIST, contents))
+    """Return the HIT suites of HIT_SUITE_LIST, which has each in the higher half of an octet (RFC 7401 §5.2.10).
+
+    :raises BadPacket: if there is none, or one has something in the lower half.
+    """
+    listed = decode_list(ParameterType.HIT_SUITE_LIST, contents)
+    if any(number & 0x0F for number in listed):
+        raise BadPacket("a HIT suite has another half", NotifyType.UNSUPPORTED_HIT_SUITE)
+    return tuple(number >> 4 for number in listed)
 
 
 def encode_hit_suites(suites: tuple[int, ...]) -> bytes:
@@ -204,6 +213,16 @@ class Notification(NamedTuple):
 
     type: int
     data: bytes = b""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it tells of an error, not of a state."""
+        return self.type < FIRST_STATUS
+
+    @property
+    def name(self) -> str:
+        """What it tells, as the RFCs call it."""
+        return NotifyType(self.type).name if self.type in set(NotifyType) else f"error {self.type}"
 
     @classmethod
     def decode(cls, contents: bytes) -> Notification:

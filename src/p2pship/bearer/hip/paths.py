@@ -34,7 +34,7 @@ from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
 from p2pship.bearer.hip.packet import Packet
 from p2pship.bearer.hip.parameters import ESPInfo
 from p2pship.bearer.hip.path import Path
-from p2pship.bearer.hip.updates import Contents, Updates
+from p2pship.bearer.hip.updates import Contents, Updates, echoes
 
 NONCE_SIZE = 16
 
@@ -216,10 +216,7 @@ class Paths:
 
     def _answer(self, number: int | None, target: Path, packet: Packet, path: Path, now: float) -> None:
         """Acknowledge an UPDATE with LOCATOR_SET: to a new preferred locator with a nonce to come back (RFC 8046 §3.2.1)."""
-        echoed = [
-            (int(ParameterType.ECHO_RESPONSE_SIGNED), asked)
-            for asked in packet.all(ParameterType.ECHO_REQUEST_SIGNED)
-        ]
+        echoed = echoes(packet)
         locator = self._known.get((target.host, target.port))
         if locator is None or locator.status is Status.ACTIVE:
             if number is not None:

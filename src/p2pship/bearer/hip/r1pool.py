@@ -5,9 +5,12 @@ not cover them. Each has a generation counter of its own, which comes back in th
 a keyed hash of the generation, the difficulty, both HITs and the Initiator's address; the opaque octets say with which secret. So an
 I2 can be judged without anything having been kept of its I1.
 
-An R1 is *offered* until a first valid I2 has come for it (or, while many I1s come, until it is five minutes old, so that a storm of
-good I2s cannot make us make keys all the time). It is *answered* as long as a puzzle that was given out with it lasts, and then its
-Diffie-Hellman key is forgotten. What was accepted once is never accepted again: the same I2 would make the same keys.
+A Diffie-Hellman key is *offered* until a first valid I2 has come for it (or, while many I1s come, until it is five minutes old, so that a
+storm of good I2s cannot make us make keys all the time). An R1 is *answered* as long as a puzzle that was given out with it lasts, and
+then its key is forgotten. What was accepted once is never accepted again: the same I2 would make the same keys.
+
+#I also covers the *incarnation*: the number of the association that stands with that Initiator, 0 if none does. So an I2 that is older than
+an association, late or replayed, cannot take its place, of which the other side would know nothing (RFC 7401 §6.9, step 7).
 """
 
 from __future__ import annotations
@@ -54,10 +57,13 @@ SECRET_TIME = 64.0
 "Seconds after which #I is made from a new secret; the one before is known for one puzzle's life."
 
 MOST_BAD = 3
-"I2s that may be wrong with one and the same solution: another one costs the sender a puzzle."
+"I2s that may be wrong with one and the same #I: another one costs their sender an I1."
 
-MOST_SOLUTIONS = 4096
-"Solutions remembered for one R1, with those that were wrong: it is then no longer answered, so that no memory is eaten up."
+MOST_GOOD = 8
+"I2s that are accepted with one and the same #I: who begins anew more often has to ask for another one."
+
+MOST_PUZZLES = 4096
+"Puzzles remembered for one R1, as something came for them: it is then no longer answered, so that no memory is eaten up."
 
 
 class Stale(BadPacket):
@@ -83,8 +89,15 @@ class R1:
     offered_until: float = 0.0
     "when the last puzzle that was given out with it ends"
     is_offered: bool = True
-    used: dict[bytes, int] = field(default_factory=dict)
-    "the solutions that came: how often they were wrong, or -1 once accepted"
+    wrong: dict[bytes, int] = field(default_factory=dict)
+    "how often what came for a #I was wrong"
+    accepted: dict[bytes, set[bytes]] = field(default_factory=dict)
+    "each #J that was accepted, by #I"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has been answered so often that no more is remembered of it."""
+        return len(self.wrong) + len(self.accepted) >= MOST_PUZZLES
 
 
 class R1Pool:
@@ -95,10 +108,10 @@ class R1Pool:
         own: OwnHostIdentity,
         groups: Sequence[DHGroup],
         random: Callable[[int], bytes],
-        difficulty: Callable[[], int],
+        difficulty: Callable[[float], int],
         now: float,
     ) -> None:
-        """Begin; ``difficulty`` says #K, and ``now`` begins the count of generations, so that none comes twice after a restart."""
+        """Begin; ``difficulty`` says #K at a time, and ``now`` begins the count of generations, so that none comes twice after a restart."""
         self._own = own
         self._groups = tuple(groups)
         self._random = random
@@ -116,8 +129,10 @@ class R1Pool:
 
     # what is sent
 
-    def answer(self, i1: Packet, host: str, encapsulated: bool, now: float) -> bytes:
+    def answer(self, i1: Packet, host: str, encapsulated: bool, incarnation: int, now: float) -> bytes:
         """Return the R1 for an I1 that came from an IP address; ``encapsulated`` tells whether it came in UDP.
+
+        ``incarnation`` is the number of the association that stands with its sender, 0 if none does.
 
         :raises BadPacket: if the I1 is not valid.
         """
@@ -126,7 +141,7 @@ class R1Pool:
         r1 = self._r1(group, encapsulated, now)
         r1.offered_until = now + LIFETIME_SECONDS
         number = self._current_secret(now)
-        random = self._puzzle_random(self._secrets[number], r1, i1.sender, host)
+        random = self._puzzle_random(self._secrets[number], r1, i1.sender, host, incarnation)
         octets, opaque = r1.octets, self._opaque
         return b"".join((
             octets[:24], i1.sender, octets[40:opaque], number.to_bytes(2, "big"), random, octets[opaque + 2 + len(random) :]
@@ -134,8 +149,8 @@ class R1Pool:
 
     def _r1(self, group: DHGroup, encapsulated: bool, now: float) -> R1:
         r1 = self._offered.get((group, encapsulated))
-        difficulty = self._difficulty()
-        if r1 is None or not r1.is_offered or r1.made_at + LONGEST_OFFERED < now:
+        difficulty = self._difficulty(now)
+        if r1 is None or not _is_offered(r1, now):
             r1 = self._make(group, encapsulated, difficulty, new_key_pair(group), now)
         elif r1.difficulty != difficulty:
             r1 = self._make(group, encapsulated, difficulty, r1.key_pair, r1.made_at)
@@ -178,17 +193,17 @@ class R1Pool:
             self.forget_old(now)
         return self._secret
 
-    def _puzzle_random(self, secret: bytes, r1: R1, initiator: bytes, host: str) -> bytes:
-        said = b"%d %d %b %b" % (r1.generation, r1.difficulty, initiator, host.encode("ascii"))
+    def _puzzle_random(self, secret: bytes, r1: R1, initiator: bytes, host: str, incarnation: int) -> bytes:
+        said = b"%d %d %d %b %b" % (r1.generation, r1.difficulty, incarnation, initiator, host.encode("ascii"))
         return random_of(secret, said, self._rhash)
 
     # what comes back
 
-    def solved(self, i2: Packet, host: str, now: float) -> tuple[R1, Solution]:
+    def solved(self, i2: Packet, host: str, incarnation: int, now: float) -> tuple[R1, Solution]:
         """Return the R1 that an I2 from an IP address answers, whose puzzle it has solved, and the solution.
 
         :raises Stale: if there is no such R1 any more.
-        :raises Repeated: if the solution was accepted before, or was wrong too often.
+        :raises Repeated: if the solution was accepted before, or what came for this puzzle was wrong too often.
         :raises BadPacket: if it solves nothing.
         """
         r1 = self._answered.get(decode_counter(i2.need(ParameterType.R1_COUNTER)))
@@ -198,36 +213,28 @@ class R1Pool:
             raise Stale()
         if solution.difficulty != r1.difficulty or len(solution.solution) != self._rhash.size:
             raise BadPacket("the solution is of another puzzle")
-        if solution.random != self._puzzle_random(secret, r1, i2.sender, host):
-            raise BadPacket("the puzzle was given to somebody else")
+        if solution.random != self._puzzle_random(secret, r1, i2.sender, host, incarnation):
+            raise Stale("the puzzle was given to somebody else, or before another association was made")
+        if _is_used(r1, solution):
+            raise Repeated()
         puzzle = solution.random, i2.sender, self._own.hit
         if not is_solved(self._rhash, puzzle, solution.solution, r1.difficulty):
             raise BadPacket("the puzzle is not solved")
-        bad = r1.used.get(self._name(solution), 0)
-        if bad < 0 or bad >= MOST_BAD or len(r1.used) >= MOST_SOLUTIONS:
-            raise Repeated()
         return r1, solution
 
     def was_wrong(self, r1: R1, solution: Solution) -> None:
         """Hear that an I2 with this solution was not valid otherwise."""
-        name = self._name(solution)
-        r1.used[name] = r1.used.get(name, 0) + 1
-        r1.is_offered = r1.is_offered and len(r1.used) < MOST_SOLUTIONS
+        r1.wrong[solution.random] = r1.wrong.get(solution.random, 0) + 1
+        r1.is_offered = r1.is_offered and not r1.is_full
 
     def accepted(self, r1: R1, solution: Solution, is_loaded: bool) -> None:
         """Hear that an I2 with this solution was valid; ``is_loaded`` tells whether very many I1s come."""
-        r1.used[self._name(solution)] = -1
-        r1.is_offered = r1.is_offered and is_loaded
-
-    @staticmethod
-    def _name(solution: Solution) -> bytes:
-        return solution.random[:16] + solution.solution
-
-    def retire(self) -> int:
-        """Offer only R1s of later generations from now on, and return the last one until now."""
-        for r1 in self._offered.values():
-            r1.is_offered = False
-        return self._generation
+        r1.accepted.setdefault(solution.random, set()).add(solution.solution)
+        if is_loaded and not r1.is_full:
+            return
+        for each in self._offered.values():
+            if each.key_pair is r1.key_pair:
+                each.is_offered = False
 
     @property
     def answers_any(self) -> bool:
@@ -235,11 +242,27 @@ class R1Pool:
         return bool(self._answered)
 
     def forget_old(self, now: float) -> None:
-        """Forget the keys that no puzzle given out is for; those that are offered now stay."""
+        """Forget the keys that no puzzle given out is for; those that may be offered again stay."""
+        self._offered = {kind: r1 for kind, r1 in self._offered.items() if _is_offered(r1, now)}
         offered = set(map(id, self._offered.values()))
         for generation, r1 in tuple(self._answered.items()):
-            if r1.offered_until < now and (id(r1) not in offered or not r1.is_offered):
+            if r1.offered_until < now and id(r1) not in offered:
                 del self._answered[generation]
+
+
+def _is_offered(r1: R1, now: float) -> bool:
+    return r1.is_offered and now <= r1.made_at + LONGEST_OFFERED
+
+
+def _is_used(r1: R1, solution: Solution) -> bool:
+    """Tell whether a solution was accepted, or its #I was answered too often."""
+    accepted = r1.accepted.get(solution.random, ())
+    return (
+        solution.solution in accepted
+        or len(accepted) >= MOST_GOOD
+        or r1.wrong.get(solution.random, 0) >= MOST_BAD
+        or r1.is_full
+    )
 
 
 def check_group(r1: R1, chosen: DiffieHellman) -> None:

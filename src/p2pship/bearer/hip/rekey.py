@@ -11,7 +11,7 @@ Keys are drawn from a new KEYMAT if at least one side sent a new value, else fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from p2pship.bearer.hip.agreement import Agreement, associations, esp_index
@@ -22,7 +22,7 @@ from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.suites import ESP_KEYS
-from p2pship.bearer.hip.updates import Contents, Updates
+from p2pship.bearer.hip.updates import Contents, Updates, echoes
 
 OLD_TIME = 10.0
 "Seconds for which what was sent to an old SPI is still taken."
@@ -92,10 +92,17 @@ class Rekey:
         if self._own is None:
             self._ask(path, now, new_key_pair(self._agreement.group))
 
-    def _ask(self, path: Path, now: float, pair: KeyPair | None, acks: tuple[int, ...] = ()) -> None:
+    def _ask(
+        self,
+        path: Path,
+        now: float,
+        pair: KeyPair | None,
+        acks: tuple[int, ...] = (),
+        echoed: Sequence[Contents] = (),
+    ) -> None:
         info = ESPInfo(0 if pair else self._index, self.inbound.spi, self._new_spi())
         self._own, self._acknowledged = (info, pair), False
-        contents: list[Contents] = [(ParameterType.ESP_INFO, info.encode())]
+        contents: list[Contents] = [(ParameterType.ESP_INFO, info.encode()), *echoed]
         if pair is not None:
             contents.append((ParameterType.DIFFIE_HELLMAN, DiffieHellman(pair.group, pair.public).encode()))
         self._updates.request(contents, (path,), now, self._heard, self._given_up, acks)
@@ -123,9 +130,9 @@ class Rekey:
         self._peer = info, public
         if self._own is None:
             pair = None if public is None else new_key_pair(self._agreement.group)
-            self._ask(path, now, pair, (number,))
+            self._ask(path, now, pair, (number,), echoes(packet))
         else:
-            self._updates.answer(number, (), path)
+            self._updates.answer(number, echoes(packet), path)
         self._look(now)
 
     def _public(self, their: DiffieHellman) -> bytes:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from p2pship.bearer.hip.agreement import Agreement, esp_index
 from p2pship.bearer.hip.authentication import add_mac_2, add_signature, check_mac, check_signature
+from p2pship.bearer.hip.composition import check, check_critical
 from p2pship.bearer.hip.encrypted import decrypt
 from p2pship.bearer.hip.esp import SMALLEST_SPI
 from p2pship.bearer.hip.hostidentity import HostIdentity, OwnHostIdentity, read_host_identity
 from p2pship.bearer.hip.keymat import HIPKeys, Keymat
+from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.numbers import (
     Cipher,
     ESPSuite,
@@ -20,7 +22,7 @@ from p2pship.bearer.hip.numbers import (
     ParameterType,
     TransportFormat,
 )
-from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, parse_parameters
+from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, UnknownCritical, parse_parameters
 from p2pship.bearer.hip.parameters import (
     DiffieHellman,
     ESPInfo,
@@ -32,8 +34,19 @@ from p2pship.bearer.hip.parameters import (
 from p2pship.bearer.hip.r1pool import R1, R1Pool, check_group
 from p2pship.bearer.hip.suites import CIPHER_KEY, OFFERED_CIPHERS, OFFERED_ESP, rhash_of
 
-KNOWN = frozenset(int(type_) for type_ in ParameterType)
-"Parameters that we understand, or may pass over."
+
+class Rejected(BadPacket):
+    """An I2 has solved its puzzle, and is not valid all the same: its sender may be told why (RFC 7401 §6.9.1)."""
+
+    def __init__(self, error: BadPacket, told: NotifyType | None) -> None:
+        super().__init__(str(error), error.notify)
+        self.told = told
+        "what its sender is told; None for nothing"
+        self.data = error.type.to_bytes(2, "big") if isinstance(error, UnknownCritical) else b""
+
+
+class Malformed(BadPacket):
+    """A packet is truly from its sender, and not as it should be."""
 
 
 class Accepted(NamedTuple):
@@ -54,28 +67,35 @@ class Responder:
         pool: R1Pool,
         random: Callable[[int], bytes],
         new_spi: Callable[[], int],
+        load: Load,
     ) -> None:
+        self._load = load
         self._own = own
         self._pool = pool
         self._random = random
         self._new_spi = new_spi
         self._rhash = rhash_of(own.hit)
 
-    def i2(self, packet: Packet, host: str, now: float, is_loaded: bool) -> Accepted:
-        """Take an I2 that came from an IP address.
+    def i2(self, packet: Packet, host: str, incarnation: int, now: float, busy: str = "") -> Accepted:
+        """Take an I2 that came from an IP address; ``busy`` says why none is taken, if none is.
 
-        :raises BadPacket: if it is not valid; nothing is kept of it but that its solution was wrong. With a ``notify`` of
-            None its sender should hear nothing.
+        ``incarnation`` is the number of the association that stands with its sender, 0 if none does.
+
+        :raises Rejected: if it has solved its puzzle, and is not valid otherwise.
+        :raises BadPacket: if it is not valid. Nothing is kept of either but that its solution was wrong.
         """
-        packet.refuse_unknown(KNOWN)
         rhash_of(packet.sender)
-        r1, solution = self._pool.solved(packet, host, now)
+        r1, solution = self._pool.solved(packet, host, incarnation, now)
+        self._load.i2_received(now)
         try:
+            if busy:
+                raise BadPacket(busy, NotifyType.RESPONDER_BUSY_PLEASE_RETRY)
+            check(packet)
             agreement = self._agree(packet, r1, solution)
-        except BadPacket:
+        except BadPacket as error:
             self._pool.was_wrong(r1, solution)
-            raise
-        self._pool.accepted(r1, solution, is_loaded)
+            raise Rejected(error, _told(error)) from None
+        self._pool.accepted(r1, solution, self._load.is_high(now))
         return Accepted(agreement, packet, self._r2(agreement, r1))
 
     def _agree(self, packet: Packet, r1: R1, solution: Solution) -> Agreement:
@@ -91,7 +111,7 @@ class Responder:
         check_signature(packet, peer)
         info = ESPInfo.decode(packet.need(ParameterType.ESP_INFO))
         if info.keymat_index != esp_index(self._rhash, cipher) or info.old_spi or info.new_spi < SMALLEST_SPI:
-            raise BadPacket("ESP_INFO is not that of a new association")
+            raise Malformed("ESP_INFO is not that of a new association")
         return Agreement(
             self._own,
             peer,
@@ -116,6 +136,17 @@ class Responder:
         return builder.octets()
 
 
+def _told(error: BadPacket) -> NotifyType | None:
+    """Return what the sender of an I2 is told.
+
+    Of syntax only if it is truly from its sender (RFC 7401 §5.2.19), and of its kind of HIT nothing (§6.9, step 3).
+    """
+    if isinstance(error, Malformed):
+        return error.notify
+    silent = NotifyType.INVALID_SYNTAX, NotifyType.UNSUPPORTED_HIT_SUITE
+    return None if error.notify in silent else error.notify
+
+
 def _chosen(packet: Packet) -> tuple[Cipher, ESPSuite]:
     """Return what the Initiator chose of what was offered to it."""
     cipher = _single(decode_ciphers(packet.need(ParameterType.HIP_CIPHER)), OFFERED_CIPHERS)
@@ -125,7 +156,7 @@ def _chosen(packet: Packet) -> tuple[Cipher, ESPSuite]:
         ParameterType.TRANSPORT_FORMAT_LIST, packet.need(ParameterType.TRANSPORT_FORMAT_LIST)
     )
     suite = _single(decode_esp_transform(packet.need(ParameterType.ESP_TRANSFORM)), OFFERED_ESP)
-    if suite is None or TransportFormat.ESP not in formats:
+    if suite is None or formats != (TransportFormat.ESP,):
         raise BadPacket("the ESP suite was not offered", NotifyType.INVALID_ESP_TRANSFORM_CHOSEN)
     mode = packet.find(ParameterType.NAT_TRAVERSAL_MODE)
     if mode is not None and mode[2:4] != NATTraversalMode.UDP_ENCAPSULATION.to_bytes(2, "big"):
@@ -145,6 +176,7 @@ def _initiator(packet: Packet, keys: HIPKeys) -> HostIdentity:
     hidden = packet.find(ParameterType.ENCRYPTED)
     if hidden is not None:
         inner = parse_parameters(decrypt(keys.encryption, hidden))
+        check_critical([each.type for each in inner])
         contents = next((each.contents for each in inner if each.type == ParameterType.HOST_ID), contents)
     if contents is None:
         raise BadPacket("there is no HOST_ID")

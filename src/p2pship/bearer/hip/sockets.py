@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from p2pship.address import canonical_host, is_loopback
-from p2pship.bearer.datagramport import DatagramPort, bind, bind_everywhere
+from p2pship.address import Locator, canonical_host, is_loopback
+from p2pship.bearer.datagramport import Address, DatagramPort, address_of, bind, bind_everywhere
+from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
 from p2pship.network import Interface
@@ -41,6 +42,18 @@ def source_towards(host: str) -> str | None:
             return canonical_host(probe.getsockname()[0])
     except OSError:
         return None
+
+
+def socket_address(host: str, port: int) -> Address:
+    """Return an address as the socket will give it for what comes from there."""
+    return (host, port, 0, 0) if ":" in host else (host, port)
+
+
+def path_of(port: DatagramPort, address: Address) -> Path:
+    """Return the path from a socket to an address."""
+    remote = address_of(address)
+    number = 0 if isinstance(port, RawPort) else remote.port
+    return Path(port, address, canonical_host(port.host), remote.host, number)
 
 
 class Sockets:
@@ -153,6 +166,20 @@ class Sockets:
             for own, port in ports.items()
             if port.ipv6 == (":" in host) and is_loopback(own) == is_loopback(host)
         ]
+
+    def paths_to(self, locator: Locator) -> list[Path]:
+        """Return the paths by which a locator is dialled: in UDP, and in IP itself where that is on."""
+        found = [(self.towards(locator.host), locator.port), (self.raw_towards(locator.host), 0)]
+        return [
+            path_of(port, socket_address(locator.host, number)) for port, number in found if port is not None
+        ]
+
+    def reach(self, host: str, number: int) -> list[Path]:
+        """Return the paths to an address, the one that the system would take first; port 0 is raw IP."""
+        first = self.towards(host) if number else self.raw_towards(host)
+        ports = [port for port in self.alike(host, raw=not number) if port is not first]
+        at = socket_address(host, number)
+        return [path_of(port, at) for port in ([first] if first is not None else []) + ports]
 
     def close(self) -> None:
         """Close them all."""

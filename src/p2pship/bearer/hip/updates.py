@@ -36,6 +36,12 @@ MOST_REPEATED = 5
 
 _CIRCLE = 1 << 32
 
+_ECHOES = {
+    int(ParameterType.ECHO_REQUEST_SIGNED): int(ParameterType.ECHO_RESPONSE_SIGNED),
+    int(ParameterType.ECHO_REQUEST_UNSIGNED): int(ParameterType.ECHO_RESPONSE_UNSIGNED),
+}
+"How each kind of question is answered."
+
 
 @dataclass(slots=True)
 class Outstanding:
@@ -109,10 +115,15 @@ class Updates:
     def _packet(self, contents: Sequence[Contents]) -> bytes:
         agreement = self._agreement
         builder = Builder(PacketType.UPDATE, agreement.own.hit, agreement.peer.hit)
-        for type_, octets in sorted(contents, key=lambda each: each[0]):
-            builder.add(type_, octets)
+        ordered = sorted(contents, key=lambda each: each[0])
+        for type_, octets in ordered:
+            if type_ < ParameterType.HIP_MAC:
+                builder.add(type_, octets)
         add_mac(builder, agreement.rhash, agreement.own_keys.mac)
         add_signature(builder, agreement.own)
+        for type_, octets in ordered:
+            if type_ > ParameterType.HIP_SIGNATURE:
+                builder.add(type_, octets)
         return builder.octets()
 
     def _say(self, octets: bytes, paths: Sequence[Path]) -> None:
@@ -194,6 +205,11 @@ class Updates:
             each.timeout *= 2
             each.due = now + each.timeout
             self._say(each.octets, each.paths)
+
+
+def echoes(packet: Packet) -> list[Contents]:
+    """Return what has to come back in the answer to a packet (RFC 7401 §5.2.20, §5.2.21); some programs verify addresses so."""
+    return [(_ECHOES[each.type], each.contents) for each in packet.parameters if each.type in _ECHOES]
 
 
 def _ack(numbers: Sequence[int]) -> list[Contents]:

@@ -23,7 +23,7 @@ from p2pship.errors import RemoteError
 from p2pship.journal import Journal
 
 _MEDIA = Carried.MEDIA
-_KINDS = {kind: bytes([kind]) for kind in Carried}
+_KINDS = {int(kind): bytes([kind]) for kind in Carried}
 
 
 class HIPWay:
@@ -42,8 +42,8 @@ class HIPWay:
         """Send from one HIT to another; call ``worn_out`` when the key may seal no more."""
         self._clock = clock
         self._journal = journal
-        self._media = InnerUDP(own, peer, MEDIA_PORT).wrap
-        self._frames = InnerUDP(own, peer, FRAMES_PORT).wrap
+        self._media = InnerUDP(own, peer, MEDIA_PORT).header
+        self._frames = InnerUDP(own, peer, FRAMES_PORT).header
         self._worn_out = worn_out
         self.outbound = outbound
         self.seal = outbound.seal
@@ -77,15 +77,17 @@ class HIPWay:
 
     def put(self, kind: int, data: bytes) -> bool:
         """Send one datagram; one that the system does not take is lost. Returns False if it is too large for the path."""
-        inner = self._media(data) if kind == _MEDIA else self._frames(_KINDS[Carried(kind)] + data)
-        return self.send(UDP, inner, len(data))
+        if kind == _MEDIA:
+            return self.send(UDP, data, self._media(data), len(data))
+        framed = _KINDS[kind] + data
+        return self.send(UDP, framed, self._frames(framed), len(data))
 
-    def send(self, next_header: int, inner: bytes, size: int = 0) -> bool:
-        """Send one packet in ESP; ``size`` is what is looked at if it is too large."""
-        if not self._is_verified and not self._afford(len(inner)):
+    def send(self, next_header: int, inner: bytes, head: bytes = b"", size: int = 0) -> bool:
+        """Send one packet in ESP, ``head`` first; ``size`` is what is looked at if it is too large."""
+        if not self._is_verified and not self._afford(len(head) + len(inner)):
             return True
         try:
-            self.port.send(self.seal(next_header, inner), self.address)
+            self.port.send(self.seal(next_header, inner, head), self.address)
         except OSError as error:
             if is_too_large(error) and size > self.base_room:
                 self.mtu.refused(size, self._clock.seconds())
