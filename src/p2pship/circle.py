@@ -24,9 +24,18 @@ class Circle:
         keyring, ledger, journal, random = desk.keyring, desk.ledger, desk.journal, desk.random
         doors = desk.screening.open_doors
         self.linking = Linking(
-            reactor, keyring, overlay, journal, random, ledger, doors, overlay.judge_again, desk.modes.of
+            reactor,
+            keyring,
+            overlay,
+            journal,
+            random,
+            ledger,
+            doors,
+            overlay.judge_again,
+            desk.modes.of,
+            desk.rendezvous,
         )
-        self.pairing = Pairing(reactor, keyring, overlay, desk.secrets, journal, random)
+        self.pairing = Pairing(reactor, keyring, overlay, desk.secrets, journal, random, desk.rendezvous)
         self.sync = Sync(reactor, keyring, ledger, overlay, journal)
         self.introductions = Introductions(
             reactor,

@@ -57,6 +57,15 @@ class OfflineTests(SynchronousTestCase):
         self.assertEqual(one["aor"], "alice@example.com")
         self.assertIn("there is an identity of", self.refused("identity", "create", "alice@example.com"))
 
+    def test_config(self) -> None:
+        """What is configured counts without a node, too: in the state folder, or in a file that is named."""
+        words = ("identity", "create", "börje@example.com")
+        self.assertIn("letters of ASCII", self.refused(*words))
+        elsewhere = self.folder / "elsewhere.toml"
+        elsewhere.write_text("[screen]\ninternational_names = true\n")
+        self.do("--config", str(elsewhere), *words)
+        self.assertIn("cannot be read", self.refused(*words, "--config", "/nowhere.toml"))
+
     def test_out(self) -> None:
         """A file is only its owner's, is not overwritten unasked, and is not printed as well."""
         self.do("identity", "create", "alice@example.com")
@@ -136,7 +145,7 @@ class OfflineTests(SynchronousTestCase):
             (self.folder / "none", "cannot be read"),
         ):
             self.assertIn(words, self.refused("identity", "import", str(path)))
-        self.assertIn("is not the answer of a CA", self.refused("identity", "import", "p2pship:answer?x=y"))
+        self.assertIn("is not the answer of a CA", self.refused("identity", "import", "p2pship:answer:x1"))
 
     def test_in_use(self) -> None:
         """While another process has the folder, nothing is done beside it."""
@@ -179,9 +188,9 @@ class OnlineTests(TestCase):
 
     async def test_asked(self) -> None:
         """Its answer is printed, a file goes along, and its refusal is said; the folder is not touched."""
-        words = ("--state", str(self.state), "identity", "import", "p2pship:answer?x=y")
+        words = ("--state", str(self.state), "identity", "import", "p2pship:answer:x1")
         done = await deferToThread(run_here, *words)
         self.assertEqual(done, (0, "certificate a@b: installed (look).\n", ""))
-        self.assertEqual(self.asked, [{"file": "cDJwc2hpcDphbnN3ZXI/eD15"}])
+        self.assertEqual(self.asked, [{"file": "cDJwc2hpcDphbnN3ZXI6eDE="}])
         self.assertEqual(await deferToThread(run_here, *words), (1, "", "p2pship: that is enough\n"))
         self.assertEqual([path.name for path in self.state.iterdir()], ["control"])

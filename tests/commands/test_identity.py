@@ -37,7 +37,7 @@ class CreateTests(DeskTestCase):
         text = verb("create").text(one)
         self.assertIn("There is no backup yet", text)
         self.assertIn(
-            "lost for good. `p2pship identity export Alice@example.com --out FILE` makes one.", text
+            "lost for good. `p2pship identity export Alice@example.com --encrypt --out FILE` makes one.", text
         )
         self.assertEqual(self.give("identity list"), [one])
 
@@ -89,6 +89,9 @@ class CreateTests(DeskTestCase):
         self.assertIn("`p2pship identity remove alice@example.com`", verb("list").text([one]))
         error = self.assertRaises(LocalError, self.give, "identity show", other, aor=ALICE)
         self.assertIn("has revoked this device", str(error))
+        self.assertIn(
+            "has revoked this device", str(self.assertRaises(LocalError, self.give, "device list", other))
+        )
         self.give("identity remove", other, aor=ALICE)
         self.assertFalse(self.give("identity create", other, aor=ALICE)["revoked"])
 
@@ -128,7 +131,7 @@ class BackupTests(DeskTestCase):
     def test_round_trip(self) -> None:
         """Key and contacts come back on another machine; that there is a backup is known on both."""
         restored = self.restored(self.give("identity export"))
-        self.assertEqual(restored["entries"], 1)
+        self.assertEqual(restored["entries"], 2)  # the contact, and the name of the device
         self.assertEqual(restored["identity"]["fingerprint"], self.before["fingerprint"])
         for one in (restored["identity"], self.give("identity show")):
             self.assertEqual((one["advice"], one["exported"] > 0), ([], True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import replace
 
 from p2pship.errors import LocalError
 from p2pship.identity.place import DAY as DAY_SECONDS
@@ -121,6 +122,30 @@ class PublishedTests(PublisherTestCase):
                 self.assertGreater(self.expires(record), now)
         minutes = {int((at - begun) / 60) for at in puts}
         self.assertGreater(len(minutes), 20, "all at once they would tell that they are of one person")
+
+    def test_unlucky(self) -> None:
+        """What friends find in the wide area never runs out, however late the moments and whatever rounds come between."""
+        self.mode, self.random = PARANOID, b"\xff\xff"
+        self.start(ALICE)
+        self.clock.advance(NEWS_TIME)
+        for minute in range(240):
+            if minute == 14:  # a round that finds everything fresh
+                self.publisher.locators_changed()
+                self.clock.advance(COALESCING_TIME)
+            self.clock.advance(60)
+            now = self.clock.seconds()
+            (item,) = self.wide._directory.under(self.friends()[0].lookup_key(day_of(now)))
+            self.assertGreater(self.expires(open_item(self.friends()[0], day_of(now), item).record), now)
+
+    def test_news_again_and_again(self) -> None:
+        """News that comes ever again does not put off the moment at which friends hear it."""
+        self.random = b"\xff\xff"
+        self.start(ALICE)
+        for second in range(int(NEWS_TIME) + 1):
+            self.locators = (PUBLIC, replace(PUBLIC, port=1000 + second))
+            self.publisher.locators_changed()
+            self.clock.advance(1)
+        self.assertTrue(self.wide._directory.under(self.friends()[0].lookup_key(TODAY)))
 
     def expires(self, record: bytes) -> int:
         """Return until when a record holds."""

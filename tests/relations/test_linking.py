@@ -11,7 +11,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import ISubprotocol
-from p2pship.lookup.privacy import MODE, OPEN, PARANOID, SETTING
+from p2pship.lookup.privacy import MODE, OPEN, PARANOID, SETTING, Rendezvous
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import Linked, NotLinked
@@ -31,6 +31,7 @@ class LinkingCase(DevicesCase):
     def setUp(self) -> None:
         super().setUp()
         self.mode = OPEN
+        self.rendezvous = Rendezvous()
         self.doors: dict[Device, set[str]] = {}
         self.judging: dict[Device, Callable[[str, str], None]] = {}
         self.linkings: dict[Device, Linking] = {}
@@ -51,6 +52,7 @@ class LinkingCase(DevicesCase):
             doors,
             lambda own, aor: self.judging[device](own, aor),
             lambda own: self.mode,
+            self.rendezvous,
         )
         device.overlay.offer(linking)
         linking.start()

@@ -51,6 +51,13 @@ class StatementWireTests(SynchronousTestCase):
         longest = write(News(bytes(2560), chain, bytes(LONGEST_REVOCATIONS)))
         self.assertLess(len(longest), 56_000)
 
+    def test_too_long_to_come_along(self) -> None:
+        """A statement is told, without the list or the certificates of a large authority if those are too long."""
+        chain = (bytes(LONGEST_CERTIFICATE + 1), b"root")
+        self.assertEqual(read(write(News(b"stated", chain, b"list"))), News(b"stated", (), b"list"))
+        long = News(b"stated", (b"root",), bytes(LONGEST_REVOCATIONS + 1))
+        self.assertEqual(read(write(long)), News(b"stated", (b"root",)))
+
     def test_wrong(self) -> None:
         """What is too long, too much, missing or of another version is refused."""
         wrong: list[object] = [

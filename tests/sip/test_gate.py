@@ -96,6 +96,21 @@ class ProofTests(GateCase):
         binding = self.station.bindings.of(ALICE)[0]
         self.assertEqual((binding.source.host, binding.username), (HOME, "alice"))
 
+    def test_answers_to_others(self) -> None:
+        """What a phone answers to another proxy (RFC 3261 §22.3), of whatever kind, does not stand in the way of its proof."""
+        proof = str(self.credentials(self.ask(self.phone)))
+        for foreign in ('Digest username="a", realm="pbx", nonce="n", uri="sip:b", response="0"', "Digest x"):
+            named = [
+                ("Authorization", foreign),
+                ("Authorization", proof),
+                ("Contact", "<sip:alice@192.0.2.9:5070>"),
+            ]
+            self.station.deliver(
+                self.station.make("REGISTER", "sip:example.com", ALICE, ALICE, named), self.phone
+            )
+            self.assertEqual(self.phone.responses()[-1].status, 200)
+            proof = str(self.credentials(self.ask(self.phone)))
+
     def test_same_nonce(self) -> None:
         """A phone that counts on needs no other challenge, until the nonce is too old: then stale says so."""
         first = self.credentials(self.ask(self.phone))
@@ -159,6 +174,26 @@ class ProofTests(GateCase):
         self.assertEqual(self.ask(self.station.phone(), Contact="<sip:alice@127.0.0.1:5070>").status, 200)
         self.assertEqual(self.station.journal.counts["phones.challenged"], 0)
 
+    def test_proof_reaches_no_peer(self) -> None:
+        """A phone that sends its answer to 401 with all that it asks (RFC 3261 §22.2) shows it to no peer, in no request."""
+        cached = str(self.credentials(self.ask(self.phone)))
+        self.register()
+        uri = f"sip:{BOB}"
+        contact: dict[str, Any] = {"Contact": f"<sip:alice@{HOME}:5070>", "Authorization": cached}
+        proof = self.credentials(self.ask(self.phone, "INVITE", uri=uri, **contact), "INVITE", uri)
+        self.station.from_phone(
+            self.phone, "INVITE", uri, ALICE, BOB, OFFER, Proxy_Authorization=str(proof), **contact
+        )
+        peer = FakePeer(ALICE, BOB)
+        self.station.overlay.searches[0].reach(peer)
+        self.station.answer(peer.requests()[0], 200, peer, LINK_OFFER, Contact="<sip:bob@example.com;gr=x>")
+        number = peer.requests()[0].cseq[0]
+        for method, cseq in (("ACK", number), ("BYE", number + 1)):
+            headers: dict[str, Any] = {**contact, "To": f"<{uri}>;tag=t1", "CSeq": f"{cseq} {method}"}
+            self.station.from_phone(self.phone, method, "sip:bob@example.com;gr=x", ALICE, BOB, **headers)
+        self.assertEqual([each.method for each in peer.requests()], ["INVITE", "ACK", "BYE"])
+        self.assertFalse(any("Authorization" in each for each in peer.requests()))
+
     def test_what_the_node_asks_reaches_no_peer(self) -> None:
         """A peer's challenge does not reach a phone in the network, which would answer it with the password it has here."""
         self.register()
@@ -172,6 +207,7 @@ class ProofTests(GateCase):
         search = self.station.overlay.searches[0]
         search.reach(peer)
         search.end()
+        self.assertNotIn("Proxy-Authorization", peer.requests()[0])
         asked: dict[str, Any] = {"WWW_Authenticate": 'Digest realm="example.com", nonce="chosen"'}
         self.station.answer(peer.requests()[0], 401, peer, **asked)
         self.assertEqual(self.phone.responses()[-1].status, 401)
@@ -317,6 +353,29 @@ class AttackTests(GateCase):
         self.register(neighbour, "guess")
         self.assertEqual(self.register(neighbour).status, 503)
         self.assertEqual(self.register(self.phone).status, 200)
+
+    def test_who_is_registered(self) -> None:
+        """Who names a person in any place of a request, or where a phone is, does not learn whether it is registered here."""
+        nobody = "anonymous@anonymous.invalid"
+        where = f"<sip:alice@{HOME}:5070>"
+        named: tuple[dict[str, Any], ...] = (
+            {"P_Preferred_Identity": f"<sip:{ALICE}>"},
+            {"P_Asserted_Identity": f"<sip:dave@example.org>, <sip:{ALICE}>"},
+            {"Contact": where},
+            {"P_Preferred_Identity": "<tel:+358>", "Contact": where},
+        )
+        told = []
+        for registers in (False, True):
+            if registers:
+                self.register()
+            for headers in named:
+                hop = FakeHop(5071, "UDP", EVIL)
+                asked = self.ask(hop, "MESSAGE", uri=f"sip:{BOB}", sender=nobody, **headers)
+                told.append(
+                    [line.partition("realm=")[2].split(",")[0] for line in asked.lines("Proxy-Authenticate")]
+                )
+        self.assertTrue(all(told))
+        self.assertEqual(told[:4], told[4:])
 
     def test_cancel(self) -> None:
         """Nobody cancels another's call, though CANCEL cannot be challenged."""

@@ -170,13 +170,19 @@ class ShownTests(HostileCase):
         self.assertEqual(sent.values("P-Asserted-Identity"), [f"<sip:{EVE}>"])
 
     def test_stranger_commands_nothing(self) -> None:
-        """A stranger cannot have the phone answer by itself; what else these headers say arrives."""
+        """A stranger cannot have the phone answer by itself, nor fetch anything from anywhere; the name of a ringing tone arrives."""
         sent = self.commanded()
         self.assertEqual([name for name in self.COMMANDS if name in sent], [])
-        ring = "<http://example.com/ring.wav>"
-        told = self.ask(body=LINK_OFFER, Alert_Info=f"<x:y>;info=Alert-AutoAnswer, {ring}", Call_Info=ring)
+        ring, router = "<urn:alert:source:external>", "<http://192.168.0.1/reboot>"
+        told = self.ask(
+            body=LINK_OFFER,
+            Alert_Info=f"<urn:x>;info=Alert-AutoAnswer, {router}, {ring}",
+            Call_Info=f"{router};purpose=icon",
+            Error_Info=router,
+        )
         assert told is not None
-        self.assertEqual((told.values("Alert-Info"), told.values("Call-Info")), ([ring], [ring]))
+        self.assertEqual(told.values("Alert-Info"), [ring])
+        self.assertNotIn("192.168.0.1", told.encode().decode())
 
     def test_stranger_asks_for_no_password(self) -> None:
         """Many phones answer every challenge at once, and the answer lets the password be guessed: none of a stranger's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,17 @@ class WriteFileTests(TestCase):
         beside.chmod(0o666)
         write_file(self.path, b"new")
         self.assertEqual((self.path.read_bytes(), mode(self.path)), (b"new", 0o600))
+
+    def test_disk_full(self) -> None:
+        """What did not fit is not left behind, and the old contents stay."""
+        write_file(self.path, b"old")
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "no space left")
+
+        self.patch(os, "fsync", full)
+        self.assertRaises(OSError, write_file, self.path, b"new")
+        self.assertEqual((os.listdir(self.folder), self.path.read_bytes()), (["file"], b"old"))
 
     def test_no_link_followed(self) -> None:
         """A symbolic link put where the new file is prepared is not written through."""

@@ -64,6 +64,15 @@ class VaultTests(SynchronousTestCase):
         self.assertIn("none was given", str(self.assertRaises(ConfigError, self.reopened)))
         self.assertEqual([self.vault.is_passphrase(each) for each in (b"open, please", b"no")], [True, False])
 
+    def test_not_there_now(self) -> None:
+        """A link to a disk that is not there is left as it is: no other master key takes its place."""
+        elsewhere = self.folder / "stick"
+        self.file.rename(elsewhere)
+        self.file.symlink_to(elsewhere)
+        elsewhere.rename(self.folder / "away")
+        self.assertIn("No such file", str(self.assertRaises(ConfigError, self.reopened)))
+        self.assertTrue(self.file.is_symlink())
+
     def keep(self, sealed: bytes) -> list[bytes]:
         """Keep something sealed, as all have to; the last of the list is its latest form."""
         kept = [sealed]
@@ -132,6 +141,15 @@ class VaultTests(SynchronousTestCase):
         again = self.reopened()
         self.assertEqual((again.locked, again.open_sealed("secret", kept[-1])), (False, b"data"))
         self.assertFalse(Vault.needs_passphrase(self.folder))
+
+    def test_killed_while_removing(self) -> None:
+        """Where a kill left the master key in the clear beside the file that a passphrase still protects, it goes at the next start."""
+        plain = self.file.read_bytes()
+        self.vault.set_passphrase(b"p")
+        left = self.folder / f".{MASTER_FILE}.new"
+        left.write_bytes(plain)
+        self.assertTrue(self.reopened(b"p").locked)
+        self.assertFalse(left.exists())
 
     def test_bad_passphrases(self) -> None:
         """An empty or endless passphrase is refused, and nothing has changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -89,6 +90,15 @@ class TrustTests(AuthoritiesCase):
         self.assertEqual(len(self.authorities.remove(hint)), 1)
         self.assertFalse(self.authorities.hint(hint[:8]))
         self.assertEqual(self.opened().all(), [])
+
+    def test_deleting_killed(self) -> None:
+        """A node that is killed while it deletes an authority has deleted all of it at the next start, also the trust."""
+        own = self.authorities.create("one", DOMAIN)
+        self.authorities.trust(own.certificate, "other.example")
+        os.rename(self.state / "authorities" / "one", self.state / "authorities" / "one.old")  # and is killed
+        self.assertEqual(len(self.authorities.all()), 2)
+        self.authorities = self.opened()
+        self.assertEqual((self.authorities.all(), self.authorities.owned()), ([], []))
 
     def test_not_to_be_trusted(self) -> None:
         """Only authorities can be trusted, and only for domains whose names do not prove themselves."""
@@ -188,6 +198,18 @@ class OwnTests(AuthoritiesCase):
         self.assertRaises(LocalError, self.authorities.revoke, AOR)
         listed = x509.load_der_x509_crl(self.opened().crl(self.own.fingerprint))
         self.assertEqual({one.serial_number for one in listed}, set(serials))
+
+    def test_revoked_at_its_end(self) -> None:
+        """A list that was made just after a revoked certificate's end still refuses it to those whose clocks are behind."""
+        chain = self.authorities.issue(self.request, days=1)
+        self.authorities.revoke(AOR)
+        self.clock.advance(DAY + 60)
+        self.authorities.issue(self.request)
+        self.authorities.revoke(AOR)  # which makes another list
+        other = self.of_a_friend()
+        other.trust(self.own.certificate, DOMAIN)
+        latest = self.authorities.crl(self.own.fingerprint)
+        self.assertRaises(Revoked, other.verify, chain, AOR, example.IDENTITY_KEY, latest)
 
     def test_list_is_renewed(self) -> None:
         """The list is signed anew while it still holds for half of its time, under a higher number."""

@@ -236,10 +236,18 @@ class FollowingTests(PolicyCase):
         self.pin(by=CA.by)
         self.voucher.answers |= {spki(self.key): CA, spki(self.new): CA}
         self.judge(key=self.new)
-        self.assertIs(self.judge().name, NameGrade.CHANGED)
         entry = succeeded(lambda data: sign(self.new, data), spki(self.new), BOB, spki(self.key))
-        self.assertIs(self.judged(papers_of(BOB, self.key, succession=[entry])).name, NameGrade.CHANGED)
+        for succession in ([], [entry]):
+            verdict = self.judged(papers_of(BOB, self.key, succession=succession, device=Device.new()))
+            self.assertEqual((verdict.name, verdict.outdated), (NameGrade.CHANGED, True))
         self.assertEqual(self.policy.pins.all(ALICE)[BOB].key, spki(self.new))
+
+    def test_old_statement(self) -> None:
+        """A device that shows a statement of the old key is the person's if the new key lists it; the pin stays where it is."""
+        self.pin()
+        entry = succeeded(lambda data: sign(self.key, data), spki(self.key), BOB, spki(self.new))
+        self.judged(papers_of(BOB, self.new, succession=[entry]))
+        self.assert_follows(self.judge())
 
     def test_own_key_replaced(self) -> None:
         """A device of ours that signs with a key to which ours gave way is ours; one with a key that we left is if listed."""
@@ -304,6 +312,13 @@ class ActTests(PolicyCase):
         self.policy.confirm(ALICE, BOB, spki(self.key))
         self.policy.pin(ALICE, BOB, spki(self.key), "contact")
         self.assertTrue(self.policy.pins.all(ALICE)[BOB].confirmed)
+
+    def test_pinned_elsewhere(self) -> None:
+        """A key that was seen before another device of ours pinned it is not told of as another one; a true other one is."""
+        self.judge()
+        self.judge(key=(other := new_p256()))
+        self.policy.pins.make(ALICE, BOB, spki(self.key), "call")  # as the ledgers do when they meet
+        self.assertEqual([offer.key for offer in self.policy.offers.of(ALICE, BOB)], [spki(other)])
 
     def test_introduced(self) -> None:
         """Somebody for whom a contact vouches is introduced, not known; only with that key, and while the contact is one."""

@@ -37,6 +37,8 @@ def _typed(what: str, twice: bool) -> str:
             raise LocalError(f"the two were not the same: give the {what} again")
     except EOFError:
         typed = ""
+    except UnicodeDecodeError:
+        raise LocalError(f"the terminal does not write UTF-8: give the {what} by a file descriptor") from None
     if not typed:
         raise LocalError(f"no {what} was given")
     return typed

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from p2pship.cli.client import NoNode, ask
-from p2pship.cli.common import add_verb, as_json, folder
+from p2pship.cli.common import absolute, add_verb, as_json
 from p2pship.cli.secret import read_secret
 from p2pship.commands.table import NOUNS, verbs
 from p2pship.commands.verb import LONGEST_FILE, Argument, Kind, Verb
@@ -50,7 +50,7 @@ def _add(below: Any, verb: Verb) -> None:
         _add_argument(parser, argument)
     if verb.writes:
         parser.add_argument(
-            "--out", metavar="FILE", type=folder, help="write it to this file, not to standard output"
+            "--out", metavar="FILE", type=absolute, help="write it to this file, not to standard output"
         )
         parser.add_argument("--force", action="store_true", help="write over a file that is there")
     if verb.warning is not None:
@@ -133,7 +133,7 @@ def _wanted(argument: Argument, given: Mapping[str, Any]) -> bool:
 
 
 def _read(name: str) -> bytes:
-    if name.startswith(URI):
+    if name[: len(URI)].lower() == URI:  # QR codes have capitals
         return name.encode()
     try:
         with open(0 if name == "-" else Path(name).expanduser(), "rb", closefd=name != "-") as file:
@@ -186,7 +186,7 @@ def _done_here(options: argparse.Namespace, verb: Verb, request: dict[str, Any])
         return secret.encode(errors="surrogateescape")
 
     taken = verb.taken(request)
-    desk = Desk.open(IReactorTime(reactor), options.state, unlock)
+    desk = Desk.open(IReactorTime(reactor), options.state, unlock, options.config)
     try:
         outcome: list[Any] = []
         maybeDeferred(verb.run, desk, taken).addBoth(outcome.append)

@@ -77,7 +77,7 @@ def _serial(text: str) -> int:
         return int(text, 16)
     except ValueError:
         raise LocalError(
-            f"{text!r} is neither a name nor a serial number; p2pship ca list shows them"
+            f"{text!r} is neither a name nor a serial number: `p2pship ca list` shows them"
         ) from None
 
 
@@ -127,7 +127,7 @@ def _publish(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     if not files:
         raise LocalError(f"nothing to publish: no authority or identity of your own is for {domain}")
     content = as_zone(zone) if given["dns"] else as_script(files)
-    return {"domain": domain, "files": sorted(files), "content": content}
+    return {"domain": domain, "files": sorted(files), "dns": given["dns"], "content": content}
 
 
 def _find(desk: Desk, text: str | None) -> bytes:
@@ -217,7 +217,7 @@ VERBS = (
             _CA,
             Argument("replace", "revoke the certificate that the name has for another key", Kind.FLAG),
             Argument("uri", "answer with a URI in place of a file", Kind.FLAG),
-            Argument("qr", "show the answer as a QR code, too: some 150 columns wide", Kind.FLAG),
+            Argument("qr", "show the answer as a QR code, too: some 100 columns wide", Kind.FLAG),
         ),
         offline=True,
         writes=True,

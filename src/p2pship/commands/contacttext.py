@@ -158,12 +158,27 @@ def show_text(result: ContactDetails) -> str:
         lines.append(
             f"\nsafety number of {result['own']} and {result['aor']}:\n{_groups(result['safety_number'])}"
         )
-        lines.append(
-            "Both of you see the same number if nobody is between you. Compare it by voice or face to face, then: "
-            f"p2pship contact pin {result['aor']} --confirmed"
-        )
-        lines += _code(result)
+        lines += [_comparing(result), *_code(result)]
     return "\n".join(lines)
+
+
+def _comparing(result: ContactDetails) -> str:
+    """Say what the safety number is good for; where there is another key, how to compare the number of that one."""
+    pin, aor = result["pin"], result["aor"]
+    others = [
+        key["fingerprint"]
+        for key in result["keys"]
+        if pin is None or key["fingerprint"] != pin["fingerprint"]
+    ]
+    if others:
+        return (
+            "It is that of the key that you know. If they say that they have a new key, let them read you their number: "
+            f"p2pship contact pin {aor} --fingerprint {others[0]} --safety 'THEIR NUMBER'"
+        )
+    same = "Both of you see the same number if nobody is between you."
+    if pin is not None and pin["confirmed"]:
+        return same
+    return f"{same} Compare it by voice or face to face, then: p2pship contact pin {aor} --confirmed"
 
 
 def _code(result: ContactDetails) -> list[str]:

@@ -14,8 +14,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
 from p2pship.errors import RemoteError
+from p2pship.identity.cbor import BadCBOR, decode, encode
+from p2pship.identity.compact import BadCompact, compact, expand
 
 SCHEME = "p2pship:"
+
+_ANSWER = "P2PSHIP:ANSWER:"
+"An answer as a URI begins so, in letters of any case: a QR code has capitals alone in its alphanumeric mode."
 
 MOST_CERTIFICATES = 4
 "In a chain: the person's, two between, the root."
@@ -83,15 +88,13 @@ def answer_pem(answer: Answer) -> str:
 
 
 def answer_uri(answer: Answer) -> str:
-    """Print an answer as a URI."""
-    parts = [("certificate", _base64url(certificate)) for certificate in answer.chain]
-    parts += [("crl", _base64url(answer.revocations))] if answer.revocations else []
-    return f"{SCHEME}answer?{urlencode(parts)}"
+    """Print an answer as a URI, in as few letters as a QR code needs to fit a terminal."""
+    return _ANSWER + compact(encode([*answer.chain, answer.revocations]))
 
 
 def is_answer(data: bytes) -> bool:
     """Tell whether this looks like an answer, and is nothing else that can be imported."""
-    return data.lstrip().startswith(f"{SCHEME}answer?".encode()) or b"-----BEGIN CERTIFICATE-----" in data
+    return _is_answer_uri(data) or b"-----BEGIN CERTIFICATE-----" in data
 
 
 def read_answer(data: bytes) -> Answer:
@@ -101,9 +104,9 @@ def read_answer(data: bytes) -> Answer:
     """
     if len(data) > LONGEST:
         raise BadAnswer()
-    if data.lstrip().startswith(SCHEME.encode()):
-        parts = _from_uri(data)
-        chain, lists = parts.get("certificate", []), parts.get("crl", [])
+    if _is_answer_uri(data):
+        *chain, revocations = _expanded(data)
+        lists = [revocations] if revocations else []
     else:
         blocks = _blocks(data)
         chain = [der for label, der in blocks if label == _CERTIFICATE_LABEL]
@@ -111,6 +114,21 @@ def read_answer(data: bytes) -> Answer:
     if not 1 <= len(chain) <= MOST_CERTIFICATES or len(lists) > 1 or not all([*chain, *lists]):
         raise BadAnswer()
     return Answer(tuple(chain), lists[0] if lists else b"")
+
+
+def _is_answer_uri(data: bytes) -> bool:
+    return data.lstrip()[: len(_ANSWER)].upper() == _ANSWER.encode()
+
+
+def _expanded(data: bytes) -> list[bytes]:
+    """Return the certificates of an answer's URI and, as the last, its revocation list."""
+    try:
+        parts = decode(expand(data.strip()[len(_ANSWER) :].decode("ascii"), LONGEST))
+    except (BadCBOR, BadCompact, UnicodeDecodeError):
+        raise BadAnswer() from None
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, bytes) for part in parts):
+        raise BadAnswer()
+    return parts
 
 
 def _block(label: str, der: bytes) -> str:

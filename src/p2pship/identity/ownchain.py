@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from p2pship.identity.certificate import BadCertificate, read_certificate
+from p2pship.identity.papers import Statement
 from p2pship.identity.statement import AUTHORITY_LENGTH
 from p2pship.identity.validity import SKEW
 
@@ -47,12 +48,33 @@ def chain_hash(chain: tuple[bytes, ...]) -> bytes:
 
 
 def authority_of(chain: tuple[bytes, ...]) -> bytes:
-    """Return the 8 octets by which a statement names the root of a chain; none if the certificate is self-signed."""
+    """Return the 8 octets by which a statement names the root of a chain; none if the certificate is self-signed.
+
+    :raises BadCertificate: if the root cannot be read.
+    """
     if len(chain) < 2:
         return b""
-    root = x509.load_der_x509_certificate(chain[-1])
-    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(key).digest()[:AUTHORITY_LENGTH]
+    try:
+        key = _certificate(chain[-1]).public_key()
+    except _UNREADABLE as error:
+        raise BadCertificate(f"the key of the last certificate cannot be used: {error}") from None
+    octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(octets).digest()[:AUTHORITY_LENGTH]
+
+
+def check_stated(chain: tuple[bytes, ...], statement: Statement) -> None:
+    """Check that certificates are those that a statement names, are for its name and key, and can be kept and read again.
+
+    :raises BadCertificate: if not.
+    """
+    if chain_hash(chain) != statement.certificate_hash:
+        raise BadCertificate("the certificates are not those of the statement beside them")
+    person = read_certificate(chain[0])
+    if (person.aor, person.key) != (statement.aor, statement.key):
+        raise BadCertificate("the certificate is not for the name and key of the statement beside it")
+    if split_chain(b"".join(chain)) != chain:
+        raise BadCertificate("the certificates are not whole, one after the other")
+    authority_of(chain)
 
 
 def check_chain(chain: tuple[bytes, ...], aor: str, key: bytes, now: float) -> None:

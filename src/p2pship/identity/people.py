@@ -72,9 +72,7 @@ class People:
         key, device = _digests(papers)
         if not self._is_listed(key, device):
             self._check_version(papers.statement, key)
-        if self._database.query(
-            "SELECT 1 FROM identity_revoked WHERE identity_key = ? AND device = ?", key, device
-        ):
+        if self._is_revoked(key, device):
             raise BadPapers(f"{papers.aor} has revoked the device")
         seen = self._sequence(key, device)
         if papers.record.sequence < seen:
@@ -130,6 +128,10 @@ class People:
         sql = "SELECT 1 FROM identity_listed WHERE identity_key = ? AND device = ?"
         return bool(self._database.query(sql, key, device))
 
+    def _is_revoked(self, key: bytes, device: bytes) -> bool:
+        sql = "SELECT 1 FROM identity_revoked WHERE identity_key = ? AND device = ?"
+        return bool(self._database.query(sql, key, device))
+
     def _check_version(self, statement: Statement, key: bytes) -> None:
         seen = self._version(statement.aor, key)
         if statement.version < seen:
@@ -174,6 +176,11 @@ class People:
             if not self._database.query("SELECT 1 FROM identity_person WHERE identity_key = ? LIMIT 1", key):
                 for table in ("identity_device", "identity_revoked", "identity_listed"):
                     self._database.write(f"DELETE FROM {table} WHERE identity_key = ?", key)
+
+    def lists(self, identity_key: bytes, device_key: bytes) -> bool:
+        """Tell whether the newest statement that was seen of a key lists a device, and none has revoked it."""
+        key, device = hashlib.sha256(identity_key).digest(), host_identity_hash(device_key)
+        return self._is_listed(key, device) and not self._is_revoked(key, device)
 
     def met(self, aor: str) -> bool:
         """Tell whether papers of this AOR were ever accepted."""

@@ -42,6 +42,9 @@ class Verdict:
     "what looks wrong with the name, in words: it is easily taken for another one"
     by: str = ""
     "who verified the name: ``ca:`` and 16 hexadecimal digits of its key's SHA-256, ``domain``, ``self``; else empty"
+    outdated: bool = False
+    """whether the key is one that gave way to the known one: what the person said of old, or somebody with the old key. Such papers
+    are believed nothing, but the device may be dialled, for it may have newer ones"""
 
     @property
     def proven(self) -> bool:

@@ -36,6 +36,49 @@ def _always_open(own: str) -> str:
     return OPEN
 
 
+class Rendezvous:
+    """Where people meet by a code: at the open place, whatever their mode, for as long as the code is good.
+
+    A new device, or a contact who has lost the pair secret, can look nowhere else. A place made of the code would not do: who
+    sees it could try all codes on it.
+    """
+
+    def __init__(self) -> None:
+        self._shown: set[tuple[str, str]] = set()
+        self._sought: set[tuple[str, str]] = set()
+        self._changed: Callable[[], object] = bool
+
+    def watch(self, changed: Callable[[], object]) -> None:
+        """Call ``changed`` when somebody is to be found, or not any longer."""
+        self._changed = changed
+
+    def show(self, own: str, aor: str = "") -> None:
+        """Let our identity ``own`` be found, as it shows a code to ``aor``; empty: to a new device."""
+        self._shown.add((own, aor))
+        self._changed()
+
+    def hide(self, own: str, aor: str = "") -> None:
+        """Let it be found no longer, unless it shows another code."""
+        self._shown.discard((own, aor))
+        self._changed()
+
+    def seek(self, own: str, aor: str) -> None:
+        """Let our identity look for ``aor``, whose code it has, where everybody looks."""
+        self._sought.add((own, aor))
+
+    def leave(self, own: str, aor: str) -> None:
+        """Let it do so no longer."""
+        self._sought.discard((own, aor))
+
+    def shows(self, own: str) -> bool:
+        """Tell whether an own identity shows a code."""
+        return any(each[0] == own for each in self._shown)
+
+    def seeks(self, own: str, aor: str) -> bool:
+        """Tell whether an own identity looks for somebody whose code it has."""
+        return (own, aor) in self._sought
+
+
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """What the publisher and the search ask about our own identities, by canonical AOR."""
@@ -44,12 +87,15 @@ class Privacy:
     "returns the mode of an own identity"
     secrets_of: Callable[[str], Sequence[PairSecret]] = field(default=_no_secrets)
     "returns the pair secrets of an own identity that are valid now"
+    rendezvous: Rendezvous = field(default_factory=Rendezvous)
+    "who is to be found, and looked for, by a code now"
 
     def published(self, own: str) -> list[Place]:
         """Return the places at which an own identity is to be found."""
         mode = self.mode_of(own)
         check_known(mode)
-        places = [Place.of_name(own)] if mode != PARANOID else []
+        is_open = mode != PARANOID or self.rendezvous.shows(own)
+        places = [Place.of_name(own)] if is_open else []
         if mode != OPEN:
             places += [Place.between(secret, own, contact) for contact, _, secret in self.secrets_of(own)]
         return list(dict.fromkeys(places))
@@ -63,7 +109,7 @@ class Privacy:
         secrets = [each for each in self.secrets_of(own) if each[0] == aor]
         newest = sorted(secrets, key=lambda each: each[1], reverse=True)[:MOST_SECRETS]
         places = [Place.between(secret, aor, own) for _, _, secret in newest]
-        if not places or self.mode_of(own) != PARANOID:
+        if not places or self.mode_of(own) != PARANOID or self.rendezvous.seeks(own, aor):
             places.append(Place.of_name(aor))
         return list(dict.fromkeys(places))
 

@@ -4,7 +4,8 @@ Theory of operation. Every lookup is asked at once (:mod:`p2pship.lookup.part`),
 found. A candidate is opened, its papers are verified and compared with what is known of the person (all that takes 0.2 ms), its
 identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides whether it may be dialled now. What has no
 room in an item is fetched first, if it is needed (:mod:`p2pship.lookup.pieces`): the statement, and the certificates where
-they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are. Collecting ends when its time is over, or as soon as every lookup has ended, but never while
+they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are; but
+what was published before that key took the place of another is told: the device may have papers by the new one. Collecting ends when its time is over, or as soon as every lookup has ended, but never while
 a key is being judged: it might be the proven one. Whatever is wrong with a candidate is said in the outcome, and changes
 nothing else.
 """
@@ -259,11 +260,12 @@ class Search:
             return verdict
         if verdict is None:
             self._refuse(candidate.lookup, "whose the identity key is could not be found out in time")
-        elif verdict.name is NameGrade.CHANGED:
+        elif verdict.name is NameGrade.CHANGED and not verdict.outdated:
             self._ignore(papers, verdict, candidate.lookup)
         else:
             locators = dialable(papers.record.locators, candidate, self._networks)
-            self._tell(self._claims.received(Found(papers, locators, verdict, candidate.lookup)))
+            found = Found(papers, locators, verdict, candidate.lookup)
+            self._tell([found] if verdict.outdated else self._claims.received(found))
         self._advance()
         return verdict
 

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from p2pship.address import Locator
 from p2pship.errors import PayloadRefused, PeerLost, RemoteError
 from p2pship.identity.papers import Papers, Statement
+from p2pship.identity.succession import is_followed, same_person
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
@@ -81,10 +82,9 @@ class Peer:
         around: Surroundings,
     ) -> None:
         self.key = key
-        self.aor = key.aor
+        self.aor, self.hit = key.aor, key.hit
         self.identity = identity
         self.device_key = device_key
-        self.hit = key.hit
         self.own_hit = own_hit
         self.verdict = verdict
         self.lost_since: float | None = None
@@ -151,7 +151,8 @@ class Peer:
 
         Anybody can come with a hello and any name; that alone must not turn calls to that name to them.
         """
-        return self.verdict.proven or (self.papers is not None and self.papers.statement.key == self.sought)
+        papers, sought = self.papers, self.sought
+        return self.verdict.proven or bool(papers and sought and is_followed(sought, papers.statement))
 
     @property
     def wants_link(self) -> bool:
@@ -250,9 +251,8 @@ class Peer:
         self.papers, self.verdict = papers, verdict
 
     def _is_restart(self, hello: HelloBody, papers: Papers) -> bool:
-        if self.papers is None:
-            return False
-        return hello.session != self._session.theirs or papers.statement.key != self.papers.statement.key
+        new = hello.session != self._session.theirs
+        return self.papers is not None and (new or not same_person(papers.statement, self.papers.statement))
 
     def _restart(self) -> None:
         berth, self.berth = self.berth, None

@@ -217,9 +217,11 @@ class Introductions:
                     self._talk(identity, friend, Ask(subject))
                 else:
                     self._book.answered(own, subject, friend)
-            for voucher in {one.voucher for one in self._vouches.all(own)}:
-                serials = [one.serial for one in self._vouches.all(own) if one.voucher == voucher]
-                self._talk(identity, voucher, Check(tuple(serials[:MOST_SERIALS])))
+            serials: dict[str, list[bytes]] = {}
+            for one in self._vouches.all(own):
+                serials.setdefault(one.voucher, []).append(one.serial)
+            for voucher, theirs in serials.items():
+                self._talk(identity, voucher, Check(tuple(theirs[:MOST_SERIALS])))
 
     # ISubprotocol
 

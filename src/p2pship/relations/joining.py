@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 
 from p2pship.errors import LocalError, RemoteError
+from p2pship.identity.statement import host_identity_hash
 from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer
 from p2pship.journal import Journal
 from p2pship.lookup.privacy import MODE, OPEN, SETTING
 from p2pship.relations.beginning import Refused, prove
 from p2pship.relations.codes import Purpose, Secret
+from p2pship.relations.devicenames import name_device
 from p2pship.relations.linkfacts import DeviceLinked
 from p2pship.relations.linkwire import Bundle, NewDevice
 from p2pship.relations.pake import context
@@ -130,9 +132,10 @@ class Joining:
         return Bundle.read(said)
 
     def _adopt(self, aor: str, peer: IPeer, bundle: Bundle, name: str) -> Linked:
-        key = bundle.private_key or None
+        key, device = bundle.private_key or None, self._keyring.device
         if bundle.mode not in ("", OPEN):  # before anything is published
             self._ledger.put(aor, SETTING, MODE, bundle.mode)
+        name_device(self._ledger, aor, host_identity_hash(device.key), device.hit, name)
         self._keyring.adopt_identity(aor, bundle.statement, bundle.chain, bundle.revocations, key)
         self._journal.tell(DeviceLinked(aor, name, bool(bundle.private_key)))
         return Linked(aor, peer.hit, bool(bundle.private_key), name)

@@ -27,7 +27,9 @@ from p2pship.errors import LocalError, PayloadRefused, RemoteError
 from p2pship.identity.verdict import Acquaintance, NameGrade
 from p2pship.interfaces import IKeyring, IOverlay, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
+from p2pship.lookup.privacy import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
+from p2pship.relations.allowance import Allowance
 from p2pship.relations.beginning import prove
 from p2pship.relations.codes import Invitation, Purpose, Secret
 from p2pship.relations.linkfacts import Paired, PairingEnded
@@ -55,6 +57,10 @@ NAME = "pair"
 
 LOOK_SECONDS = 10.0
 "How often peers are looked through for those with whom there is no good secret."
+
+AT_ONCE, A_MINUTE = 8, 1 / 360
+"""New secrets that are agreed on with one contact without a code: eight, and one more every six hours. The ledger keeps a trace of each
+for ever, and one who made them without end would fill it, so that nobody could be blocked any more."""
 
 
 class NotPaired(RemoteError):
@@ -89,14 +95,18 @@ class Pairing:
         secrets: PairSecrets,
         journal: Journal,
         random: Callable[[int], bytes],
+        rendezvous: Rendezvous,
     ) -> None:
+        """``rendezvous`` lets our people be found, and look for others, where everybody looks while a code is good."""
         self._reactor = reactor
         self._keyring = keyring
         self._overlay = overlay
         self._secrets = secrets
         self._journal = journal
         self._random = random
+        self._rendezvous = rendezvous
         self._openings = Openings(reactor, keyring.device.key, random, self._ended)
+        self._allowance = Allowance(AT_ONCE, A_MINUTE)
         self._done: dict[IPeer, tuple[int, ...]] = {}
         "the good versions that there were when a peer was dealt with last"
         self._accepting: dict[IPeer, Agreement] = {}
@@ -142,6 +152,7 @@ class Pairing:
         if isinstance(answer, Known):
             self._known(peer, answer.versions)
         elif isinstance(answer, Accept):
+            self._check_pace(peer)
             agreement.take(answer.ephemeral)
             agreement.check(answer.proof)
             confirmed = await self._ask(peer, Confirm(agreement.proof()))
@@ -200,10 +211,16 @@ class Pairing:
         if not offer.anew and set(good) & set(offer.versions):
             self._done[peer] = good
             return Known(self._versions(peer))
+        self._check_pace(peer)
         agreement = self._agreement(peer, begins=False)
         agreement.take(offer.ephemeral)
         self._accepting[peer] = agreement
         return Accept(agreement.ephemeral, agreement.proof())
+
+    def _check_pace(self, peer: IPeer) -> None:
+        """Raise PayloadRefused if too many new secrets were made with the contact lately."""
+        if not self._allowance.take((peer.identity.aor, peer.aor), self._reactor.seconds()):
+            raise PayloadRefused("there were too many new secrets lately")
 
     def _confirmed(self, peer: IPeer, message: Confirm) -> PairMessage:
         agreement = self._accepting.pop(peer, None)
@@ -237,6 +254,7 @@ class Pairing:
         if self._keyring.identity(own) is None:
             raise LocalError(f"{own} is not an identity of this node")
         window = self._openings.open((own, aor), self._serve)
+        self._rendezvous.show(own, aor)
         hit = self._keyring.device.hit
         invitation = Invitation(Purpose.PAIR, own, hit, window.scanned, aor)
         return PairWindow(own, aor, str(window.code), invitation.uri, window.until)
@@ -253,6 +271,7 @@ class Pairing:
         if identity is None:
             raise LocalError(f"{own} is not an identity of this node")
         prepare(self._reactor)
+        self._rendezvous.seek(own, aor)
         seeking = Seeking(self._overlay, aor, identity, hit)
         reasons: list[str] = []
         try:
@@ -268,6 +287,7 @@ class Pairing:
                     return
         finally:
             seeking.cancel()
+            self._rendezvous.leave(own, aor)
         raise NotPaired("; ".join(dict.fromkeys(reasons)) or seeking.why_nobody())
 
     async def _prove(self, peer: IPeer, secret: Secret) -> None:
@@ -282,6 +302,7 @@ class Pairing:
 
     def _ended(self, key: Hashable, ending: Ending) -> None:
         assert isinstance(key, tuple)
+        self._rendezvous.hide(*key)
         if ending is not Ending.USED:
             self._journal.tell(PairingEnded(key[0], key[1], f"the window is {ending.name.lower()}"))
 

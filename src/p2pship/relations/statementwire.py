@@ -41,11 +41,11 @@ class News:
 
 
 def write(news: News) -> bytes:
-    """Return the octets of news."""
+    """Return the octets of news, without certificates or a list that nobody would read: the statement must not wait for them."""
     fields: dict[int, Any] = {_VERSION: VERSION, _STATEMENT: news.statement}
-    if news.chain:
+    if news.chain and max(map(len, news.chain)) <= LONGEST_CERTIFICATE:
         fields[_CHAIN] = list(news.chain)
-    if news.revocations:
+    if 0 < len(news.revocations) <= LONGEST_REVOCATIONS:
         fields[_REVOCATIONS] = news.revocations
     return encode(fields)
 

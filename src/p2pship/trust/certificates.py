@@ -78,8 +78,10 @@ def load_file(text: str) -> x509.Certificate:
         raise BadAuthority(f"a file of {len(text)} characters is too long for a certificate")
     try:
         certificates = x509.load_pem_x509_certificates(text.encode("utf-8", "replace"))
-    except UNREADABLE as error:
-        raise BadAuthority(f"there is no certificate in PEM in it: {error}") from None
+    except UNREADABLE:
+        raise BadAuthority(
+            "there is no certificate in PEM in it: give the authority's, or an answer of `p2pship ca issue`"
+        ) from None
     return check_authority(certificates[-1])
 
 

@@ -38,7 +38,7 @@ SCHEMA = Schema(
 )
 "``value`` is CBOR, that of secret kinds sealed by the vault; NULL where the entry was removed."
 
-CONTACT, PIN, BLOCK, ALLOW = "contact", "pin", "block", "allow"
+CONTACT, PIN, CONFIRMED, BLOCK, ALLOW = "contact", "pin", "confirmed", "block", "allow"
 REVOKED, PAIR, VOUCH = "revoked", "pair", "vouch"
 
 SECRET = frozenset({PAIR})
@@ -126,10 +126,13 @@ class Ledger:
     def together(self) -> Iterator[None]:
         """Keep all that is written and removed within a ``with`` block at its end: on disk it is all there, or nothing of it.
 
-        What is read within the block is what was there before.
+        What is read within the block is what was there before. A block within a block is a part of it.
 
         :raises LocalError: as :meth:`put`; nothing is kept then.
         """
+        if self._together is not None:
+            yield
+            return
         together: list[tuple[str, Entry]] = []
         self._together = together
         try:
