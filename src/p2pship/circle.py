@@ -8,6 +8,7 @@ from p2pship.desk import Desk
 from p2pship.interfaces import IFinder, ISubprotocol
 from p2pship.overlay.switchboard import Switchboard
 from p2pship.relations.gathering import Gathering
+from p2pship.relations.inquiries import Inquiries
 from p2pship.relations.introductions import Introductions
 from p2pship.relations.linking import Linking
 from p2pship.relations.pairing import Pairing
@@ -52,6 +53,9 @@ class Circle:
             reactor, keyring, overlay, journal, overlay.statement_received, desk.authorities.take_crl
         )
         self._gathering = Gathering(reactor, keyring, ledger, finder, overlay, self.sync.meet, random)
+        self._inquiries = Inquiries(
+            reactor, keyring, finder, overlay, journal, overlay.statement_received, random
+        )
         self._renewal = Renewal(reactor, keyring, desk.authorities, overlay, journal)
         offered: tuple[ISubprotocol, ...] = (
             self.linking,
@@ -70,6 +74,7 @@ class Circle:
             self.introductions,
             self._statements,
             self._gathering,
+            self._inquiries,
             self._renewal,
         )
 

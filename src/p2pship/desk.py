@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from p2pship.config import CONFIG_FILE, Config, load
@@ -69,6 +70,8 @@ class Desk:
         self.state = state
         self.random = random
         self.journal = journal or Journal(clock.seconds)
+        self.heavy = DeferredLock()
+        "held by the one work that a command does in a thread"
         self.node: Any = None
         "the :class:`~p2pship.node.Node` around it; None where none is running"
         self._folder = StateFolder(state)

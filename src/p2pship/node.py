@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -128,15 +128,20 @@ class Node(MultiService):
         self._circle.start()
 
     async def _stop(self) -> None:
-        self.telephony.stop()
-        self._circle.stop()
-        await self._publisher.stop()
-        await self.overlay.stop()
-        await self.telephony.close()
-        parts = [*self.bearers.values(), *self.lookups.values()]
-        await DeferredList([maybeDeferred(part.stop) for part in parts], consumeErrors=True)
-        self._relays.close()
-        self._close()
+        try:
+            self.telephony.stop()
+            self._circle.stop()
+            await self._publisher.stop()
+            await self.overlay.stop()
+        finally:  # a part that fails must keep neither sockets nor the state folder
+            parts = [*self.bearers.values(), *self.lookups.values()]
+            stops = [self.telephony.close, *(part.stop for part in parts)]
+            await gatherResults([maybeDeferred(stop).addErrback(self._not_stopped) for stop in stops])
+            self._relays.close()
+            self._close()
+
+    def _not_stopped(self, failure: Failure) -> None:
+        self.log.failure("a part of the node did not stop in good order", failure)
 
     def stopService(self) -> Deferred[Any]:
         """Withdraw what was published, end the calls, close every socket; fires when all is done."""
@@ -144,7 +149,7 @@ class Node(MultiService):
         started, self._started = self._started, None
         if started is not None:
             started.cancel()
-            self._stopping = Deferred.fromCoroutine(self._stop())
+            self._stopping = Deferred.fromCoroutine(self._stop()).addErrback(self._not_stopped)
         return stopped.addCallback(lambda _: self._when_stopped())
 
     def _when_stopped(self) -> Deferred[None]:

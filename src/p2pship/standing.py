@@ -122,9 +122,8 @@ class Standing:
         :raises LocalError: if no identity is there to ask for.
         """
         name = canonical_aor(str(arguments.get("aor", "")))
-        aor = self._telephony.names.aor(
-            f"sip:{name}"
-        )  # a name at this node's own address is one at its domain
+        # A name at this node's own address is one at its domain.
+        aor = self._telephony.names.aor(f"sip:{name}")
         own = self._desk.keyring.default
         if own is None:
             raise LocalError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from twisted.internet import reactor
@@ -24,7 +24,7 @@ class RunningTests(DeskTestCase, TestCase):
         super().setUp()
         self.give("identity create", aor=ALICE)
         self.desk.clock = reactor
-        self.desk.node = SimpleNamespace(bindings=SimpleNamespace(of=lambda aor: ()))
+        self.desk.node = MagicMock()
         self.threads: list[threading.Thread] = []
         derive = Scrypt
 
@@ -63,6 +63,24 @@ class RunningTests(DeskTestCase, TestCase):
             await second
         self.assertIn("meanwhile", str(caught.exception))
         self.assertTrue(self.desk.vault.is_passphrase(b"one"))
+
+    async def test_one_at_a_time(self) -> None:
+        """However many come at once, one key is made at a time: a file from elsewhere may ask for 128 MiB for its own."""
+        backup = await self.begin("identity export", aor=ALICE, encrypt=True, passphrase="p")
+        given = {"file": file(backup["content"]), "passphrase": "wrong"}
+        at_once: list[int] = []
+        derive, busy = wrapping.PassphraseKey.of, threading.Semaphore(10)
+
+        def noted(*parameters: Any) -> Any:
+            with busy:
+                at_once.append(10 - busy._value)
+                return derive(*parameters)
+
+        self.patch(wrapping.PassphraseKey, "of", noted)
+        for answer in [self.begin("identity restore", **given) for _ in range(10)]:
+            with self.assertRaises(LocalError):
+                await answer
+        self.assertEqual(at_once, [1] * 10)
 
     async def test_rotated(self) -> None:
         """A backup of a key that is no longer the identity's does not pass for one."""

@@ -16,6 +16,7 @@ from tests.commands.desks import NOW, DeskTestCase
 
 DAD, ALICE = "dad@family.example", "alice@family.example"
 DAY = 24 * 3600
+NO_PEM = "there is no certificate in PEM in it: give the authority's, or an answer of `p2pship ca issue`"
 
 
 def verb(name: str) -> Verb:
@@ -106,7 +107,10 @@ class FamilyTests(DeskTestCase):
         self.assertEqual(removed["domains"], ["family.example"])
         self.assertIn("No authority", verb("list").text(self.give("ca list", bob)))
         for wrong in ("nothing", content.replace("CERTIFICATE", "KEY")):
-            self.assertRaises(RemoteError, self.give, "ca trust", bob, file=file(wrong), domain="x.example")
+            error = self.assertRaises(
+                RemoteError, self.give, "ca trust", bob, file=file(wrong), domain="x.example"
+            )
+            self.assertEqual(str(error), NO_PEM)
         self.assertRaises(LocalError, self.give, "ca crl", bob)
 
     def test_backup(self) -> None:

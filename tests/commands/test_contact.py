@@ -73,7 +73,9 @@ class ContactTests(DeskTestCase):
     def test_pin(self) -> None:
         """The one key that was seen is pinned; a new one takes its place by another command only."""
         self.assert_refused("no key", "contact pin", aor=BOB)
+        self.assertIn(f"`p2pship contact pin {BOB}`", show_text(self.give("contact show", aor=BOB)))
         self.seen(self.key)
+        self.assertIn(f"--fingerprint {fingerprint(self.key)}", show_text(self.give("contact show", aor=BOB)))
         pinned = self.give("contact pin", aor=BOB, fingerprint=fingerprint(self.key).upper())
         self.assertEqual((pinned["how"], pinned["confirmed"]), ("contact", False))
         self.assertIn("compare the safety number", pinned_text(pinned))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from p2pship.commands.contacttext import show_text
 from p2pship.commands.identity import VERBS
 from p2pship.commands.identityprivacy import AS_CONFIGURED, CHOICES
 from p2pship.commands.verb import Verb
@@ -264,12 +265,15 @@ class PrivacyTests(DeskTestCase):
         self.assertEqual(self.desk.modes.of(ALICE), "open")
 
     def test_friends(self) -> None:
-        """It is said how many people count as friends."""
+        """It is said how many people count as friends, and of each whether they do."""
         self.give("identity create", aor=ALICE)
+        self.assertFalse(self.give("contact show", aor="bob@example.com")["paired"])
         self.desk.secrets.keep(ALICE, "bob@example.com", bytes(32), b"s" * 32, sure=True)
         said = self.give("identity privacy", aor=ALICE, mode="friends")
         self.assertEqual(said["friends"], 1)
         self.assertIn("Friends: 1.", verb("privacy").text(said))
+        shown = self.give("contact show", aor="bob@example.com")
+        self.assertIn("find each other by a secret", show_text(shown))
 
     def test_no_mode(self) -> None:
         """What is no mode changes nothing, and the modes are said."""

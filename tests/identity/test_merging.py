@@ -82,6 +82,9 @@ class MergingTests(LifecycleTestCase):
                 keyring.add_device(AOR, device)
             self.clock.advance(1)
         self.meet()
+        agreed = [read_statement(self.held(keyring).statement) for keyring in (self.keyring, self.other)]
+        self.assertEqual(set(agreed[0].devices), set(agreed[1].devices))
+        self.assertEqual(len(agreed[0].devices), MOST_DEVICES)
 
 
 class KnownBetterTests(LifecycleTestCase):

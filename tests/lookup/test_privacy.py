@@ -15,7 +15,7 @@ from p2pship.lookup.candidate import Slot
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.edition import HALF_LIFE
 from p2pship.lookup.lan.wire import Answer, Question
-from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, PairSecret, Privacy, check_mode
+from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, PairSecret, Privacy, Rendezvous, check_mode
 from p2pship.lookup.publisher import COALESCING_TIME, NEWS_TIME, Publisher
 from p2pship.testing.lookup import MemoryDirectory
 from tests.lookup.people import BOB, DAY, NOW, PUBLIC, Person, RecordingFindReceiver
@@ -288,4 +288,25 @@ class ModesTests(ChainTestCase):
     def test_misspelt(self) -> None:
         """A mode that is none publishes nothing, and cannot be configured."""
         self.assertRaises(LocalError, Privacy(lambda own: "opne").published, ALICE)
+
+    def test_rendezvous(self) -> None:
+        """Who shows a code is published for everybody as well, and who has one looks there, as long as it is good."""
+        rendezvous = Rendezvous()
+        told: list[bool] = []
+        rendezvous.watch(lambda: told.append(rendezvous.shows(ALICE)))
+        privacy = Privacy(lambda own: PARANOID, lambda own: [(BOB, 1, SECRET)], rendezvous)
+        hidden, looked = privacy.published(ALICE), privacy.searched(ALICE, BOB)
+        rendezvous.show(ALICE)
+        rendezvous.show(ALICE, BOB)
+        self.assertEqual(privacy.published(ALICE), [Place.of_name(ALICE), *hidden])
+        self.assertEqual(
+            (privacy.published(BOB), privacy.searched(ALICE, BOB)), (privacy.published(BOB), looked)
+        )
+        rendezvous.hide(ALICE)
+        rendezvous.seek(ALICE, BOB)
+        self.assertEqual(privacy.searched(ALICE, BOB), [*looked, Place.of_name(BOB)])
+        rendezvous.leave(ALICE, BOB)
+        rendezvous.hide(ALICE, BOB)
+        self.assertEqual((privacy.published(ALICE), privacy.searched(ALICE, BOB)), (hidden, looked))
+        self.assertEqual(told, [True, True, True, False])
         self.assertRaises(ValueError, check_mode, "opne")

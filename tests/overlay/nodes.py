@@ -352,6 +352,7 @@ class Node:
         self._case.network.leave(self.locators()[0].port)
         for link in self.links():
             link.start(DeafReceiver())
+            link.watch(False)
 
     def links(self) -> list[MemoryLink]:
         """Return its ends of the links that are up."""

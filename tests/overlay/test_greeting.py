@@ -230,7 +230,7 @@ class ResponderTests(OverlayCase):
         self.assertIn("too many peers", str(self.bob.facts[-1]))
 
     def test_many_hellos(self) -> None:
-        """A link over which hello follows on hello gets its turns, and is closed if it brings still more; a household's are looked at."""
+        """A link that brings hellos and takes them back without end is closed, and has cost no more than a few of them."""
         stranger = self.stranger()
         stranger.greet(BOB)
         self.clock.pass_time(0.01)
@@ -238,13 +238,11 @@ class ResponderTests(OverlayCase):
         for number in range(3, 2000, 2):
             stranger.send(Hello(replace(hello, session=number).encode()), number)
             stranger.send(Bye(Ending.PAUSED, ""), number)
-            if number == 1 + 2 * pace.AT_ONCE:
-                self.clock.settle()
-                answered = sum(isinstance(frame, Hello) for frame in stranger.frames)
-                self.assertEqual(answered, 1 + pace.AT_ONCE)
         self.clock.pass_time(pace.LONGEST_WAIT)
         self.assertEqual(len(stranger.lost), 1)
         self.assertIn("faster", str(self.bob.facts[-1]))
+        answered = sum(isinstance(frame, Hello) for frame in stranger.frames)
+        self.assertLessEqual(answered, 3 + pace.AT_ONCE)
         self.assertEqual(self.bob.overlay._conduits._pace._next, {})
 
     def test_hellos_in_turn(self) -> None:
@@ -257,7 +255,7 @@ class ResponderTests(OverlayCase):
             stranger.send(Hello(replace(hello, session=number + 9).encode()), 2 * number + 3)
         self.clock.pass_time(many / pace.A_SECOND)
         self.assertEqual(sum(isinstance(frame, Hello) for frame in stranger.frames), 1 + many)
-        self.assertGreater(stranger.times[-1] - stranger.times[1], (many - pace.AT_ONCE - 1) / pace.A_SECOND)
+        self.assertGreater(stranger.times[-1] - stranger.times[1], (many - pace.AT_ONCE - 2) / pace.A_SECOND)
 
     def test_bye_while_looking(self) -> None:
         """A caller who gives up while its hello is looked at gets no answer."""

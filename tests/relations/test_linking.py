@@ -276,18 +276,23 @@ class RefusalTests(LinkingCase):
         self.successResultOf(self.join(window.code))
 
     def test_doors(self) -> None:
-        """Strangers are let in for the identity while its window is open, and no longer."""
-        doors = self.doors[self.old]
+        """Strangers are let in for the identity, and find it, while its window is open, and no longer."""
         window = self.open()
-        self.assertEqual(doors, {ALICE})
+        self.assertTrue(self.is_public())
         self.successResultOf(self.join(window.code))
-        self.assertEqual(doors, set())
+        self.assertFalse(self.is_public())
         self.open()
         self.clock.pass_time(WINDOW_SECONDS)
-        self.assertEqual(doors, set())
+        self.assertFalse(self.is_public())
         self.open()
         self.linkings[self.old].stop()
-        self.assertEqual(doors, set())
+        self.assertFalse(self.is_public())
+
+    def is_public(self) -> bool:
+        """Tell whether strangers are let in, and find the identity; it must be both or neither."""
+        doors, shown = self.doors[self.old], self.rendezvous.shows(ALICE)
+        self.assertEqual(doors, {ALICE} if shown else set())
+        return shown
 
     def test_window_is_given_up(self) -> None:
         """Who waits for the new device and goes away closes the window; not while somebody else still waits."""

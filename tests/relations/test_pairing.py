@@ -17,6 +17,7 @@ from p2pship.errors import PayloadRefused, RemoteError
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IIdentity, ISubprotocol, ITrustPolicy
+from p2pship.lookup.privacy import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.linkfacts import PairingEnded
@@ -115,6 +116,7 @@ class PairingCase(OverlayCase):
     def setUp(self) -> None:
         super().setUp()
         self.pairings: dict[Friend, Pairing] = {}
+        self.rendezvous = Rendezvous()
         self.alice, self.bob = self.friend(ALICE), self.friend(BOB)
 
     def friend(self, *aors: str) -> Friend:
@@ -127,6 +129,7 @@ class PairingCase(OverlayCase):
             device.secrets(),
             device.journal,
             Random(SEED + len(self.pairings)).randbytes,
+            self.rendezvous,
         )
         device.overlay.offer(pairing)
         pairing.start()
@@ -330,9 +333,11 @@ class CodeTests(PairingCase):
     def test_guessing(self) -> None:
         """After three wrong codes the right one is refused, too, and the journal says so."""
         window = self.pairings[self.alice].open(ALICE, BOB)
+        self.assertTrue(self.rendezvous.shows(ALICE))
         for digit in (b"1", b"2", b"3"):
             failed = self.failureResultOf(self.join(str(Secret(Means.CODE, digit * 8))), NotPaired)
             self.assertIn("wrong", str(failed.value))
+        self.assertFalse(self.rendezvous.shows(ALICE) or self.rendezvous.seeks(BOB, ALICE))
         self.failureResultOf(self.join(window.code), NotPaired)
         self.assertTrue(any(isinstance(fact, PairingEnded) for fact in self.alice.facts))
 

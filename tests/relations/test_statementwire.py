@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.identity.cbor import encode
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 from p2pship.relations.allowance import MOST_KEPT, Allowance
 from p2pship.relations.statementwire import (
     LONGEST_CERTIFICATE,
     LONGEST_REVOCATIONS,
-    MOST_CERTIFICATES,
     BadNews,
     News,
     read,

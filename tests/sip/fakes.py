@@ -166,6 +166,7 @@ class FakePeer:
         self.encrypted = True
         self.path = "memory"
         self.lost_since: float | None = None
+        self.since = 0.0
         self.watched = 0
         self.sent: list[Message] = []
         self.cast_packets: list[tuple[int, bytes]] = []

@@ -169,6 +169,17 @@ class ProofTests(GateCase):
         )
         self.assertEqual(peer.requests()[-1].method, "BYE")
 
+    def test_challenge_is_no_call(self) -> None:
+        """Being challenged is neither a call that failed, nor can who proves nothing write into the list of calls."""
+        self.register()
+        uri = f"sip:{BOB}"
+        contact: dict[str, Any] = {"Contact": f"<sip:alice@{HOME}:5070>"}
+        challenged = self.ask(self.phone, "INVITE", uri=uri, **contact)
+        self.ask(self.attacker, "INVITE", uri=uri, **contact)
+        self.assertEqual(self.station.book.recent(10), [])
+        self.ask(self.phone, "INVITE", self.credentials(challenged, "INVITE", uri), uri, **contact)
+        self.assertEqual([call["callee"] for call in self.station.book.recent(10)], [BOB])
+
     def test_on_loopback(self) -> None:
         """A phone of this machine is asked for nothing."""
         self.assertEqual(self.ask(self.station.phone(), Contact="<sip:alice@127.0.0.1:5070>").status, 200)

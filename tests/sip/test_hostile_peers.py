@@ -198,6 +198,21 @@ class ShownTests(HostileCase):
                 heard = self.phone.responses()[-1]
                 self.assertEqual((heard.status, name in heard), (status, passed))
 
+    def test_stranger_rings_only(self) -> None:
+        """Within their own call a stranger has the phone neither answer nor restart, nor by a method in odd letters."""
+        sent = self.ask(body=LINK_OFFER)
+        assert sent is not None
+        self.station.answer(sent, 180, self.phone, Contact="<sip:alice@127.0.0.1:5070>")
+        heard = len(self.phone.requests())
+        to = self.eve.responses()[-1].first("To") or ""
+        for number, event in enumerate(("talk", "check-sync;reboot=true"), 2):
+            self.ask("NOTIFY", To=to, CSeq=f"{number} NOTIFY", Event=event, Subscription_State="active")
+            self.assertEqual(self.eve.responses()[-1].status, 489)
+        for number, method in enumerate(("Refer", "notify", "MessagE"), 4):
+            self.ask(method, CSeq=f"{number} {method}", Event="talk", Refer_To="<sip:carol@example.com>")
+            self.assertEqual(self.eve.responses()[-1].status, 501)
+        self.assertEqual(len(self.phone.requests()), heard)
+
     def test_contact_may(self) -> None:
         """A contact can: that is how an intercom works."""
         self.eve.verdict = replace(self.eve.verdict, acquaintance=Acquaintance.CONTACT)

@@ -217,3 +217,13 @@ class PrivateTests(TestCase):
         for bits in (0o640, 0o604, 0o620, 0o601):
             path.chmod(bits)
             self.assertIn(f"chmod 600 {path}", str(self.assertRaises(ConfigError, read_private, path)))
+
+    def test_no_file(self) -> None:
+        """A pipe or a device in place of a file, or a file without end, keeps nobody waiting and takes no memory."""
+        pipe, endless, device = (Path(self.mktemp()) for _ in range(3))
+        os.mkfifo(pipe, 0o600)
+        endless.touch(0o600)
+        os.truncate(endless, 1 << 40)
+        device.symlink_to("/dev/zero")
+        for path in (pipe, endless, device):
+            self.assertRaises(ConfigError, read_private, path)

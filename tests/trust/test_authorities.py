@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import ConfigError, LocalError
+from p2pship.identity.ownchain import LONGEST_REVOCATIONS
 from p2pship.interfaces import IVoucher
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
@@ -22,7 +23,7 @@ from p2pship.trust.authorityvoucher import AuthorityVoucher
 from p2pship.trust.certificates import BadAuthority, BadChain, key_fingerprint, load_file, operator_of
 from p2pship.trust.issued import SCHEMA
 from p2pship.trust.proof import Revoked
-from p2pship.trust.revocation import LONGEST_LIST, BadRevocationList
+from p2pship.trust.revocation import BadRevocationList
 from p2pship.trust.selfvoucher import SelfVoucher
 from tests.identity import example
 from tests.trust.certificates import (
@@ -142,7 +143,7 @@ class TrustTests(AuthoritiesCase):
             revocations([4711], begins=NOW + DAY, ends=NOW + 2 * DAY),
             *(revocations([4711], more=[(extension, critical)]) for extension, critical in parts),
             revocations([4711], number=1 << 160),
-            bytes(LONGEST_LIST + 1),
+            bytes(LONGEST_REVOCATIONS + 1),
             b"",
             *(good[:length] for length in range(0, len(good), 11)),
             *(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(0, len(good), 11)),

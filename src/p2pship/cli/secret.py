@@ -25,7 +25,7 @@ def read_secret(what: str, option: str, descriptor: int | None, twice: bool = Fa
     line = _first_line(0 if descriptor is None else descriptor)
     if not line:
         raise LocalError(
-            f"there is no {what}: type it at a terminal, or give its file descriptor with {option}"
+            f"the {what} is missing: type it at a terminal, or give its file descriptor with {option}"
         )
     return line
 

@@ -14,6 +14,7 @@ T = TypeVar("T")
 def aside(desk: Desk, work: Callable[[], T], done: Callable[[T], Any]) -> Any:
     """Do ``work`` in a thread of the running node, then ``done`` with its result; return a Deferred of what that returns.
 
+    One such work is done at a time, as each may take 128 MiB.
     Where no node is running, or there are no threads, all is done when this returns what ``done`` returned.
     """
     from twisted.internet.interfaces import IReactorThreads
@@ -22,4 +23,4 @@ def aside(desk: Desk, work: Callable[[], T], done: Callable[[T], Any]) -> Any:
     reactor: Any = desk.clock
     if desk.node is None or not IReactorThreads.providedBy(reactor):
         return done(work())
-    return deferToThreadPool(reactor, reactor.getThreadPool(), work).addCallback(done)
+    return desk.heavy.run(deferToThreadPool, reactor, reactor.getThreadPool(), work).addCallback(done)

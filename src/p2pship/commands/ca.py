@@ -289,7 +289,9 @@ VERBS = (
         ),
         offline=True,
         warning=lambda given: (
-            f"This {'deletes the key of' if given.get('key') else 'ends the trust in'} {given['ca']}."
+            f"This deletes the key of {given['ca']}: without a backup nothing that it issued can be renewed or revoked."
+            if given.get("key")
+            else f"This ends the trust in {given['ca']}."
         ),
     ),
 )

@@ -79,7 +79,7 @@ def list_text(result: dict[str, list[AuthorityStatus]]) -> str:
         (
             one["fingerprint"][:16],
             one["name"] or one["title"],
-            ", ".join(one["domains"]),
+            ", ".join(one["domains"]) or "-",
             "yours" if one["own"] else "-",
         )
         for one in result["authorities"]

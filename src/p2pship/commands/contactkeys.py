@@ -129,6 +129,7 @@ def _details(desk: Desk, own: Any, aor: str, reason: str, qr: bool) -> ContactDe
             }
             for offer in desk.trust.offers.of(own.aor, aor)
         ],
+        "paired": bool(desk.secrets.of(own.aor, aor)),
         "introduced_by": [
             each.voucher for each in desk.trust.introductions.all(own.aor) if each.subject == aor
         ],

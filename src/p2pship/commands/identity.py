@@ -355,7 +355,15 @@ VERBS = (
         "whether each identity is in order, and what to do; or say something of oneself",
         _status,
         status_text,
-        (OWN, Argument("say", "what others are to see, such as 'on holiday'", option=True, optional=True)),
+        (
+            OWN,
+            Argument(
+                "say",
+                "what others are to see, such as 'on holiday'; ' ' takes it back",
+                option=True,
+                optional=True,
+            ),
+        ),
         offline=True,
     ),
     PRIVACY,

@@ -120,7 +120,7 @@ def _advice(desk: Desk, identity: Identity) -> list[str]:
 
 
 def _was_revoked(desk: Desk, identity: Identity, chain: Sequence[bytes]) -> bool:
-    from p2pship.trust.chain import BadChain
+    from p2pship.trust.certificates import BadChain
     from p2pship.trust.proof import Revoked
 
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2pship.errors import BadPapers
 from p2pship.identity.cbor import encode
@@ -27,7 +27,7 @@ _KEY, _CHAIN, _REVOCATIONS, _STATEMENT, _CREATED, _EXTRA = range(1, 7)
 class Bundle:
     """An identity on its way; its parts belong together."""
 
-    private_key: bytes
+    private_key: bytes = field(repr=False)
     "the identity key, DER (PKCS #8); empty if it is not to be handed over"
     chain: tuple[bytes, ...]
     "certificates, DER, end entity first"
@@ -37,7 +37,7 @@ class Bundle:
     "the signed statement; it may have expired"
     created: int
     "when the identity was made, Unix time"
-    extra: bytes = b""
+    extra: bytes = field(default=b"", repr=False)
     "what rides along, such as contacts: known only to who put it there"
 
     @property

@@ -227,7 +227,8 @@ def _merged(before: Holdings, theirs: Statement, taken: Holdings, now: float) ->
         taken = replace(taken, chain=before.chain, revocations=before.revocations)
         changes |= {"certificate_hash": ours.certificate_hash, "authority": ours.authority}
     elif set(devices) == set(theirs.devices) and set(stated) == set(theirs.revoked):
-        return taken if theirs.version > ours.version else None
+        # Of two of one version, which both signed at once, both take the same.
+        return taken if (theirs.version, theirs.raw) > (ours.version, ours.raw) else None
     return restated(taken, now, theirs, **changes)
 
 

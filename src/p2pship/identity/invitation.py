@@ -16,14 +16,12 @@ from urllib.parse import parse_qs, urlencode
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode, encode
 from p2pship.identity.compact import BadCompact, compact, expand
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 
 SCHEME = "p2pship:"
 
 _ANSWER = "P2PSHIP:ANSWER:"
 "An answer as a URI begins so, in letters of any case: a QR code has capitals alone in its alphanumeric mode."
-
-MOST_CERTIFICATES = 4
-"In a chain: the person's, two between, the root."
 
 LONGEST = 200_000
 "Octets of a file: four certificates and a revocation list with thousands of entries."

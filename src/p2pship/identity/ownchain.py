@@ -15,13 +15,13 @@ from p2pship.identity.statement import AUTHORITY_LENGTH
 from p2pship.identity.validity import SKEW
 
 MOST_CERTIFICATES = 4
-"In a chain, the root included."
+"In a chain, with the person's and the root: a company, a department and its two ends; each costs a verification."
 
 LONGEST_CHAIN = 8_192
 "Octets of all certificates together: whoever looks for the person has to fetch them."
 
 LONGEST_REVOCATIONS = 65_536
-"Octets of a revocation list: 1,500 serial numbers."
+"Octets of a revocation list: 1,500 serial numbers, more than a family or a company revokes within 90 days."
 
 _SEQUENCE = 0x30
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)

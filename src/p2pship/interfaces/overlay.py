@@ -70,6 +70,8 @@ class IPeer(Interface):
     lost_since = Attribute(
         "float | None: since when nothing reaches it (Unix time); None while it is reachable"
     )
+    since = Attribute("float: since when it has its link, or was without one (Unix time)")
+    watched = Attribute("bool: whether a call is up")
 
     def send(subprotocol: str, payload: bytes) -> Deferred[bytes]:
         """Send a payload of at most 65,536 octets; fires with the answer when the other side has taken it.

@@ -40,7 +40,7 @@ class Rejudging:
 
         Their sessions go on: the same devices are there. The next hello brings the certificates.
         """
-        for peer in self._peers:
+        for peer in self._peers if former else ():
             papers = peer.papers
             if papers is None or papers.aor != statement.aor or papers.statement.key not in former:
                 continue

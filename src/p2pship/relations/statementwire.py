@@ -7,13 +7,11 @@ from typing import Any
 
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode, encode
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 from p2pship.identity.statement import LONGEST_STATEMENT
 
 VERSION = 1
 "The version of the format; another one is refused."
-
-MOST_CERTIFICATES = 4
-"Certificates of a chain: more are refused by who verifies it, too."
 
 LONGEST_CERTIFICATE = 4_096
 "Octets: with P-256 keys one has some 500."

@@ -208,13 +208,12 @@ class SIPProxy:
         validate(request)
         dialog = self._within.dialog_of(request, transaction.origin)
         within = bool(request.to.tag) or dialog is not None
+        peer, trusted = peer_of(transaction.origin), transaction.origin.trusted
+        if not trusted and not self._gate.admits(transaction, dialog, self._is_for_node(request)):
+            return
         if request.method == "INVITE" and not within:
             self._trails.begin(transaction)
-        peer = peer_of(transaction.origin)
-        for_node = peer is None and self._is_for_node(request)
-        if not transaction.origin.trusted and not self._gate.admits(transaction, dialog, for_node):
-            return
-        if for_node:
+        if peer is None and self._is_for_node(request):
             self._serve(transaction)
             return
         if request.max_forwards == 0:

@@ -111,10 +111,8 @@ class Registrar:
             self._refuse(transaction, 403, refusal)
             return
         before = self._bindings.of(aor)
-        after = self._after(transaction, aor, before, source)
-        after = after[
-            -MOST_BINDINGS:
-        ]  # the one refreshed longest ago goes: phones come back with another port
+        # Of too many the one refreshed longest ago goes: phones come back with another port.
+        after = self._after(transaction, aor, before, source)[-MOST_BINDINGS:]
         if after and self._keyring.identity(aor) is None and not self._create(transaction, aor):
             return
         if request.values("Contact"):

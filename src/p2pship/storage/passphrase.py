@@ -67,7 +67,9 @@ def _asked(ask: Callable[[str], str]) -> bytes:
     except EOFError:
         return b""
     except UnicodeDecodeError:
-        raise ConfigError("the terminal does not write UTF-8: give the passphrase with --passphrase-fd N") from None
+        raise ConfigError(
+            "the terminal does not write UTF-8: give the passphrase with --passphrase-fd N"
+        ) from None
 
 
 def _from_credential(path: Path) -> bytes:

@@ -95,8 +95,12 @@ def check_authority(certificate: x509.Certificate) -> x509.Certificate:
         extensions = certificate.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except (*UNREADABLE, InvalidSignature) as error:
-        raise BadAuthority(f"it is not the self-signed certificate of an authority: {error}") from None
+    except x509.ExtensionNotFound:
+        raise BadAuthority(
+            "it is not the certificate of an authority: it does not say that it is one"
+        ) from None
+    except (*UNREADABLE, InvalidSignature):
+        raise BadAuthority("it is not the self-signed certificate of an authority") from None
     if not constraints.ca or not usage.key_cert_sign:
         raise BadAuthority("it is the certificate of a person or a server, not of an authority")
     if not _can_vouch(certificate.public_key()):
