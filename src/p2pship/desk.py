@@ -13,13 +13,15 @@ from typing import Any
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from p2pship.config import CONFIG_FILE, Config, load
-from p2pship.errors import P2PShipError
+from p2pship.errors import LocalError, P2PShipError
 from p2pship.identity.keyring import SCHEMAS as IDENTITY_SCHEMAS
 from p2pship.identity.keyring import Keyring
 from p2pship.journal import Journal
-from p2pship.lookup.privacy import Modes, Rendezvous
+from p2pship.lookup.privacy import Modes
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.lookup.settings import PrivacySettings
 from p2pship.relations.devicenames import name_this
 from p2pship.relations.secrets import PairSecrets
@@ -50,6 +52,8 @@ class Desk:
 
     :raises ConfigError: if the folder is in use, or anything in it cannot be used; nothing is held then.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -139,11 +143,18 @@ class Desk:
     def _identity_changed(self, aor: str) -> None:
         """Name this device to the others of an identity; forget what was kept for one that is gone, or the next one has it."""
         if self.keyring.identity(aor) is not None:
-            name_this(self.ledger, aor, self.keyring.device)
+            self._name_device(aor)
         else:
             forget_name(self.database, aor)
             self.phones.drop(aor)
             self.ledger.drop(aor)  # last: whoever is in the ledger is looked at again if this is interrupted
+
+    def _name_device(self, aor: str) -> None:
+        """Name this device; an identity can do without, where the ledger is full or the disk is."""
+        try:
+            name_this(self.ledger, aor, self.keyring.device)
+        except LocalError as error:
+            self.log.warn("{aor}: this device has no name: {error}", aor=aor, error=error)
 
     def close(self) -> None:
         """Let another process use the state folder; harmless when repeated."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor
@@ -118,6 +121,16 @@ class OfflineTests(SynchronousTestCase):
             "identity", "export", "--encrypt", "--passphrase-fd", self.secret("x" * 2000)
         )
         self.assertIn("at most 1,024 octets", complaint)
+
+    def test_other_encoding(self) -> None:
+        """A terminal of another encoding is said to be one, and nothing is set."""
+
+        def typed(prompt: str) -> str:
+            return b"caf\xe9".decode()
+
+        self.patch(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+        self.patch(getpass, "getpass", typed)
+        self.assertIn("UTF-8", self.refused("passphrase", "set"))
 
     def test_warning(self) -> None:
         """What cannot be undone is not done unless it is said to be meant."""

@@ -15,6 +15,7 @@ from p2pship.relations.codes import Invitation, Means, Purpose, Secret
 from p2pship.relations.devicenames import name_device
 from p2pship.relations.joining import Linked
 from p2pship.relations.linking import LinkWindow
+from p2pship.trust import ledger
 from tests.commands.desks import DeskTestCase
 
 ALICE = "alice@example.com"
@@ -97,6 +98,15 @@ class DeviceTests(DeskTestCase):
         self.assertEqual(
             [one["name"] for one in self.give("device list")["devices"]], ["the old one", "laptop"]
         )
+
+    def test_no_room(self) -> None:
+        """A ledger that takes no more keeps nobody from making an identity or opening the desk."""
+        self.patch(ledger, "MOST_ENTRIES", 0)
+        self.give("identity create", aor="carol@example.com")
+        self.assertEqual(self.give("device list", aor="carol@example.com")["devices"][0]["name"], "")
+        self.desk.close()
+        self.desk = self.open_desk("state")
+        self.assertEqual(self.give("device list", aor="carol@example.com")["devices"][0]["name"], "")
 
     def test_restored(self) -> None:
         """A device on which an identity was restored has the name of its machine, too, and that of before stays."""

@@ -8,6 +8,7 @@ from typing import Any
 from p2pship.commands.keepsake import BadKeepsake, Unpacked, pack, unpack
 from p2pship.control import LONGEST_REQUEST
 from p2pship.errors import LocalError, RemoteError
+from p2pship.identity import bundle
 from p2pship.identity.backup import read_backup, write_backup
 from p2pship.identity.bundle import LONGEST_EXTRA
 from p2pship.identity.cbor import encode
@@ -35,16 +36,22 @@ class KeepsakeTests(DeskTestCase):
         with self.assertRaises(LocalError):
             for number in range(1000):
                 self.desk.ledger.put(ALICE, BLOCK, f"{number:0{LONGEST_NAME}}", value[3:])
-        bundle = self.desk.keyring.bundle(ALICE, True, pack(self.desk, ALICE))
-        backup = write_backup(bundle, None, NOW)
-        self.assertEqual(read_backup(backup), bundle)
+        brought = self.desk.keyring.bundle(ALICE, True, pack(self.desk, ALICE))
+        backup = write_backup(brought, None, NOW)
+        self.assertEqual(read_backup(backup), brought)
         self.assertLess(MOST_OCTETS + ROW_OCTETS * MOST_ENTRIES, LONGEST_EXTRA)
         self.assertLess(len(backup) * 4 // 3 + 1000, LONGEST_REQUEST)
         other = self.open_desk("other")
-        other.keyring.restore(bundle)
+        other.keyring.restore(brought)
         self.assertEqual(
-            unpack(other, identity.aor, bundle.extra).entries, len(self.desk.ledger.entries(ALICE))
+            unpack(other, identity.aor, brought.extra).entries, len(self.desk.ledger.entries(ALICE))
         )
+
+    def test_too_much(self) -> None:
+        """What has no room in a backup is refused when it is made, not when it is needed."""
+        self.desk.keyring.create(ALICE)
+        self.patch(bundle, "LONGEST_EXTRA", 50)
+        self.assertIn("has room for 50", str(self.assertRaises(LocalError, pack, self.desk, ALICE)))
 
     def test_bad(self) -> None:
         """What is not of the form is refused whole."""

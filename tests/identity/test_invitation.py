@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -100,6 +102,13 @@ class AnswerTests(SynchronousTestCase):
         whole = answer_pem(Answer((b"certificate " * 20,))).encode()
         for end in range(len(whole) - 1):
             self.assertRaises(BadAnswer, read_answer, whole[:end])
+
+    def test_beginnings_without_end(self) -> None:
+        """A file that begins again and again is refused in a moment, also when it is as long as may be: a node carries calls."""
+        since = monotonic()
+        for read in (read_answer, read_request):
+            self.assertRaises(RemoteError, read, b"-----BEGIN A-----\n" * (LONGEST // 18))
+        self.assertLess(monotonic() - since, 5)
 
     @given(
         st.binary(max_size=200), st.sampled_from([b"", b"p2pship:answer:", b"-----BEGIN CERTIFICATE-----\n"])

@@ -52,12 +52,34 @@ class MergingTests(LifecycleTestCase):
         self.assertEqual((self.again().revocations, other.revocations), (revocations, revocations))
         self.assertTrue(read_statement(other.statement).authority)
 
+    def test_list_left_out(self) -> None:
+        """A revocation list that does not come along, as it is too long, is kept while the certificates are the same."""
+        chain, revocations = self.family.issue(AOR, self.alice.key), self.family.revocations()
+        self.keyring.install_chain(AOR, chain, revocations)
+        self.meet()
+        self.clock.advance(60)
+        self.other.add_device(AOR, other_devices(1)[0])
+        self.assertTrue(self.keyring.adopt_statement(AOR, self.held(self.other).statement, chain))
+        self.assertEqual(self.again().revocations, revocations)
+
     def test_both_renewed(self) -> None:
         """Of two certificates the one that was issued later is kept, on both."""
         first, second = (self.family.issue(AOR, self.alice.key, begins=begins) for begins in (-2, -1))
         self.keyring.install_chain(AOR, second)
         self.clock.advance(60)
         self.other.install_chain(AOR, first)
+        self.meet()
+        self.assertEqual(self.chains(), [second, second])
+
+    def test_found_without_certificates(self) -> None:
+        """Statements that a lookup has, without their certificates, take none away either; the two agree when they meet."""
+        first, second = (self.family.issue(AOR, self.alice.key, begins=begins) for begins in (-2, -1))
+        self.keyring.install_chain(AOR, first)
+        self.clock.advance(60)
+        self.other.install_chain(AOR, second)
+        for _ in range(3):
+            for giver, taker in ((self.other, self.keyring), (self.keyring, self.other)):
+                taker.adopt_statement(AOR, self.held(giver).statement)
         self.meet()
         self.assertEqual(self.chains(), [second, second])
 

@@ -15,8 +15,9 @@ from p2pship.lookup.candidate import Slot
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.edition import HALF_LIFE
 from p2pship.lookup.lan.wire import Answer, Question
-from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, PairSecret, Privacy, Rendezvous, check_mode
+from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, PairSecret, Privacy, check_mode
 from p2pship.lookup.publisher import COALESCING_TIME, NEWS_TIME, Publisher
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.testing.lookup import MemoryDirectory
 from tests.lookup.people import BOB, DAY, NOW, PUBLIC, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
@@ -288,6 +289,7 @@ class ModesTests(ChainTestCase):
     def test_misspelt(self) -> None:
         """A mode that is none publishes nothing, and cannot be configured."""
         self.assertRaises(LocalError, Privacy(lambda own: "opne").published, ALICE)
+        self.assertRaises(ValueError, check_mode, "opne")
 
     def test_rendezvous(self) -> None:
         """Who shows a code is published for everybody as well, and who has one looks there, as long as it is good."""
@@ -309,4 +311,3 @@ class ModesTests(ChainTestCase):
         rendezvous.hide(ALICE, BOB)
         self.assertEqual((privacy.published(ALICE), privacy.searched(ALICE, BOB)), (hidden, looked))
         self.assertEqual(told, [True, True, True, False])
-        self.assertRaises(ValueError, check_mode, "opne")

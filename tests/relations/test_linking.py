@@ -11,7 +11,8 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import ISubprotocol
-from p2pship.lookup.privacy import MODE, OPEN, PARANOID, SETTING, Rendezvous
+from p2pship.lookup.privacy import MODE, OPEN, PARANOID, SETTING
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import Linked, NotLinked

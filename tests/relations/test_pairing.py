@@ -17,7 +17,7 @@ from p2pship.errors import PayloadRefused, RemoteError
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IIdentity, ISubprotocol, ITrustPolicy
-from p2pship.lookup.privacy import Rendezvous
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.linkfacts import PairingEnded
@@ -297,6 +297,15 @@ class RevocationTests(SynchronousTestCase):
         self.clock.advance(1)
         self.laptop.known_there(ALICE, BOB, [secret.version])
         self.assertEqual(self.stale(), [True])
+
+    def test_clock_was_ahead(self) -> None:
+        """A stale secret that was made while the clock was a year ahead is good for nothing as soon as there is another."""
+        self.clock.advance(365 * 24 * 3600)
+        self.phone.keep(ALICE, BOB, bytes(32), b"s" * 32, sure=True)
+        self.clock.rightNow = NOW
+        self.revoked[0].append(b"r" * 32)
+        self.phone.keep(ALICE, BOB, bytes(32), b"t" * 32, sure=True)
+        self.assertEqual([one.secret for one in self.phone.of(ALICE)], [b"t" * 32])
 
     def test_agreed_meanwhile(self) -> None:
         """A secret that the other device agreed on may have come to the revoked one; one that this device did has not."""

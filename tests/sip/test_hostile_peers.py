@@ -208,7 +208,9 @@ class ShownTests(HostileCase):
         for number, event in enumerate(("talk", "check-sync;reboot=true"), 2):
             self.ask("NOTIFY", To=to, CSeq=f"{number} NOTIFY", Event=event, Subscription_State="active")
             self.assertEqual(self.eve.responses()[-1].status, 489)
-        for number, method in enumerate(("Refer", "notify", "MessagE"), 4):
+        self.ask("SUBSCRIBE", To=to, CSeq="4 SUBSCRIBE", Event="presence")
+        self.assertEqual(self.eve.responses()[-1].status, 489)
+        for number, method in enumerate(("Refer", "notify", "MessagE"), 5):
             self.ask(method, CSeq=f"{number} {method}", Event="talk", Refer_To="<sip:carol@example.com>")
             self.assertEqual(self.eve.responses()[-1].status, 501)
         self.assertEqual(len(self.phone.requests()), heard)

@@ -335,7 +335,10 @@ VERBS = (
         "remove",
         "delete an identity and its key from this device",
         _remove,
-        lambda result: f"{result['aor']} is deleted from this device.",
+        lambda result: (
+            f"{result['aor']} is deleted from this device. A phone that goes on registering does not bring it back: "
+            "`p2pship identity create` or `restore` does."
+        ),
         (_NAMED,),
         offline=True,
         warning=_removal,

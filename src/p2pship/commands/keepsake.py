@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from p2pship.errors import RemoteError
+from p2pship.errors import LocalError, RemoteError
 
 if TYPE_CHECKING:
     from p2pship.desk import Desk
@@ -45,12 +45,22 @@ def run_by(desk: Desk, own: str) -> Iterator[Authority]:
 
 
 def pack(desk: Desk, own: str) -> bytes:
-    """Return the ledger of an own identity, removed entries included, and its authorities: deterministic CBOR."""
+    """Return the ledger of an own identity, removed entries included, and its authorities: deterministic CBOR.
+
+    :raises LocalError: if that is more than a backup has room for.
+    """
+    from p2pship.identity.bundle import LONGEST_EXTRA
     from p2pship.identity.cbor import encode
 
     rows = [[entry.kind, entry.name, entry.stamp, entry.value] for entry in desk.ledger.entries(own)]
     authorities = [desk.authorities.copy(one).encode() for one in run_by(desk, own)]
-    return encode([VERSION, rows, authorities])
+    packed = encode([VERSION, rows, authorities])
+    if len(packed) > LONGEST_EXTRA:
+        raise LocalError(
+            f"contacts and certificates issued have {len(packed):,} octets, and a backup has room for {LONGEST_EXTRA:,}: "
+            "take away contacts or blocks"
+        )
+    return packed
 
 
 def unpack(desk: Desk, own: str, packed: bytes) -> Unpacked:

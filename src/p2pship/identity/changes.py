@@ -188,7 +188,8 @@ def adopted(
 ) -> Holdings | None:
     """Return what to hold after a statement of the same person came from another of their devices; None: the same.
 
-    ``own`` is the SHA-256 of this device's Host Identity. Without ``chain`` the certificates that the statement has the hash of are not known, unless they are those of before.
+    ``own`` is the SHA-256 of this device's Host Identity. Without ``chain`` the certificates that the statement has the hash of
+    are not known, unless they are those of before.
 
     :raises BadPapers: if it is not valid now, not of this name, or neither signed by the same key nor by one to which that
         gave way.
@@ -243,10 +244,10 @@ def _is_better(one: Holdings, other: Holdings) -> bool:
 
 def _taken(before: Holdings, theirs: Statement, chain: Sequence[bytes], revocations: bytes) -> Holdings:
     certificates, holdings = tuple(chain), remembering(before, theirs.revoked)
-    if certificates and _are_stated(certificates, theirs):
-        return replace(holdings, raw=theirs.raw, chain=certificates, revocations=revocations)
     if chain_hash(holdings.chain) == theirs.certificate_hash:
         return replace(holdings, raw=theirs.raw, revocations=revocations or holdings.revocations)
+    if certificates and _are_stated(certificates, theirs):
+        return replace(holdings, raw=theirs.raw, chain=certificates, revocations=revocations)
     return replace(holdings, raw=theirs.raw, chain=(), revocations=b"")
 
 

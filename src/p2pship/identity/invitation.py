@@ -26,7 +26,8 @@ _ANSWER = "P2PSHIP:ANSWER:"
 LONGEST = 200_000
 "Octets of a file: four certificates and a revocation list with thousands of entries."
 
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s(.*?)-----END \1-----", re.DOTALL)
+# Without a dash inside: a file of beginnings without ends is read once, not once for each.
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s([^-]*)-----END \1-----")
 _REQUEST_LABELS = (
     b"CERTIFICATE REQUEST",
     b"NEW CERTIFICATE REQUEST",
@@ -68,13 +69,15 @@ def read_request(data: bytes) -> bytes:
 
     :raises BadRequest: if there is not one in it.
     """
+    if len(data) > LONGEST:
+        raise BadRequest()
     if data.lstrip().startswith(f"{SCHEME}request?".encode()):
         found = _from_uri(data).get("pkcs10", [])
     elif data[:1] == b"\x30":
         found = [data]
     else:
         found = [der for label, der in _blocks(data) if label in _REQUEST_LABELS]
-    if len(found) != 1 or not found[0] or len(data) > LONGEST:
+    if len(found) != 1 or not found[0]:
         raise BadRequest()
     return found[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -180,7 +180,7 @@ class Conduits:
     def _move(self, peer: Peer, best: Conduit) -> None:
         if peer.greeting is not None or not best.usable or peer.papers is None:
             return
-        moved = best.greet(peer, self._vetting, peer.papers.statement.key)
+        moved = maybeDeferred(best.greet, peer, self._vetting, peer.papers.statement.key)
         moved.addTimeout(HELLO_SECONDS, self._reactor)
         moved.addErrback(_stay)
 

@@ -9,11 +9,11 @@ from p2pship.overlay.wire import BadFrame
 AT_ONCE = 16
 "Hellos of one place that are looked at without a pause, beside the first of each link: two households that meet have some more."
 
-A_SECOND = 50
-"And so many more each second: 2 to 5 % of a processor, where one link could bring a thousand, and nobody was served beside them."
+A_SECOND = 100
+"And so many more each second: 5 to 10 % of a processor, where one link could bring a thousand, and nobody was served beside them."
 
-LONGEST_WAIT = 2.0
-"Seconds that one may wait: their sender gives up soon after."
+LONGEST_WAIT = 3.0
+"Seconds that one may wait: a node of three hundred people who all have to find a link anew does not come to it."
 
 
 class Pace:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from p2pship.address import Locator, is_loopback, is_private
-from p2pship.errors import BadPapers, HelloRefused
+from p2pship.errors import BadPapers, HelloRefused, PeerLost
 from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.succession import is_followed
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
@@ -71,8 +71,13 @@ class Vetting:
         self._chains: dict[str, tuple[bytes, bytes]] = {}
 
     def hello(self, peer: Peer, link: ILink, accepted: bool) -> Hello:
-        """Return our hello to a peer; ``accepted`` says whether theirs has been believed."""
+        """Return our hello to a peer; ``accepted`` says whether theirs has been believed.
+
+        :raises PeerLost: if the identity was taken from this node meanwhile: removed, or the device revoked.
+        """
         identity, session = peer.identity, peer.session
+        if self._keyring.identity(identity.aor) is None:
+            raise PeerLost(f"{identity.aor} is not an identity of this node any more")
         locators = self._shown(link, accepted and link.encrypted)
         chain = self._chain(identity)
         body = HelloBody(

@@ -24,7 +24,7 @@ from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash
 from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
-from p2pship.lookup.privacy import Rendezvous
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.codes import Invitation, Purpose
 from p2pship.relations.devicenames import name_device
 from p2pship.relations.joining import NAME, Joining, Linked, NotLinked

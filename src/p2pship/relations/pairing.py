@@ -27,7 +27,7 @@ from p2pship.errors import LocalError, PayloadRefused, RemoteError
 from p2pship.identity.verdict import Acquaintance, NameGrade
 from p2pship.interfaces import IKeyring, IOverlay, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
-from p2pship.lookup.privacy import Rendezvous
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
 from p2pship.relations.allowance import Allowance
 from p2pship.relations.beginning import prove

@@ -79,7 +79,8 @@ class PairSecrets:
         gone = self._gone(own)
         everything = (_read(name, value, gone) for name, value in self._ledger.items(own, PAIR).items())
         mine = [one for one in everything if one is not None and contact in (None, one.contact)]
-        mine.sort(key=lambda one: (one.made, not one.stale, one.version), reverse=True)
+        # Stale ones last, whenever they were made: the clock may have been wrong.
+        mine.sort(key=lambda one: (not one.stale, one.made, one.version), reverse=True)
         ended = self._ended(mine)
         return [one for one in mine if one not in ended]
 

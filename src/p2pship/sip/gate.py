@@ -99,13 +99,15 @@ class PhoneGate:
     def admits(self, transaction: ServerTransaction, dialog: Dialog | None, for_node: bool) -> bool:
         """Tell whether a phone's request may be served; if not, it has been answered.
 
-        ``dialog`` is the one that it is in; ``for_node`` says that it asks this node itself.
+        ``dialog`` is the one that it is in: only whose it is may send in it. ``for_node`` says that it asks this node itself.
 
         :raises BadMessage: if it cannot be read so far as this needs.
         """
+        if for_node:
+            dialog = None  # whatever tags it has: a REGISTER for somebody else's name would need no proof in a call of one's own
         if dialog is not None and is_of_phone(dialog, transaction.origin):
             return True
-        aor = self._claimed(transaction)
+        aor = self._claimed(transaction) if dialog is None else dialog.peer.identity.aor
         kind = _FOR_NODE if for_node else _TO_PASS
         try:
             given = self._given(transaction.request, kind, realm_of(aor))

@@ -126,7 +126,7 @@ class WithinDialogs:
 
     def _refusal(self, request: Request, peer: IPeer, dialog: Dialog) -> Refusal | None:
         """Screen a peer's request within a dialog."""
-        if request.method == "NOTIFY" and dialog.is_call:
+        if request.method in ("NOTIFY", "SUBSCRIBE") and dialog.is_call:
             return self._screen.notice(request, peer)
         if request.method != "REFER":
             return None

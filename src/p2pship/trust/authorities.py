@@ -192,9 +192,10 @@ class Authorities:
         self.remove(fingerprint)
 
     def copy(self, own: Authority) -> AuthorityCopy:
-        """Return all of an authority of our own, for a backup."""
+        """Return an authority of our own for a backup, with each certificate that may still be revoked or listed as that."""
         trusted = tuple(self.domains(own.fingerprint))
-        issued = tuple(self.issued(own))
+        since = self._clock.seconds() - LIST_LIFETIME
+        issued = tuple(one for one in self.issued(own) if one.expires > since)
         return AuthorityCopy(own.name, own.domain, trusted, der(own.certificate), own.key_pair(), issued)
 
     def bring(self, copy: AuthorityCopy) -> Authority:

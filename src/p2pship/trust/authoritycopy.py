@@ -31,7 +31,7 @@ class AuthorityCopy:
     key: bytes = field(repr=False)
     "its key pair, DER (PKCS #8)"
     issued: tuple[Issued, ...]
-    "all that it has issued: without it nothing of it could be revoked, and the next list would forget what was"
+    "what it has issued and is not long expired: else nothing of it could be revoked, and the next list would forget what was"
 
     def encode(self) -> bytes:
         """Return its octets: deterministic CBOR."""
