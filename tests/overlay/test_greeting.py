@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
@@ -17,7 +16,7 @@ from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity
 from p2pship.journal import LinkRefused
 from p2pship.lookup.candidate import Found
-from p2pship.overlay import conduit, conduits, pace
+from p2pship.overlay import conduit, conduits
 from p2pship.overlay.conduit import HELLO_SECONDS
 from p2pship.overlay.conduits import MAX_UNGREETED_FROM_ONE_SOURCE
 from p2pship.overlay.greeting import REFUSAL_DELAY
@@ -228,34 +227,6 @@ class ResponderTests(OverlayCase):
             self.clock.pass_time(0.002)
         self.assertEqual(len(stranger.lost), 1)
         self.assertIn("too many peers", str(self.bob.facts[-1]))
-
-    def test_many_hellos(self) -> None:
-        """A link that brings hellos and takes them back without end is closed, and has cost no more than a few of them."""
-        stranger = self.stranger()
-        stranger.greet(BOB)
-        self.clock.pass_time(0.01)
-        hello = stranger.body(BOB)
-        for number in range(3, 2000, 2):
-            stranger.send(Hello(replace(hello, session=number).encode()), number)
-            stranger.send(Bye(Ending.PAUSED, ""), number)
-        self.clock.pass_time(pace.LONGEST_WAIT)
-        self.assertEqual(len(stranger.lost), 1)
-        self.assertIn("faster", str(self.bob.facts[-1]))
-        answered = sum(isinstance(frame, Hello) for frame in stranger.frames)
-        self.assertLessEqual(answered, 3 + pace.AT_ONCE)
-        self.assertEqual(self.bob.overlay._conduits._pace._next, {})
-
-    def test_hellos_in_turn(self) -> None:
-        """Those that are many, but not too many, are all answered, one after the other."""
-        stranger = self.stranger()
-        stranger.greet(BOB)
-        self.clock.pass_time(0.01)
-        hello, many = stranger.body(BOB), conduit.MAX_PEERS - 2
-        for number in range(many):
-            stranger.send(Hello(replace(hello, session=number + 9).encode()), 2 * number + 3)
-        self.clock.pass_time(many / pace.A_SECOND)
-        self.assertEqual(sum(isinstance(frame, Hello) for frame in stranger.frames), 1 + many)
-        self.assertGreater(stranger.times[-1] - stranger.times[1], (many - pace.AT_ONCE - 2) / pace.A_SECOND)
 
     def test_bye_while_looking(self) -> None:
         """A caller who gives up while its hello is looked at gets no answer."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from p2pship.trust.pages import (
@@ -64,8 +66,9 @@ class PagesTests(TestCase):
         """That a page was fetched is no line in the log."""
         self.answers.pages[PATH] = b"hello"
         events: list[LogEvent] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         await self.pages.fetch(DOMAIN, "x")
         self.assertEqual([event for event in events if "web.client" in str(event.get("log_namespace"))], [])
 
