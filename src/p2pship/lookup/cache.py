@@ -94,7 +94,8 @@ class CachingFinder:
         devices = self._people.get(who, {})
         now, interfaces = self._reactor.seconds(), tuple(self._network.interfaces())
         for key, entry in tuple(devices.items()):
-            if entry.found.papers.record.expires <= now or entry.interfaces != interfaces:
+            found = entry.found
+            if min(found.papers.record.expires, found.verdict.until) <= now or entry.interfaces != interfaces:
                 del devices[key]
         return [entry.found for entry in devices.values() if not entry.doubtful]
 

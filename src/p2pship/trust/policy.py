@@ -124,6 +124,8 @@ class TrustPolicy:
 
     def _judged(self, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
         verdict = self._verdict(vouch, papers, own)
+        if vouch or vouch.revoked:
+            verdict = replace(verdict, until=vouch.until)
         if not verdict.proven:
             offer = Offer(papers.statement.key, self._clock.seconds(), verdict)
             self.offers.seen(own.aor, papers.aor, offer)
