@@ -25,6 +25,7 @@ from p2pship.sip.settings import SIPSettings
 from p2pship.storage.vault import Vault
 from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_few_tracebacks
 from tests.statuses import STATUS
+from tests.storage.passphrases import lock
 
 
 class OptionsTests(SynchronousTestCase):
@@ -51,7 +52,7 @@ class OptionsTests(SynchronousTestCase):
     def test_passphrase(self) -> None:
         """The passphrase is read while the command line is, from the descriptor; and only if the keys have one."""
         self.assertIsNone(self.parse("--passphrase-fd", "987654").unlock)
-        Vault.open(self.state).set_passphrase(b"open, please")
+        lock(Vault.open(self.state), b"open, please")
         reading, writing = os.pipe()
         os.write(writing, b"open, please\n")
         os.close(writing)

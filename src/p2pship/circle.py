@@ -52,7 +52,9 @@ class Circle:
         self._statements = Statements(
             reactor, keyring, overlay, journal, overlay.statement_received, desk.authorities.take_crl
         )
-        self._gathering = Gathering(reactor, keyring, ledger, finder, overlay, self.sync.meet, random)
+        self._gathering = Gathering(
+            reactor, keyring, ledger, finder, overlay, self.sync.meet, random, desk.secrets
+        )
         self._inquiries = Inquiries(
             reactor, keyring, finder, overlay, journal, overlay.statement_received, random
         )

@@ -15,7 +15,7 @@ from p2pship.lookup.candidate import Slot
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.edition import HALF_LIFE
 from p2pship.lookup.lan.wire import Answer, Question
-from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, PairSecret, Privacy, check_mode
+from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, Privacy, Shared, check_mode
 from p2pship.lookup.publisher import COALESCING_TIME, NEWS_TIME, Publisher
 from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.testing.lookup import MemoryDirectory
@@ -38,7 +38,7 @@ class PublishedTests(PublisherTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.mode = FRIENDS
-        self.secrets: list[PairSecret] = [(BOB, 1, SECRET), (BOB, 2, NEWER), (CAROL, 1, b"c" * 32)]
+        self.secrets: list[Shared] = [(BOB, 1, SECRET), (BOB, 2, NEWER), (CAROL, 1, b"c" * 32)]
         self.publisher = Publisher(
             self.clock,
             self.keyring,
@@ -306,6 +306,9 @@ class ModesTests(ChainTestCase):
         )
         rendezvous.hide(ALICE)
         rendezvous.seek(ALICE, BOB)
+        self.assertEqual(privacy.searched(ALICE, BOB), [*looked, Place.of_name(BOB)])
+        rendezvous.seek(ALICE, BOB)  # another attempt, of which one ends first
+        rendezvous.leave(ALICE, BOB)
         self.assertEqual(privacy.searched(ALICE, BOB), [*looked, Place.of_name(BOB)])
         rendezvous.leave(ALICE, BOB)
         rendezvous.hide(ALICE, BOB)

@@ -48,12 +48,13 @@ class ParanoidTests(TwoDevicesCase):
         key = self.node("bob").keyring.device.publication_key
         return [item for slot, item in self.nodes.directory.items.items() if slot.publication_key == key]
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, *names: str) -> None:
         """Let no node have a link with Bob's, or remember a search."""
-        for name in ("alice", "carol"):
+        for name in names or ("alice", "carol"):
             for peer in self.node(name).overlay.peers():
                 peer.close("the test begins anew")
-            self.node(name).finder.forget(BOB, self.node("bob").keyring.device.key)
+            for device in ("bob", "laptop"):
+                self.node(name).finder.forget(BOB, self.node(device).keyring.device.key)
 
     async def finds(self, name: str) -> int:
         """Return how many devices of Bob's a node finds."""
@@ -98,6 +99,20 @@ class ParanoidTests(TwoDevicesCase):
         await self.comes_to("alice", 1)
         self.assertEqual(await self.finds("carol"), 0)
         self.assertFalse(set(self.versions()) & set(before))
+
+    async def test_own_devices(self) -> None:
+        """The devices of somebody who publishes for nobody, as there are no friends, find each other when the link is lost."""
+        await self.phone(BOB), await self.phone(CAROL)
+        self.link()
+        bob, laptop = self.node("bob"), self.node("laptop")
+        await self.eventually(lambda: bool(bob.desk.secrets.of(BOB) and laptop.desk.secrets.of(BOB)))
+        self.give("bob", "identity privacy", aor=BOB, mode="paranoid")
+        await self.eventually(lambda: laptop.desk.modes.of(BOB) == "paranoid" and not self.open_items())
+        self.begin_anew("bob", "laptop")
+        self.assertEqual(self.hits("bob", BOB), set())
+        self.assertEqual(await self.finds("carol"), 0)
+        bob._circle._gathering.look(BOB)  # as it does every few minutes
+        await self.eventually(lambda: self.hit("laptop") in self.hits("bob", BOB))
 
     async def test_linked(self) -> None:
         """A new device finds Bob by a code, for which he is published for everybody; when it is used, nobody finds him again."""

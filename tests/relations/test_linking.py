@@ -18,7 +18,8 @@ from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import Linked, NotLinked
 from p2pship.relations.linkfacts import DeviceLinked, LinkingEnded
 from p2pship.relations.linking import LAST_WORDS, Linking, LinkWindow
-from p2pship.relations.window import WINDOW_SECONDS
+from p2pship.relations.pakewire import Refusal, read_message
+from p2pship.relations.window import WINDOW_SECONDS, Ending
 from tests.overlay.nodes import ALICE, BOB
 from tests.relations.devices import Device, DevicesCase
 from tests.scale import SEED
@@ -175,6 +176,27 @@ class LinkingTests(LinkingCase):
         self.new.ledger.put(guest.aor, "guest", "link", {})
         self.linkings[self.new].start()
         self.assertEqual([one.aor for one in self.new.keyring.identities()], [own.aor])
+
+    def test_marked_first(self) -> None:
+        """That name is marked before there is an identity of it, at whatever moment the node is killed."""
+        marked: list[bool] = []
+        self.new.keyring.watch(
+            lambda aor: marked.append(self.new.ledger.get(aor, "guest", "link") is not None)
+        )
+        self.join(self.open().code)
+        self.assertTrue(marked[0])
+
+    def test_no_window(self) -> None:
+        """Where no window is open nothing that comes is even read."""
+        linking = self.linkings[self.old]
+        peer = self.linkable(BOB).reach(ALICE)
+        for opened in (False, True):
+            if opened:
+                self.open()
+                linking.close(ALICE)
+            sent = peer.send("link", bytes(60_000))
+            self.clock.pass_time(1)
+            self.assertEqual(read_message(self.successResultOf(sent)), Refusal(Ending.CLOSED))
 
     def test_interface(self) -> None:
         """It is a subprotocol, which has no streams and hands nothing over."""

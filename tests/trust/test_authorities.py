@@ -26,6 +26,7 @@ from p2pship.trust.proof import Revoked
 from p2pship.trust.revocation import BadRevocationList
 from p2pship.trust.selfvoucher import SelfVoucher
 from tests.identity import example
+from tests.storage.passphrases import lock
 from tests.trust.certificates import (
     AOR,
     DAY,
@@ -270,7 +271,7 @@ class OwnTests(AuthoritiesCase):
 
     def test_passphrase(self) -> None:
         """A passphrase that comes or goes leaves the key readable, and without it there is none."""
-        self.vault.set_passphrase(b"secret")
+        lock(self.vault, b"secret")
         self.vault = Vault.open(self.state, lambda: b"secret")
         self.opened().issue(self.request)
         self.assertRaises(ConfigError, Vault.open, self.state, lambda: b"wrong")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
 from typing import cast
 
 from zope.interface.verify import verifyObject
@@ -54,6 +56,12 @@ class PolicyTests(PolicyCase):
         """Nobody vouches for somebody whom nobody knows; the key is remembered, for the user to pin."""
         self.assert_judged(self.judge(), NameGrade.UNPROVEN, Acquaintance.STRANGER)
         self.assertEqual([offer.key for offer in self.policy.offers.of(ALICE, BOB)], [spki(self.key)])
+
+    def test_until(self) -> None:
+        """A verdict holds as long as who vouches for the name says; one for which nobody was asked does not end."""
+        self.assertEqual(self.judge().until, inf)
+        self.voucher.answers[spki(self.key)] = replace(CA, until=NOW + 60)
+        self.assertEqual(self.judge().until, NOW + 60)
 
     def test_verified_stranger(self) -> None:
         """A true name makes nobody less a stranger."""
@@ -298,9 +306,10 @@ class ActTests(PolicyCase):
         """Who is forgotten is a stranger again."""
         self.policy.contacts.add(ALICE, BOB)
         self.pin()
-        self.assertTrue(self.policy.forget(ALICE, BOB))
+        self.assertTrue(self.policy.knows(ALICE, BOB))
+        self.policy.forget(ALICE, BOB)
         self.assertEqual(self.judge().name, NameGrade.UNPROVEN)
-        self.assertFalse(self.policy.forget(ALICE, BOB))
+        self.assertFalse(self.policy.knows(ALICE, BOB))
 
     def test_survives(self) -> None:
         """A confirmed pin stays confirmed when a later call pins it again."""

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     in_json = "--json" in given
     try:
-        options = make_parser().parse_args(given)
+        options, rest = make_parser().parse_known_args(given)
+        options.parser.refuse_rest(rest)
         code: int = options.run(options)
         sys.stdout.flush()
     except WrongUsage as error:

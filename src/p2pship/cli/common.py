@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +13,10 @@ from p2pship.errors import P2PShipError
 
 Run = Callable[[argparse.Namespace], int]
 "Does a command, and returns its exit code."
+
+
+EVERYWHERE = ("--state", "--config", "--unlock-fd")
+"Options of most commands, which are not about what they do."
 
 
 class WrongUsage(P2PShipError):
@@ -31,6 +35,17 @@ class Parser(argparse.ArgumentParser):
         """Raise WrongUsage."""
         raise WrongUsage(f"{message}; `{self.prog} --help` says more", self.format_usage())
 
+    def refuse_rest(self, rest: Sequence[str]) -> None:
+        """Raise WrongUsage if words are left of which this command knows nothing; it names the command's own options."""
+        if not rest:
+            return
+        valued = [
+            action.option_strings[0] for action in self._actions if action.metavar and action.option_strings
+        ]
+        own = ", ".join(f"{option} VALUE" for option in valued if option not in EVERYWHERE)
+        known = f": there is {own}, with a value of several words in quotes" if own else ""
+        self.error(f"{' '.join(rest)!r:.80} is too much{known}")
+
 
 def add_verb(verbs: Any, name: str, help: str | None, run: Run) -> argparse.ArgumentParser:
     """Add a command to others, with the options that all have; without ``help`` it stands in no list."""
@@ -38,7 +53,7 @@ def add_verb(verbs: Any, name: str, help: str | None, run: Run) -> argparse.Argu
     parser: argparse.ArgumentParser = verbs.add_parser(name, **described)
     # Given again after the verb, they win; not given there, they leave what came before it.
     add_common(parser, argparse.SUPPRESS, argparse.SUPPRESS, argparse.SUPPRESS)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 

@@ -31,6 +31,13 @@ class AuthorityStatus(TypedDict):
     issued: list[IssuedStatus]
 
 
+class CreatedStatus(AuthorityStatus):
+    """The answer to ``ca create``."""
+
+    others: list[str]
+    "the fingerprints of all others that are trusted for the same domain"
+
+
 def _as_given(result: dict[str, Any]) -> str:
     """Return how the answer is given."""
     return "P2PSHIP:ANSWER:..." if result["uri"] else "FILE"
@@ -108,7 +115,16 @@ def publish_text(result: dict[str, Any]) -> str:
     )
 
 
-def created_text(result: AuthorityStatus) -> str:
+def _also(result: CreatedStatus) -> str:
+    """Say of each other authority for the domain that it is believed, too."""
+    return "".join(
+        f"{other[:16]} is trusted for {result['domains'][0]}, too, and may vouch for other keys of the same names: "
+        f"`p2pship ca remove {other[:16]}` ends that.\n"
+        for other in result["others"]
+    )
+
+
+def created_text(result: CreatedStatus) -> str:
     domain = result["domains"][0]
     renewal = (
         f"Members' nodes ask {result['operator']} for renewal."
@@ -117,7 +133,7 @@ def created_text(result: AuthorityStatus) -> str:
     )
     backup = f" of {result['operator']}" if result["operator"] else ""
     return (
-        f"{result['name']} now vouches for names at {domain}: {result['fingerprint']}.\n{renewal}\n"
+        f"{result['name']} now vouches for names at {domain}: {result['fingerprint']}.\n{_also(result)}{renewal}\n"
         f"Its key is in every new backup{backup}: make one with `p2pship identity export`, and again when certificates were issued.\n"
         "A member runs `p2pship identity request --out FILE` and sends you the file; you run `p2pship ca issue FILE`."
     )

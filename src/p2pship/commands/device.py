@@ -182,9 +182,13 @@ def _wait(desk: Desk, given: dict[str, Any]) -> Deferred[LinkStatus]:
     return waiting.addCallback(_linked)
 
 
+def _revocable(desk: Desk, given: dict[str, Any]) -> bytes:
+    """Return the SHA-256 of the device that is meant."""
+    return _chosen(_list(desk, {"aor": given["own"]}), given["device"])
+
+
 def _revoke(desk: Desk, given: dict[str, Any]) -> DeviceStatus:
-    identity = own_identity(desk, given["own"])
-    digest = _chosen(_list(desk, {"aor": identity.aor}), given["device"])
+    identity, digest = own_identity(desk, given["own"]), _revocable(desk, given)
     desk.keyring.revoke_device(identity.aor, digest)
     return _status(desk, identity.aor, digest, True)
 
@@ -227,7 +231,7 @@ def _after_opening(result: LinkStatus) -> tuple[Verb, dict[str, Any]] | None:
 
 
 VERBS = (
-    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True),
+    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True, founds=True),
     Verb(
         "device",
         "list",
@@ -276,5 +280,6 @@ VERBS = (
         warning=lambda given: (
             f"This revokes the device {given['device']} for ever: it cannot be linked again."
         ),
+        check=_revocable,
     ),
 )

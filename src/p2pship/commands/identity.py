@@ -209,10 +209,14 @@ def _rotated_text(one: IdentityStatus) -> str:
     )
 
 
+def _removable(desk: Desk, given: dict[str, Any]) -> str:
+    """Return the name, which is here."""
+    aor: str = given["aor"]
+    return aor if aor in revoked_names(desk) else own_identity(desk, aor).aor
+
+
 def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
-    aor = given["aor"]
-    if aor not in revoked_names(desk):
-        aor = own_identity(desk, aor).aor
+    aor = _removable(desk, given)
     desk.keyring.remove(aor)
     return {"aor": aor}
 
@@ -258,6 +262,7 @@ VERBS = (
                 optional=True,
             ),
         ),
+        founds=True,
         offline=True,
     ),
     Verb(
@@ -318,6 +323,7 @@ VERBS = (
             ),
             Argument("replace", "put it in the place of the one of this name that is here", Kind.FLAG),
         ),
+        founds=True,
         offline=True,
     ),
     Verb(
@@ -329,6 +335,7 @@ VERBS = (
         (OWN,),
         offline=True,
         warning=_rotation,
+        check=lambda desk, given: own_identity(desk, given["aor"]),
     ),
     Verb(
         "identity",
@@ -342,6 +349,7 @@ VERBS = (
         (_NAMED,),
         offline=True,
         warning=_removal,
+        check=_removable,
     ),
     Verb(
         "identity",

@@ -150,5 +150,6 @@ IMPORT = Verb(
     _import,
     _text,
     (Argument("file", "the file, or the answer's p2pship: URI", Kind.FILE),),
+    founds=True,
     offline=True,
 )

@@ -44,7 +44,7 @@ def _privacy(desk: Desk, given: dict[str, Any]) -> PrivacyStatus:
         "aor": aor,
         "mode": desk.modes.of(aor),
         "chosen": desk.modes.chosen(aor),
-        "friends": len({contact for contact, _, _ in desk.secrets.places(aor)}),
+        "friends": len({contact for contact, _, _ in desk.secrets.places(aor)} - {aor}),
     }
 
 

@@ -83,7 +83,16 @@ _NEW = Argument("passphrase", "new passphrase", Kind.SECRET, twice=True)
 
 VERBS = (
     Verb("passphrase", "status", "whether the keys are under a passphrase", _status, _text, offline=True),
-    Verb("passphrase", "set", "put the keys under a passphrase", _set, _text, (_NEW,), offline=True),
+    Verb(
+        "passphrase",
+        "set",
+        "put the keys under a passphrase",
+        _set,
+        _text,
+        (_NEW,),
+        offline=True,
+        founds=True,
+    ),
     Verb(
         "passphrase",
         "change",

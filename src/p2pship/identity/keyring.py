@@ -117,10 +117,15 @@ class Keyring:
         check_own_name(aor, None, self.beyond_ascii)
         return self._created(changes.begun(new_p256(), aor, self.device.listed, self._clock.seconds()))
 
-    def create_self_certifying(self) -> Identity:
-        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, and tell the watchers."""
+    def create_self_certifying(self, named: Callable[[str], None] | None = None) -> Identity:
+        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, and tell the watchers.
+
+        ``named`` hears the name before there is such an identity, also should the node be killed then.
+        """
         key = new_p256()
         aor = own_proof_aor(spki(key))
+        if named is not None:
+            named(aor)
         return self._created(changes.begun(key, aor, self.device.listed, self._clock.seconds()))
 
     def adopt_identity(

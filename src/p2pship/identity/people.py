@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from typing import Any
 
 from p2pship.errors import BadPapers
 from p2pship.identity.papers import Papers, Statement
@@ -46,6 +48,10 @@ an old record or statement of theirs, itself not valid for long, could be believ
 
 FORGOTTEN_AT_ONCE = 100
 "Strangers forgotten together: counting and forgetting is done once for so many hellos."
+
+MOST_KEYS = 16
+"""Identity keys remembered of one name, those of people we looked for before others: a contact may have a new one at each hello, signed
+by the last one."""
 
 MOST_OF_KEY = 256
 "Devices, and revoked ones, remembered of one identity key: 16 times what a statement lists."
@@ -159,17 +165,29 @@ class People:
             int(now),
             int(keep),
         )
+        surplus = self._database.query(
+            "SELECT identity_key FROM identity_seen WHERE aor = ? AND identity_key != ? "
+            "ORDER BY kept DESC, seen DESC LIMIT -1 OFFSET ?",
+            aor,
+            key,
+            MOST_KEYS - 1,
+        )
+        self._forget((aor, other) for (other,) in surplus)
         self._came += not keep
         if self._came >= FORGOTTEN_AT_ONCE:
             self._came = 0
             self._forget_strangers()
 
     def _forget_strangers(self) -> None:
-        """Forget those who came least recently, where there are too many; and of keys that nobody has any more all."""
+        """Forget those who came least recently, where there are too many."""
         gone = self._database.query(
             "SELECT aor, identity_key FROM identity_seen WHERE kept = 0 ORDER BY seen DESC LIMIT -1 OFFSET ?",
             MOST_STRANGERS,
         )
+        self._forget(gone)
+
+    def _forget(self, gone: Iterable[Any]) -> None:
+        """Forget names with one key each, and of keys that no name has any more all."""
         for aor, key in gone:
             for table in ("identity_seen", "identity_person"):
                 self._database.write(f"DELETE FROM {table} WHERE aor = ? AND identity_key = ?", aor, key)

@@ -68,8 +68,11 @@ class IKeyring(Interface):
         :raises LocalError: if there is one already, or it cannot be written; NameRefused if it may not have that name.
         """
 
-    def create_self_certifying() -> IIdentity:
-        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, as :meth:`create`."""
+    def create_self_certifying(named: Callable[[str], None] | None = None) -> IIdentity:
+        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, as :meth:`create`.
+
+        ``named`` hears the name before there is such an identity.
+        """
 
     def remove(aor: str) -> None:
         """Delete an own identity from this device for ever, and tell the watchers.

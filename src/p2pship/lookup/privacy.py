@@ -19,7 +19,7 @@ SETTING, MODE = "setting", "privacy"
 MOST_SECRETS = 3
 "Pair secrets with one person that are in use: the old and the new one during a change, and one that two devices made at once."
 
-PairSecret: TypeAlias = tuple[str, int, bytes]
+Shared: TypeAlias = tuple[str, int, bytes]
 "The canonical AOR of the contact, the secret's version, and its 32 octets."
 
 
@@ -29,7 +29,7 @@ def check_mode(value: str) -> None:
         raise ValueError(f"give one of {', '.join(MODES)}")
 
 
-def _no_secrets(own: str) -> Sequence[PairSecret]:
+def _no_secrets(own: str) -> Sequence[Shared]:
     return ()
 
 
@@ -43,7 +43,7 @@ class Privacy:
 
     mode_of: Callable[[str], str] = field(default=_always_open)
     "returns the mode of an own identity"
-    secrets_of: Callable[[str], Sequence[PairSecret]] = field(default=_no_secrets)
+    secrets_of: Callable[[str], Sequence[Shared]] = field(default=_no_secrets)
     "returns the pair secrets of an own identity that are valid now"
     rendezvous: Rendezvous = field(default_factory=Rendezvous)
     "who is to be found, and looked for, by a code now"

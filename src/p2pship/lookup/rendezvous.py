@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 
@@ -14,7 +15,7 @@ class Rendezvous:
 
     def __init__(self) -> None:
         self._shown: set[tuple[str, str]] = set()
-        self._sought: set[tuple[str, str]] = set()
+        self._sought: Counter[tuple[str, str]] = Counter()
         self._watchers: list[Callable[[], object]] = []
 
     def watch(self, changed: Callable[[], object]) -> None:
@@ -33,11 +34,12 @@ class Rendezvous:
 
     def seek(self, own: str, aor: str) -> None:
         """Let our identity look for ``aor``, whose code it has, where everybody looks."""
-        self._sought.add((own, aor))
+        self._sought[own, aor] += 1
 
     def leave(self, own: str, aor: str) -> None:
-        """Let it do so no longer."""
-        self._sought.discard((own, aor))
+        """Let it do so no longer, unless it began to for another reason as well."""
+        self._sought[own, aor] -= 1
+        self._sought += Counter()  # drops what is zero
 
     def shows(self, own: str) -> bool:
         """Tell whether an own identity shows a code."""
@@ -45,7 +47,7 @@ class Rendezvous:
 
     def seeks(self, own: str, aor: str) -> bool:
         """Tell whether an own identity looks for somebody whose code it has."""
-        return (own, aor) in self._sought
+        return self._sought[own, aor] > 0
 
     def _changed(self) -> None:
         for changed in self._watchers:

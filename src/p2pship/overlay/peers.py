@@ -111,12 +111,14 @@ class Peers:
             self.forget(peer)
 
     def tidy(self, now: float) -> None:
-        """End the peers that have been without a link, and with nothing under way, for long."""
+        """End the peers that have been without a link, and with nothing under way, for long, and whose statement is out of date."""
         for peer in self:
             self.drop_unmet(peer)
             sleeps = peer.berth is None and not peer.busy and peer.greeting is None
             if sleeps and now - peer.since >= FORGET_AFTER:
                 peer.end("nothing was under way for an hour")
+            elif peer.papers is not None and (peer.newer or peer.papers.statement).expires <= now:
+                peer.end("its statement has expired")  # a hello brings the one that holds now
 
     def end_unlisted(self, statement: Statement, former: Collection[bytes]) -> set[bytes]:
         """End the peers on devices that a person's new statement does not list, or revokes; return these device keys.

@@ -16,23 +16,24 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from p2pship.errors import LocalError, PayloadRefused, RemoteError
+from p2pship.errors import LocalError, RemoteError
 from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash
-from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.codes import Invitation, Purpose
 from p2pship.relations.devicenames import name_device
 from p2pship.relations.joining import NAME, Joining, Linked, NotLinked
 from p2pship.relations.linkfacts import DeviceLinked, LinkingEnded, LinkingOpened
-from p2pship.relations.linkwire import Bundle, NewDevice
+from p2pship.relations.linkwire import NewDevice, Welcome
 from p2pship.relations.openings import Openings
 from p2pship.relations.pake import context
-from p2pship.relations.pakewire import read_message, write_message
+from p2pship.relations.pakewire import Refusal, read_message, write_message
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.window import Ending
 from p2pship.trust.ledger import Ledger
 
@@ -56,7 +57,7 @@ class LinkWindow:
 
 
 @implementer(ISubprotocol)
-class Linking:
+class Linking(PayloadsOnly):
     """Opens windows for new devices, and makes this node a new device of somebody."""
 
     name = NAME
@@ -176,7 +177,7 @@ class Linking:
         self._keyring.add_device(aor, ListedDevice(digest, device.publication_key))
         identity = self._owned(aor)
         mode = self._mode_of(aor)
-        return Bundle(identity.statement, identity.chain, identity.revocations, key, mode).encode()
+        return Welcome(identity.statement, identity.chain, identity.revocations, key, mode).encode()
 
     def _ended(self, key: Hashable, ending: Ending) -> None:
         """Shut the door, and tell who waits."""
@@ -211,16 +212,11 @@ class Linking:
         :raises RemoteError: if it is not of its form.
         """
         aor = str(peer.identity.aor)
+        ending = self._openings.ending(aor)
+        if ending is not None:  # before what may be long and nobody has asked for is read
+            return write_message(Refusal(ending))
         about = context(Purpose.LINK.value, aor, peer.aor)
         return write_message(self._openings.take(aor, peer, about, read_message(payload)))
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: a node is not linked with itself."""
-        raise PayloadRefused("a node is not linked with itself")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: linking takes four messages."""
-        return None
 
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """Forget what was under way."""

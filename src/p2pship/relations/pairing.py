@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from p2pship.errors import LocalError, PayloadRefused, RemoteError
 from p2pship.identity.verdict import Acquaintance, NameGrade
-from p2pship.interfaces import IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
@@ -48,6 +48,7 @@ from p2pship.relations.pairwire import (
 )
 from p2pship.relations.pake import Exchange, context, prepare
 from p2pship.relations.pakewire import BadMessage, read_message, write_message
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.secrets import PairSecret, PairSecrets, version_of
 from p2pship.relations.seeking import Seeking
 from p2pship.relations.window import Ending
@@ -81,7 +82,7 @@ class PairWindow:
 
 
 @implementer(ISubprotocol)
-class Pairing:
+class Pairing(PayloadsOnly):
     """Agrees on pair secrets with the devices of contacts."""
 
     name = NAME
@@ -230,14 +231,6 @@ class Pairing:
         self._keep(peer, agreement.secret, sure=False)
         return Known(self._versions(peer))
 
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: people on one node need not look for each other."""
-        raise PayloadRefused("nothing is handed over")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: pairing takes two messages of each."""
-        return None
-
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """Forget what was under way; the next meeting begins anew."""
         self._openings.forget(peer)
@@ -296,7 +289,7 @@ class Pairing:
         exchange, _ = await prove(peer, NAME, secret, about, own_key, self._random, b"")
         self._keep(peer, exchange.export, sure=True)
 
-    def _serve(self, peer: IPeer, exchange: Exchange, said: bytes) -> bytes:
+    def _serve(self, peer: IPeer, exchange: Exchange, _said: bytes) -> bytes:
         self._keep(peer, exchange.export, sure=False)
         return b""
 

@@ -17,20 +17,21 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from p2pship.errors import BadPapers, LocalError, PayloadRefused
+from p2pship.errors import BadPapers, PayloadRefused
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import read_statement, verify_statement
 from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Acquaintance
 from p2pship.identity.verify import listing
-from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.relations.allowance import Allowance
 from p2pship.relations.devicefacts import StatementHeard
 from p2pship.relations.ownstatement import adopt
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.statementwire import News, read, write
 
 NAME = "statement"
@@ -50,7 +51,7 @@ GOODBYE_SECONDS = 1.0
 
 
 @implementer(ISubprotocol)
-class Statements:
+class Statements(PayloadsOnly):
     """The subprotocol "statement"; a payload is News, its answer is empty."""
 
     name = NAME
@@ -183,17 +184,6 @@ class Statements:
         self._keyring.accept_statement(statement, now, keep=known)  # who is kept already stays
         self._journal.tell(StatementHeard(peer.identity.aor, peer.aor, len(statement.devices)))
         self._statement_received(statement)
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: nothing is handed over."""
-        raise LocalError("a statement is never handed over")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: a statement is one payload."""
-        return None
-
-    def peer_lost(self, peer: IPeer, reason: str) -> None:
-        """Nothing is under way that could be lost."""
 
 
 def news_of(identity: IIdentity) -> News:

@@ -141,10 +141,6 @@ class Vault:
             return contents.startswith(_SEALED) is self.locked
         return _opened(self._ciphers[0], purpose, contents[len(_SEALED) :]) is not None
 
-    def set_passphrase(self, passphrase: bytes) -> None:
-        """Make the key of a passphrase, and protect a new master key by it; raises as :meth:`new_key` and :meth:`set_key`."""
-        self.set_key(self.new_key(passphrase))
-
     def new_key(self, passphrase: bytes) -> PassphraseKey:
         """Return a key of a passphrase for :meth:`set_key`. It takes a quarter of a second, and may be called in any thread.
 

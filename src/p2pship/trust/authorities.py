@@ -250,8 +250,8 @@ class Authorities:
         self._tell_revoked(own, others, made)
         return chain
 
-    def revoke(self, which: int | str, name: str = "") -> list[Issued]:
-        """Revoke a certificate by its serial number, or all of an AOR that still hold; returns what was revoked.
+    def revocable(self, which: int | str, name: str = "") -> list[tuple[Authority, Issued]]:
+        """Return the certificate of a serial number, or all of an AOR that still hold, with who issued each.
 
         :raises LocalError: if nothing like that was issued here.
         """
@@ -268,6 +268,11 @@ class Authorities:
             raise LocalError(
                 f"no certificate that still holds was issued here for {shown}: `p2pship ca list` shows them"
             )
+        return found
+
+    def revoke(self, which: int | str, name: str = "") -> list[Issued]:
+        """Revoke what :meth:`revocable` returns, and return it."""
+        now, found = self._clock.seconds(), self.revocable(which, name)
         for own in {id(own): own for own, _ in found}.values():
             revoked = [one for its, one in found if its is own]
             with self._database.transaction():

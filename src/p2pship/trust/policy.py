@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -125,7 +126,7 @@ class TrustPolicy:
     def _judged(self, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
         verdict = self._verdict(vouch, papers, own)
         if vouch or vouch.revoked:
-            verdict = replace(verdict, until=vouch.until)
+            verdict = replace(verdict, until=vouch.until or inf)
         if not verdict.proven:
             offer = Offer(papers.statement.key, self._clock.seconds(), verdict)
             self.offers.seen(own.aor, papers.aor, offer)
@@ -272,14 +273,20 @@ class TrustPolicy:
         self._journal.tell(PinMade(own, aor, fingerprint(key), how))
         return pin
 
-    def forget(self, own: str, aor: str) -> bool:
-        """Forget the person: contact, pin and vouches; False if there was nothing.
+    def knows(self, own: str, aor: str) -> bool:
+        """Tell whether there is anything of the person to forget."""
+        there = (self.contacts.get(own, aor), self.pins.get(own, aor))
+        return there != (None, None) or bool(self.introductions.about(own, aor))
+
+    def forget(self, own: str, aor: str) -> None:
+        """Forget the person: contact, pin and vouches.
 
         :raises LocalError: if it cannot be written.
         """
         self.offers.forget(own, aor)
-        gone = [self.contacts.remove(own, aor), self.pins.remove(own, aor)]
-        return any([*gone, self.introductions.forget(own, aor)])
+        self.contacts.remove(own, aor)
+        self.pins.remove(own, aor)
+        self.introductions.forget(own, aor)
 
     def _entry_changed(self, own: str, kind: str, name: str) -> None:
         pin = self.pins.get(own, name) if kind in (PIN, CONFIRMED) else None
