@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.threads import deferToThread
 
 from p2pship.testing.nodeprocess import NodeProcess
+from p2pship.testing.phone import RING, Answering, Phone
 from p2pship.testing.programs import free_ports
 
 HOWTO = Path(__file__).resolve().parents[1] / "docs" / "howto"
@@ -88,6 +89,7 @@ class Howto:
         self.nodes = {name: NodeProcess(reactor, folder / name, port) for name in names}
         "each node, by the name of who types there"
         self._typed: list[Typed] = []
+        self._phones: list[Phone] = []
 
     def start(self) -> Deferred[Any]:
         """Start all nodes."""
@@ -97,6 +99,7 @@ class Howto:
         """Stop all nodes, and what still runs."""
         for typed in self._typed:
             typed.kill()
+        await DeferredList([phone.stop() for phone in self._phones])
         await DeferredList([node.stop() for node in self.nodes.values()])
 
     def begin(self, begins: str, keys: str = "", **stand_ins: str) -> Typed:
@@ -126,6 +129,14 @@ class Howto:
     async def type_all(self, keys: Callable[[str], str]) -> list[str]:
         """Type the rest; ``keys`` says what is typed into each command."""
         return [await self.type(command, keys(command)) for command, _ in list(self._waiting)]
+
+    async def phone(self, who: str, aor: str, answering: Answering = RING) -> Phone:
+        """Register somebody's phone at their node."""
+        phone = Phone(reactor, aor, proxy=self.nodes[who].proxy, answering=answering)
+        phone.start()
+        self._phones.append(phone)
+        await phone.register()
+        return phone
 
     @property
     def done(self) -> bool:

@@ -166,6 +166,9 @@ class LoadTests(SynchronousTestCase):
         self.assertIn("missing.toml cannot be read: No such file", str(missing))
         self.assertIn("FILE is not TOML: Expected '=' after a key", self.refused("port 5060")[0])
         self.assertIn("is it the right file?", self.refused("#" * 1_000_001)[0])
+        for endless in ("9" * 5_000, "[" * 5_000):
+            self.assertIn("FILE is not TOML", self.refused(f"port = {endless}")[0])
+            self.assertIn("give a whole number", self.refused("", f"phone.port={endless}")[0])
         self.file.write_bytes(b"\xff\xfe")
         self.assertIn("not UTF-8", str(self.assertRaises(ConfigError, load, self.file, SECTIONS)))
 

@@ -51,3 +51,18 @@ class RareSearchTests(SynchronousTestCase):
             [at for at, did in enumerate(looked, 1) if did], [cycles.AT_LAST, 2 * cycles.AT_LAST]
         )
         del many
+
+    def test_many(self) -> None:
+        """Cycles that strangers leave by the thousand go soon, though the node looks busy by them; and calls as many cause one look."""
+        self.patch(cycles, "MANY", cycles.FEW)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.assertFalse(self.search.look_if_many())
+        left = [weakref.ref(Ring()) for _ in range(2 * cycles.FEW // 3)]
+        self.assertFalse(self.search.look_if_quiet())
+        self.assertTrue(self.search.look_if_many())
+        self.assertEqual(sum(ring() is not None for ring in left), 0)
+        del left
+        many = [bytearray(1) for _ in range(2 * cycles.FEW)]
+        self.assertEqual([self.search.look_if_many() for _ in range(3)], [True, False, False])
+        del many

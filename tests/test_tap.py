@@ -9,7 +9,10 @@ from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, Logger, LogPublisher, formatEvent
+from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,8 +23,9 @@ from p2pship.errors import LocalError
 from p2pship.node import Node
 from p2pship.sip.settings import SIPSettings
 from p2pship.storage.vault import Vault
-from p2pship.tap import NodeService, Options
+from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_few_tracebacks
 from tests.statuses import STATUS
+from tests.storage.passphrases import lock
 
 
 class OptionsTests(SynchronousTestCase):
@@ -48,7 +52,7 @@ class OptionsTests(SynchronousTestCase):
     def test_passphrase(self) -> None:
         """The passphrase is read while the command line is, from the descriptor; and only if the keys have one."""
         self.assertIsNone(self.parse("--passphrase-fd", "987654").unlock)
-        Vault.open(self.state).set_passphrase(b"open, please")
+        lock(Vault.open(self.state), b"open, please")
         reading, writing = os.pipe()
         os.write(writing, b"open, please\n")
         os.close(writing)
@@ -117,6 +121,28 @@ class FakeNode(Service):
 
 class FakeControl(Service):
     """A control socket that only knows whether it listens."""
+
+
+class TracebackTests(SynchronousTestCase):
+    """The log is not filled with tracebacks."""
+
+    def test_few(self) -> None:
+        """Of each kind and place a few are logged in a minute, and then how many more there were; all else is logged."""
+        clock, seen = Clock(), list[LogEvent]()
+        publisher = LogPublisher(cast(ILogObserver, seen.append))
+        log_few_tracebacks(publisher, clock.seconds)
+        failing = Logger("sip", observer=publisher)
+        for number in range(1_000):
+            failing.failure("it failed", Failure(ZeroDivisionError(number)))
+            failing.info("all well")
+        failing.failure("it failed", Failure(KeyError()))
+        clock.advance(TRACEBACKS_SPAN)
+        failing.failure("it failed", Failure(ZeroDivisionError()))
+        failures = [event["log_failure"].type for event in seen if "log_failure" in event]
+        self.assertEqual(failures, [ZeroDivisionError] * TRACEBACKS + [KeyError, ZeroDivisionError])
+        texts = [formatEvent(event) for event in seen if "log_failure" not in event]
+        left_out = f"and {1_000 - TRACEBACKS} more tracebacks of ZeroDivisionError in sip"
+        self.assertEqual(texts, ["all well"] * 1_000 + [left_out])
 
 
 class NodeServiceTests(SynchronousTestCase):

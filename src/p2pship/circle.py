@@ -8,6 +8,7 @@ from p2pship.desk import Desk
 from p2pship.interfaces import IFinder, ISubprotocol
 from p2pship.overlay.switchboard import Switchboard
 from p2pship.relations.gathering import Gathering
+from p2pship.relations.inquiries import Inquiries
 from p2pship.relations.introductions import Introductions
 from p2pship.relations.linking import Linking
 from p2pship.relations.pairing import Pairing
@@ -24,9 +25,18 @@ class Circle:
         keyring, ledger, journal, random = desk.keyring, desk.ledger, desk.journal, desk.random
         doors = desk.screening.open_doors
         self.linking = Linking(
-            reactor, keyring, overlay, journal, random, ledger, doors, overlay.judge_again, desk.modes.of
+            reactor,
+            keyring,
+            overlay,
+            journal,
+            random,
+            ledger,
+            doors,
+            overlay.judge_again,
+            desk.modes.of,
+            desk.rendezvous,
         )
-        self.pairing = Pairing(reactor, keyring, overlay, desk.secrets, journal, random)
+        self.pairing = Pairing(reactor, keyring, overlay, desk.secrets, journal, random, desk.rendezvous)
         self.sync = Sync(reactor, keyring, ledger, overlay, journal)
         self.introductions = Introductions(
             reactor,
@@ -42,7 +52,12 @@ class Circle:
         self._statements = Statements(
             reactor, keyring, overlay, journal, overlay.statement_received, desk.authorities.take_crl
         )
-        self._gathering = Gathering(reactor, keyring, ledger, finder, overlay, self.sync.meet, random)
+        self._gathering = Gathering(
+            reactor, keyring, ledger, finder, overlay, self.sync.meet, random, desk.secrets
+        )
+        self._inquiries = Inquiries(
+            reactor, keyring, finder, overlay, journal, overlay.statement_received, random
+        )
         self._renewal = Renewal(reactor, keyring, desk.authorities, overlay, journal)
         offered: tuple[ISubprotocol, ...] = (
             self.linking,
@@ -61,6 +76,7 @@ class Circle:
             self.introductions,
             self._statements,
             self._gathering,
+            self._inquiries,
             self._renewal,
         )
 

@@ -140,7 +140,10 @@ def _toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} is longer than {LONGEST_FILE:,} characters: is it the right file?")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # numbers of thousands of digits, lists within lists without end
         raise ConfigError(f"{path} is not TOML: {error}") from None
 
 

@@ -11,16 +11,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from p2pship.config import CONFIG_FILE, Config, load
-from p2pship.errors import P2PShipError
+from p2pship.errors import LocalError, P2PShipError
 from p2pship.identity.keyring import SCHEMAS as IDENTITY_SCHEMAS
 from p2pship.identity.keyring import Keyring
 from p2pship.journal import Journal
 from p2pship.lookup.privacy import Modes
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.lookup.settings import PrivacySettings
+from p2pship.relations.devicenames import name_this
 from p2pship.relations.secrets import PairSecrets
+from p2pship.sip.bindings import SCHEMA as BINDINGS_SCHEMA
+from p2pship.sip.bindings import forget_name
 from p2pship.sip.phones import SCHEMA as PHONES_SCHEMA
 from p2pship.sip.phones import Phones
 from p2pship.storage.database import Database, Schema
@@ -37,7 +43,7 @@ from p2pship.trust.screensettings import ScreenSettings
 from p2pship.trust.settings import TrustSettings
 from p2pship.trust.vouchers import vouchers
 
-OWN_SCHEMAS = (*IDENTITY_SCHEMAS, LEDGER_SCHEMA, AUTHORITY_SCHEMA, PHONES_SCHEMA)
+OWN_SCHEMAS = (*IDENTITY_SCHEMAS, LEDGER_SCHEMA, AUTHORITY_SCHEMA, BINDINGS_SCHEMA, PHONES_SCHEMA)
 "The tables of what a desk keeps."
 
 
@@ -46,6 +52,8 @@ class Desk:
 
     :raises ConfigError: if the folder is in use, or anything in it cannot be used; nothing is held then.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -66,6 +74,8 @@ class Desk:
         self.state = state
         self.random = random
         self.journal = journal or Journal(clock.seconds)
+        self.heavy = DeferredLock()
+        "held by the one work that a command does in a thread"
         self.node: Any = None
         "the :class:`~p2pship.node.Node` around it; None where none is running"
         self._folder = StateFolder(state)
@@ -76,12 +86,18 @@ class Desk:
             raise
 
     @classmethod
-    def open(cls, clock: IReactorTime, state: Path, unlock: Callable[[], bytes] | None = None) -> Desk:
-        """Open the desk of a state folder for a command, with the configuration in the folder if there is one."""
+    def open(
+        cls,
+        clock: IReactorTime,
+        state: Path,
+        unlock: Callable[[], bytes] | None = None,
+        file: Path | None = None,
+    ) -> Desk:
+        """Open the desk of a state folder for a command, with this configuration, else the one in the folder if there is one."""
         from p2pship.sections import sections
 
-        file = state / CONFIG_FILE
-        config = load(file if file.exists() else None, sections())
+        own = state / CONFIG_FILE
+        config = load(file or (own if own.exists() else None), sections())
         return cls(clock, config, state, unlock=unlock)
 
     def _open(self, schemas: Iterable[Schema], unlock: Callable[[], bytes] | None) -> None:
@@ -99,9 +115,10 @@ class Desk:
         self.keyring.beyond_ascii = self.config.get(ScreenSettings).international_names
         self.ledger = Ledger(database, self.vault, clock, self.keyring.device.hit)
         self.blocks = Blocks(self.ledger, clock)
-        self.secrets = PairSecrets(self.ledger, clock)
+        self.secrets = PairSecrets(self.ledger, clock, self.keyring.revoked)
         self.authorities = Authorities(database, self.vault, self.state / "authorities", clock, journal)
         self.modes = Modes(self.config.get(PrivacySettings).mode, self.ledger)
+        self.rendezvous = Rendezvous()
         self.trust = TrustPolicy(
             self.keyring,
             self.ledger,
@@ -114,23 +131,30 @@ class Desk:
         self.phones = Phones(database, self.vault, clock.seconds)
         self.screening = Screening(self.config.get(ScreenSettings), self.blocks, journal)
         self.keyring.watch(self._identity_changed)
-        self._forget_the_gone()
-        for own in (
-            self.ledger.owners()
-        ):  # an identity may have gone, or not have come, when the last run was killed
-            self._identity_changed(own)
+        self._catch_up()
         self.vault.finish_if_possible()
 
-    def _forget_the_gone(self) -> None:
-        """Forget what an identity left behind that went, or what was there before one came, when the last run was killed."""
-        for aor in {*self.ledger.owners(), *(phone.aor for phone in self.phones.list())}:
+    def _catch_up(self) -> None:
+        """Do what is left to do for an identity that went, came, or had not yet come when the last run was killed."""
+        own = {identity.aor for identity in self.keyring.identities()}
+        for aor in own.union(self.ledger.owners(), (phone.aor for phone in self.phones.list())):
             self._identity_changed(aor)
 
     def _identity_changed(self, aor: str) -> None:
-        """Forget what was kept for an identity that is gone: it must not be there for the next one of that name."""
-        if self.keyring.identity(aor) is None:
-            self.ledger.drop(aor)
+        """Name this device to the others of an identity; forget what was kept for one that is gone, or the next one has it."""
+        if self.keyring.identity(aor) is not None:
+            self._name_device(aor)
+        else:
+            forget_name(self.database, aor)
             self.phones.drop(aor)
+            self.ledger.drop(aor)  # last: whoever is in the ledger is looked at again if this is interrupted
+
+    def _name_device(self, aor: str) -> None:
+        """Name this device; an identity can do without, where the ledger is full or the disk is."""
+        try:
+            name_this(self.ledger, aor, self.keyring.device)
+        except LocalError as error:
+            self.log.warn("{aor}: this device has no name: {error}", aor=aor, error=error)
 
     def close(self) -> None:
         """Let another process use the state folder; harmless when repeated."""

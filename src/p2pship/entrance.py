@@ -28,7 +28,7 @@ class Entrance:
 
         Members of an authority of ours are, if they call who runs it: they come to have their certificates renewed.
         """
-        if verdict.name is NameGrade.CHANGED:
+        if verdict.name is NameGrade.CHANGED and not verdict.outdated:
             self._tell(papers, called)
         expected = is_member(self._desk.authorities, called, papers.statement)
         return self._desk.screening.may_enter(called, papers.aor, verdict, expected)

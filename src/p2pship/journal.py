@@ -11,7 +11,7 @@ from typing import ClassVar
 from twisted.logger import Logger
 
 REFUSAL_LINES = 20
-"Lines of the log in each span that one kind of refusal may fill: a stranger causes them."
+"Lines of the log in each span that one kind of refusal may fill, or of links that come and go: any stranger causes them."
 
 FACT_LINES = 200
 "The same for every other kind of fact: as many calls as a busy node has."
@@ -81,6 +81,7 @@ class PapersRefused(Fact):
 class PeerReached(Fact):
     """A hello passed in both directions."""
 
+    lines: ClassVar[int] = REFUSAL_LINES
     own: str
     aor: str
     path: str
@@ -94,6 +95,7 @@ class PeerReached(Fact):
 class PeerGone(Fact):
     """A peer ended."""
 
+    lines: ClassVar[int] = REFUSAL_LINES
     own: str
     aor: str
     reason: str

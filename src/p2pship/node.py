@@ -7,12 +7,12 @@ keyring, the network watcher, the lookups and the publisher, the bearers, the ov
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -33,24 +33,12 @@ from p2pship.lookup.publisher import Publisher
 from p2pship.media.relay import MediaRelays, MediaSettings
 from p2pship.network import NetworkWatcher
 from p2pship.overlay.switchboard import Switchboard
-from p2pship.sip.admission import Admission
-from p2pship.sip.bindings import SCHEMA as SIP_SCHEMA
-from p2pship.sip.bindings import Bindings
 from p2pship.sip.callbook import SCHEMA as CALLS_SCHEMA
-from p2pship.sip.callbook import CallBook
-from p2pship.sip.intake import Intake
-from p2pship.sip.listeners import Listeners
-from p2pship.sip.names import OwnNames
-from p2pship.sip.notices import Notices
-from p2pship.sip.proxy import SIPProxy
-from p2pship.sip.registrar import Registrar
-from p2pship.sip.settings import SIPNetworkSettings, SIPSettings, check_listeners
-from p2pship.sip.subprotocol import SIPSubprotocol
-from p2pship.sip.transport import PhoneTransport
 from p2pship.standing import Standing
 from p2pship.status import Status
 from p2pship.storage.ports import SCHEMA as PORTS_SCHEMA
 from p2pship.storage.ports import Ports
+from p2pship.telephony import Telephony
 from p2pship.trust.ledger import PAIR
 
 Makers = Callable[["Node"], Mapping[str, Any]]
@@ -129,8 +117,8 @@ class Node(MultiService):
             self._failure.raiseException()
 
     async def _start(self) -> None:
-        self._listen_for_phones()
-        self._proxy.start()
+        self.telephony.listen(self.ports)
+        self.telephony.start()
         for lookup in self.lookups.values():
             await lookup.start()
         self.overlay.start()
@@ -140,17 +128,20 @@ class Node(MultiService):
         self._circle.start()
 
     async def _stop(self) -> None:
-        self._intake.stop()
-        self._proxy.stop()
-        self._circle.stop()
-        await self._publisher.stop()
-        await self.overlay.stop()
-        await self._transport.stop()
-        await self._network_transport.stop()
-        parts = [*self.bearers.values(), *self.lookups.values()]
-        await DeferredList([maybeDeferred(part.stop) for part in parts], consumeErrors=True)
-        self._relays.close()
-        self._close()
+        try:
+            self.telephony.stop()
+            self._circle.stop()
+            await self._publisher.stop()
+            await self.overlay.stop()
+        finally:  # a part that fails must keep neither sockets nor the state folder
+            parts = [*self.bearers.values(), *self.lookups.values()]
+            stops = [self.telephony.close, *(part.stop for part in parts)]
+            await gatherResults([maybeDeferred(stop).addErrback(self._not_stopped) for stop in stops])
+            self._relays.close()
+            self._close()
+
+    def _not_stopped(self, failure: Failure) -> None:
+        self.log.failure("a part of the node did not stop in good order", failure)
 
     def stopService(self) -> Deferred[Any]:
         """Withdraw what was published, end the calls, close every socket; fires when all is done."""
@@ -158,7 +149,7 @@ class Node(MultiService):
         started, self._started = self._started, None
         if started is not None:
             started.cancel()
-            self._stopping = Deferred.fromCoroutine(self._stop())
+            self._stopping = Deferred.fromCoroutine(self._stop()).addErrback(self._not_stopped)
         return stopped.addCallback(lambda _: self._when_stopped())
 
     def _when_stopped(self) -> Deferred[None]:
@@ -202,7 +193,7 @@ class Node(MultiService):
             self.reactor,
             self.config,
             self._state,
-            schemas=[PORTS_SCHEMA, SIP_SCHEMA, CALLS_SCHEMA],
+            schemas=[PORTS_SCHEMA, CALLS_SCHEMA],
             unlock=self._unlock,
             random=self.random,
             journal=self.journal,
@@ -220,7 +211,7 @@ class Node(MultiService):
         made = self._make_bearers(self).items()
         self.bearers = dict(sorted(made, key=lambda each: not each[1].encrypted))  # so in records too
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
-        privacy = Privacy(self.desk.modes.of, self.desk.secrets.places)
+        privacy = Privacy(self.desk.modes.of, self.desk.secrets.places, self.desk.rendezvous)
         self._chain = LookupChain(
             self.reactor, lookups, trust, self.keyring, self.network, self.journal, privacy
         )
@@ -237,7 +228,7 @@ class Node(MultiService):
             self.journal,
             self.random,
             self._publisher.record_for,
-            Entrance(self.desk, lambda: self.overlay.peers(), lambda: self.notices).admit,
+            Entrance(self.desk, lambda: self.overlay.peers(), lambda: self.telephony.proxy.notices).admit,
             dialled_in_vain=self.finder.forget,
         )
         self._follow()
@@ -245,65 +236,7 @@ class Node(MultiService):
         self.linking, self.pairing = self._circle.linking, self._circle.pairing
         self.introductions = self._circle.introductions
         self._relays = MediaRelays(self.reactor, self.config.get(MediaSettings), self.journal, self.random)
-        self._build_sip()
-
-    def _follow(self) -> None:
-        """Have what is changed at the desk take effect at once."""
-        self.desk.trust.watch(self.finder.judge_again)
-        self.desk.trust.watch(self.overlay.judge_again)
-        self.desk.authorities.watch(lambda domain: self.desk.trust.changed())
-        self.desk.ledger.watch(self._entry_changed)
-
-    def _entry_changed(self, own: str, kind: str, name: str) -> None:
-        if kind in (PAIR, SETTING):
-            self._publisher.privacy_changed()
-
-    def _build_sip(self) -> None:
-        self._sip = self.config.get(SIPSettings)
-        self._sip_network = self.config.get(SIPNetworkSettings)
-        check_listeners(self._sip, self._sip_network)
-        self._intake = Intake(self.reactor, self.journal)
-        self._transport = PhoneTransport(self.reactor, self, self.journal, self._intake)
-        self._network_transport = PhoneTransport(
-            self.reactor, self, self.journal, self._intake, trusts_loopback=False
-        )
-        elsewhere = self._network_transport if self._sip_network.listen else None
-        hops = Listeners(self._transport, elsewhere)
-        self.phones = self.desk.phones
-        self._names = OwnNames(self._sip.domain, self._own_addresses)
-        self.bindings = Bindings(self.reactor, self.desk.database)
-        registrar = Registrar(
-            self.reactor,
-            self._names,
-            self.bindings,
-            self.keyring,
-            self.journal,
-            self.random,
-            Admission.of(self._sip, self._sip_network),
-        )
-        self.phones.watch(registrar.end_phone)
-        self.call_book = CallBook(self.reactor, self.desk.database, self.random)
-        self._proxy = SIPProxy(
-            self.reactor,
-            names=self._names,
-            keyring=self.keyring,
-            overlay=self.overlay,
-            relays=self._relays,
-            registrar=registrar,
-            bindings=self.bindings,
-            hops=hops,
-            journal=self.journal,
-            random=self.random,
-            book=self.call_book,
-            screening=self.desk.screening,
-            acquaintances=self.desk.trust,
-            phones=self.phones,
-            anonymous=self._sip.anonymous,
-            digest=self._sip.digest,
-        )
-        self.notices: Notices = self._proxy.notices
-        self.overlay.offer(SIPSubprotocol(self._proxy, self._intake))
-        self.message_received = self._proxy.layer.message_received
+        self.telephony = Telephony(self.reactor, self.desk, self.overlay, self._relays, self.network)
         self.standing = Standing(
             self.desk,
             lookups=self.lookups,
@@ -311,38 +244,23 @@ class Node(MultiService):
             chain=self._chain,
             overlay=self.overlay,
             relays=self._relays,
-            sip=self._sip,
-            names=self._names,
-            bindings=self.bindings,
-            transport=self._transport,
-            elsewhere=elsewhere,
-            proxy=self._proxy,
-            book=self.call_book,
+            telephony=self.telephony,
         )
 
-    def _listen_for_phones(self) -> None:
-        def listen(port: int) -> None:
-            self._transport.listen(self._sip.listen, port)
+    def _follow(self) -> None:
+        """Have what is changed at the desk take effect at once."""
+        self.desk.trust.watch(self.finder.judge_again)
+        self.desk.trust.watch(self.overlay.judge_again)
+        self.desk.authorities.watch(lambda domain: self.desk.trust.changed())
+        self.desk.ledger.watch(self._entry_changed)
+        self.desk.rendezvous.watch(self._publisher.privacy_changed)
 
-        chosen = self.ports.choose("sip", self._sip.port, self._sip.listen, "udp and tcp", listen)
-        if self._sip_network.listen:
-            self._listen_in_network(self._sip_network)
-        self.standing.port_changed = not chosen.kept and chosen.port not in (
-            0,
-            chosen.moved_from or self._sip.port,
-        )
-
-    def _listen_in_network(self, network: SIPNetworkSettings) -> None:
-        def listen(port: int) -> None:
-            self._network_transport.listen(network.listen, port)
-
-        self.ports.choose("sip.network", network.port, network.listen, "udp and tcp", listen)
+    def _entry_changed(self, own: str, kind: str, name: str) -> None:
+        if kind in (PAIR, SETTING):
+            self._publisher.privacy_changed()
 
     def _locators(self) -> Sequence[Locator]:
         return [locator for bearer in self.bearers.values() for locator in bearer.locators()]
-
-    def _own_addresses(self) -> Iterator[str]:
-        return (host for interface in self.network.interfaces() for host, _prefix in interface.addresses)
 
     # What is said of it.
 

@@ -17,14 +17,9 @@ from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.collected import collect, find_status
 from p2pship.media.relay import MediaRelays
 from p2pship.overlay.switchboard import Switchboard
-from p2pship.sip.bindings import Bindings
-from p2pship.sip.callbook import CallBook
 from p2pship.sip.livecalls import live_calls
-from p2pship.sip.names import OwnNames
-from p2pship.sip.proxy import SIPProxy
-from p2pship.sip.settings import SIPSettings
-from p2pship.sip.transport import PhoneTransport
 from p2pship.status import CallLine, CallStatus, CallStory, FindStatus, Status
+from p2pship.telephony import Telephony
 from p2pship.trust.screensettings import ScreenSettings
 
 RECENT_CALLS = 20
@@ -43,46 +38,32 @@ class Standing:
         chain: LookupChain,
         overlay: Switchboard,
         relays: MediaRelays,
-        sip: SIPSettings,
-        names: OwnNames,
-        bindings: Bindings,
-        transport: PhoneTransport,
-        elsewhere: PhoneTransport | None,
-        proxy: SIPProxy,
-        book: CallBook,
+        telephony: Telephony,
     ) -> None:
-        """``elsewhere`` is the transport towards phones of other machines, None where none are served."""
         self._desk = desk
         self._lookups = lookups
         self._bearers = bearers
         self._chain = chain
         self._overlay = overlay
         self._relays = relays
-        self._sip = sip
-        self._names = names
-        self._bindings = bindings
-        self._transport = transport
-        self._elsewhere = elsewhere
-        self._proxy = proxy
-        self._book = book
-        self.port_changed = False
-        "whether phones register at another port than before"
+        self._telephony = telephony
 
     def status(self) -> Status:
         """Say how the node is."""
-        at = str(self._transport.address)
+        telephony = self._telephony
+        at, elsewhere = str(telephony.transport.address), telephony.elsewhere
         return {
             "version": __version__,
             "state": str(self._desk.state),
             "sip": {
                 "udp": at,
                 "tcp": at,
-                "port": self._transport.port,
-                "wanted": self._sip.port,
-                "changed": self.port_changed,
-                "network": str(self._elsewhere.address) if self._elsewhere is not None else "",
+                "port": telephony.transport.port,
+                "wanted": telephony.settings.port,
+                "changed": telephony.port_changed,
+                "network": str(elsewhere.address) if elsewhere is not None else "",
             },
-            "domain": self._sip.domain,
+            "domain": telephony.settings.domain,
             "strangers": self._desk.config.get(ScreenSettings).strangers,
             "bearers": [
                 {
@@ -94,7 +75,7 @@ class Standing:
             ],
             "lookups": [{"name": name} for name in self._lookups],
             "identities": len(self._desk.keyring.identities()),
-            "phones": sum(1 for _ in self._bindings),
+            "phones": sum(1 for _ in telephony.bindings),
             "peers": [
                 {"own": peer.identity.aor, "aor": peer.aor, "path": peer.path, "encrypted": peer.encrypted}
                 for peer in self._overlay.peers()
@@ -104,32 +85,35 @@ class Standing:
         }
 
     def _counts(self) -> dict[str, int]:
-        transactions = self._proxy.layer.counts
+        proxy = self._telephony.proxy
+        transactions = proxy.layer.counts
         return {
             **self._desk.journal.counts,
             "relays": self._relays.count,
             "client_transactions": transactions.clients,
             "server_transactions": transactions.servers,
-            "dialogs": len(self._proxy.calls.dialogs),
-            "pending": self._proxy.pending,
+            "dialogs": len(proxy.calls.dialogs),
+            "pending": proxy.pending,
             "watched": sum(peer.watched for peer in self._overlay.peers()),
             "descriptors": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
         }
 
     def live_calls(self) -> list[CallStatus]:
         """Describe the calls that are ringing or up."""
-        return live_calls(self._proxy.calls.dialogs, self._book, self._desk.clock.seconds())
+        return live_calls(
+            self._telephony.proxy.calls.dialogs, self._telephony.book, self._desk.clock.seconds()
+        )
 
     def recent_calls(self, arguments: Mapping[str, Any]) -> list[CallLine]:
         """Describe the latest calls, the latest first: as many as ``number`` in the arguments says."""
         number = arguments.get("number", RECENT_CALLS)
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise LocalError(f"number = {number!r:.40}: give how many calls, 1 or more")
-        return self._book.recent(number)
+        return self._telephony.book.recent(number)
 
     def story(self, arguments: Mapping[str, Any]) -> CallStory:
         """Tell the story of the call that ``id`` in the arguments names."""
-        return self._book.story(str(arguments.get("id", "")))
+        return self._telephony.book.story(str(arguments.get("id", "")))
 
     def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
         """Search every lookup for a person, and say who answered; nothing is told from memory.
@@ -138,10 +122,13 @@ class Standing:
         :raises LocalError: if no identity is there to ask for.
         """
         name = canonical_aor(str(arguments.get("aor", "")))
-        aor = self._names.aor(f"sip:{name}")  # a name at this node's own address is one at its domain
-        own = next(iter(self._desk.keyring.identities()), None)
+        # A name at this node's own address is one at its domain.
+        aor = self._telephony.names.aor(f"sip:{name}")
+        own = self._desk.keyring.default
         if own is None:
-            raise LocalError("nobody has registered here yet: register a phone first")
+            raise LocalError(
+                "there is nobody here in whose name to ask: register a phone, or `p2pship identity create alice@example.com`"
+            )
         return collect(self._chain, aor, own).addCallback(find_status, aor)
 
 

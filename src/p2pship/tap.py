@@ -4,30 +4,91 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar, TextIO
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorUNIX
-from twisted.logger import Logger
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogFilterPredicate,
+    ILogObserver,
+    LogEvent,
+    Logger,
+    LogPublisher,
+    PredicateResult,
+    globalLogPublisher,
+)
 from twisted.python import usage
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from p2pship import standing
 from p2pship.banner import banner
 from p2pship.commands.table import commands
 from p2pship.config import CONFIG_FILE, Config, default_state, load
 from p2pship.control import ControlServer
-from p2pship.cycles import OFTEN, RareSearch
+from p2pship.cycles import OFTEN, VERY_OFTEN, RareSearch
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
 from p2pship.node import Node
 from p2pship.sections import sections
 from p2pship.storage.passphrase import CREDENTIAL, find_passphrase
 from p2pship.storage.vault import Vault
+
+TRACEBACKS = 5
+"Tracebacks from one place of the code that are logged in each span: a bug that somebody has found must not fill the disk."
+
+TRACEBACKS_SPAN = 60.0
+"Seconds in which that many are logged; how many more there were is said afterwards, with the next one."
+
+
+@implementer(ILogFilterPredicate)
+class FewTracebacks:
+    """Lets an observer of the log see so many tracebacks from each place, and all else: a predicate of Twisted's log.
+
+    Facts are limited by the journal; these come where something failed in an unforeseen way, as when the disk is full.
+    """
+
+    def __init__(self, observer: ILogObserver, seconds: Callable[[], float]) -> None:
+        """Tell ``observer`` how many were left out."""
+        self._log = Logger(observer=observer)
+        self._seconds = seconds
+        self._since = seconds()
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def __call__(self, event: LogEvent) -> Any:
+        """Return ``PredicateResult.no`` for a traceback too many."""
+        failure = event.get("log_failure")
+        if failure is None:
+            return PredicateResult.maybe
+        now = self._seconds()
+        if not 0 <= now - self._since < TRACEBACKS_SPAN:
+            self._since = now
+            self._tell_left_out()
+        place = str(event.get("log_namespace")), failure.type.__name__
+        self._seen[place] += 1
+        return PredicateResult.maybe if self._seen[place] <= TRACEBACKS else PredicateResult.no
+
+    def _tell_left_out(self) -> None:
+        seen, self._seen = self._seen, Counter()
+        for (namespace, kind), number in seen.items():
+            if number > TRACEBACKS:
+                more = number - TRACEBACKS
+                text = "and {more} more tracebacks of {kind} in {place}"
+                self._log.info(text, more=more, kind=kind, place=namespace)
+
+
+def log_few_tracebacks(publisher: LogPublisher, seconds: Callable[[], float] = monotonic) -> None:
+    """Let those who observe the log now see few tracebacks."""
+    for observer in tuple(publisher._observers):  # there is no other way to all of them
+        publisher.removeObserver(observer)
+        publisher.addObserver(FilteringLogObserver(observer, [FewTracebacks(observer, seconds)]))
 
 
 def descriptor_number(text: str) -> int:
@@ -157,6 +218,7 @@ def makeService(options: Options) -> NodeService:
     """
     from twisted.internet import reactor
 
+    reactor.callWhenRunning(log_few_tracebacks, globalLogPublisher)
     allow_more()
     search = RareSearch()
     try:
@@ -167,4 +229,5 @@ def makeService(options: Options) -> NodeService:
     control = ControlServer(IReactorUNIX(reactor), options.state, answered)
     service = NodeService(reactor, node, control, sys.__stdout__)
     TimerService(OFTEN, search.look_if_quiet).setServiceParent(service)
+    TimerService(VERY_OFTEN, search.look_if_many).setServiceParent(service)
     return service

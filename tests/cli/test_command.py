@@ -82,6 +82,7 @@ class CommandTests(TestCase):
         self.assertEqual(await self.run_command("calls", "--why", "k3x"), (0, f"{story_text(STORY)}\n", ""))
         _, output, _ = await self.run_command("calls", "--why", "k3x", "--json")
         self.assertEqual(json.loads(output), STORY)
+        self.assertEqual(await self.run_command("calls", "--why"), (0, f"{story_text(STORY)}\n", ""))
         code, _, complaint = await self.run_command("calls", "--why", "k3x", "--recent")
         self.assertEqual((code, "not allowed with" in complaint), (2, True))
 
@@ -128,6 +129,29 @@ class CommandTests(TestCase):
         code, output, _ = await self.run_command("--help")
         self.assertEqual(code, 0)
         self.assertIn("Exit codes:", output)
+
+    async def test_what_is_wrong_in_json(self) -> None:
+        """With --json, what is wrong is one JSON document as well, with the same exit code: usage, refusal, no node."""
+        code, output, complaint = await self.run_command("status", "--json")
+        self.assertEqual((code, complaint), (3, ""))
+        self.assertIn("no node is running", json.loads(output)["error"])
+
+        def refuse(arguments: dict[str, Any]) -> object:
+            raise RemoteError("bob is not a name: write bob@example.com")
+
+        self.serve(find=refuse)
+        error = f"{as_json({'error': 'bob is not a name: write bob@example.com'})}\n"
+        self.assertEqual(await self.run_command("find", "bob", "--json"), (1, error, ""))
+        self.assertEqual(await self.run_command("--json", "find", "bob"), (1, error, ""))
+        for words, wrong in (
+            ([], "COMMAND"),
+            (["find"], "AOR"),
+            (["identity", "frob"], "frob"),
+            (["status", "--frob"], "--frob"),
+        ):
+            code, output, complaint = await self.run_command(*words, "--json")
+            self.assertEqual((code, complaint), (2, ""))
+            self.assertIn(wrong, json.loads(output)["error"])
 
     async def test_config(self) -> None:
         """The documented configuration is printed whole."""

@@ -69,6 +69,13 @@ class StoryTests(SynchronousTestCase):
         ):
             self.assertIn(words, self.text(**changes))
 
+    def test_reason_that_is_a_sentence(self) -> None:
+        """A reason that ends with a full stop makes no second one."""
+        tried = [{**STORY["tried"][1], "reason": "The other device would not talk to us."}]
+        text = self.text(tried=tried, status=480, reason="Gone; The other device would not talk to us.")
+        self.assertNotIn("..", text)
+        self.assertIn("not reached: The other device would not talk to us.\n", text)
+
     def test_connected(self) -> None:
         """A device to which there was a link was not dialled."""
         tried = [{**STORY["tried"][0], "lookup": "link"}]

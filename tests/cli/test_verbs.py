@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor
@@ -56,6 +59,15 @@ class OfflineTests(SynchronousTestCase):
         (one,) = json.loads(self.do("identity", "list", "--json"))
         self.assertEqual(one["aor"], "alice@example.com")
         self.assertIn("there is an identity of", self.refused("identity", "create", "alice@example.com"))
+
+    def test_config(self) -> None:
+        """What is configured counts without a node, too: in the state folder, or in a file that is named."""
+        words = ("identity", "create", "börje@example.com")
+        self.assertIn("letters of ASCII", self.refused(*words))
+        elsewhere = self.folder / "elsewhere.toml"
+        elsewhere.write_text("[screen]\ninternational_names = true\n")
+        self.do("--config", str(elsewhere), *words)
+        self.assertIn("cannot be read", self.refused(*words, "--config", "/nowhere.toml"))
 
     def test_out(self) -> None:
         """A file is only its owner's, is not overwritten unasked, and is not printed as well."""
@@ -110,6 +122,16 @@ class OfflineTests(SynchronousTestCase):
         )
         self.assertIn("at most 1,024 octets", complaint)
 
+    def test_other_encoding(self) -> None:
+        """A terminal of another encoding is said to be one, and nothing is set."""
+
+        def typed(prompt: str) -> str:
+            return b"caf\xe9".decode()
+
+        self.patch(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+        self.patch(getpass, "getpass", typed)
+        self.assertIn("UTF-8", self.refused("passphrase", "set"))
+
     def test_warning(self) -> None:
         """What cannot be undone is not done unless it is said to be meant."""
         self.do("identity", "create", "alice@example.com")
@@ -136,7 +158,7 @@ class OfflineTests(SynchronousTestCase):
             (self.folder / "none", "cannot be read"),
         ):
             self.assertIn(words, self.refused("identity", "import", str(path)))
-        self.assertIn("is not the answer of a CA", self.refused("identity", "import", "p2pship:answer?x=y"))
+        self.assertIn("is not the answer of a CA", self.refused("identity", "import", "p2pship:answer:x1"))
 
     def test_in_use(self) -> None:
         """While another process has the folder, nothing is done beside it."""
@@ -179,9 +201,9 @@ class OnlineTests(TestCase):
 
     async def test_asked(self) -> None:
         """Its answer is printed, a file goes along, and its refusal is said; the folder is not touched."""
-        words = ("--state", str(self.state), "identity", "import", "p2pship:answer?x=y")
+        words = ("--state", str(self.state), "identity", "import", "p2pship:answer:x1")
         done = await deferToThread(run_here, *words)
         self.assertEqual(done, (0, "certificate a@b: installed (look).\n", ""))
-        self.assertEqual(self.asked, [{"file": "cDJwc2hpcDphbnN3ZXI/eD15"}])
+        self.assertEqual(self.asked, [{"file": "cDJwc2hpcDphbnN3ZXI6eDE="}])
         self.assertEqual(await deferToThread(run_here, *words), (1, "", "p2pship: that is enough\n"))
         self.assertEqual([path.name for path in self.state.iterdir()], ["control"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from p2pship.commands.keepsake import run_by
 from p2pship.commands.table import commands
 from p2pship.desk import Desk
 from p2pship.identity.device import Device
@@ -14,6 +15,7 @@ from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.keys import new_p256, spki
 from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.relations.devicenames import DEVICE
 from p2pship.relations.secrets import version_of
 from p2pship.trust.offers import Offer
 from tests.commands.test_ca import file
@@ -50,7 +52,7 @@ def facts_of(desk: Desk, passphrase: str) -> dict[Item, object]:
         said = identity.newest
         facts["identity", identity.aor] = (identity.key, identity.chain, said.devices, said.revoked)
         for entry in desk.ledger.entries(identity.aor):
-            if entry.value is not None:
+            if entry.value is not None and entry.kind != DEVICE:  # this device's name comes with the identity
                 facts["ledger", identity.aor, entry.kind, entry.name] = entry.value
     for own in desk.authorities.owned():
         facts["authority", own.name] = own.fingerprint
@@ -90,6 +92,7 @@ class Changes:
             self.change_passphrase,
             self.remove_passphrase,
             self.create_authority,
+            self.remove_authority,
             self.issue,
             self.revoke,
             self.set_password,
@@ -114,6 +117,8 @@ class Changes:
         if len(owns) < 2:
             return None
         aor, facts = self._random.choice(owns), facts_of(desk, "")
+        if [*run_by(desk, aor)]:  # its backup brings back CAs, each of which is whole by itself
+            return None
         ledger = frozenset(item for item in facts if item[:2] == ("ledger", aor))
         self._backups[aor] = give(desk, "identity export", aor=aor)["content"], ledger
         phones = [item for item in facts if item[:2] == ("phone", aor)]
@@ -153,16 +158,12 @@ class Changes:
         return Change(lambda desk: desk.keyring.add_device(aor, other), _wholes(("identity", aor)))
 
     def revoke_device(self, desk: Desk) -> Change | None:
-        """Revoke a device. The secrets that it knew are to be replaced first, which is whole by itself."""
+        """Revoke a device."""
         aor = _own(desk)
         if not aor or not _others(desk, aor):
             return None
-        good = [one for one in desk.secrets.of(aor) if not one.stale]
-        stale = frozenset(("ledger", aor, "pair", f"{one.contact} {one.version:016x}") for one in good)
         device = _others(desk, aor)[0].hex()
-        return Change(
-            lambda desk: give(desk, "device revoke", device=device), (stale, stale | {("identity", aor)})
-        )
+        return Change(lambda desk: give(desk, "device revoke", device=device), _wholes(("identity", aor)))
 
     def add_contact(self, desk: Desk) -> Change | None:
         """Add a contact, or give one another name."""
@@ -239,6 +240,15 @@ class Changes:
         free = [name for name in AUTHORITIES if name not in [own.name for own in desk.authorities.owned()]]
         given = {"domain": DOMAIN, "name": free[0]} if free else {}
         return _one("ca create", given, ("authority", free[0])) if free else None
+
+    def remove_authority(self, desk: Desk) -> Change | None:
+        """Delete a CA's key, and no longer trust it for any domain. Its register stays, should a backup bring it back."""
+        owned = desk.authorities.owned()
+        if len(owned) < 2:
+            return None
+        one = self._random.choice(owned)
+        items = [item for item in facts_of(desk, "") if item[:2] == ("issued", one.name)]
+        return _one("ca remove", {"ca": one.name, "key": True}, ("authority", one.name), *items)
 
     def issue(self, desk: Desk) -> Change | None:
         """Answer a request; certificates of a former key are revoked at once."""

@@ -10,11 +10,13 @@ from typing import Any
 from p2pship.commands.ca import VERBS
 from p2pship.commands.verb import Verb
 from p2pship.errors import LocalError, RemoteError
+from p2pship.trust.proof import Revoked
 from p2pship.trust.wellknown import name_hash
 from tests.commands.desks import NOW, DeskTestCase
 
 DAD, ALICE = "dad@family.example", "alice@family.example"
 DAY = 24 * 3600
+NO_PEM = "there is no certificate in PEM in it: give the authority's, or an answer of `p2pship ca issue`"
 
 
 def verb(name: str) -> Verb:
@@ -59,6 +61,14 @@ class FamilyTests(DeskTestCase):
             assert identity is not None
             self.alice.authorities.verify(identity.chain, ALICE, identity.key)
 
+    def test_qr(self) -> None:
+        """The QR code of an answer fits a terminal of 100 columns, and says what the URI says."""
+        answer = self.issue(qr=True, uri=True)
+        self.assertEqual(f"{answer['qr']}\n", answer["content"])
+        code = verb("issue").text(answer).partition("\n\n")[2].split("\n")
+        self.assertLessEqual(max(map(len, code)), 100)
+        self.assertIn("█" * 80, code[0])
+
     def test_revoke(self) -> None:
         """What is revoked, by name or by serial, is on the list."""
         self.issue()
@@ -71,8 +81,20 @@ class FamilyTests(DeskTestCase):
         self.issue()
         serial = self.give("ca list")["authorities"][0]["issued"][1]["serial"]
         self.assertEqual(self.give("ca revoke", which=serial)["revoked"][0]["serial"], serial)
+        self.assertIn("web server", verb("revoke").text({"revoked": revoked}))
         for wrong in ("nobody@family.example", "xyz", "12"):
             self.assertRaises(LocalError, self.give, "ca revoke", which=wrong)
+
+    def test_own_certificate_revoked(self) -> None:
+        """Whose certificate was revoked is told so, once their node has heard of it."""
+        self.give("identity import", self.alice, file=file(str(self.issue()["content"])))
+        self.clock.advance(1)
+        self.give("ca revoke", which=ALICE)
+        (before,) = self.give("identity status", self.alice)
+        self.alice.authorities.take_crl(self.desk.authorities.crl(bytes.fromhex(self.made["fingerprint"])))
+        (after,) = self.give("identity status", self.alice)
+        self.assertNotIn("revoked", " ".join(before["advice"]))
+        self.assertIn("the CA has revoked its certificate", " ".join(after["advice"]))
 
     def test_trust(self) -> None:
         """Somebody else believes the authority about its domain, sees its fingerprint to compare, and can end it."""
@@ -85,8 +107,47 @@ class FamilyTests(DeskTestCase):
         self.assertEqual(removed["domains"], ["family.example"])
         self.assertIn("No authority", verb("list").text(self.give("ca list", bob)))
         for wrong in ("nothing", content.replace("CERTIFICATE", "KEY")):
-            self.assertRaises(RemoteError, self.give, "ca trust", bob, file=file(wrong), domain="x.example")
+            error = self.assertRaises(
+                RemoteError, self.give, "ca trust", bob, file=file(wrong), domain="x.example"
+            )
+            self.assertEqual(str(error), NO_PEM)
         self.assertRaises(LocalError, self.give, "ca crl", bob)
+
+    def test_backup(self) -> None:
+        """Dad's machine dies: one file brings back himself and the family's CA, with all that it has revoked."""
+        self.give("identity import", self.alice, file=file(str(self.issue()["content"])))
+        self.give("ca revoke", which=ALICE)
+        backup = self.give("identity export", encrypt=True, passphrase="correct horse")
+        self.assertEqual(backup["authorities"], ["family-example"])
+        self.assertEqual(self.give("identity export", self.alice)["authorities"], [])
+        old, self.desk = self.desk, self.open_desk("new")
+        self.clock.advance(60)
+        content = file(backup["content"])
+        restored = self.give("identity restore", file=content, passphrase="correct horse")
+        self.assertEqual(restored["authorities"], ["family-example"])
+        self.assertEqual(self.give("ca list"), self.give("ca list", old))
+        identity = self.alice.keyring.identity(ALICE)
+        assert identity is not None
+        lists = self.desk.authorities.crl(bytes.fromhex(self.made["fingerprint"]))
+        with self.assertRaises(Revoked):
+            self.alice.authorities.verify(identity.chain, ALICE, identity.key, lists)
+        self.give("identity import", self.alice, file=file(str(self.issue()["content"])))
+
+    def test_old_backup(self) -> None:
+        """What was revoked after the backup stays revoked where the list of then was seen."""
+        backup = self.give("identity export")["content"]
+        self.give("identity import", self.alice, file=file(str(self.issue()["content"])))
+        self.give("ca revoke", which=ALICE)
+        root = bytes.fromhex(self.made["fingerprint"])
+        self.alice.authorities.take_crl(self.desk.authorities.crl(root))
+        self.give("identity restore", self.alice, file=file(backup))
+        self.clock.advance(DAY)
+        identity = self.alice.keyring.identity(ALICE)
+        assert identity is not None
+        with self.assertRaises(Revoked):
+            self.desk.authorities.verify(
+                identity.chain, ALICE, identity.key, self.alice.authorities.crl(root)
+            )
 
     def test_delete(self) -> None:
         """The key of an authority of one's own is deleted only if that is said."""
@@ -108,7 +169,8 @@ class FamilyTests(DeskTestCase):
         expected = {f"{name_hash(aor)}.json" for aor in (DAD, ALICE)} | {"ca.pem", "revocations.pem"}
         self.assertEqual((made, set(result["files"])), (expected, expected))
         self.assertNotIn("alice", result["content"])
-        zone = self.give("ca publish", domain="family.example", dns=True)["content"]
-        self.assertIn(f"{name_hash(ALICE)}._p2pship.family.example. 3600 IN TXT", zone)
-        self.assertTrue(verb("publish").text(result))
+        self.assertIn("web server", verb("publish").text(result))
+        zone = self.give("ca publish", domain="family.example", dns=True)
+        self.assertIn(f"{name_hash(ALICE)}._p2pship.family.example. 3600 IN TXT", zone["content"])
+        self.assertIn("the zone of family.example", verb("publish").text(zone))
         self.assertRaises(LocalError, self.give, "ca publish", domain="other.example")

@@ -16,6 +16,7 @@ from p2pship.identity.keys import new_p256, spki
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.trust.offers import Offer
+from p2pship.trust.safety import hashes, in_one_go, number
 from tests.commands.desks import NOW, DeskTestCase
 from tests.trust.people import papers_of
 
@@ -72,7 +73,9 @@ class ContactTests(DeskTestCase):
     def test_pin(self) -> None:
         """The one key that was seen is pinned; a new one takes its place by another command only."""
         self.assert_refused("no key", "contact pin", aor=BOB)
+        self.assertIn(f"`p2pship contact pin {BOB}`", show_text(self.give("contact show", aor=BOB)))
         self.seen(self.key)
+        self.assertIn(f"--fingerprint {fingerprint(self.key)}", show_text(self.give("contact show", aor=BOB)))
         pinned = self.give("contact pin", aor=BOB, fingerprint=fingerprint(self.key).upper())
         self.assertEqual((pinned["how"], pinned["confirmed"]), ("contact", False))
         self.assertIn("compare the safety number", pinned_text(pinned))
@@ -81,6 +84,22 @@ class ContactTests(DeskTestCase):
         self.assertIn(fingerprint(other), show_text(self.give("contact show", aor=BOB)))
         self.give("contact pin", aor=BOB, fingerprint=fingerprint(other))
         self.assertEqual(self.desk.pins.all(ALICE)[BOB].key, other)
+
+    def test_number_of_another_key(self) -> None:
+        """Where another key was seen, the number shown is said to be the old one's, and the new one's can be compared."""
+        new = spki(new_p256())
+        self.desk.trust.pin(ALICE, BOB, self.key, "confirmed")
+        self.seen(self.key)
+        self.assertNotIn("--confirmed", show_text(self.give("contact show", aor=BOB)))
+        self.seen(new)
+        shown = show_text(self.give("contact show", aor=BOB))
+        self.assertIn(f"--fingerprint {fingerprint(new)} --safety", shown)
+        self.assertNotIn("--confirmed", shown)
+        own = self.desk.keyring.identity(ALICE)
+        assert own is not None
+        theirs = number(*in_one_go(hashes(BOB, new, ALICE, own.key)))
+        pinned = self.give("contact pin", aor=BOB, fingerprint=fingerprint(new), safety=theirs)
+        self.assertEqual((pinned["fingerprint"], pinned["confirmed"]), (fingerprint(new), True))
 
     def test_safety_number(self) -> None:
         """A right number confirms the pin, a wrong one changes nothing; so does saying that it was compared."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import platform
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,6 +15,7 @@ from p2pship.relations.codes import Invitation, Means, Purpose, Secret
 from p2pship.relations.devicenames import name_device
 from p2pship.relations.joining import Linked
 from p2pship.relations.linking import LinkWindow
+from p2pship.trust import ledger
 from tests.commands.desks import DeskTestCase
 
 ALICE = "alice@example.com"
@@ -76,11 +79,43 @@ class DeviceTests(DeskTestCase):
         """All devices are listed with their names, and this one is marked."""
         result = self.give("device list")
         self.assertEqual(
-            [(one["name"], one["this"]) for one in result["devices"]], [("", True), ("laptop", False)]
+            [(one["name"], one["this"]) for one in result["devices"]],
+            [(platform.node(), True), ("laptop", False)],
         )
         shown = TEXTS["list"](result)
         self.assertIn("this device", shown)
         self.assertIn("not connected now", shown)
+
+    def test_name(self) -> None:
+        """This device can be called something else, in one line, and keeps that name through changes and restarts."""
+        result = self.give("device list", name="the old one")
+        self.assertIn("the old one", TEXTS["list"](result))
+        for wrong in ("two\nlines", "x" * 65):
+            self.assertRaises(LocalError, self.give, "device list", name=wrong)
+        self.give("identity rotate", aor=ALICE)
+        self.desk.close()
+        self.desk = self.open_desk("state")
+        self.assertEqual(
+            [one["name"] for one in self.give("device list")["devices"]], ["the old one", "laptop"]
+        )
+
+    def test_no_room(self) -> None:
+        """A ledger that takes no more keeps nobody from making an identity or opening the desk."""
+        self.patch(ledger, "MOST_ENTRIES", 0)
+        self.give("identity create", aor="carol@example.com")
+        self.assertEqual(self.give("device list", aor="carol@example.com")["devices"][0]["name"], "")
+        self.desk.close()
+        self.desk = self.open_desk("state")
+        self.assertEqual(self.give("device list", aor="carol@example.com")["devices"][0]["name"], "")
+
+    def test_restored(self) -> None:
+        """A device on which an identity was restored has the name of its machine, too, and that of before stays."""
+        self.give("device list", name="the old one")
+        backup = self.give("identity export", aor=ALICE)["content"]
+        new = self.open_desk("new")
+        self.give("identity restore", new, file=base64.b64encode(backup.encode()).decode())
+        listed = {one["name"] for one in self.give("device list", new)["devices"]}
+        self.assertEqual(listed, {"the old one", "laptop", platform.node()})
 
     def test_revoke(self) -> None:
         """A device is revoked by its name, its HIT or the beginning of its id, and stays in the list as such."""

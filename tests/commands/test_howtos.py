@@ -10,7 +10,9 @@ from pathlib import Path
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from p2pship.testing.phone import AT_ONCE, Phone
 from tests.howto import Howto, Typed
+from tests.node.calling import refusal
 
 PASSPHRASE = "correct horse battery staple\n"
 
@@ -51,8 +53,17 @@ class FamilyTests(HowtoTestCase):
         await howto.type("identity import")
         self.assertIn("verified", await howto.type("find"))
         self.assertIn("verified", await howto.type("find"))
+        await self.answer_by_uri(howto)
         await howto.type_all(passphrase)
         self.assertTrue(howto.done)
+
+    async def answer_by_uri(self, howto: Howto) -> None:
+        """Do the same with URIs, as the document says it can be: what is shown is given to the other's command."""
+        asked = await howto.type_freely("bob", "identity", "request", "--qr", "--out", "again")
+        request = re.findall(r"^p2pship:request\S+$", asked, re.MULTILINE)
+        answer = await howto.type_freely("alice", "ca", "issue", "--uri", *request)
+        imported = await howto.type_freely("bob", "identity", "import", answer.strip())
+        self.assertIn("the CA vouches for this name now", imported)
 
 
 class PrivacyTests(HowtoTestCase):
@@ -113,7 +124,7 @@ class LostPhoneTests(HowtoTestCase):
 
     async def test_document(self) -> None:
         """The phone is revoked, the name gets a new key, and comes back from the new backup on another machine."""
-        howto = await self.start("lost-phone.md", "phone")
+        howto = await self.start("lost-phone.md", "phone", "bob")
         await howto.type_freely("laptop", "identity", "create", "alice@example.com")
         self.assertIn("no backup yet", await howto.type_freely("laptop", "identity", "status"))
         opening = howto.begin_freely("laptop", "device", "link", "alice@example.com", "--owner")
@@ -122,16 +133,28 @@ class LostPhoneTests(HowtoTestCase):
             "phone", "device", "link", "--code", code, "alice@example.com", "--name", "phone"
         )
         await deferToThread(opening.output)
+        bob, lost = await self.have_talked(howto)
         await howto.type("identity export", PASSPHRASE)
         self.assertIn("all is well", await howto.type("identity status"))
         self.assertIn("phone", await howto.type("device list"))
         self.assertIn("phone is revoked", await howto.type("device revoke"))
+        self.assertEqual((await refusal(lost.call("sip:bob@example.com"))).status, 403)
+        self.assertEqual(len(bob.calls), 1)
         self.assertIn("has a new key", await howto.type("identity rotate"))
         await howto.type("identity export", PASSPHRASE)
         self.assertIn("an identity of this node again", await howto.type("identity restore", PASSPHRASE))
         self.assertIn("revoked", await howto.type("device list"))
         self.assertIn("all is well", await howto.type("identity status"))
         self.assertTrue(howto.done)
+
+    async def have_talked(self, howto: Howto) -> tuple[Phone, Phone]:
+        """Let the phone that will be lost call Bob; return Bob's phone, and it."""
+        bob = await howto.phone("bob", "bob@example.com", AT_ONCE)
+        lost = await howto.phone("phone", "alice@example.com")
+        call = lost.call("sip:bob@example.com")
+        await call.answered
+        await call.hang_up()
+        return bob, lost
 
 
 class SafetyNumberTests(HowtoTestCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from p2pship.commands.contacttext import show_text
 from p2pship.commands.identity import VERBS
 from p2pship.commands.identityprivacy import AS_CONFIGURED, CHOICES
 from p2pship.commands.verb import Verb
@@ -37,7 +38,7 @@ class CreateTests(DeskTestCase):
         text = verb("create").text(one)
         self.assertIn("There is no backup yet", text)
         self.assertIn(
-            "lost for good. `p2pship identity export Alice@example.com --out FILE` makes one.", text
+            "lost for good. `p2pship identity export Alice@example.com --encrypt --out FILE` makes one.", text
         )
         self.assertEqual(self.give("identity list"), [one])
 
@@ -89,6 +90,9 @@ class CreateTests(DeskTestCase):
         self.assertIn("`p2pship identity remove alice@example.com`", verb("list").text([one]))
         error = self.assertRaises(LocalError, self.give, "identity show", other, aor=ALICE)
         self.assertIn("has revoked this device", str(error))
+        self.assertIn(
+            "has revoked this device", str(self.assertRaises(LocalError, self.give, "device list", other))
+        )
         self.give("identity remove", other, aor=ALICE)
         self.assertFalse(self.give("identity create", other, aor=ALICE)["revoked"])
 
@@ -128,7 +132,7 @@ class BackupTests(DeskTestCase):
     def test_round_trip(self) -> None:
         """Key and contacts come back on another machine; that there is a backup is known on both."""
         restored = self.restored(self.give("identity export"))
-        self.assertEqual(restored["entries"], 1)
+        self.assertEqual(restored["entries"], 2)  # the contact, and the name of the device
         self.assertEqual(restored["identity"]["fingerprint"], self.before["fingerprint"])
         for one in (restored["identity"], self.give("identity show")):
             self.assertEqual((one["advice"], one["exported"] > 0), ([], True))
@@ -261,12 +265,15 @@ class PrivacyTests(DeskTestCase):
         self.assertEqual(self.desk.modes.of(ALICE), "open")
 
     def test_friends(self) -> None:
-        """It is said how many people count as friends."""
+        """It is said how many people count as friends, and of each whether they do."""
         self.give("identity create", aor=ALICE)
+        self.assertFalse(self.give("contact show", aor="bob@example.com")["paired"])
         self.desk.secrets.keep(ALICE, "bob@example.com", bytes(32), b"s" * 32, sure=True)
         said = self.give("identity privacy", aor=ALICE, mode="friends")
         self.assertEqual(said["friends"], 1)
         self.assertIn("Friends: 1.", verb("privacy").text(said))
+        shown = self.give("contact show", aor="bob@example.com")
+        self.assertIn("find each other by a secret", show_text(shown))
 
     def test_no_mode(self) -> None:
         """What is no mode changes nothing, and the modes are said."""

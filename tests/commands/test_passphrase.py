@@ -11,6 +11,7 @@ from p2pship.errors import ConfigError, LocalError
 from p2pship.storage.vault import MASTER_FILE, Vault
 from p2pship.trust.ledger import PAIR
 from tests.commands.desks import DeskTestCase
+from tests.storage.passphrases import lock
 
 
 def failing_once_sealed(state: Path) -> Callable[[], None]:
@@ -52,7 +53,7 @@ class PassphraseTests(DeskTestCase):
         self.desk.close()
         unable = Vault.open(self.desk.state)
         unable.watch(failing_once_sealed(self.desk.state))
-        unable.set_passphrase(b"one")
+        lock(unable, b"one")
         self.flushLoggedErrors()
         copy = (self.desk.state / MASTER_FILE).read_bytes()
         for passphrase in (b"one", b"two", b"two"):
@@ -62,7 +63,7 @@ class PassphraseTests(DeskTestCase):
             desk.authorities.crl(desk.authorities.owned()[0].fingerprint)
             desk.keyring.rotate("alice@example.com")
             self.assertLess(len((desk.state / MASTER_FILE).read_bytes()), len(copy))
-            desk.vault.set_passphrase(b"two")
+            lock(desk.vault, b"two")
             self.assertEqual(self.keys_in_the_clear(), [])
             desk.close()
 

@@ -44,6 +44,7 @@ class VouchTests(DevicesCase):
         """Asked, listed, given, listed, taken back."""
         self.assertIn("bob@example.com decides", self.run_verb(self.alice, "ask", subject=CAROL, of=BOB))
         self.assertIn("question", self.run_verb(self.bob, "list"))
+        self.assertIn(f"`p2pship vouch give {CAROL} --to {ALICE}`", self.run_verb(self.bob, "list"))
         self.assertIn("asked", self.run_verb(self.alice, "list"))
         self.assertIn("is told that carol", self.run_verb(self.bob, "give", subject=CAROL, to=ALICE, days=30))
         self.assertIn("received", self.run_verb(self.alice, "list"))

@@ -91,6 +91,12 @@ class BundleTests(SynchronousTestCase):
         """Every part comes back."""
         self.assertEqual(decode_bundle(encode_bundle(BUNDLE)), BUNDLE)
 
+    def test_not_shown(self) -> None:
+        """What a log might show of it, and of the folder, has neither the key nor what rides along."""
+        shown = repr((replace(BUNDLE, extra=b"the secrets of friends"), HOLDINGS))
+        self.assertNotIn(repr(BUNDLE.private_key), shown)
+        self.assertNotIn("friends", shown)
+
     def test_mixed_up(self) -> None:
         """Another key, other certificates, or garbage in place of any part is refused."""
         bob = begun(KEY, "bob@example.com", DEVICE.listed, NOW)

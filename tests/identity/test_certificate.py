@@ -81,6 +81,9 @@ class ReadCertificateTests(TestCase):
             certificate(x509.DNSName("example.com")),
             certificate(uri("sip:example.com")),
             certificate(uri(f"sip:{AOR}"), uri("sip:bob@example.com")),
+            # what no peer would believe
+            certificate(uri(f"sip:{AOR}"), uri(f"sips:{AOR}")),
+            certificate(uri(f"sip:{AOR};user=phone")),
         )
         for der in cases:
             self.assertRaises(BadCertificate, read_certificate, der)

@@ -17,6 +17,7 @@ from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash
 from p2pship.interfaces import IDevice
 from p2pship.storage.vault import Vault
+from tests.storage.passphrases import lock
 
 FILES = (HOST_FILE, PUBLICATION_FILE, SEALING_FILE)
 
@@ -76,7 +77,7 @@ class DeviceTests(TestCase):
     def test_sealed(self) -> None:
         """With a passphrase all three keys are sealed on the disk, and the device is the same."""
         device = Device.open(self.folder, self.vault)
-        for change in (lambda: self.vault.set_passphrase(b"p"), self.vault.remove_passphrase):
+        for change in (lambda: lock(self.vault, b"p"), self.vault.remove_passphrase):
             change()
             device.protect()
             plain = [b"PRIVATE KEY" in octets for octets in self.contents().values()]

@@ -22,6 +22,7 @@ from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.interfaces import IIdentity
 from p2pship.storage.vault import Vault
 from tests.identity.example import AOR, DEVICE, NOW, other_devices
+from tests.storage.passphrases import lock
 
 
 class IdentityTests(TestCase):
@@ -162,7 +163,7 @@ class IdentityTests(TestCase):
 
     def test_sealed(self) -> None:
         """With a passphrase the key is sealed on the disk, without it is not; both are read in either case."""
-        for change in (lambda: self.vault.set_passphrase(b"p"), self.vault.remove_passphrase):
+        for change in (lambda: lock(self.vault, b"p"), self.vault.remove_passphrase):
             change()
             self.assertEqual(self.reopened().key, self.identity.key)
             self.identity.protect()

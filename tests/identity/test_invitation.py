@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.errors import RemoteError
+from p2pship.identity.compact import compact
 from p2pship.identity.invitation import (
     LONGEST,
     Answer,
@@ -74,14 +77,41 @@ class AnswerTests(SynchronousTestCase):
         text = answer_pem(Answer((b"1",), b"list"))
         self.assertRaises(BadAnswer, read_answer, (text + text).encode())
 
+    def test_case_and_lines(self) -> None:
+        """A URI may come in small letters and in lines, as mail programs make it."""
+        answer = Answer((b"certificate " * 20,), b"list")
+        uri = answer_uri(answer)
+        self.assertEqual(uri, uri.upper())
+        wrapped = "\r\n".join(uri.lower()[at : at + 40] for at in range(0, len(uri), 40))
+        self.assertTrue(is_answer(wrapped.encode()))
+        self.assertEqual(read_answer(wrapped.encode()), answer)
+
+    def test_uri_truncated(self) -> None:
+        """A URI that is cut off anywhere, or goes on, is refused; so is one that would fill the memory."""
+        uri = answer_uri(Answer((b"certificate",), b"list"))
+        for wrong in (
+            *(uri[:end] for end in range(15, len(uri))),
+            f"{uri}AAAA",
+            f"P2PSHIP:ANSWER:{compact(b'5')}",
+        ):
+            self.assertRaises(BadAnswer, read_answer, wrong.encode())
+        self.assertRaises(BadAnswer, read_answer, answer_uri(Answer((bytes(10_000_000),))).encode())
+
     def test_truncated(self) -> None:
         """Cut off anywhere within its certificates it is refused, never taken for a shorter certificate."""
         whole = answer_pem(Answer((b"certificate " * 20,))).encode()
         for end in range(len(whole) - 1):
             self.assertRaises(BadAnswer, read_answer, whole[:end])
 
+    def test_beginnings_without_end(self) -> None:
+        """A file that begins again and again is refused in a moment, also when it is as long as may be: a node carries calls."""
+        since = monotonic()
+        for read in (read_answer, read_request):
+            self.assertRaises(RemoteError, read, b"-----BEGIN A-----\n" * (LONGEST // 18))
+        self.assertLess(monotonic() - since, 5)
+
     @given(
-        st.binary(max_size=200), st.sampled_from([b"", b"p2pship:answer?", b"-----BEGIN CERTIFICATE-----\n"])
+        st.binary(max_size=200), st.sampled_from([b"", b"p2pship:answer:", b"-----BEGIN CERTIFICATE-----\n"])
     )
     def test_garbage(self, garbage: bytes, head: bytes) -> None:
         """Whatever comes is read or refused, in no other way."""

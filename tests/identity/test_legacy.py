@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -25,6 +26,9 @@ def certificate(key: Any, common_name: str) -> str:
     )
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
+
+MADE_BY_OPENSSL = Path(__file__).parents[1] / "vectors" / "original-certificate.pem"
+"openssl req -x509 -newkey rsa:1024 -sha1 -set_serial 0 -subj '/CN=Old Alice <sip:alice@old.example.com>'"
 
 WEAK: Any = rsa.generate_private_key(65537, 1024)
 STRONG: Any = rsa.generate_private_key(65537, 2048)
@@ -91,6 +95,15 @@ class ReadIdentitiesTests(SynchronousTestCase):
         self.assertIn("1024", authority.weakness)
         x509.load_der_x509_certificate(authority.certificate)
 
+    def test_as_the_original_made_them(self) -> None:
+        """A certificate of RSA-1024 with SHA-1 and the serial number 0 is told of in full, without a word of a library's."""
+        ca = f"<ca><name>Old</name><certificate>{MADE_BY_OPENSSL.read_text('ascii')}</certificate></ca>"
+        file = f"<p2pship-ident><trusted-ca>{ca}</trusted-ca></p2pship-ident>"
+        (authority,) = read_identities(file.encode()).authorities
+        self.assertIn("1024", authority.weakness)
+        self.assertIn("SHA1", authority.weakness)
+        self.assertEqual(self.flushWarnings(), [])
+
     def test_contacts(self) -> None:
         """Contacts and buddies come over once each, without oneself; what was written by hand counts."""
         found = [(one.aor, one.name) for one in self.read.contacts]
@@ -99,7 +112,7 @@ class ReadIdentitiesTests(SynchronousTestCase):
     def test_skipped(self) -> None:
         """What cannot be read is said: no address, a NUL in a name, a certificate that is none."""
         self.assertEqual(len(self.read.skipped), 3)
-        for part, word in zip(self.read.skipped, ("Broken", "nobody", "control"), strict=True):
+        for part, word in zip(self.read.skipped, ("Broken", "nobody", "cannot be seen"), strict=True):
             self.assertIn(word, part)
 
     def test_refused(self) -> None:

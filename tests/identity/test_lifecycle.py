@@ -37,6 +37,7 @@ from p2pship.storage.vault import Vault
 from tests.identity.authority import Authority
 from tests.identity.example import AOR, NOW, other_devices
 from tests.scale import SEED, scaled
+from tests.storage.passphrases import lock
 
 
 class LifecycleTestCase(TestCase):
@@ -498,7 +499,7 @@ class PassphraseTests(LifecycleTestCase):
         database = Database(":memory:", SCHEMAS)
         keyring = Keyring(self.state, database, Journal(), self.clock, vault)
         keyring.create(AOR)
-        vault.set_passphrase(b"p")
+        lock(vault, b"p")
         keyring.create("bob@example.com")
         keyring.rotate(AOR)
         self.assertEqual(len(self.keys()), 5)
@@ -515,7 +516,7 @@ class PassphraseTests(LifecycleTestCase):
     def test_half_done(self) -> None:
         """Where the change of the files was cut off, all can be read, and the next start finishes it."""
         self.keyring.create(AOR)
-        Vault.open(self.state).set_passphrase(b"p")
+        lock(Vault.open(self.state), b"p")
         self.assertTrue(all(b"PRIVATE KEY" in key for key in self.keys()))
         again = self.opened(self.state, lambda: b"p")
         self.assertEqual(again.identities()[0].key, self.keyring.identities()[0].key)

@@ -52,6 +52,7 @@ class PeopleTests(TestCase):
         """The same papers, and newer ones, are accepted again and again."""
         for version, sequence in ((10, 100), (10, 100), (10, 101), (11, 101), (12, 200)):
             self.people.accept(papers(version, sequence))
+        self.assertIn("200 was seen", self.refused(papers(12, 199)))
 
     def test_older_statement(self) -> None:
         """An older statement that lists a device which the newer does not is refused for ever, however new the record."""
@@ -127,6 +128,7 @@ class PeopleTests(TestCase):
         self.people.accept(papers(10, 100))
         self.people.accept(example.papers_of_another_key(version=1, sequence=1))
         self.people.accept(papers(10, 100))
+        self.refused(papers(9, 1, Device.new()))
 
     def test_revoked(self) -> None:
         """A device that was revoked once stays so, though a later statement lists it and does not say so."""

@@ -13,8 +13,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import RemoteError
-from p2pship.identity.keyring import Keyring
-from p2pship.identity.people import SCHEMA
+from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.place import Place
 from p2pship.identity.seal import seal
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
@@ -60,7 +59,7 @@ class ChainTestCase(SynchronousTestCase):
         self.trust = TellableTrust()
         self.network = StaticNetwork()
         self.journal = Journal()
-        database = Database(":memory:", [SCHEMA])
+        database = Database(":memory:", SCHEMAS)
         self.addCleanup(database.close)
         self.keyring = Keyring(Path(self.mktemp()), database, Journal(), self.clock)
         self.own = self.keyring.create("alice@example.com")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.address import Locator
+from p2pship.identity.keys import sign
+from p2pship.identity.succession import succeeded
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.lookup.candidate import Found
@@ -59,6 +63,19 @@ class ClaimsTests(SynchronousTestCase):
         self.assertTrue(self.claims.ambiguous)
         self.assertEqual(self.claims.received(found(self.bob, device=1)), [])
         self.assertEqual(self.claims.settle(), [])
+
+    def test_one_gave_way(self) -> None:
+        """A key that has signed the other one as its successor makes nothing ambiguous, and is not dialled."""
+        old, new = found(self.impostor), found(self.bob)
+        entry = succeeded(
+            partial(sign, self.impostor.identity_key), self.impostor.key, self.bob.aor, self.bob.key
+        )
+        statement = replace(new.papers.statement, succession=(entry,))
+        new = replace(new, papers=replace(new.papers, statement=statement))
+        for order in ((old, new), (new, old)):
+            claims = Claims()
+            self.assertEqual([claims.received(each) for each in order], [[], []])
+            self.assertEqual((claims.settle(), claims.ambiguous), ([new], False))
 
     def test_proven_among_unproven(self) -> None:
         """With a proven key the unproven ones are nobody's business."""

@@ -7,8 +7,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.identity.keyring import Keyring
-from p2pship.identity.people import SCHEMA
+from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.place import DAY, Place
 from p2pship.identity.record import verify_record
 from p2pship.identity.seal import open_item
@@ -30,7 +29,7 @@ class EditionTests(SynchronousTestCase):
         """Begin with an identity made at a time."""
         self.clock = Clock()
         self.clock.advance(now)
-        database = Database(":memory:", [SCHEMA])
+        database = Database(":memory:", SCHEMAS)
         self.addCleanup(database.close)
         self.keyring = Keyring(Path(self.mktemp()), database, Journal(), self.clock)
         self.alice = self.keyring.create(ALICE)

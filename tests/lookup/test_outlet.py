@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.errors import RemoteError
+from p2pship.identity.place import Place
 from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.outlet import FIRST_RETRY, PUBLISH_TIME, Outlet
@@ -61,6 +62,29 @@ class OutletTests(SynchronousTestCase):
         self.clock.pump([1.0, 1.0])
         self.assertEqual(self.held(), {slot(1): b"new"})
         self.assertEqual(self.facts, [Published(ALICE, "memory")])
+
+    def test_one_place_fails(self) -> None:
+        """An identity at several places is not published while one of them fails; that is told once, and so is its end."""
+        publish, friend = self.lookup.publish, Place(b"f" * 32, is_open=False)
+
+        def refusing(at: Slot, item: bytes) -> Deferred[None]:
+            return fail(RemoteError("full")) if at == slot(2) else publish(at, item)
+
+        self.lookup.publish = refusing  # type: ignore[method-assign, assignment]
+        for item in (b"1", b"2", b"3"):
+            self.outlet.hold(ALICE, {slot(1): item})
+            self.outlet.hold(ALICE, {slot(2): item}, friend)
+        self.lookup.publish = publish  # type: ignore[method-assign]
+        self.clock.advance(FIRST_RETRY)
+        self.outlet.hold(ALICE, {slot(1): b"4"})
+        told = [fact.error for fact in self.facts if isinstance(fact, Published)]
+        self.assertEqual(told, ["", "full", ""])
+
+    def test_gone_and_back(self) -> None:
+        """That a name which was taken back is published again is news."""
+        for items in ({slot(1): b"1"}, {}, {slot(1): b"1"}):
+            self.outlet.hold(ALICE, items)
+        self.assertEqual(self.facts, [Published(ALICE, "memory")] * 2)
 
     def test_newer_ends_the_waiting(self) -> None:
         """What is newer is published at once, though the last attempt failed and the next was due later."""

@@ -8,7 +8,7 @@ from p2pship.identity.certificate import self_signed
 from p2pship.identity.place import Place
 from p2pship.identity.seal import seal, seal_piece
 from p2pship.identity.verdict import NameGrade
-from p2pship.lookup.candidate import Slot
+from p2pship.lookup.candidate import Found, Slot
 from p2pship.lookup.pieces import ANNEX_TIME, MOST_FETCHED, MOST_KEPT, PieceStore
 from p2pship.lookup.search import COLLECTING_TIME
 from tests.lookup.people import BOB, DAY, NOW, Person, RecordingFindReceiver
@@ -78,6 +78,24 @@ class StatementPiecesTests(AnnexTestCase):
         self.clock.advance(0.2)
         self.assertGreater(len(lookup.asked), 1)
         self.search.cancel()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_enough(self) -> None:
+        """Whoever has enough at the first of several devices that wait for the same pieces ends the search for all of them."""
+        bob = Person(devices=16)
+        self.trust.grades[bob.key] = NameGrade.KNOWN
+        for device in range(16):
+            self.publish_all(bob, device)
+        self.find(self.memory(delay=0.1))
+        found: list[Found] = []
+
+        def enough(device: Found) -> None:
+            found.append(device)
+            self.search.cancel()
+
+        self.receiver.device_found = enough  # type: ignore[method-assign, assignment]
+        self.clock.pump([0.1] * 3)
+        self.assertEqual(len(found), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 

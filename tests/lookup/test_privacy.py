@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import replace
 
 from p2pship.errors import LocalError
 from p2pship.identity.place import DAY as DAY_SECONDS
@@ -14,8 +15,9 @@ from p2pship.lookup.candidate import Slot
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.edition import HALF_LIFE
 from p2pship.lookup.lan.wire import Answer, Question
-from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, PairSecret, Privacy, check_mode
+from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, Privacy, Shared, check_mode
 from p2pship.lookup.publisher import COALESCING_TIME, NEWS_TIME, Publisher
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.testing.lookup import MemoryDirectory
 from tests.lookup.people import BOB, DAY, NOW, PUBLIC, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
@@ -36,7 +38,7 @@ class PublishedTests(PublisherTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.mode = FRIENDS
-        self.secrets: list[PairSecret] = [(BOB, 1, SECRET), (BOB, 2, NEWER), (CAROL, 1, b"c" * 32)]
+        self.secrets: list[Shared] = [(BOB, 1, SECRET), (BOB, 2, NEWER), (CAROL, 1, b"c" * 32)]
         self.publisher = Publisher(
             self.clock,
             self.keyring,
@@ -121,6 +123,30 @@ class PublishedTests(PublisherTestCase):
                 self.assertGreater(self.expires(record), now)
         minutes = {int((at - begun) / 60) for at in puts}
         self.assertGreater(len(minutes), 20, "all at once they would tell that they are of one person")
+
+    def test_unlucky(self) -> None:
+        """What friends find in the wide area never runs out, however late the moments and whatever rounds come between."""
+        self.mode, self.random = PARANOID, b"\xff\xff"
+        self.start(ALICE)
+        self.clock.advance(NEWS_TIME)
+        for minute in range(240):
+            if minute == 14:  # a round that finds everything fresh
+                self.publisher.locators_changed()
+                self.clock.advance(COALESCING_TIME)
+            self.clock.advance(60)
+            now = self.clock.seconds()
+            (item,) = self.wide._directory.under(self.friends()[0].lookup_key(day_of(now)))
+            self.assertGreater(self.expires(open_item(self.friends()[0], day_of(now), item).record), now)
+
+    def test_news_again_and_again(self) -> None:
+        """News that comes ever again does not put off the moment at which friends hear it."""
+        self.random = b"\xff\xff"
+        self.start(ALICE)
+        for second in range(int(NEWS_TIME) + 1):
+            self.locators = (PUBLIC, replace(PUBLIC, port=1000 + second))
+            self.publisher.locators_changed()
+            self.clock.advance(1)
+        self.assertTrue(self.wide._directory.under(self.friends()[0].lookup_key(TODAY)))
 
     def expires(self, record: bytes) -> int:
         """Return until when a record holds."""
@@ -264,3 +290,27 @@ class ModesTests(ChainTestCase):
         """A mode that is none publishes nothing, and cannot be configured."""
         self.assertRaises(LocalError, Privacy(lambda own: "opne").published, ALICE)
         self.assertRaises(ValueError, check_mode, "opne")
+
+    def test_rendezvous(self) -> None:
+        """Who shows a code is published for everybody as well, and who has one looks there, as long as it is good."""
+        rendezvous = Rendezvous()
+        told: list[bool] = []
+        rendezvous.watch(lambda: told.append(rendezvous.shows(ALICE)))
+        privacy = Privacy(lambda own: PARANOID, lambda own: [(BOB, 1, SECRET)], rendezvous)
+        hidden, looked = privacy.published(ALICE), privacy.searched(ALICE, BOB)
+        rendezvous.show(ALICE)
+        rendezvous.show(ALICE, BOB)
+        self.assertEqual(privacy.published(ALICE), [Place.of_name(ALICE), *hidden])
+        self.assertEqual(
+            (privacy.published(BOB), privacy.searched(ALICE, BOB)), (privacy.published(BOB), looked)
+        )
+        rendezvous.hide(ALICE)
+        rendezvous.seek(ALICE, BOB)
+        self.assertEqual(privacy.searched(ALICE, BOB), [*looked, Place.of_name(BOB)])
+        rendezvous.seek(ALICE, BOB)  # another attempt, of which one ends first
+        rendezvous.leave(ALICE, BOB)
+        self.assertEqual(privacy.searched(ALICE, BOB), [*looked, Place.of_name(BOB)])
+        rendezvous.leave(ALICE, BOB)
+        rendezvous.hide(ALICE, BOB)
+        self.assertEqual((privacy.published(ALICE), privacy.searched(ALICE, BOB)), (hidden, looked))
+        self.assertEqual(told, [True, True, True, False])

@@ -12,9 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError, RemoteError
-from p2pship.identity.keyring import Keyring
+from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.papers import Papers
-from p2pship.identity.people import SCHEMA
 from p2pship.identity.place import DAY, Place, day_of
 from p2pship.identity.record import verify_record
 from p2pship.identity.seal import open_item
@@ -54,7 +53,7 @@ class PublisherTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(NOW)
-        database = Database(":memory:", [SCHEMA])
+        database = Database(":memory:", SCHEMAS)
         self.addCleanup(database.close)
         self.keyring = Keyring(Path(self.mktemp()), database, Journal(), self.clock)
         self.near = CountingLookup(self.clock, MemoryDirectory(), "near")

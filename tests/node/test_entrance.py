@@ -56,6 +56,21 @@ class ClosedTests(NodeTestCase):
         self.node("alice").overlay.peers()[0].close("to be reached anew")
         await error_of(self.node("alice").overlay.peer(BOB, keyring.identities()[0], self.hit()), NotReached)
 
+    async def test_allowed(self) -> None:
+        """A pattern on the allow list lets a stranger call whose name an authority has signed, and nobody who only claims one."""
+        bob, alice, carol = await self.phone(BOB), await self.phone(ALICE), await self.phone(CAROL)
+        authorities, keyring = self.node("bob").desk.authorities, self.node("alice").keyring
+        authorities.create("family", "example.com", BOB)
+        keyring.install_chain(ALICE, authorities.issue(read_request(keyring.request(ALICE))))
+        self.assertEqual((await refusal(alice.call(f"sip:{BOB}"))).status, REFUSED)
+        commands(lambda: self.node("bob").desk)["contact allow"]({"pattern": "*@example.com"})
+        call, answered = await self.up(alice, bob)
+        await self.talk(call, answered)
+        await call.hang_up()
+        await answered.ended
+        self.assertEqual((await refusal(carol.call(f"sip:{BOB}"))).status, REFUSED)
+        self.assertEqual(len(bob.calls), 1)
+
     async def test_window_closes(self) -> None:
         """Who came in while a device could be linked does not stay."""
         await self.phone(BOB)

@@ -75,7 +75,7 @@ class RecordTests(NodeTestCase):
         self.assertEqual((await refusal(self.alice.call(self.bob.aor))).status, 404)
         self.assertEqual((self.bob.calls, self.mallory.calls), ([], []))
         (line,) = self.node("alice").standing.recent_calls({})
-        (reason,) = self.node("alice").call_book.story(line["id"])["refused"]
+        (reason,) = self.node("alice").telephony.book.story(line["id"])["refused"]
         self.assertIn("not sealed for this place", reason)
 
     async def test_altered(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from p2pship.relations.codes import Secret
 from p2pship.testing.phone import Phone
+from p2pship.trust.ledger import PAIR
 from p2pship.trust.pins import BY_CONTACT
 from tests.node.calling import ALICE, BOB, CAROL, PATIENCE, refusal
 from tests.node.twodevices import TwoDevicesCase
@@ -46,12 +48,13 @@ class ParanoidTests(TwoDevicesCase):
         key = self.node("bob").keyring.device.publication_key
         return [item for slot, item in self.nodes.directory.items.items() if slot.publication_key == key]
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, *names: str) -> None:
         """Let no node have a link with Bob's, or remember a search."""
-        for name in ("alice", "carol"):
+        for name in names or ("alice", "carol"):
             for peer in self.node(name).overlay.peers():
                 peer.close("the test begins anew")
-            self.node(name).finder.forget(BOB, self.node("bob").keyring.device.key)
+            for device in ("bob", "laptop"):
+                self.node(name).finder.forget(BOB, self.node(device).keyring.device.key)
 
     async def finds(self, name: str) -> int:
         """Return how many devices of Bob's a node finds."""
@@ -96,6 +99,46 @@ class ParanoidTests(TwoDevicesCase):
         await self.comes_to("alice", 1)
         self.assertEqual(await self.finds("carol"), 0)
         self.assertFalse(set(self.versions()) & set(before))
+
+    async def test_own_devices(self) -> None:
+        """The devices of somebody who publishes for nobody, as there are no friends, find each other when the link is lost."""
+        await self.phone(BOB), await self.phone(CAROL)
+        self.link()
+        bob, laptop = self.node("bob"), self.node("laptop")
+        await self.eventually(lambda: bool(bob.desk.secrets.of(BOB) and laptop.desk.secrets.of(BOB)))
+        self.give("bob", "identity privacy", aor=BOB, mode="paranoid")
+        await self.eventually(lambda: laptop.desk.modes.of(BOB) == "paranoid" and not self.open_items())
+        self.begin_anew("bob", "laptop")
+        self.assertEqual(self.hits("bob", BOB), set())
+        self.assertEqual(await self.finds("carol"), 0)
+        bob._circle._gathering.look(BOB)  # as it does every few minutes
+        await self.eventually(lambda: self.hit("laptop") in self.hits("bob", BOB))
+
+    async def test_linked(self) -> None:
+        """A new device finds Bob by a code, for which he is published for everybody; when it is used, nobody finds him again."""
+        await self.friends()
+        window = self.node("bob").linking.open(BOB)
+        await self.comes_to("carol", 1)
+        await self.node("laptop").linking.join(BOB, Secret.typed(window.code), None, "laptop")
+        await self.comes_to("carol", 0)
+        self.assertEqual(self.open_items(), [])
+
+    async def test_paired(self) -> None:
+        """Where one of two friends who are both hidden has lost the secret, they find each other by a code, and then by a secret."""
+        alice, _ = await self.friends()
+        self.give("alice", "identity privacy", aor=ALICE, mode="paranoid")
+        self.node("bob").desk.ledger.remove(
+            BOB, PAIR, next(iter(self.node("bob").desk.ledger.items(BOB, PAIR)))
+        )
+        self.assertEqual(self.good("bob"), [])
+        await self.comes_to("alice", 0)
+        window = self.node("bob").pairing.open(BOB, ALICE)
+        await self.eventually(lambda: bool(self.open_items()))
+        await self.node("alice").pairing.join(ALICE, BOB, Secret.typed(window.code), None)
+        await self.eventually(lambda: not self.open_items())
+        self.begin_anew()
+        await self.comes_to("alice", 1)
+        await self.have_talked(alice, self.phones[-1])
 
     def versions(self) -> list[int]:
         """Return the versions under which Bob publishes."""

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from p2pship import standing
 from p2pship.address import HostPort
 from p2pship.commands.identity import list_identities
 from p2pship.commands.identitystatus import IdentityStatus
 from p2pship.config import load
 from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.aor import BadAOR
-from p2pship.interfaces import INode
+from p2pship.interfaces import IIdentity, INode
+from p2pship.lookup.collected import Collected
 from p2pship.node import Node
 from p2pship.sections import sections
 from p2pship.sip.message import Response
@@ -92,6 +94,22 @@ class ServiceTests(TestCase):
         await node.stopService()
         self.assertTrue(first.called)
         await first
+
+    async def test_part_that_does_not_stop(self) -> None:
+        """Parts that fail when they are stopped are told of in the log, and hold neither the state folder nor each other."""
+        lookup = MemoryLookup(reactor, MemoryDirectory())
+        lookup.stop = lambda: fail(RuntimeError("stuck"))  # type: ignore[method-assign]
+        first = self._node(lookups=lambda _: {"memory": lookup})
+        first.startService()
+        await first.when_started()
+        stop = first.overlay.stop
+        stuck = RuntimeError("stuck")
+        first.overlay.stop = lambda: stop().addCallback(lambda _: fail(stuck))  # type: ignore[method-assign]
+        await first.stopService()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)
+        second = self._node()
+        second.startService()
+        await second.when_started()
 
     async def test_never_started(self) -> None:
         """A node that was never started can be stopped."""
@@ -304,6 +322,21 @@ class CommandTests(NodeTestCase):
         self._fits(device, FoundStatus)
         self.assertEqual((found["aor"], device["lookup"], device["name_grade"]), (BOB, "memory", "unproven"))
         self.assertTrue(device["locators"])
+
+    async def test_find_for_the_default(self) -> None:
+        """It is searched for the default identity, as in every command that names none."""
+        asked: list[str] = []
+
+        def collected(finder: object, aor: str, own: IIdentity) -> Deferred[Collected]:
+            asked.append(own.aor)
+            return Deferred()
+
+        await self.two_phones()
+        self.patch(standing, "collect", collected)
+        keyring = self.node("alice").desk.keyring
+        keyring.set_default(keyring.create("second@example.com").aor)
+        self._ask("find", aor=BOB)
+        self.assertEqual(asked, ["second@example.com"])
 
     async def test_find_nobody(self) -> None:
         """A name that is none, and a search before anybody has registered, are errors in words."""

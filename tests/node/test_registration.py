@@ -9,6 +9,7 @@ from p2pship.commands.identity import list_identities
 from p2pship.journal import IdentityCreated, PhoneRegistered, Published, RequestRefused
 from p2pship.sip.message import Request, Response
 from p2pship.testing.phone import Phone
+from tests.commands.changes import give
 from tests.node.calling import ALICE, BOB, NodeTestCase, refusal, requests
 from tests.node.rawphones import RawPhone
 
@@ -47,6 +48,21 @@ class RegistrationTests(NodeTestCase):
             self.assertIn(why, answer.reason)
             self.assertIn(why, self.told("alice", RequestRefused)[-1].reason)
         self.assertEqual(self.told("alice", IdentityCreated), [])
+
+    async def test_removed(self) -> None:
+        """A phone does not bring back a name that was removed, also after a restart; ``identity create`` does."""
+        await self.phone(ALICE)
+        give(self.node("alice").desk, "identity remove", aor=ALICE)
+        self.assertEqual(self.told("alice", PhoneRegistered)[-1].expires, 0)
+        self.assertEqual(list(self.node("alice").telephony.bindings), [])
+        for _ in range(2):
+            answer = await self._registered(f"sip:{ALICE}")
+            self.assertEqual(answer.status, 403)
+            self.assertIn("was removed from this node", answer.reason)
+            await self.nodes.restart("alice")
+        self.assertIsNone(self.node("alice").keyring.identity(ALICE))
+        give(self.node("alice").desk, "identity create", aor=ALICE)
+        self.assertEqual((await self._registered(f"sip:{ALICE}")).status, 200)
 
     async def _registered(self, uri: str) -> Response:
         phone = RawPhone(self.nodes.proxy("alice"), 0)

@@ -6,9 +6,10 @@ from functools import partial
 
 from p2pship.identity.hit import format_hit
 from p2pship.identity.statement import host_identity_hash
+from p2pship.testing.lookup import MemoryLookupDown
 from p2pship.testing.phone import Phone
 from p2pship.testing.phonecall import State
-from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, requests
+from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal, requests
 from tests.node.twodevices import TwoDevicesCase
 
 SOON = 1.5
@@ -114,7 +115,6 @@ class RotatedTests(NodeTestCase):
         """The call goes on, Alice's node knows the new key within a second, and the next call finds him by it."""
         alice, bob = await self.two_phones()
         call, answered = await self.up(alice, bob)
-        items = set(self.nodes.directory.items.values())
         self.node("bob").keyring.rotate(BOB)
         identity = self.node("bob").keyring.identity(BOB)
         assert identity is not None
@@ -122,15 +122,64 @@ class RotatedTests(NodeTestCase):
         await self.talk(call, answered)
         await call.hang_up()
         await answered.ended
-        key = self.node("bob").keyring.device.publication_key
-        published = self.nodes.directory.items
-        await self.eventually(
-            lambda: not items & {item for slot, item in published.items() if slot.publication_key == key}
-        )
         self.nodes.break_links("bob")
         again, answered = await self.up(alice, bob)
         await self.talk(again, answered)
         self.assertEqual(self.pinned(), identity.key)
+
+    async def test_old_item(self) -> None:
+        """Where only what was published before can be found, the next call finds him all the same: nobody says "another key"."""
+        alice, bob = await self.two_phones()
+        await self.have_talked(alice, bob)
+        await self.have_talked(bob, alice)
+        key = self.rotate()
+        await self.eventually(lambda: self.pinned() == key, seconds=SOON)
+        self.nodes.break_links("bob")
+        await self.have_talked(alice, bob)
+        self.assertEqual(self.pinned(), key)
+
+    async def test_unheard(self) -> None:
+        """Who has not heard of it calls by the old item, hears of it in the hello, and follows; the call is up."""
+        alice, bob = await self.two_phones()
+        await self.have_talked(alice, bob)
+        self.nodes.break_links("bob")
+        key = self.rotate()
+        await self.have_talked(alice, bob)
+        self.assertEqual(self.pinned(), key)
+
+    async def test_confirmed(self) -> None:
+        """Who has compared the safety number does not follow, neither by the old item nor by a new one."""
+        alice, bob = await self.two_phones()
+        await self.have_talked(alice, bob)
+        old = self.pinned()
+        self.node("alice").desk.trust.confirm(ALICE, BOB, old)
+        self.nodes.break_links("bob")
+        self.rotate()
+        self.assertEqual((await refusal(alice.call(f"sip:{BOB}"))).status, 480)
+        self.nodes.directory.items.clear()
+        self.nodes.lookups["bob"].failure = None
+        self.node("bob").keyring.set_status(BOB, "here")
+        await self.eventually(lambda: bool(self.nodes.directory.items))
+        self.assertEqual((await refusal(alice.call(f"sip:{BOB}"))).status, 403)
+        self.assertEqual((self.pinned(), len(bob.calls)), (old, 1))
+
+    async def test_link_lost_meanwhile(self) -> None:
+        """A call goes on whose link breaks before the other side has heard of the new key."""
+        alice, bob = await self.two_phones()
+        call, answered = await self.up(alice, bob)
+        self.nodes.break_links("bob")
+        key = self.rotate()
+        await self.talk(call, answered)
+        self.assertEqual(self.pinned(), key)
+        self.assertEqual((call.state, answered.state), (State.UP, State.UP))
+
+    def rotate(self) -> bytes:
+        """Give Bob another key, while his node cannot publish; return it."""
+        self.nodes.lookups["bob"].failure = MemoryLookupDown()
+        self.node("bob").keyring.rotate(BOB)
+        identity = self.node("bob").keyring.identity(BOB)
+        assert identity is not None
+        return identity.key
 
     def pinned(self) -> bytes:
         """Return the key by which Alice's node knows Bob."""

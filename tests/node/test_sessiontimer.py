@@ -89,7 +89,7 @@ class TimerTests(NodeTestCase):
             self.assertTrue(ending.remote)
             self.assertIn("session timer", ending.reason)
         for node in self.names:
-            book = self.node(node).call_book
+            book = self.node(node).telephony.book
             (line,) = book.recent(2)
             self.assertIn("nobody has refreshed the call", story_text(book.story(line["id"])))
 

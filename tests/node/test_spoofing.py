@@ -59,7 +59,7 @@ class AssertedTests(StrangerCase):
         self.mallory.answering = IGNORE
         call = self.alice.call(self.mallory.aor)
         await self.mallory.until(lambda: len(self.mallory.calls) > 0)
-        clients = self.node("alice")._proxy.layer._clients.values()
+        clients = self.node("alice").telephony.proxy.layer._clients.values()
         (sent,) = [each.request for each in clients if each.request.call_id == call.dialog.call_id]
         forged = response_to(sent, 180, to_tag="m")
         for name in ("P-Asserted-Identity", "Remote-Party-ID", "P-Preferred-Identity"):
@@ -86,7 +86,7 @@ class AssertedTests(StrangerCase):
         forged = self.request("INVITE", sender=f"<sip:{ALICE}>;tag=a", Contact=f"<sip:{ALICE};gr=x.1>")
         await self.refuses(forged, "forged-from")
         (line,) = [each for each in self.node("bob").standing.recent_calls({}) if each["state"] == "refused"]
-        story = self.node("bob").call_book.story(line["id"])
+        story = self.node("bob").telephony.book.story(line["id"])
         self.assertEqual((story["caller"], story["rule"], story["status"]), (MALLORY, "forged-from", 403))
         self.assertIn(ALICE, story["reason"])
         await self.undisturbed()
@@ -173,7 +173,7 @@ class OpenRelayTests(StrangerCase):
     async def test_guessed_branches(self) -> None:
         """Responses to requests that Mallory was never sent find none, whatever branch they guess."""
         await self.set_up()
-        sent = [each.request for each in self.node("bob")._proxy.layer._clients.values()]
+        sent = [each.request for each in self.node("bob").telephony.proxy.layer._clients.values()]
         vias = [each.first("Via") or "" for each in sent]
         stray = self.counts("bob").get("sip.stray_response", 0) + self.counts("bob").get("sip.not_ours", 0)
         guesses = [*vias, *(f"SIP/2.0/P2P [2001:20::1];branch=z9hG4bK{number:08x}" for number in range(20))]

@@ -22,7 +22,7 @@ class StoryTestCase(NodeTestCase):
 
     def stories(self, node: str) -> list[CallStory]:
         """Return every story that a node keeps, the latest first."""
-        book = self.node(node).call_book
+        book = self.node(node).telephony.book
         return [book.story(line["id"]) for line in book.recent(100)]
 
     def story(self, node: str = "alice") -> CallStory:

@@ -98,7 +98,7 @@ class StrangerTests(StrangerCase):
 
     def _sent_to_bob(self, call: OutgoingCall) -> Request:
         """Return the INVITE of a call as Alice's node sent it over the link, which nobody else should ever see."""
-        clients = self.node("alice")._proxy.layer._clients.values()
+        clients = self.node("alice").telephony.proxy.layer._clients.values()
         (sent,) = [
             each.request
             for each in clients

@@ -247,7 +247,7 @@ class RestartTests(TransferCase):
         self.assertEqual(len([bye for bye in requests(alice, "BYE") if "Reason" not in bye]), 1)
 
     def _kept(self, name: str) -> int:
-        return len(list(self.node(name).bindings))
+        return len(list(self.node(name).telephony.bindings))
 
 
 def _fragments(phone: Phone) -> list[bytes]:

@@ -16,9 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from p2pship.address import Locator
-from p2pship.identity.keyring import Keyring
+from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.papers import Papers
-from p2pship.identity.people import SCHEMA
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import (
@@ -277,7 +276,7 @@ class Node:
         self.journal = Journal()
         self.facts: list[Fact] = []
         self.journal.watch(self.facts.append)
-        self._database = Database(":memory:", [SCHEMA])
+        self._database = Database(":memory:", SCHEMAS)
         self.keyring = Keyring(self.state, self._database, self.journal, self.clock)
         for aor in aors:
             if self.keyring.identity(aor) is None:
@@ -356,6 +355,7 @@ class Node:
         self._case.network.leave(self.locators()[0].port)
         for link in self.links():
             link.start(DeafReceiver())
+            link.watch(False)
 
     def links(self) -> list[MemoryLink]:
         """Return its ends of the links that are up."""

@@ -228,6 +228,19 @@ class FailureTests(OverlayCase):
         self.assertIn("would not talk", reached.outcomes[0].tried[0].reason)
         self.assertEqual(asked, [ALICE, ALICE])
 
+    def test_identity_is_removed(self) -> None:
+        """Where our own identity goes while its hello is on the way to be said or answered, that is no bug of the node's."""
+        for gone in (ALICE, BOB):
+            self.setUp()
+            alice, bob = self.two()
+            alice.keyring.create("eve@example.com")
+            self.network.latency = 0.1
+            reached = alice.people(BOB)
+            self.clock.pass_time(0.15)
+            (alice if gone == ALICE else bob).keyring.remove(gone)
+            self.clock.pass_time(6)
+            self.assertEqual((len(reached.outcomes), reached.peers), (1, []))
+
     def test_dead_link(self) -> None:
         """A link that has died unnoticed costs 2 s; then another is dialled, and who was on the dead one moves there."""
         alice, bob = self.node(ALICE, "eve@example.com"), self.node(BOB)

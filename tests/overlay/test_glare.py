@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from p2pship.address import Locator
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Verdict
-from p2pship.interfaces import IIdentity, ITrustPolicy
+from p2pship.interfaces import IIdentity, ILink, ITrustPolicy
+from p2pship.journal import Fact, PeerReached
 from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase, Reached, StartedClock
 
 
@@ -129,3 +132,37 @@ class GlareTests(OverlayCase):
         self.clock.pass_time(1)
         self.assertEqual((len(ours.peers), len(reached.peers)), (1, 1))
         self._assert_one_link(small, large)
+
+    def test_redial(self) -> None:
+        """Who gets a link by the other side's dial at the very moment at which its own has one, too, uses the former alone."""
+        alice, bob = self.two()
+        alice.reach(BOB)
+        made, told = self._told_late(alice)
+        for peer in (alice.peer(BOB), bob.peer(ALICE)):
+            peer.watch(True)
+        alice.links()[0].lose()
+
+        def tell(fact: Fact) -> None:
+            if isinstance(fact, PeerReached) and not told.called:
+                told.callback(made[0])
+
+        alice.journal.watch(tell)
+        self.clock.pass_time(5)
+        self.assertTrue(told.called)
+        self._assert_one_link(alice, bob)
+        self.assertEqual([link.dialled for link in bob.links()], [True])
+        for node in (alice, bob):
+            self.assertEqual(sum(isinstance(fact, PeerReached) for fact in node.facts), 2)
+
+    def _told_late(self, node: Node) -> tuple[list[ILink], Deferred[ILink]]:
+        """Return where the link will be that a node dials next, and what tells the node of it."""
+        made: list[ILink] = []
+        told: Deferred[ILink] = Deferred()
+        dial = node.bearer.dial
+
+        def held(device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+            dial(device_key, locators).addCallback(made.append)
+            return told
+
+        self.patch(node.bearer, "dial", held)
+        return made, told

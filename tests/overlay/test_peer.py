@@ -12,9 +12,9 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused, PeerLost, RemoteError
 from p2pship.interfaces import ILinkReceiver
+from p2pship.overlay.confirmations import CONFIRM_DELAY
 from p2pship.overlay.hello import MAX_SUBPROTOCOLS
 from p2pship.overlay.machine import CONFIRM_FRAMES
-from p2pship.overlay.peer import CONFIRM_DELAY
 from p2pship.overlay.wire import Ack, Bye, Ending, Hello, Nack, Payload, Received, Refused
 from tests.overlay.nodes import ALICE, BOB, OverlayCase, Recorder
 from tests.overlay.strangers import Stranger

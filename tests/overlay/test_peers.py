@@ -20,7 +20,7 @@ from p2pship.overlay.peer import Surroundings
 from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.peers import Peers
 from p2pship.overlay.reach import Tried
-from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase, Reached
+from tests.overlay.nodes import ALICE, BOB, OWN, STRANGER, Node, OverlayCase, Reached
 
 
 def listed(node: Node) -> ListedDevice:
@@ -165,6 +165,17 @@ class TableTests(OverlayCase):
             peer.watch(True)
         self.assertRaises(NotReached, self.claim, "d@x")
         self.assertIsNotNone(self.peers.get(second))
+
+    def test_crowd(self) -> None:
+        """A stranger without a link gives way before those who are known or have one; and no trace of it is left."""
+        known = self.peers.claim(
+            PeerKey(ALICE, "friend@x", bytes(16)), self.home.own, b"key", OWN, self.around
+        )
+        for number in range(5):
+            self.claim(f"{number}@x")
+        self.assertEqual(self.ended, ["0@x", "1@x", "2@x", "3@x"])
+        self.assertIs(self.peers.get(known.key), known)
+        self.assertEqual(set(self.peers._of), {"friend@x", "4@x"})
 
 
 class ManyPayloadsTests(OverlayCase):

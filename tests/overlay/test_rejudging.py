@@ -15,6 +15,7 @@ from p2pship.identity.statement import host_identity_hash, read_statement
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IIdentity, ITrustPolicy
 from p2pship.overlay.conduit import HELLO_SECONDS
+from p2pship.overlay.switchboard import TIDY_SECONDS
 from tests.overlay.nodes import ALICE, BOB, OverlayCase
 
 CAROL = "carol@example.com"
@@ -25,7 +26,7 @@ class TellableTrust:
     """Thinks of everybody what it was told."""
 
     def __init__(self) -> None:
-        self.verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
+        self.verdict = STRANGER
         self.waiting: Deferred[Verdict] | None = None
 
     def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
@@ -38,6 +39,7 @@ class TellableTrust:
 
 
 KNOWN = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
+STRANGER = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
 CHANGED = Verdict(NameGrade.CHANGED, Acquaintance.STRANGER)
 
 
@@ -99,6 +101,29 @@ class JudgedAgainTests(OverlayCase):
         self.admitted = False
         self.judge_again()
         self.assertIn("not let in", peer.over)
+
+    def test_expired(self) -> None:
+        """When a certificate's time is over, who was verified by it is judged again, on the link that is up, and may stay on it."""
+        self.trust.verdict = replace(KNOWN, until=self.clock.seconds() + 100)
+        self.alice.reach(BOB)
+        peer, self.trust.verdict, self.admitted = self.bob.peer(ALICE), STRANGER, False
+        self.clock.pass_time(50)
+        self.assertTrue(peer.verdict.proven)
+        self.clock.pass_time(50 + TIDY_SECONDS)
+        self.assertEqual((peer.verdict, peer.over), (STRANGER, ""))
+
+    def test_statement_expired(self) -> None:
+        """No link outlives the statement that lists its device: it may have been revoked, and nobody been able to say so."""
+        self.alice.reach(BOB)
+        peer = self.bob.peer(ALICE)
+        assert peer.papers is not None
+        statement = peer.papers.statement
+        peer.papers = replace(
+            peer.papers, statement=replace(statement, expires=int(self.clock.seconds()) + 30)
+        )
+        peer.newer = None
+        self.clock.pass_time(TIDY_SECONDS)
+        self.assertIn("expired", peer.over)
 
     def test_gone_meanwhile(self) -> None:
         """A verdict that comes when the peer is over does nothing."""

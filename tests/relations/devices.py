@@ -16,6 +16,7 @@ from p2pship.interfaces import IIdentity, ITrustPolicy
 from p2pship.overlay.peer import Peer
 from p2pship.relations.gathering import Gathering
 from p2pship.relations.introductions import Introductions
+from p2pship.relations.secrets import PairSecrets
 from p2pship.relations.statements import Statements
 from p2pship.relations.sync import Sync
 from p2pship.storage.database import Database
@@ -79,7 +80,8 @@ class Device(Node):
             case.directory,
             self.overlay,
             self.sync.meet,
-            Random(SEED).randbytes,
+            Random(SEED + self.hit[-1]).randbytes,
+            PairSecrets(self.ledger, clock, lambda _: []),
         )
         self.overlay.offer(self.statements)
         self.overlay.offer(self.sync)
@@ -101,8 +103,9 @@ class Device(Node):
         return peer
 
     def entries(self, own: str) -> dict[tuple[str, str], bytes | None]:
-        """Return everything in its ledger of an own identity."""
-        return {entry.key: entry.value for entry in self.ledger.entries(own)}
+        """Return everything in its ledger of an own identity but the secrets of its devices."""
+        everything = {entry.key: entry.value for entry in self.ledger.entries(own)}
+        return {key: value for key, value in everything.items() if not key[1].startswith(f"{own} ")}
 
     def listed(self, aor: str) -> set[bytes]:
         """Return the SHA-256 of the Host Identities that its statement of an own identity lists."""

@@ -26,7 +26,7 @@ from p2pship.relations import (
 from p2pship.relations.allowance import Allowance
 from p2pship.relations.codes import Means
 from p2pship.relations.introducewire import Ask, Check, Give, TakenBack
-from p2pship.relations.linkwire import Bundle, NewDevice
+from p2pship.relations.linkwire import NewDevice, Welcome
 from p2pship.relations.pairwire import Accept, Confirm, Known, Offer, Please
 from p2pship.relations.pake import Exchange
 from p2pship.relations.pakewire import Element, Proof, Refusal
@@ -51,7 +51,7 @@ STAMP = int(NOW * 1000).to_bytes(8, "big") + bytes(10)
 READERS: tuple[Callable[[bytes], object], ...] = (
     introducewire.read,
     linkwire.NewDevice.read,
-    linkwire.Bundle.read,
+    linkwire.Welcome.read,
     pairwire.read_pairing,
     pairwire.is_pairing,
     pakewire.read_message,
@@ -189,7 +189,7 @@ class Corpus:
         }
         self.others = [
             NewDevice(bytes(32), "laptop").encode(),
-            Bundle(own.statement, own.chain, crl, b"key").encode(),
+            Welcome(own.statement, own.chain, crl, b"key").encode(),
             renewalwire.print_answer(RenewalAnswer(own.chain, crl)),
         ]
 
@@ -296,6 +296,7 @@ class SubprotocolTests(HostileCase):
         """An own device is told nothing, and nothing is taken from it, over a link that others may read."""
         peer = self.own_device()
         peer.encrypted = False
+        self.clock.advance(1)  # there is a secret of the two devices now
         self.unmoved(peer)
 
     def test_revoked_device(self) -> None:

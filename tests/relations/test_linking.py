@@ -12,12 +12,14 @@ from zope.interface.verify import verifyObject
 from p2pship.errors import LocalError, PayloadRefused
 from p2pship.interfaces import ISubprotocol
 from p2pship.lookup.privacy import MODE, OPEN, PARANOID, SETTING
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import Linked, NotLinked
 from p2pship.relations.linkfacts import DeviceLinked, LinkingEnded
 from p2pship.relations.linking import LAST_WORDS, Linking, LinkWindow
-from p2pship.relations.window import WINDOW_SECONDS
+from p2pship.relations.pakewire import Refusal, read_message
+from p2pship.relations.window import WINDOW_SECONDS, Ending
 from tests.overlay.nodes import ALICE, BOB
 from tests.relations.devices import Device, DevicesCase
 from tests.scale import SEED
@@ -31,6 +33,7 @@ class LinkingCase(DevicesCase):
     def setUp(self) -> None:
         super().setUp()
         self.mode = OPEN
+        self.rendezvous = Rendezvous()
         self.doors: dict[Device, set[str]] = {}
         self.judging: dict[Device, Callable[[str, str], None]] = {}
         self.linkings: dict[Device, Linking] = {}
@@ -51,6 +54,7 @@ class LinkingCase(DevicesCase):
             doors,
             lambda own, aor: self.judging[device](own, aor),
             lambda own: self.mode,
+            self.rendezvous,
         )
         device.overlay.offer(linking)
         linking.start()
@@ -173,6 +177,27 @@ class LinkingTests(LinkingCase):
         self.linkings[self.new].start()
         self.assertEqual([one.aor for one in self.new.keyring.identities()], [own.aor])
 
+    def test_marked_first(self) -> None:
+        """That name is marked before there is an identity of it, at whatever moment the node is killed."""
+        marked: list[bool] = []
+        self.new.keyring.watch(
+            lambda aor: marked.append(self.new.ledger.get(aor, "guest", "link") is not None)
+        )
+        self.join(self.open().code)
+        self.assertTrue(marked[0])
+
+    def test_no_window(self) -> None:
+        """Where no window is open nothing that comes is even read."""
+        linking = self.linkings[self.old]
+        peer = self.linkable(BOB).reach(ALICE)
+        for opened in (False, True):
+            if opened:
+                self.open()
+                linking.close(ALICE)
+            sent = peer.send("link", bytes(60_000))
+            self.clock.pass_time(1)
+            self.assertEqual(read_message(self.successResultOf(sent)), Refusal(Ending.CLOSED))
+
     def test_interface(self) -> None:
         """It is a subprotocol, which has no streams and hands nothing over."""
         linking = self.linkings[self.old]
@@ -274,18 +299,23 @@ class RefusalTests(LinkingCase):
         self.successResultOf(self.join(window.code))
 
     def test_doors(self) -> None:
-        """Strangers are let in for the identity while its window is open, and no longer."""
-        doors = self.doors[self.old]
+        """Strangers are let in for the identity, and find it, while its window is open, and no longer."""
         window = self.open()
-        self.assertEqual(doors, {ALICE})
+        self.assertTrue(self.is_public())
         self.successResultOf(self.join(window.code))
-        self.assertEqual(doors, set())
+        self.assertFalse(self.is_public())
         self.open()
         self.clock.pass_time(WINDOW_SECONDS)
-        self.assertEqual(doors, set())
+        self.assertFalse(self.is_public())
         self.open()
         self.linkings[self.old].stop()
-        self.assertEqual(doors, set())
+        self.assertFalse(self.is_public())
+
+    def is_public(self) -> bool:
+        """Tell whether strangers are let in, and find the identity; it must be both or neither."""
+        doors, shown = self.doors[self.old], self.rendezvous.shows(ALICE)
+        self.assertEqual(doors, {ALICE} if shown else set())
+        return shown
 
     def test_window_is_given_up(self) -> None:
         """Who waits for the new device and goes away closes the window; not while somebody else still waits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -17,11 +17,12 @@ from p2pship.errors import PayloadRefused, RemoteError
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IIdentity, ISubprotocol, ITrustPolicy
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
 from p2pship.relations.codes import Invitation, Means, Secret
 from p2pship.relations.linkfacts import PairingEnded
-from p2pship.relations.pairing import LOOK_SECONDS, NotPaired, Pairing
-from p2pship.relations.pairwire import Confirm, Offer, write_pairing
+from p2pship.relations.pairing import AT_ONCE, LOOK_SECONDS, NotPaired, Pairing
+from p2pship.relations.pairwire import Accept, Confirm, Offer, PairMessage, read_pairing, write_pairing
 from p2pship.relations.pake import WrongSecret
 from p2pship.relations.pakewire import BadMessage
 from p2pship.relations.secrets import OVERLAP, PairSecrets
@@ -30,6 +31,7 @@ from p2pship.storage.vault import Vault
 from p2pship.trust.ledger import SCHEMA, Ledger
 from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase
 from tests.scale import SEED
+from tests.trust.test_ledger import NOW, clock_at, ledger
 
 CAROL = "carol@example.com"
 CONTACT = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
@@ -61,6 +63,10 @@ class Friend(Node):
         super().__init__(case, *aors, trust=self.trust)
         vault = Vault.open(self.state)
         self.ledger = Ledger(Database(":memory:", [SCHEMA]), vault, IReactorTime(self.clock), self.hit)
+
+    def secrets(self) -> PairSecrets:
+        """Return the pair secrets in the ledger."""
+        return PairSecrets(self.ledger, self.clock, self.keyring.revoked)
 
 
 class AgreementTests(SynchronousTestCase):
@@ -110,6 +116,7 @@ class PairingCase(OverlayCase):
     def setUp(self) -> None:
         super().setUp()
         self.pairings: dict[Friend, Pairing] = {}
+        self.rendezvous = Rendezvous()
         self.alice, self.bob = self.friend(ALICE), self.friend(BOB)
 
     def friend(self, *aors: str) -> Friend:
@@ -119,9 +126,10 @@ class PairingCase(OverlayCase):
             device.clock,
             device.keyring,
             device.overlay,
-            PairSecrets(device.ledger, device.clock),
+            device.secrets(),
             device.journal,
             Random(SEED + len(self.pairings)).randbytes,
+            self.rendezvous,
         )
         device.overlay.offer(pairing)
         pairing.start()
@@ -131,7 +139,7 @@ class PairingCase(OverlayCase):
     def secrets(self, device: Friend) -> list[bytes]:
         """Return the secrets that a device shares with the other of the two, newest first."""
         own, other = (ALICE, BOB) if device is self.alice else (BOB, ALICE)
-        return [one.secret for one in PairSecrets(device.ledger, device.clock).of(own, other)]
+        return [one.secret for one in device.secrets().of(own, other)]
 
     def meet(self) -> None:
         """Let the two meet and have time."""
@@ -169,7 +177,7 @@ class PairingTests(PairingCase):
         for (device, own), (other, _) in (both, both[::-1]):
             self.meet()
             (before,) = self.secrets(device)
-            PairSecrets(device.ledger, device.clock).replace(own)
+            device.keyring.revoke_device(own, bytes([len(device.keyring.revoked(own))]) * 32)
             self.assertEqual(self.secrets(device), [before])  # there is no better one yet
             self.clock.pass_time(3 * LOOK_SECONDS)
             (new,) = self.secrets(device)
@@ -182,13 +190,13 @@ class PairingTests(PairingCase):
         """A contact that was forgotten shares nothing any more."""
         self.meet()
         self.alice.trust.verdict = Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER)
-        PairSecrets(self.alice.ledger, self.alice.clock).forget(ALICE, BOB)
+        self.alice.secrets().forget(ALICE, BOB)
         self.assertEqual(self.secrets(self.alice), [])
 
     def test_one_side_lost_all(self) -> None:
         """Who has lost the secrets gets a new one at the next meeting."""
         self.meet()
-        PairSecrets(self.bob.ledger, self.bob.clock).forget(BOB, ALICE)
+        self.bob.secrets().forget(BOB, ALICE)
         self.clock.pass_time(3 * LOOK_SECONDS)
         self.assertEqual(self.secrets(self.bob)[0], self.secrets(self.alice)[0])
 
@@ -211,10 +219,43 @@ class PairingTests(PairingCase):
         self.clock.pass_time(1)
         self.failureResultOf(sent, PayloadRefused)
 
+    def test_offers_without_end(self) -> None:
+        """A contact gone bad who offers without end does not fill the ledger, which keeps a trace of each secret."""
+        peer = self.alice.reach(BOB)
+        for number in range(2 * AT_ONCE):
+            agreement = Agreement(
+                Party(ALICE, self.alice.own.key, self.alice.keyring.device.key),
+                Party(BOB, self.bob.own.key, self.bob.keyring.device.key),
+                True,
+                Random(number).randbytes,
+            )
+            answer = self.sent(peer, Offer(agreement.ephemeral, (), True))
+            if number >= AT_ONCE:
+                self.failureResultOf(answer, PayloadRefused)
+                continue
+            accept = cast(Accept, read_pairing(self.successResultOf(answer)))
+            agreement.take(accept.ephemeral)
+            self.successResultOf(self.sent(peer, Confirm(agreement.proof())))
+        self.assertEqual(len(self.bob.ledger.stamps(BOB)), AT_ONCE)
+
+    def sent(self, peer: Any, message: PairMessage) -> Deferred[bytes]:
+        """Send a message, and return its answer when that has had time to come."""
+        sent: Deferred[bytes] = peer.send("pair", write_pairing(message))
+        self.clock.pass_time(0.1)
+        return sent
+
+    def test_asked_without_end(self) -> None:
+        """Nor does one who asks for offers without end."""
+        self.meet()
+        for _ in range(2 * AT_ONCE):
+            self.bob.secrets().forget(BOB, ALICE)
+            self.clock.pass_time(2 * LOOK_SECONDS)
+        self.assertLessEqual(len(self.alice.ledger.stamps(ALICE)), AT_ONCE)
+
     def test_kept_by_identity_key(self) -> None:
         """A secret that was agreed with another identity key of the same name is replaced."""
         self.meet()
-        secrets = PairSecrets(self.alice.ledger, self.alice.clock)
+        secrets = self.alice.secrets()
         old = secrets.of(ALICE, BOB)[0]
         secrets.forget(ALICE, BOB)
         secrets.keep(ALICE, BOB, sha256(b"another key").digest(), old.secret, sure=True)
@@ -224,6 +265,55 @@ class PairingTests(PairingCase):
     def test_interface(self) -> None:
         """It is a subprotocol."""
         verifyObject(ISubprotocol, self.pairings[self.alice])
+
+
+class RevocationTests(SynchronousTestCase):
+    """Two devices of a person of which one has revoked a third, and the other has not heard of it."""
+
+    def setUp(self) -> None:
+        self.clock = clock_at(NOW)
+        self.ledgers = [ledger(self.clock, device) for device in (1, 2)]
+        self.revoked: list[list[bytes]] = [[], []]
+        clock = cast(IReactorTime, self.clock)
+        self.phone, self.laptop = (
+            PairSecrets(one, clock, lambda own, gone=gone: gone)  # type: ignore[misc]
+            for one, gone in zip(self.ledgers, self.revoked, strict=True)
+        )
+
+    def stale(self) -> list[bool]:
+        """Let both have heard of everything, and tell of each secret, the newest first, whether it is to be replaced."""
+        self.revoked[1][:] = self.revoked[0]
+        one, other = self.ledgers
+        one.merge(ALICE, other.entries(ALICE))
+        other.merge(ALICE, one.entries(ALICE))
+        self.assertEqual(self.phone.of(ALICE), self.laptop.of(ALICE))
+        return [each.stale for each in self.phone.of(ALICE)]
+
+    def test_written_meanwhile(self) -> None:
+        """That the other device writes to a secret later does not hide that somebody else knows it."""
+        secret = self.phone.keep(ALICE, BOB, bytes(32), b"s" * 32, sure=False)
+        self.assertEqual(self.stale(), [False])
+        self.revoked[0].append(b"r" * 32)
+        self.clock.advance(1)
+        self.laptop.known_there(ALICE, BOB, [secret.version])
+        self.assertEqual(self.stale(), [True])
+
+    def test_clock_was_ahead(self) -> None:
+        """A stale secret that was made while the clock was a year ahead is good for nothing as soon as there is another."""
+        self.clock.advance(365 * 24 * 3600)
+        self.phone.keep(ALICE, BOB, bytes(32), b"s" * 32, sure=True)
+        self.clock.rightNow = NOW
+        self.revoked[0].append(b"r" * 32)
+        self.phone.keep(ALICE, BOB, bytes(32), b"t" * 32, sure=True)
+        self.assertEqual([one.secret for one in self.phone.of(ALICE)], [b"t" * 32])
+
+    def test_agreed_meanwhile(self) -> None:
+        """A secret that the other device agreed on may have come to the revoked one; one that this device did has not."""
+        self.revoked[0].append(b"r" * 32)
+        self.laptop.keep(ALICE, BOB, bytes(32), b"s" * 32, sure=False)
+        self.clock.advance(1)
+        self.phone.keep(ALICE, BOB, bytes(32), b"t" * 32, sure=False)
+        self.assertEqual(self.stale(), [False, True])
 
 
 class CodeTests(PairingCase):
@@ -252,9 +342,11 @@ class CodeTests(PairingCase):
     def test_guessing(self) -> None:
         """After three wrong codes the right one is refused, too, and the journal says so."""
         window = self.pairings[self.alice].open(ALICE, BOB)
+        self.assertTrue(self.rendezvous.shows(ALICE))
         for digit in (b"1", b"2", b"3"):
             failed = self.failureResultOf(self.join(str(Secret(Means.CODE, digit * 8))), NotPaired)
             self.assertIn("wrong", str(failed.value))
+        self.assertFalse(self.rendezvous.shows(ALICE) or self.rendezvous.seeks(BOB, ALICE))
         self.failureResultOf(self.join(window.code), NotPaired)
         self.assertTrue(any(isinstance(fact, PairingEnded) for fact in self.alice.facts))
 

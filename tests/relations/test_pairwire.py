@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import decode, encode
 from p2pship.relations.codes import Means
-from p2pship.relations.linkwire import Bundle, NewDevice
+from p2pship.relations.linkwire import NewDevice, Welcome
 from p2pship.relations.pairwire import (
     Accept,
     Confirm,
@@ -43,8 +43,8 @@ PAIRING: tuple[Any, ...] = (
 )
 SEALED: tuple[Any, ...] = (
     NewDevice(KEY, "laptop"),
-    Bundle(b"statement", (b"one", b"two"), b"crl", b"key"),
-    Bundle(b"s", (), b"", b""),
+    Welcome(b"statement", (b"one", b"two"), b"crl", b"key"),
+    Welcome(b"s", (), b"", b""),
 )
 
 
@@ -96,11 +96,11 @@ class MessageTests(SynchronousTestCase):
 
     def test_secrets_are_not_shown(self) -> None:
         """What a traceback shows of a bundle is not the identity key."""
-        self.assertNotIn("secret key", repr(Bundle(b"s", (), b"", b"secret key")))
+        self.assertNotIn("secret key", repr(Welcome(b"s", (), b"", b"secret key")))
 
     @given(st.binary(max_size=80))
     def test_garbage(self, octets: bytes) -> None:
         """Whatever comes is a message or refused as theirs."""
-        for read in (read_message, read_pairing, NewDevice.read, Bundle.read, is_pairing):
+        for read in (read_message, read_pairing, NewDevice.read, Welcome.read, is_pairing):
             with ignore(RemoteError):
                 read(octets)

@@ -24,3 +24,7 @@ class QRTextTests(SynchronousTestCase):
         self.assertEqual(shown[: len(wanted)], [[int(bool(square)) for square in row] for row in wanted])
         self.assertLessEqual(len(lines[0]), 80)
         self.assertLessEqual(len(lines), 40)
+
+    def test_too_long(self) -> None:
+        """What no QR code can hold is said in its place."""
+        self.assertIn("send the file", qr_text("A" * 5_000))

@@ -6,7 +6,7 @@ from typing import Any
 
 from p2pship.errors import BadPapers
 from p2pship.identity.validity import SKEW, STATEMENT_LIFETIME
-from p2pship.identity.verdict import Acquaintance
+from p2pship.identity.verdict import Acquaintance, NameGrade
 from p2pship.identity.verify import papers_from
 from p2pship.journal import PeerGone
 from p2pship.relations.statements import NAME
@@ -218,6 +218,55 @@ class RotationTests(DevicesCase):
         assert pin is not None
         self.assertEqual((pin.key, self._hits()), (self.old, set()))
         self.assertTrue(any("not the one that was confirmed" in str(fact) for fact in self.alice.facts))
+
+    def test_hello_under_way(self) -> None:
+        """Who answers a hello that left before, and so has the old key in it, hears of the new one some seconds later."""
+        carol = self.device(CAROL)
+        carol.befriend(self.bob)
+        self.network.latency = 0.2
+        self.bob.people(CAROL)
+        while not any(peer.aor == CAROL for peer in carol.overlay.peers() + self.bob.overlay.peers()):
+            self.clock.pass_time(0.1)
+            if any(peer.greeting for peer in self.bob.overlay._peers) and self.bob.own.key == self.old:
+                self.bob.keyring.rotate(BOB)
+        pin = carol.pins.get(CAROL, BOB)
+        assert pin is not None
+        self.assertEqual(pin.key, self.old)
+        self.clock.pass_time(7)
+        pin = carol.pins.get(CAROL, BOB)
+        assert pin is not None
+        self.assertEqual(pin.key, self.bob.own.key)
+
+    def test_two_successors(self) -> None:
+        """Of two keys to which the old one gave way, as the thief of a backup makes another one, the one heard of first stays."""
+        thief = self.another(self.bob, BOB, owner=True)
+        thief.keyring.adopt_statement = lambda *_: False  # type: ignore[method-assign]
+        self.bob.keyring.adopt_statement = lambda *_: False  # type: ignore[method-assign]
+        self.bob.keyring.revoke_device(BOB, thief.digest)
+        self.bob.keyring.rotate(BOB)
+        self.clock.pass_time(1)
+        thief.keyring.rotate(BOB)
+        thief.reach(ALICE)
+        pin = self.alice.pins.get(ALICE, BOB)
+        assert pin is not None
+        self.assertEqual(pin.key, self.bob.own.key)
+        self.assertIs(self.alice.peer_on(thief).verdict.name, NameGrade.CHANGED)
+
+    def test_not_heard(self) -> None:
+        """A device that was off during the rotation, and still shows the old key, is let in if the new one lists it, and is called."""
+        laptop = self.another(self.bob, BOB)
+        self.clock.pass_time(5)
+        self.apart(laptop)
+        laptop.gathering.stop()
+        self.bob.keyring.rotate(BOB)
+        self.clock.pass_time(1)
+        self.apart(self.bob)
+        self.network.heal()
+        self.network.partition([self.bob.bearer], [self.alice.bearer, laptop.bearer])
+        self.assertEqual(laptop.own.key, self.old)
+        self.assertEqual(laptop.reach(ALICE).hit, self.alice.hit)
+        self.assertIn(laptop.hit, self._hits())
+        self.assertIs(self.alice.peer_on(laptop).verdict.acquaintance, Acquaintance.CONTACT)
 
     def test_own_device(self) -> None:
         """Another device of his, which does not hold the key, follows, and its links with friends stay."""

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.identity.cbor import encode
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 from p2pship.relations.allowance import MOST_KEPT, Allowance
 from p2pship.relations.statementwire import (
     LONGEST_CERTIFICATE,
     LONGEST_REVOCATIONS,
-    MOST_CERTIFICATES,
     BadNews,
     News,
     read,
@@ -50,6 +50,13 @@ class StatementWireTests(SynchronousTestCase):
         chain = (bytes(LONGEST_CERTIFICATE),) * MOST_CERTIFICATES
         longest = write(News(bytes(2560), chain, bytes(LONGEST_REVOCATIONS)))
         self.assertLess(len(longest), 56_000)
+
+    def test_too_long_to_come_along(self) -> None:
+        """A statement is told, without the list or the certificates of a large authority if those are too long."""
+        chain = (bytes(LONGEST_CERTIFICATE + 1), b"root")
+        self.assertEqual(read(write(News(b"stated", chain, b"list"))), News(b"stated", (), b"list"))
+        long = News(b"stated", (b"root",), bytes(LONGEST_REVOCATIONS + 1))
+        self.assertEqual(read(write(long)), News(b"stated", (b"root",)))
 
     def test_wrong(self) -> None:
         """What is too long, too much, missing or of another version is refused."""

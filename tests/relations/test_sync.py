@@ -36,7 +36,7 @@ class SyncTests(DevicesCase):
         second = self.another(first, BOB)
         self.clock.pass_time(30)
         self.assertEqual(second.entries(BOB), first.entries(BOB))
-        self.assertEqual(sum(fact.taken for fact in second.facts if isinstance(fact, DeviceInStep)), 700)
+        self.assertEqual(sum(fact.taken for fact in second.facts if isinstance(fact, DeviceInStep)), 701)
 
     def test_push(self) -> None:
         """What changes on either device is on the other within a moment, secrets too."""

@@ -166,6 +166,7 @@ class FakePeer:
         self.encrypted = True
         self.path = "memory"
         self.lost_since: float | None = None
+        self.since = 0.0
         self.watched = 0
         self.sent: list[Message] = []
         self.cast_packets: list[tuple[int, bytes]] = []
@@ -342,6 +343,9 @@ class FakeKeyring:
     def create(self, aor: str) -> FakeIdentity:
         return self._identities.setdefault(aor, FakeIdentity(aor))
 
+    def removed(self, aor: str) -> bool:
+        return False
+
     def watch(self, changed: Callable[[str], None]) -> Callable[[], None]:
         raise AssertionError("SIP does not watch the keyring")
 
@@ -355,6 +359,9 @@ class FakeKeyring:
         raise AssertionError("SIP sees no papers")
 
     def check(self, papers: Any) -> None:
+        raise AssertionError("SIP sees no papers")
+
+    def lists(self, key: bytes, device_key: bytes) -> bool:
         raise AssertionError("SIP sees no papers")
 
     def met(self, aor: str) -> bool:

@@ -14,6 +14,7 @@ from p2pship.sip.message import Request, Response, parse, request, response_to
 from p2pship.sip.names import OwnNames
 from p2pship.sip.proxy import SIPProxy
 from p2pship.sip.registrar import Registrar
+from p2pship.sip.surroundings import Surroundings
 from p2pship.storage.database import Database
 from tests.sip.fakes import (
     FakeAcquaintances,
@@ -69,8 +70,8 @@ class Station:
         self.acquaintances = FakeAcquaintances()
         self.secrets = FakeSecrets()
         self.book = CallBook(self.clock, self.database, self.random)
-        self.proxy = SIPProxy(
-            self.clock,
+        around = Surroundings(
+            reactor=self.clock,
             names=names,
             keyring=self.keyring,
             overlay=self.overlay,
@@ -85,6 +86,7 @@ class Station:
             acquaintances=self.acquaintances,
             phones=self.secrets,
         )
+        self.proxy = SIPProxy(around)
         self.proxy.start()
         self._branch = 0
 

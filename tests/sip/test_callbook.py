@@ -214,10 +214,17 @@ class FindingTests(CallBookCase):
         for name in (id, id.upper(), id[:3], "call-1"):
             self.assertEqual(self.book.story(name)["call_id"], "call-1")
 
+    def test_latest_failed(self) -> None:
+        """Without a name it is the latest call that failed; not one that was answered or goes on, though it is later."""
+        for _ in range(2):
+            self.outgoing().finished(404, "Not Found")
+            self.clock.advance(1)
+        self.outgoing().up("dialog", FakePeer(ALICE, BOB))
+        self.assertEqual(self.book.story("")["call_id"], "call-2")
+
     def test_not_found(self) -> None:
         """What names no call, or several, is refused in words; whatever it is."""
         for name in (
-            "",
             "zzzzzz",
             "%",
             "é",

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.journal import Fact
-from p2pship.sip.digest import MD5, SHA256, Credentials, answer, secret
+from p2pship.sip.digest import SHA256, Credentials, answer, secret
 from p2pship.sip.facts import PhoneRefused
 from p2pship.sip.guesses import FREE, LONGEST_WAIT
 from p2pship.sip.message import Response
@@ -19,6 +19,8 @@ from tests.sip.station import LINK_OFFER, OFFER, Station
 ALICE, BOB = "alice@example.com", "bob@example.com"
 PASSWORD = "correct horse"
 HOME, EVIL = "192.0.2.9", "198.51.100.66"
+URI = "sip:bob@example.com;gr=x"
+"Bob's phone."
 
 
 class GateCase(SynchronousTestCase):
@@ -78,104 +80,6 @@ class GateCase(SynchronousTestCase):
         """Register alice, with the challenge that it takes."""
         hop = hop or self.phone
         return self.ask(hop, credentials=self.credentials(self.ask(hop), password=password))
-
-
-class ProofTests(GateCase):
-    """An honest phone."""
-
-    def test_registers(self) -> None:
-        """Challenged with SHA-256 on top and MD5 below (RFC 8760 §2.4); registered with either."""
-        challenged = self.ask(self.phone)
-        self.assertEqual(challenged.status, 401)
-        lines = challenged.lines("WWW-Authenticate")
-        self.assertEqual(["algorithm=SHA-256" in line for line in lines], [True, False])
-        self.assertTrue(all('realm="example.com"' in line for line in lines))
-        self.assertEqual(self.ask(self.phone, credentials=self.credentials(challenged)).status, 200)
-        again = self.credentials(self.ask(self.phone), algorithm=MD5)
-        self.assertEqual(self.ask(self.phone, credentials=again).status, 200)
-        binding = self.station.bindings.of(ALICE)[0]
-        self.assertEqual((binding.source.host, binding.username), (HOME, "alice"))
-
-    def test_same_nonce(self) -> None:
-        """A phone that counts on needs no other challenge, until the nonce is too old: then stale says so."""
-        first = self.credentials(self.ask(self.phone))
-        for count in (1, 2, 3):
-            sent = replace(first, nc=f"{count:08x}")
-            sent = replace(
-                sent, response=answer(sent, "REGISTER", secret(SHA256, "alice", "example.com", PASSWORD))
-            )
-            self.assertEqual(self.ask(self.phone, credentials=sent).status, 200)
-        self.station.clock.advance(LIFETIME)
-        stale = self.ask(self.phone, credentials=sent)
-        self.assertEqual(stale.status, 401)
-        self.assertIn("stale=true", stale.lines("WWW-Authenticate")[0])
-        self.assertEqual(self.ask(self.phone, credentials=self.credentials(stale)).status, 200)
-
-    def test_calls(self) -> None:
-        """A call is challenged as a proxy does; once proven it goes out, without the proof, and its dialog needs none."""
-        self.register()
-        uri = f"sip:{BOB}"
-        contact: dict[str, Any] = {"Contact": f"<sip:alice@{HOME}:5070>"}
-        challenged = self.ask(self.phone, "INVITE", uri=uri, **contact)
-        self.assertEqual((challenged.status, len(self.station.overlay.searches)), (407, 0))
-        proof = self.credentials(challenged, "INVITE", uri)
-        self.station.from_phone(
-            self.phone,
-            "INVITE",
-            uri,
-            ALICE,
-            BOB,
-            OFFER,
-            Proxy_Authorization=str(proof),
-            Call_ID="c2",
-            **contact,
-        )
-        peer = FakePeer(ALICE, BOB)
-        self.station.overlay.searches[0].reach(peer)
-        invite = peer.requests()[0]
-        self.assertNotIn("Proxy-Authorization", invite)
-        self.station.answer(invite, 200, peer, LINK_OFFER, Contact="<sip:bob@example.com;gr=x>")
-        within: dict[str, Any] = {"To": f"<sip:{BOB}>;tag=t1", "Call_ID": "c2"}
-        self.station.from_phone(
-            self.phone, "ACK", "sip:bob@example.com;gr=x", ALICE, BOB, CSeq=f"{invite.cseq[0]} ACK", **within
-        )
-        self.assertEqual(peer.requests()[-1].method, "ACK")
-        # Another address knows the tags, too: it has to prove itself, and cannot acknowledge or hang up.
-        self.station.from_phone(
-            self.attacker, "BYE", "sip:bob@example.com;gr=x", ALICE, BOB, CSeq="900 BYE", **within
-        )
-        self.assertEqual(self.attacker.responses()[-1].status, 407)
-        self.station.from_phone(
-            self.attacker, "ACK", "sip:bob@example.com;gr=x", ALICE, BOB, CSeq="901 ACK", **within
-        )
-        self.assertEqual([each.method for each in peer.requests()], ["INVITE", "ACK"])
-        self.station.from_phone(
-            self.phone, "BYE", "sip:bob@example.com;gr=x", ALICE, BOB, CSeq="902 BYE", **within
-        )
-        self.assertEqual(peer.requests()[-1].method, "BYE")
-
-    def test_on_loopback(self) -> None:
-        """A phone of this machine is asked for nothing."""
-        self.assertEqual(self.ask(self.station.phone(), Contact="<sip:alice@127.0.0.1:5070>").status, 200)
-        self.assertEqual(self.station.journal.counts["phones.challenged"], 0)
-
-    def test_what_the_node_asks_reaches_no_peer(self) -> None:
-        """A peer's challenge does not reach a phone in the network, which would answer it with the password it has here."""
-        self.register()
-        uri = f"sip:{BOB}"
-        contact: dict[str, Any] = {"Contact": f"<sip:alice@{HOME}:5070>"}
-        proof = self.credentials(self.ask(self.phone, "INVITE", uri=uri, **contact), "INVITE", uri)
-        self.station.from_phone(
-            self.phone, "INVITE", uri, ALICE, BOB, Proxy_Authorization=str(proof), **contact
-        )
-        peer = FakePeer(ALICE, BOB)
-        search = self.station.overlay.searches[0]
-        search.reach(peer)
-        search.end()
-        asked: dict[str, Any] = {"WWW_Authenticate": 'Digest realm="example.com", nonce="chosen"'}
-        self.station.answer(peer.requests()[0], 401, peer, **asked)
-        self.assertEqual(self.phone.responses()[-1].status, 401)
-        self.assertNotIn("WWW-Authenticate", self.phone.responses()[-1])
 
 
 class AttackTests(GateCase):
@@ -317,6 +221,60 @@ class AttackTests(GateCase):
         self.register(neighbour, "guess")
         self.assertEqual(self.register(neighbour).status, 503)
         self.assertEqual(self.register(self.phone).status, 200)
+
+    def test_who_is_registered(self) -> None:
+        """Who names a person in any place of a request, or where a phone is, does not learn whether it is registered here."""
+        nobody = "anonymous@anonymous.invalid"
+        where = f"<sip:alice@{HOME}:5070>"
+        named: tuple[dict[str, Any], ...] = (
+            {"P_Preferred_Identity": f"<sip:{ALICE}>"},
+            {"P_Asserted_Identity": f"<sip:dave@example.org>, <sip:{ALICE}>"},
+            {"Contact": where},
+            {"P_Preferred_Identity": "<tel:+358>", "Contact": where},
+        )
+        told = []
+        for registers in (False, True):
+            if registers:
+                self.register()
+            for headers in named:
+                hop = FakeHop(5071, "UDP", EVIL)
+                asked = self.ask(hop, "MESSAGE", uri=f"sip:{BOB}", sender=nobody, **headers)
+                told.append(
+                    [line.partition("realm=")[2].split(",")[0] for line in asked.lines("Proxy-Authenticate")]
+                )
+        self.assertTrue(all(told))
+        self.assertEqual(told[:4], told[4:])
+
+    def within(self) -> dict[str, Any]:
+        """Let Alice's phone call Bob, who answers; return what makes a request one of that dialog."""
+        self.register()
+        invite: dict[str, Any] = {"Call_ID": "c2", "Contact": f"<sip:alice@{HOME}:5070>"}
+        proof = self.credentials(self.ask(self.phone, "INVITE", uri=URI, **invite), "INVITE", URI)
+        invite["Proxy_Authorization"] = str(proof)
+        self.station.from_phone(self.phone, "INVITE", URI, ALICE, BOB, OFFER, **invite)
+        self.peer = FakePeer(ALICE, BOB)
+        self.station.overlay.searches[0].reach(self.peer)
+        self.station.answer(self.peer.requests()[0], 200, self.peer, LINK_OFFER, Contact=f"<{URI}>")
+        return {"To": f"<sip:{BOB}>;tag=t1", "Call_ID": "c2"}
+
+    def test_dialog_of_another(self) -> None:
+        """Whoever knows the tags of a dialog sends nothing in it by the password of another name."""
+        bye = {"CSeq": "901 BYE", **self.within()}
+        self.station.secrets.passwords[BOB, "bob"] = PASSWORD
+        self.station.from_phone(self.attacker, "BYE", URI, BOB, BOB, **bye)
+        bye["Proxy_Authorization"] = str(
+            self.credentials(self.attacker.responses()[-1], "BYE", URI, username="bob")
+        )
+        self.station.from_phone(self.attacker, "BYE", URI, BOB, BOB, **bye)
+        self.assertEqual([each.status for each in self.attacker.responses()[-2:]], [407, 407])
+        self.assertNotIn("BYE", [each.method for each in self.peer.requests()])
+
+    def test_register_in_a_dialog(self) -> None:
+        """Within its dialog a phone need not prove itself, but registers nobody else there."""
+        register = {"CSeq": "901 REGISTER", "Contact": f"<sip:bob@{HOME}:5070>", **self.within()}
+        self.station.from_phone(self.phone, "REGISTER", "sip:example.com", ALICE, BOB, **register)
+        self.assertEqual(self.phone.responses()[-1].status, 401)
+        self.assertEqual(self.station.bindings.of(BOB), [])
 
     def test_cancel(self) -> None:
         """Nobody cancels another's call, though CANCEL cannot be challenged."""

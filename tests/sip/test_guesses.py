@@ -55,6 +55,14 @@ class GuessesTests(SynchronousTestCase):
         self.assertGreater(self.guesses.wait(HOME, ALICE, NOW), 0)
         self.assertEqual(self.guesses.wait(HOME, ALICE, NOW + FORGIVEN_AFTER), 0)
 
+    def test_clock_set_back(self) -> None:
+        """Whoever waits while the clock is set back by a year waits no longer than anybody else."""
+        year = 365 * 86_400
+        for _ in range(2 * FREE):
+            self.guesses.failed(HOME, ALICE, NOW + year)
+        self.assertLessEqual(self.guesses.wait(HOME, ALICE, NOW), LONGEST_WAIT)
+        self.assertEqual(self.guesses.wait(HOME, ALICE, NOW + LONGEST_WAIT), 0)
+
     def test_many_addresses(self) -> None:
         """Many addresses guess for one name: together they get a try in ten seconds, and nobody is shut out for longer."""
         for at in range(1000):

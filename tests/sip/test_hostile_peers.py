@@ -170,13 +170,19 @@ class ShownTests(HostileCase):
         self.assertEqual(sent.values("P-Asserted-Identity"), [f"<sip:{EVE}>"])
 
     def test_stranger_commands_nothing(self) -> None:
-        """A stranger cannot have the phone answer by itself; what else these headers say arrives."""
+        """A stranger cannot have the phone answer by itself, nor fetch anything from anywhere; the name of a ringing tone arrives."""
         sent = self.commanded()
         self.assertEqual([name for name in self.COMMANDS if name in sent], [])
-        ring = "<http://example.com/ring.wav>"
-        told = self.ask(body=LINK_OFFER, Alert_Info=f"<x:y>;info=Alert-AutoAnswer, {ring}", Call_Info=ring)
+        ring, router = "<urn:alert:source:external>", "<http://192.168.0.1/reboot>"
+        told = self.ask(
+            body=LINK_OFFER,
+            Alert_Info=f"<urn:x>;info=Alert-AutoAnswer, {router}, {ring}",
+            Call_Info=f"{router};purpose=icon",
+            Error_Info=router,
+        )
         assert told is not None
-        self.assertEqual((told.values("Alert-Info"), told.values("Call-Info")), ([ring], [ring]))
+        self.assertEqual(told.values("Alert-Info"), [ring])
+        self.assertNotIn("192.168.0.1", told.encode().decode())
 
     def test_stranger_asks_for_no_password(self) -> None:
         """Many phones answer every challenge at once, and the answer lets the password be guessed: none of a stranger's
@@ -191,6 +197,23 @@ class ShownTests(HostileCase):
                 self.station.answer(self.eve.requests()[-1], status, self.eve, b"", **challenge)
                 heard = self.phone.responses()[-1]
                 self.assertEqual((heard.status, name in heard), (status, passed))
+
+    def test_stranger_rings_only(self) -> None:
+        """Within their own call a stranger has the phone neither answer nor restart, nor by a method in odd letters."""
+        sent = self.ask(body=LINK_OFFER)
+        assert sent is not None
+        self.station.answer(sent, 180, self.phone, Contact="<sip:alice@127.0.0.1:5070>")
+        heard = len(self.phone.requests())
+        to = self.eve.responses()[-1].first("To") or ""
+        for number, event in enumerate(("talk", "check-sync;reboot=true"), 2):
+            self.ask("NOTIFY", To=to, CSeq=f"{number} NOTIFY", Event=event, Subscription_State="active")
+            self.assertEqual(self.eve.responses()[-1].status, 489)
+        self.ask("SUBSCRIBE", To=to, CSeq="4 SUBSCRIBE", Event="presence")
+        self.assertEqual(self.eve.responses()[-1].status, 489)
+        for number, method in enumerate(("Refer", "notify", "MessagE"), 5):
+            self.ask(method, CSeq=f"{number} {method}", Event="talk", Refer_To="<sip:carol@example.com>")
+            self.assertEqual(self.eve.responses()[-1].status, 501)
+        self.assertEqual(len(self.phone.requests()), heard)
 
     def test_contact_may(self) -> None:
         """A contact can: that is how an intercom works."""

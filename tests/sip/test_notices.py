@@ -90,3 +90,11 @@ class NoticesTests(SynchronousTestCase):
         for at in range(MOST_REMEMBERED + 50):
             self.station.proxy.notices.changed(ALICE, f"{at}@example.org")
         self.assertEqual(len(self.notices(phone)), MOST_REMEMBERED)
+
+    def test_clock_set_back(self) -> None:
+        """What was told before the clock was set back by a year is told again after a while, not after a year."""
+        phone = self.station.register(ALICE)
+        self.station.proxy.notices.changed(ALICE, BOB)
+        self.station.clock.rightNow -= 365 * 86_400
+        self.station.proxy.notices.changed(ALICE, BOB)
+        self.assertEqual(len(self.notices(phone)), 2)

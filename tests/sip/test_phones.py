@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship.address import HostPort
 from p2pship.errors import LocalError
+from p2pship.sip.bindings import SCHEMA as BINDINGS_SCHEMA
+from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.digest import MD5, SHA256, secret
 from p2pship.sip.phones import MOST_OF_NAME, SCHEMA, Phones
+from p2pship.sip.uri import Parameters
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
 
@@ -27,7 +32,7 @@ class PhonesTests(SynchronousTestCase):
 
     def open(self) -> None:
         """Open the database, as after a restart."""
-        self.database = Database(self.file, [SCHEMA])
+        self.database = Database(self.file, [BINDINGS_SCHEMA, SCHEMA])
         self.addCleanup(self.database.close)
         self.phones = Phones(self.database, self.vault, lambda: 1000.0)
 
@@ -67,6 +72,33 @@ class PhonesTests(SynchronousTestCase):
         self.assertIsNone(self.phones.secret(ALICE, "alice", MD5))
         self.assertEqual(heard, [(ALICE, "alice")] * 2)
         self.assertRaises(LocalError, self.phones.remove, ALICE, "alice")
+
+    def registered(self) -> list[str]:
+        """Return the user names of the phones that a node finds registered when it starts."""
+        bindings = Bindings(Clock(), self.database)
+        bindings.load()
+        return [binding.username for binding in bindings]
+
+    def register(self, username: str) -> None:
+        """Register a phone, as a node that was running before."""
+        bindings = Bindings(Clock(), self.database)
+        source, uri = HostPort("192.0.2.9", 5070), f"sip:{username}@192.0.2.9:5070"
+        binding = Binding(
+            ALICE, uri, Parameters(()), 3600.0, "c", 1, (), source, "UDP", username, username=username
+        )
+        bindings.load()
+        bindings.replace(ALICE, [*bindings.of(ALICE), binding])
+        bindings.close()
+
+    def test_registration_ends(self) -> None:
+        """A lost phone whose password is removed or set anew while no node runs is not rung by the next one."""
+        for username in ("hall", "lost", "desk"):
+            self.phones.set_password(ALICE, username, PASSWORD)
+            self.register(username)
+        self.phones.remove(ALICE, "lost")
+        self.assertEqual(self.registered(), ["hall", "desk"])
+        self.phones.set_password(ALICE, "desk", "another password")
+        self.assertEqual(self.registered(), ["hall"])
 
     def test_refused(self) -> None:
         """Short passwords, user names that break the header, and too many phones."""

@@ -69,6 +69,28 @@ class NewRequestTests(ScreenCase):
         self.assertIsNone(self.rule(**given))
 
 
+class NoticeTests(ScreenCase):
+    """NOTIFY within a call."""
+
+    def test_strangers_events(self) -> None:
+        """A stranger tells how a transfer goes, and nothing that has a phone answer or restart, however it is written."""
+        contact = Verdict(NameGrade.KNOWN, Acquaintance.CONTACT)
+        for event, refused in (
+            ("refer;id=2", False),
+            ("talk", True),
+            ("check-sync", True),
+            ("refer, talk", True),
+        ):
+            notify = self.made(method="NOTIFY", Event=event)
+            refusal = self.screen.notice(notify, self.peer)
+            self.assertEqual(refusal.rule if refusal else None, "strangers-event" if refused else None)
+        notify.append("o", "talk")
+        for made in (notify, self.made(method="NOTIFY"), self.made(method="NOTIFY", o="talk")):
+            self.assertIsNotNone(self.screen.notice(made, self.peer))
+        self.peer.verdict = contact
+        self.assertIsNone(self.screen.notice(notify, self.peer))
+
+
 class ReferTests(ScreenCase):
     """REFER, within dialogs too."""
 

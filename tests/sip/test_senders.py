@@ -53,6 +53,7 @@ class SendersTests(TestCase):
         self.assertEqual(self.of(NOBODY, 5072, P_Preferred_Identity=f"<sip:{BOB}>"), BOB)
         self.assertEqual(self.of(NOBODY, 5072, P_Asserted_Identity=f'"A" <sip:{ALICE}>'), ALICE)
         self.assertEqual(self.of(NOBODY, 5070, P_Preferred_Identity="<sip:dave@example.com>, <<<"), ALICE)
+        self.assertEqual(self.of(NOBODY, 5072, P_Preferred_Identity=f"<tel:+358>, <sip:{BOB}>"), BOB)
 
     def test_anonymous_by_place(self) -> None:
         """Else the Contact says it, or where the phone sends from; of two names there none is guessed."""

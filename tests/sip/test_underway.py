@@ -75,7 +75,7 @@ class LoopTests(TestCase):
         self.send_on(f"sip:{CAROL}")
         self.station.overlay.searches[-1].end()
         under_way = self.station.proxy._under_way
-        self.assertEqual((len(under_way), under_way._paths, under_way._strange), (0, {}, {}))
+        self.assertEqual((len(under_way), under_way._paths, under_way._strange), (0, set(), {}))
 
 
 class StrangerTests(TestCase):

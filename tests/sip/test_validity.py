@@ -41,6 +41,7 @@ class ValidateTests(SynchronousTestCase):
             (_invite("nothing"), 400),
             (_invite("tel:+358"), 416),
             (_invite(CSeq="1 BYE"), 400),
+            (request("InVITE", "sip:b@example.com", HEADERS), 501),
             (_invite(From="<sip:a@b@c>"), 400),
             (_invite(To="sip:"), 400),
             (_invite(Contact="<sip:a>, <sip:"), 400),

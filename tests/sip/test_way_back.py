@@ -65,13 +65,17 @@ class WayBackTests(SynchronousTestCase):
         )
 
     def test_maddr(self) -> None:
-        """An maddr that is the address of a host is obeyed, also with rport; a name or a group is not."""
-        via = "SIP/2.0/UDP 192.0.2.4:5070;maddr=192.0.2.9"
-        self.check(via, via, "192.0.2.9:5070")
-        via = "SIP/2.0/UDP 192.0.2.4:5070;maddr=224.0.1.75"
-        self.check(via, via, "192.0.2.4:5070")
-        via = "SIP/2.0/UDP 192.0.2.4:5070;maddr=x.example.com"
-        self.check(via, via, "192.0.2.4:5070")
+        """An maddr that is the address of a host is obeyed, also with rport; a name or a group is not, nor that of another machine."""
+        local = HostPort("127.0.0.1", 9988)
+        for maddr, source, to in (
+            ("192.0.2.9", local, "192.0.2.9:5070"),
+            ("224.0.1.75", local, "127.0.0.1:5070"),
+            ("x.example.com", local, "127.0.0.1:5070"),
+            ("192.0.2.9", SOURCE, "192.0.2.4:5070"),
+            ("127.0.0.1", SOURCE, "192.0.2.4:5070"),
+        ):
+            via = f"SIP/2.0/UDP {source.host}:5070;maddr={maddr}"
+            self.check(via, via, to, source)
 
     def test_ipv6(self) -> None:
         """The same IPv6 address in another spelling is the same (RFC 5118)."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 from p2pship.errors import ConfigError
+from p2pship.storage import database
 from p2pship.storage.database import ORGANISATION, Database, Schema, StorageFailed
 
 FIRST = "CREATE TABLE note (text TEXT NOT NULL) STRICT"
@@ -174,6 +175,19 @@ class DatabaseTests(TestCase):
         self.assertIn(str(self.path), str(error))
         self.assertIn("backup", str(error))
         self.assertTrue(self.path.read_bytes().startswith(b"this is not"))
+
+    def test_out_of_reach(self) -> None:
+        """Nobody is told to move away a database that is only out of reach, as on a full disk."""
+
+        def full(path: str) -> None:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+            raise error
+
+        self.patch(database, "_connect", full)
+        message = str(self.assertRaises(ConfigError, Database, self.path, [NOTES]))
+        self.assertIn("space", message)
+        self.assertNotIn("move it away", message)
 
     def test_readable_by_others(self) -> None:
         """A file that others may read is not used, and what to do is said."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,17 @@ class WriteFileTests(TestCase):
         beside.chmod(0o666)
         write_file(self.path, b"new")
         self.assertEqual((self.path.read_bytes(), mode(self.path)), (b"new", 0o600))
+
+    def test_disk_full(self) -> None:
+        """What did not fit is not left behind, and the old contents stay."""
+        write_file(self.path, b"old")
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "no space left")
+
+        self.patch(os, "fsync", full)
+        self.assertRaises(OSError, write_file, self.path, b"new")
+        self.assertEqual((os.listdir(self.folder), self.path.read_bytes()), (["file"], b"old"))
 
     def test_no_link_followed(self) -> None:
         """A symbolic link put where the new file is prepared is not written through."""
@@ -205,3 +217,13 @@ class PrivateTests(TestCase):
         for bits in (0o640, 0o604, 0o620, 0o601):
             path.chmod(bits)
             self.assertIn(f"chmod 600 {path}", str(self.assertRaises(ConfigError, read_private, path)))
+
+    def test_no_file(self) -> None:
+        """A pipe or a device in place of a file, or a file without end, keeps nobody waiting and takes no memory."""
+        pipe, endless, device = (Path(self.mktemp()) for _ in range(3))
+        os.mkfifo(pipe, 0o600)
+        endless.touch(0o600)
+        os.truncate(endless, 1 << 40)
+        device.symlink_to("/dev/zero")
+        for path in (pipe, endless, device):
+            self.assertRaises(ConfigError, read_private, path)

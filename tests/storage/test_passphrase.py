@@ -48,6 +48,23 @@ class FindPassphraseTests(SynchronousTestCase):
         self.assertEqual(self.find(terminal=Terminal()), b"typed")
         self.assertEqual(self.find(), b"from systemd")
 
+    def test_line(self) -> None:
+        """Whatever ends the line, and whatever characters the terminal has, it is what `p2pship passphrase set` took."""
+        for octets in (b"caf\xe9\n", b"caf\xe9\r\n", b"caf\xe9"):
+            (self.folder / CREDENTIAL).write_bytes(octets)
+            self.assertEqual(self.find(), b"caf\xe9")
+            self.assertEqual(self.find(self.pipe(octets)), b"caf\xe9")
+        self.assertEqual(self.find(terminal=Terminal(), typed="caf\udce9"), b"caf\xe9")
+
+    def test_other_encoding(self) -> None:
+        """A terminal of another encoding is said to be one."""
+
+        def ask(prompt: str) -> str:
+            return b"caf\xe9".decode()
+
+        error = self.assertRaises(ConfigError, find_passphrase, None, {}, Terminal(), ask)
+        self.assertIn("--passphrase-fd", str(error))
+
     def test_closed(self) -> None:
         """The descriptor is closed when it was read: no other program gets it."""
         descriptor = self.pipe(b"piped")

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.errors import ConfigError, LocalError
 from p2pship.storage.vault import LONGEST_PASSPHRASE, MASTER_FILE, CannotOpen, Vault
+from tests.storage.passphrases import lock
 
 
 class VaultTests(SynchronousTestCase):
@@ -55,7 +56,7 @@ class VaultTests(SynchronousTestCase):
     def test_passphrase(self) -> None:
         """With a passphrase only who knows it opens the vault, and what was sealed before is still there."""
         kept, plain = self.keep(self.vault.seal("secret", b"data")), self.file.read_bytes()
-        self.vault.set_passphrase(b"open, please")
+        lock(self.vault, b"open, please")
         sealed = kept[-1]
         self.assertTrue(self.vault.locked and Vault.needs_passphrase(self.folder))
         self.assertNotIn(plain.split(b"\n")[1], self.file.read_bytes())
@@ -63,6 +64,15 @@ class VaultTests(SynchronousTestCase):
         self.assertIn("passphrase", str(self.assertRaises(ConfigError, self.reopened, b"open, pleasf")))
         self.assertIn("none was given", str(self.assertRaises(ConfigError, self.reopened)))
         self.assertEqual([self.vault.is_passphrase(each) for each in (b"open, please", b"no")], [True, False])
+
+    def test_not_there_now(self) -> None:
+        """A link to a disk that is not there is left as it is: no other master key takes its place."""
+        elsewhere = self.folder / "stick"
+        self.file.rename(elsewhere)
+        self.file.symlink_to(elsewhere)
+        elsewhere.rename(self.folder / "away")
+        self.assertIn("No such file", str(self.assertRaises(ConfigError, self.reopened)))
+        self.assertTrue(self.file.is_symlink())
 
     def keep(self, sealed: bytes) -> list[bytes]:
         """Keep something sealed, as all have to; the last of the list is its latest form."""
@@ -77,10 +87,10 @@ class VaultTests(SynchronousTestCase):
 
     def test_new_master(self) -> None:
         """A passphrase comes with a new master key: who has a copy of the old one opens nothing of what follows."""
-        self.vault.set_passphrase(b"first")
+        lock(self.vault, b"first")
         copy = self.file.read_bytes()
         kept = self.keep(self.vault.seal("secret", b"data"))
-        self.vault.set_passphrase(b"second")
+        lock(self.vault, b"second")
         self.assertEqual(self.reopened(b"second").open_sealed("secret", kept[-1]), b"data")
         self.assertEqual(self.vault.sealed_anew("secret", kept[-1]), None)
         self.file.write_bytes(copy)
@@ -90,7 +100,7 @@ class VaultTests(SynchronousTestCase):
         """What cannot be sealed anew now can be opened with the passphrase in the next run, which seals it anew."""
         sealed = self.vault.seal("secret", b"data")
         self.vault.watch(self.full_disk([True, False]))
-        self.vault.set_passphrase(b"p")
+        lock(self.vault, b"p")
         again = self.vault = self.reopened(b"p")
         kept = self.keep(sealed)
         self.assertEqual(again.open_sealed("secret", sealed), b"data")
@@ -112,12 +122,12 @@ class VaultTests(SynchronousTestCase):
         told: list[bool] = []
         self.vault.watch(lambda: told.append(self.vault.locked))
         self.vault.watch(self.full_disk([False]))
-        self.assertIn("full", str(self.assertRaises(LocalError, self.vault.set_passphrase, b"p")))
+        self.assertIn("full", str(self.assertRaises(LocalError, lock, self.vault, b"p")))
         self.assertEqual((told, self.vault.locked, self.reopened().locked), ([True, False], False, False))
 
     def test_removed_disk_full(self) -> None:
         """A passphrase is removed even where a key file cannot be written: it is read sealed as well."""
-        self.vault.set_passphrase(b"p")
+        lock(self.vault, b"p")
         sealed = self.vault.protect("key.pem", b"PEM")
         self.vault.watch(self.full_disk([False]))
         self.vault.remove_passphrase()
@@ -127,16 +137,25 @@ class VaultTests(SynchronousTestCase):
     def test_passphrase_removed(self) -> None:
         """Without the passphrase again, nothing is asked."""
         kept = self.keep(self.vault.seal("secret", b"data"))
-        self.vault.set_passphrase(b"p")
+        lock(self.vault, b"p")
         self.vault.remove_passphrase()
         again = self.reopened()
         self.assertEqual((again.locked, again.open_sealed("secret", kept[-1])), (False, b"data"))
         self.assertFalse(Vault.needs_passphrase(self.folder))
 
+    def test_killed_while_removing(self) -> None:
+        """Where a kill left the master key in the clear beside the file that a passphrase still protects, it goes at the next start."""
+        plain = self.file.read_bytes()
+        lock(self.vault, b"p")
+        left = self.folder / f".{MASTER_FILE}.new"
+        left.write_bytes(plain)
+        self.assertTrue(self.reopened(b"p").locked)
+        self.assertFalse(left.exists())
+
     def test_bad_passphrases(self) -> None:
         """An empty or endless passphrase is refused, and nothing has changed."""
         for bad in (b"", bytes(LONGEST_PASSPHRASE + 1)):
-            self.assertRaises(LocalError, self.vault.set_passphrase, bad)
+            self.assertRaises(LocalError, lock, self.vault, bad)
         self.assertFalse(self.reopened().locked)
 
     def test_cannot_be_kept(self) -> None:
@@ -144,7 +163,7 @@ class VaultTests(SynchronousTestCase):
         told: list[bool] = []
         self.vault.watch(lambda: told.append(self.vault.locked))
         (self.folder / f".{MASTER_FILE}.new").mkdir()
-        self.assertRaises(LocalError, self.vault.set_passphrase, b"p")
+        self.assertRaises(LocalError, lock, self.vault, b"p")
         self.assertEqual((told, self.vault.locked, self.reopened().locked), ([True, False], False, False))
 
     def test_files(self) -> None:
@@ -152,7 +171,7 @@ class VaultTests(SynchronousTestCase):
         told: list[bool] = []
         end = self.vault.watch(lambda: told.append(self.vault.locked))
         plain = self.vault.protect("key.pem", b"PEM")
-        self.vault.set_passphrase(b"p")
+        lock(self.vault, b"p")
         sealed = self.vault.protect("key.pem", b"PEM")
         self.assertEqual(plain, b"PEM")
         self.assertNotIn(b"PEM", sealed)

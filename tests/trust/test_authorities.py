@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import ConfigError, LocalError
+from p2pship.identity.ownchain import LONGEST_REVOCATIONS
 from p2pship.interfaces import IVoucher
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
@@ -21,9 +23,10 @@ from p2pship.trust.authorityvoucher import AuthorityVoucher
 from p2pship.trust.certificates import BadAuthority, BadChain, key_fingerprint, load_file, operator_of
 from p2pship.trust.issued import SCHEMA
 from p2pship.trust.proof import Revoked
-from p2pship.trust.revocation import LONGEST_LIST, BadRevocationList
+from p2pship.trust.revocation import BadRevocationList
 from p2pship.trust.selfvoucher import SelfVoucher
 from tests.identity import example
+from tests.storage.passphrases import lock
 from tests.trust.certificates import (
     AOR,
     DAY,
@@ -90,6 +93,15 @@ class TrustTests(AuthoritiesCase):
         self.assertFalse(self.authorities.hint(hint[:8]))
         self.assertEqual(self.opened().all(), [])
 
+    def test_deleting_killed(self) -> None:
+        """A node that is killed while it deletes an authority has deleted all of it at the next start, also the trust."""
+        own = self.authorities.create("one", DOMAIN)
+        self.authorities.trust(own.certificate, "other.example")
+        os.rename(self.state / "authorities" / "one", self.state / "authorities" / "one.old")  # and is killed
+        self.assertEqual(len(self.authorities.all()), 2)
+        self.authorities = self.opened()
+        self.assertEqual((self.authorities.all(), self.authorities.owned()), ([], []))
+
     def test_not_to_be_trusted(self) -> None:
         """Only authorities can be trusted, and only for domains whose names do not prove themselves."""
         for wrong in (person(), person(signer=example.KEY, issuer="somebody"), root(authority=False)):
@@ -132,7 +144,7 @@ class TrustTests(AuthoritiesCase):
             revocations([4711], begins=NOW + DAY, ends=NOW + 2 * DAY),
             *(revocations([4711], more=[(extension, critical)]) for extension, critical in parts),
             revocations([4711], number=1 << 160),
-            bytes(LONGEST_LIST + 1),
+            bytes(LONGEST_REVOCATIONS + 1),
             b"",
             *(good[:length] for length in range(0, len(good), 11)),
             *(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(0, len(good), 11)),
@@ -188,6 +200,18 @@ class OwnTests(AuthoritiesCase):
         self.assertRaises(LocalError, self.authorities.revoke, AOR)
         listed = x509.load_der_x509_crl(self.opened().crl(self.own.fingerprint))
         self.assertEqual({one.serial_number for one in listed}, set(serials))
+
+    def test_revoked_at_its_end(self) -> None:
+        """A list that was made just after a revoked certificate's end still refuses it to those whose clocks are behind."""
+        chain = self.authorities.issue(self.request, days=1)
+        self.authorities.revoke(AOR)
+        self.clock.advance(DAY + 60)
+        self.authorities.issue(self.request)
+        self.authorities.revoke(AOR)  # which makes another list
+        other = self.of_a_friend()
+        other.trust(self.own.certificate, DOMAIN)
+        latest = self.authorities.crl(self.own.fingerprint)
+        self.assertRaises(Revoked, other.verify, chain, AOR, example.IDENTITY_KEY, latest)
 
     def test_list_is_renewed(self) -> None:
         """The list is signed anew while it still holds for half of its time, under a higher number."""
@@ -247,7 +271,7 @@ class OwnTests(AuthoritiesCase):
 
     def test_passphrase(self) -> None:
         """A passphrase that comes or goes leaves the key readable, and without it there is none."""
-        self.vault.set_passphrase(b"secret")
+        lock(self.vault, b"secret")
         self.vault = Vault.open(self.state, lambda: b"secret")
         self.opened().issue(self.request)
         self.assertRaises(ConfigError, Vault.open, self.state, lambda: b"wrong")

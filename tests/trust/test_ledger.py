@@ -94,6 +94,19 @@ class TogetherTests(SynchronousTestCase):
         self.ledger.put(OWN, PIN, BOB, "again")
         self.assertEqual(self.ledger.get(OWN, PIN, BOB), "again")
 
+    def test_within_another(self) -> None:
+        """A block within a block is kept with that, or not at all."""
+
+        def work() -> None:
+            with self.ledger.together():
+                with self.ledger.together():
+                    self.ledger.remove(OWN, PIN, BOB)
+                self.assertEqual(self.heard, [])
+                self.ledger.put(OWN, CONTACT, BOB, None)
+
+        self.assertRaises(LocalError, work)
+        self.assertEqual((self.heard, self.ledger.get(OWN, PIN, BOB)), ([], "pin"))
+
     def test_nothing(self) -> None:
         """Of a block that fails nothing is kept."""
         before = contents(self.ledger)
@@ -159,6 +172,16 @@ class MergingTests(SynchronousTestCase):
         right.put(OWN, CONTACT, BOB, "second")
         broken.merge(OWN, right.entries(OWN))
         self.assertEqual(broken.get(OWN, CONTACT, BOB), "second")
+
+    def test_backup_of_wrong_clock(self) -> None:
+        """What was written while a clock was ahead, or is brought back while it is behind, is not lost with its only copy."""
+        other = ledger(clock_at(NOW + YEAR), device=2)
+        other.put(OWN, CONTACT, BOB, {"name": "Bob"})
+        mine = ledger(clock_at(NOW))
+        self.assertEqual(mine.merge(OWN, other.entries(OWN), whole=True), [(CONTACT, BOB)])
+        self.assertEqual(mine.get(OWN, CONTACT, BOB), {"name": "Bob"})
+        (entry,) = mine.entries(OWN)
+        self.assertEqual(entry.moment, NOW * 1000)
 
     def test_revoked_for_ever(self) -> None:
         """A revocation cannot be taken back, here or by what another device sends."""

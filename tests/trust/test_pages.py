@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from p2pship.trust.pages import (
@@ -58,6 +61,16 @@ class PagesTests(TestCase):
             self.answers.pages[PATH + said.decode()] = b""
             page = await self.pages.fetch(DOMAIN, "x" + said.decode())
             self.assertEqual(page.until, kept)
+
+    async def test_quiet(self) -> None:
+        """That a page was fetched is no line in the log."""
+        self.answers.pages[PATH] = b"hello"
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        await self.pages.fetch(DOMAIN, "x")
+        self.assertEqual([event for event in events if "web.client" in str(event.get("log_namespace"))], [])
 
     async def test_same_question(self) -> None:
         """Who asks for the same at the same time gets the same answer; giving one up does not disturb the others."""

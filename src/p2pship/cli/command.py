@@ -10,15 +10,18 @@ from typing import Any
 
 from p2pship import __version__
 from p2pship.cli.client import NoNode, ask
-from p2pship.cli.common import add_common, add_verb, as_json, say
+from p2pship.cli.common import Parser, WrongUsage, add_common, add_verb, as_json, say
 from p2pship.cli.report import calls_text, find_text, recent_text, status_text
 from p2pship.cli.story import story_text
 from p2pship.cli.verbs import FAILED, add_nouns
 from p2pship.config import default_state, print_documented
 from p2pship.errors import P2PShipError
 
+USAGE = 2
+"The exit code of a wrong command line, as argparse has it."
+
 NO_NODE = 3
-"The exit code when no node is running; argparse's own 2 is a wrong command line."
+"The exit code when no node is running."
 
 LIVE = ("trying", "ringing", "up")
 "States of calls that are listed as under way."
@@ -29,14 +32,21 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; the console script ``p2pship``."""
-    options = make_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    in_json = "--json" in given
     try:
+        options, rest = make_parser().parse_known_args(given)
+        options.parser.refuse_rest(rest)
         code: int = options.run(options)
         sys.stdout.flush()
+    except WrongUsage as error:
+        if not in_json:
+            sys.stderr.write(error.usage)
+        return _complain(str(error), USAGE, in_json)
     except NoNode as error:
-        return _complain(error, NO_NODE)
+        return _complain(str(error), NO_NODE, in_json)
     except P2PShipError as error:
-        return _complain(error, FAILED)
+        return _complain(str(error), FAILED, in_json)
     except BrokenPipeError:
         # Whoever read has enough, as head(1) does; Python must not try again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,8 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _complain(error: P2PShipError, code: int) -> int:
-    print(f"p2pship: {error}", file=sys.stderr)
+def _complain(words: str, code: int, in_json: bool) -> int:
+    """Say what is wrong: on standard error, or as the JSON that was asked for, on standard output."""
+    if in_json:
+        print(as_json({"error": words}))
+    else:
+        print(f"p2pship: {words}", file=sys.stderr)
     return code
 
 
@@ -85,13 +99,13 @@ def _config(options: argparse.Namespace) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; what it parses has ``run``, which does it and returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="p2pship",
         description="Ask a running p2pship node, or keep its identities while none is running.",
-        epilog=f"Exit codes: 0 done; {FAILED} refused, or nobody found; 2 wrong usage; {NO_NODE} no node is running.",
+        epilog=f"Exit codes: 0 done; {FAILED} refused, or nobody found; {USAGE} wrong usage; {NO_NODE} no node is running.",
     )
     parser.add_argument("--version", action="version", version=f"p2pship {__version__}")
-    add_common(parser, state=default_state(), as_json=False)
+    add_common(parser, state=default_state(), config=None, as_json=False)
     nouns = parser.add_subparsers(required=True, metavar="COMMAND")
     add_verb(nouns, "status", "what the node is doing", _status)
     find = add_verb(nouns, "find", "search every lookup for a person", _find)
@@ -110,7 +124,10 @@ def _add_calls(nouns: Any) -> None:
     which.add_argument(
         "--why",
         metavar="ID",
-        help="tell the story of a call: who was asked, what was tried, how long it took; ID may be cut short, or a Call-ID",
+        nargs="?",
+        const="",
+        help="tell the story of a call: who was asked, what was tried, how long it took; ID may be cut short, or a Call-ID; "
+        "without it the latest call that failed or was refused",
     )
     which.add_argument(
         "--recent",

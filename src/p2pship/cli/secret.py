@@ -25,7 +25,7 @@ def read_secret(what: str, option: str, descriptor: int | None, twice: bool = Fa
     line = _first_line(0 if descriptor is None else descriptor)
     if not line:
         raise LocalError(
-            f"there is no {what}: type it at a terminal, or give its file descriptor with {option}"
+            f"the {what} is missing: type it at a terminal, or give its file descriptor with {option}"
         )
     return line
 
@@ -37,6 +37,8 @@ def _typed(what: str, twice: bool) -> str:
             raise LocalError(f"the two were not the same: give the {what} again")
     except EOFError:
         typed = ""
+    except UnicodeDecodeError:
+        raise LocalError(f"the terminal does not write UTF-8: give the {what} by a file descriptor") from None
     if not typed:
         raise LocalError(f"no {what} was given")
     return typed

@@ -76,7 +76,7 @@ def _tried(tried: TriedStory, callee: str) -> str:
     where = f" at {', '.join(tried['locators'])}" if tried["locators"] else ""
     begun = f"{device} {found} after {_time(tried['lookup_seconds'])}{where}"
     if not tried["reached"]:
-        return f"{begun}, was dialled for {_time(tried['dial_seconds'])}, and not reached: {tried['reason']}."
+        return f"{begun}, was dialled for {_time(tried['dial_seconds'])}, and not reached: {_clause(tried['reason'])}."
     dialled, hello = _time(tried["dial_seconds"]), _time(tried["hello_seconds"])
     return f"{begun}, was dialled in {dialled}, and its hello took {hello}."
 
@@ -112,14 +112,19 @@ def _ending(story: CallStory) -> Iterator[str]:
         yield f"It was answered after {_time(story['answered'])}."
     if story["state"] == "ended" and story["ended"] is not None:
         lasted = story["ended"] - (story["answered"] or 0.0)
-        yield f"It lasted {_time(lasted)} and was ended by {story['ended_by']}: {story['reason']}."
+        yield f"It lasted {_time(lasted)} and was ended by {story['ended_by']}: {_clause(story['reason'])}."
         return
     yield _ENDINGS.get(story["state"], story["state"])
     if story["rule"]:
         yield f"The rule was {story['rule']}."
     if story["status"] >= 300:
         after = f" after {_time(story['ended'])}" if story["ended"] is not None else ""
-        yield f"The caller heard {story['status']}{after}: {story['reason']}."
+        yield f"The caller heard {story['status']}{after}: {_clause(story['reason'])}."
+
+
+def _clause(reason: str) -> str:
+    """Return a reason as the end of a sentence: some are sentences themselves."""
+    return reason.removesuffix(".")
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:

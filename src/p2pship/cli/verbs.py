@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from p2pship.cli.client import NoNode, ask
-from p2pship.cli.common import add_verb, as_json, folder
+from p2pship.cli.common import absolute, add_verb, as_json
 from p2pship.cli.secret import read_secret
 from p2pship.commands.table import NOUNS, verbs
 from p2pship.commands.verb import LONGEST_FILE, Argument, Kind, Verb
@@ -50,7 +50,7 @@ def _add(below: Any, verb: Verb) -> None:
         _add_argument(parser, argument)
     if verb.writes:
         parser.add_argument(
-            "--out", metavar="FILE", type=folder, help="write it to this file, not to standard output"
+            "--out", metavar="FILE", type=absolute, help="write it to this file, not to standard output"
         )
         parser.add_argument("--force", action="store_true", help="write over a file that is there")
     if verb.warning is not None:
@@ -88,6 +88,8 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
 def _run(options: argparse.Namespace, verb: Verb) -> int:
     given = _gathered(options, verb)
     if verb.warning is not None and not options.yes:
+        if verb.check is not None:
+            _done(options, verb.checking, given)
         _confirm(verb.warning(given))
     if verb.writes:
         _check_place(options)
@@ -133,7 +135,7 @@ def _wanted(argument: Argument, given: Mapping[str, Any]) -> bool:
 
 
 def _read(name: str) -> bytes:
-    if name.startswith(URI):
+    if name[: len(URI)].lower() == URI:  # QR codes have capitals
         return name.encode()
     try:
         with open(0 if name == "-" else Path(name).expanduser(), "rb", closefd=name != "-") as file:
@@ -180,19 +182,27 @@ def _done_here(options: argparse.Namespace, verb: Verb, request: dict[str, Any])
     from twisted.internet.interfaces import IReactorTime
 
     from p2pship.desk import Desk
-
-    def unlock() -> bytes:
-        secret = read_secret("passphrase of the keys", "--unlock-fd", options.unlock_fd)
-        return secret.encode(errors="surrogateescape")
+    from p2pship.storage.state import check_there
 
     taken = verb.taken(request)
-    desk = Desk.open(IReactorTime(reactor), options.state, unlock)
+    if not verb.founds:
+        check_there(options.state)
+    desk = Desk.open(IReactorTime(reactor), options.state, lambda: _passphrase(options), options.config)
     try:
         outcome: list[Any] = []
         maybeDeferred(verb.run, desk, taken).addBoth(outcome.append)
         return _at_once(verb, outcome)
     finally:
         desk.close()
+
+
+def _passphrase(options: argparse.Namespace) -> bytes:
+    """Return the passphrase of the keys, which is read once: what is asked before a warning needs it, too."""
+    if "passphrase_read" not in options:
+        secret = read_secret("passphrase of the keys", "--unlock-fd", options.unlock_fd)
+        options.passphrase_read = secret.encode(errors="surrogateescape")
+    read: bytes = options.passphrase_read
+    return read
 
 
 def _at_once(verb: Verb, outcome: list[Any]) -> Any:

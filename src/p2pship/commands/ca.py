@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pship.commands.catext import (
     AuthorityStatus,
+    CreatedStatus,
     IssuedStatus,
     created_text,
     issue_text,
@@ -27,12 +28,14 @@ SHORTEST_FINGERPRINT = 8
 "Hexadecimal digits by which an authority can be named."
 
 
-def _create(desk: Desk, given: dict[str, Any]) -> AuthorityStatus:
+def _create(desk: Desk, given: dict[str, Any]) -> CreatedStatus:
     domain = given["domain"]
     name = given["name"] or domain.lower().replace(".", "-")[:32].strip("-")
     operator = given["operator"] or _operator(desk, domain)
     own = desk.authorities.create(name, domain, operator)
-    return _status(desk, own.fingerprint)
+    created = _status(desk, own.fingerprint)
+    others = [one.root for one in desk.authorities.all() if one.domain in created["domains"]]
+    return {**created, "others": [root.hex() for root in others if root != own.fingerprint]}
 
 
 def _operator(desk: Desk, domain: str) -> str:
@@ -67,17 +70,19 @@ def _issue(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _revoke(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
-    which = given["which"]
-    found = desk.authorities.revoke(which if "@" in which else _serial(which), given["ca"] or "")
+    found = desk.authorities.revoke(_which(given["which"]), given["ca"] or "")
     return {"revoked": [_issued(one) for one in found]}
 
 
-def _serial(text: str) -> int:
+def _which(text: str) -> int | str:
+    """Return the serial number or the AOR that is meant."""
+    if "@" in text:
+        return text
     try:
         return int(text, 16)
     except ValueError:
         raise LocalError(
-            f"{text!r} is neither a name nor a serial number; p2pship ca list shows them"
+            f"{text!r} is neither a name nor a serial number: `p2pship ca list` shows them"
         ) from None
 
 
@@ -98,12 +103,18 @@ def _trust(desk: Desk, given: dict[str, Any]) -> AuthorityStatus:
     return _status(desk, one.root)
 
 
-def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
+def _removable(desk: Desk, given: dict[str, Any]) -> tuple[bytes, Authority | None]:
+    """Return the fingerprint of the authority that is meant, and the authority if it is our own."""
     fingerprint = _find(desk, given["ca"])
     own = desk.authorities.own(fingerprint)
-    if given["key"]:
-        if own is None or given["domain"]:
-            raise LocalError("--key deletes an authority of your own for good, for all domains")
+    if given["key"] and (own is None or given["domain"]):
+        raise LocalError("--key deletes an authority of your own for good, for all domains")
+    return fingerprint, own
+
+
+def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
+    fingerprint, own = _removable(desk, given)
+    if given["key"] and own is not None:
         domains = desk.authorities.domains(fingerprint)
         desk.authorities.delete(own.name)
     else:
@@ -127,7 +138,7 @@ def _publish(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     if not files:
         raise LocalError(f"nothing to publish: no authority or identity of your own is for {domain}")
     content = as_zone(zone) if given["dns"] else as_script(files)
-    return {"domain": domain, "files": sorted(files), "content": content}
+    return {"domain": domain, "files": sorted(files), "dns": given["dns"], "content": content}
 
 
 def _find(desk: Desk, text: str | None) -> bytes:
@@ -201,6 +212,7 @@ VERBS = (
             Argument("name", "what to call it, in place of the domain", option=True, optional=True),
             Argument("operator", "who runs it, if not you", Kind.AOR, option=True, optional=True),
         ),
+        founds=True,
         offline=True,
     ),
     Verb(
@@ -217,7 +229,7 @@ VERBS = (
             _CA,
             Argument("replace", "revoke the certificate that the name has for another key", Kind.FLAG),
             Argument("uri", "answer with a URI in place of a file", Kind.FLAG),
-            Argument("qr", "show the answer as a QR code, too: some 150 columns wide", Kind.FLAG),
+            Argument("qr", "show the answer as a QR code, too: some 100 columns wide", Kind.FLAG),
         ),
         offline=True,
         writes=True,
@@ -231,6 +243,7 @@ VERBS = (
         arguments=(Argument("which", "a name, or the serial number of one certificate"), _CA),
         offline=True,
         warning=lambda given: f"This revokes the certificate of {given['which']} for good.",
+        check=lambda desk, given: desk.authorities.revocable(_which(given["which"]), given["ca"] or ""),
     ),
     Verb(
         "ca",
@@ -266,6 +279,7 @@ VERBS = (
             Argument("file", "its certificate, in PEM", Kind.FILE),
             Argument("domain", "the domain of the names, such as example.com", option=True),
         ),
+        founds=True,
         offline=True,
     ),
     Verb(
@@ -289,7 +303,10 @@ VERBS = (
         ),
         offline=True,
         warning=lambda given: (
-            f"This {'deletes the key of' if given.get('key') else 'ends the trust in'} {given['ca']}."
+            f"This deletes the key of {given['ca']}: without a backup nothing that it issued can be renewed or revoked."
+            if given.get("key")
+            else f"This ends the trust in {given['ca']}."
         ),
+        check=_removable,
     ),
 )

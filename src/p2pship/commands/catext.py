@@ -31,9 +31,16 @@ class AuthorityStatus(TypedDict):
     issued: list[IssuedStatus]
 
 
+class CreatedStatus(AuthorityStatus):
+    """The answer to ``ca create``."""
+
+    others: list[str]
+    "the fingerprints of all others that are trusted for the same domain"
+
+
 def _as_given(result: dict[str, Any]) -> str:
-    """Return how the answer is given: a URI has to be quoted, or the shell takes it apart."""
-    return "'p2pship:answer?...'" if result["uri"] else "FILE"
+    """Return how the answer is given."""
+    return "P2PSHIP:ANSWER:..." if result["uri"] else "FILE"
 
 
 def issue_text(result: dict[str, Any]) -> str:
@@ -48,9 +55,15 @@ def issue_text(result: dict[str, Any]) -> str:
     return f"{words}\n\n{qr_text(result['qr'])}"
 
 
+_HOW_THEY_HEAR = (
+    "Whoever meets this node or a member hears of it. If the domain has a web server, put the new list there, too: "
+    "`p2pship ca publish`."
+)
+
+
 def revoke_text(result: dict[str, Any]) -> str:
     lines = [f"Revoked {one['serial']} of {one['aor']}." for one in result["revoked"]]
-    return "\n".join([*lines, "Publish the new list: p2pship ca crl, or p2pship ca publish"])
+    return "\n".join([*lines, _HOW_THEY_HEAR])
 
 
 def trust_text(result: AuthorityStatus) -> str:
@@ -68,12 +81,17 @@ def remove_text(result: dict[str, Any]) -> str:
 
 def list_text(result: dict[str, list[AuthorityStatus]]) -> str:
     if not result["authorities"]:
-        return "No authority is trusted. A family or company makes one: p2pship ca create example.com"
+        return "No authority is trusted. A family or company makes one: `p2pship ca create example.com`"
     rows = [
-        (one["fingerprint"][:16], one["name"] or one["title"], ", ".join(one["domains"]), "own" * one["own"])
+        (
+            one["fingerprint"][:16],
+            one["name"] or one["title"],
+            ", ".join(one["domains"]) or "-",
+            "yours" if one["own"] else "-",
+        )
         for one in result["authorities"]
     ]
-    lines = [aligned([("AUTHORITY", "NAME", "TRUSTED FOR", ""), *rows])]
+    lines = [aligned([("AUTHORITY", "NAME", "TRUSTED FOR", "WHOSE"), *rows])]
     issued = [each for one in result["authorities"] for each in one["issued"]]
     if issued:
         shown = [(each["serial"], each["aor"], day(each["expires"]), _state(each)) for each in issued]
@@ -86,20 +104,36 @@ def _state(one: IssuedStatus) -> str:
 
 
 def publish_text(result: dict[str, Any]) -> str:
+    if result["dns"]:
+        return (
+            f"Put these records into the zone of {result['domain']}, which has to be signed (DNSSEC),\n"
+            "and anew at least once a month: what they have expires."
+        )
     return (
         f"{len(result['files'])} files for https://{result['domain']}/: run the script in the folder of the web server,\n"
         "and again at least once a month: what it has expires."
     )
 
 
-def created_text(result: AuthorityStatus) -> str:
+def _also(result: CreatedStatus) -> str:
+    """Say of each other authority for the domain that it is believed, too."""
+    return "".join(
+        f"{other[:16]} is trusted for {result['domains'][0]}, too, and may vouch for other keys of the same names: "
+        f"`p2pship ca remove {other[:16]}` ends that.\n"
+        for other in result["others"]
+    )
+
+
+def created_text(result: CreatedStatus) -> str:
     domain = result["domains"][0]
     renewal = (
         f"Members' nodes ask {result['operator']} for renewal."
         if result["operator"]
         else "It names no operator: its certificates are not renewed by themselves."
     )
+    backup = f" of {result['operator']}" if result["operator"] else ""
     return (
-        f"{result['name']} now vouches for names at {domain}: {result['fingerprint']}.\n{renewal}\n"
+        f"{result['name']} now vouches for names at {domain}: {result['fingerprint']}.\n{_also(result)}{renewal}\n"
+        f"Its key is in every new backup{backup}: make one with `p2pship identity export`, and again when certificates were issued.\n"
         "A member runs `p2pship identity request --out FILE` and sends you the file; you run `p2pship ca issue FILE`."
     )

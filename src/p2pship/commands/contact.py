@@ -62,16 +62,20 @@ def _show(desk: Desk, given: dict[str, Any]) -> Any:
     return shown(desk, own, given["aor"], qr=given["qr"])
 
 
+def _forgettable(desk: Desk, given: dict[str, Any]) -> str:
+    """Return the own identity that knows the person."""
+    own, aor = own_identity(desk, given["own"]).aor, given["aor"]
+    if not desk.trust.knows(own, aor):
+        raise LocalError(f"{own} has nothing on {aor}: `p2pship contact list` shows whom it knows")
+    return own
+
+
 def _forget(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
-    own = own_identity(desk, given["own"])
+    own = _forgettable(desk, given)
     with desk.ledger.together():
-        known = desk.trust.forget(own.aor, given["aor"])
-        desk.secrets.forget(own.aor, given["aor"])
-    if not known:
-        raise LocalError(
-            f"{own.aor} has nothing on {given['aor']}: `p2pship contact list` shows whom it knows"
-        )
-    return {"own": own.aor, "aor": given["aor"]}
+        desk.trust.forget(own, given["aor"])
+        desk.secrets.forget(own, given["aor"])
+    return {"own": own, "aor": given["aor"]}
 
 
 def _pair(desk: Desk, given: dict[str, Any]) -> Any:
@@ -201,6 +205,7 @@ VERBS = (
         arguments=(_WHOM, AS),
         offline=True,
         warning=lambda given: f"This forgets {given['aor']}, with the key by which they are known.",
+        check=_forgettable,
     ),
     Verb(
         "contact",

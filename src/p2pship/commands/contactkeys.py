@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def check_name(desk: Desk, aor: str) -> None:
     """Raise LocalError for a name that must not be entered."""
-    from p2pship.trust.lookalike import forbidden, international
+    from p2pship.identity.naming import has_unseen_character, is_beyond_ascii
     from p2pship.trust.screensettings import ScreenSettings
 
-    if forbidden(aor):
-        raise LocalError(f"{aor} is refused: {forbidden(aor)}")
-    if international(aor) and not desk.config.get(ScreenSettings).international_names:
+    if has_unseen_character(aor):
+        raise LocalError(f"{aor} is refused: its name has a character that cannot be seen")
+    if is_beyond_ascii(aor) and not desk.config.get(ScreenSettings).international_names:
         raise LocalError(
             f"{aor} has other than ASCII characters, which are easily mistaken; "
             "set international_names = true in [screen] if you want such names"
@@ -129,6 +129,7 @@ def _details(desk: Desk, own: Any, aor: str, reason: str, qr: bool) -> ContactDe
             }
             for offer in desk.trust.offers.of(own.aor, aor)
         ],
+        "paired": bool(desk.secrets.of(own.aor, aor)),
         "introduced_by": [
             each.voucher for each in desk.trust.introductions.all(own.aor) if each.subject == aor
         ],

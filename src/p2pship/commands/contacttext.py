@@ -75,6 +75,8 @@ class ContactDetails(TypedDict):
     qr: bool
     "whether the terminal shows the QR code"
     keys: list[OfferedKey]
+    paired: bool
+    "whether there is a secret by which the two find each other: `identity privacy` calls such a contact a friend"
     introduced_by: list[str]
     blocked: str
     "the pattern that blocks them"
@@ -106,11 +108,15 @@ def added_text(result: ContactDetails) -> str:
         lines.append(f"They are known by the key {pin['fingerprint']}{_confirmed(pin)}.")
     else:
         why = f": {result['reason']}" if result["reason"] else ""
-        lines.append(
-            f"Not confirmed yet{why}. Your first call to them that is answered makes their key known, "
-            f"or `p2pship contact pin {result['aor']}` when their node can be found."
-        )
+        lines.append(f"Not confirmed yet{why}. {_how_known(result['aor'])}")
     return "\n".join(lines)
+
+
+def _how_known(aor: str) -> str:
+    return (
+        "Your first call to them that is answered makes their key known, "
+        f"or `p2pship contact pin {aor}` when their node can be found."
+    )
 
 
 def list_text(result: ContactList) -> str:
@@ -141,6 +147,7 @@ def show_text(result: ContactDetails) -> str:
         rows.append(("known since", f"{day(pin['since'])}, by {pin['how']}"))
         rows += [("verified by", pin["verified_by"])] if pin["verified_by"] else []
     for label, text in (
+        ("friend", "you find each other by a secret that only you two have" if result["paired"] else ""),
         ("note", result["note"]),
         ("blocked", result["blocked"]),
         ("allowed", result["allowed"]),
@@ -149,21 +156,42 @@ def show_text(result: ContactDetails) -> str:
     rows += [("introduced by", who) for who in result["introduced_by"]]
     rows += [("careful", warning) for warning in result["warnings"]]
     lines = [aligned(rows)]
+    if pin is None and not result["keys"]:
+        lines.append(f"\n{_how_known(result['aor'])}")
     for key in result["keys"]:
         why = "; ".join(key["reasons"])
         lines.append(
-            f"\nAlso seen: key {key['fingerprint']}, {minute(key['seen'])}, {key['name_grade']}: {why}"
+            f"\n{'Seen' if pin is None else 'Also seen'}: key {key['fingerprint']}, {minute(key['seen'])}, {key['name_grade']}: {why}"
         )
+        if pin is None:
+            lines.append(
+                f"If it is theirs: p2pship contact pin {result['aor']} --fingerprint {key['fingerprint']}"
+            )
     if result["safety_number"]:
         lines.append(
             f"\nsafety number of {result['own']} and {result['aor']}:\n{_groups(result['safety_number'])}"
         )
-        lines.append(
-            "Both of you see the same number if nobody is between you. Compare it by voice or face to face, then: "
-            f"p2pship contact pin {result['aor']} --confirmed"
-        )
-        lines += _code(result)
+        lines += [_comparing(result), *_code(result)]
     return "\n".join(lines)
+
+
+def _comparing(result: ContactDetails) -> str:
+    """Say what the safety number is good for; where there is another key, how to compare the number of that one."""
+    pin, aor = result["pin"], result["aor"]
+    others = [
+        key["fingerprint"]
+        for key in result["keys"]
+        if pin is None or key["fingerprint"] != pin["fingerprint"]
+    ]
+    if others:
+        return (
+            "It is that of the key that you know. If they say that they have a new key, let them read you their number: "
+            f"p2pship contact pin {aor} --fingerprint {others[0]} --safety 'THEIR NUMBER'"
+        )
+    same = "Both of you see the same number if nobody is between you."
+    if pin is not None and pin["confirmed"]:
+        return same
+    return f"{same} Compare it by voice or face to face, then: p2pship contact pin {aor} --confirmed"
 
 
 def _code(result: ContactDetails) -> list[str]:

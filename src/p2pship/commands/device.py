@@ -46,13 +46,27 @@ def _key(desk: Desk, given: dict[str, Any]) -> DeviceKey:
 
 def _list(desk: Desk, given: dict[str, Any]) -> DeviceList:
     from p2pship.identity.statement import read_statement
+    from p2pship.relations.devicenames import name_device
 
-    identity = own_identity(desk, given["aor"])
+    identity, this = own_identity(desk, given["aor"]), desk.keyring.device
+    if given.get("name") is not None:
+        name_device(
+            desk.ledger, identity.aor, this.listed.host_identity_hash, this.hit, _readable(given["name"])
+        )
     statement = read_statement(identity.statement)
     listed = [device.host_identity_hash for device in statement.devices]
     devices = [_status(desk, identity.aor, digest, False) for digest in listed]
     gone = [_status(desk, identity.aor, digest, True) for digest in statement.revoked]
     return {"aor": identity.aor, "owner": identity.owner, "devices": [*devices, *gone]}
+
+
+def _readable(name: str) -> str:
+    from p2pship.errors import LocalError
+    from p2pship.relations.linkwire import LONGEST_NAME
+
+    if not name.isprintable() or len(name) > LONGEST_NAME:
+        raise LocalError(f"a device's name is one line of at most {LONGEST_NAME} characters")
+    return name
 
 
 def _status(desk: Desk, aor: str, digest: bytes, revoked: bool) -> DeviceStatus:
@@ -139,21 +153,15 @@ def _join(
     desk: Desk, aor: str, secret: Any, hit: bytes | None, given: dict[str, Any]
 ) -> Deferred[LinkStatus]:
     from p2pship.errors import LocalError
+    from p2pship.relations.devicenames import host_name
 
     if given["owner"]:
         raise LocalError(
             "the device that shows the code says whether this one is an owner: give --owner there"
         )
-    joining = need_node(desk).linking.join(aor, secret, hit, given["name"] or _host_name())
+    joining = need_node(desk).linking.join(aor, secret, hit, given["name"] or host_name())
     done: Deferred[LinkStatus] = joining.addCallback(_linked)
     return done
-
-
-def _host_name() -> str:
-    import platform
-
-    name = platform.node()[:64]
-    return name if name.isprintable() else ""
 
 
 def _linked(linked: Any) -> LinkStatus:
@@ -174,12 +182,13 @@ def _wait(desk: Desk, given: dict[str, Any]) -> Deferred[LinkStatus]:
     return waiting.addCallback(_linked)
 
 
+def _revocable(desk: Desk, given: dict[str, Any]) -> bytes:
+    """Return the SHA-256 of the device that is meant."""
+    return _chosen(_list(desk, {"aor": given["own"]}), given["device"])
+
+
 def _revoke(desk: Desk, given: dict[str, Any]) -> DeviceStatus:
-    identity = own_identity(desk, given["own"])
-    digest = _chosen(_list(desk, {"aor": identity.aor}), given["device"])
-    desk.secrets.replace(
-        identity.aor
-    )  # first: without the other that costs an exchange, and the other way a secret
+    identity, digest = own_identity(desk, given["own"]), _revocable(desk, given)
     desk.keyring.revoke_device(identity.aor, digest)
     return _status(desk, identity.aor, digest, True)
 
@@ -222,14 +231,22 @@ def _after_opening(result: LinkStatus) -> tuple[Verb, dict[str, Any]] | None:
 
 
 VERBS = (
-    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True),
+    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True, founds=True),
     Verb(
         "device",
         "list",
-        "list the devices of an identity",
+        "list the devices of an identity; or name this one",
         run=_list,
         text=list_text,
-        arguments=(_OF,),
+        arguments=(
+            _OF,
+            Argument(
+                "name",
+                "what to call this device, in place of its machine's host name",
+                option=True,
+                optional=True,
+            ),
+        ),
         offline=True,
     ),
     Verb(
@@ -263,5 +280,6 @@ VERBS = (
         warning=lambda given: (
             f"This revokes the device {given['device']} for ever: it cannot be linked again."
         ),
+        check=_revocable,
     ),
 )

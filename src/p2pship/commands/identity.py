@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from p2pship.commands.aside import aside
 from p2pship.commands.identityimport import BEGINS_ENCRYPTED, IMPORT
 from p2pship.commands.identityprivacy import PRIVACY
 from p2pship.commands.identitystatus import (
@@ -16,13 +17,14 @@ from p2pship.commands.identitystatus import (
     show_text,
     status_text,
 )
-from p2pship.commands.keepsake import pack, unpack
+from p2pship.commands.keepsake import pack, run_by, unpack
 from p2pship.commands.own import own_identity, revoked_names
 from p2pship.commands.verb import Argument, Kind, Verb
 from p2pship.errors import LocalError
 
 if TYPE_CHECKING:
     from p2pship.desk import Desk
+    from p2pship.identity.bundle import Bundle
 
 OWN = Argument("aor", "the own identity, if not the default one", Kind.AOR, optional=True)
 
@@ -45,6 +47,8 @@ class BackupStatus(TypedDict):
 
     aor: str
     fingerprint: str
+    authorities: list[str]
+    "the names of its authorities, whose keys are in it"
     encrypted: bool
     content: str
     "the backup"
@@ -55,7 +59,9 @@ class RestoredStatus(TypedDict):
 
     identity: IdentityStatus
     entries: int
-    "contacts, pins and other entries that came along"
+    "contacts, pins, names of devices and other entries that came along"
+    authorities: list[str]
+    "the names of its authorities, which are here again"
 
 
 def _create(desk: Desk, given: dict[str, Any]) -> IdentityStatus:
@@ -114,22 +120,30 @@ def _request_text(result: RequestStatus) -> str:
     return f"{words}\n\n{qr_text(result['uri'])}\n{result['uri']}"
 
 
-def _export(desk: Desk, given: dict[str, Any]) -> BackupStatus:
+def _export(desk: Desk, given: dict[str, Any]) -> Any:
     from p2pship.identity.backup import write_backup
     from p2pship.identity.fingerprint import fingerprint
 
     identity = own_identity(desk, given["aor"])
     if given["encrypt"] and given["passphrase"] is None:
         raise LocalError("an encrypted backup needs a passphrase")
-    bundle = desk.keyring.bundle(identity.aor, with_key=True, extra=pack(desk.ledger, identity.aor))
-    backup = write_backup(bundle, given["passphrase"], desk.clock.seconds(), desk.random)
-    desk.keyring.mark_exported(identity.aor)
-    return {
-        "aor": identity.aor,
-        "fingerprint": fingerprint(identity.key),
-        "encrypted": given["passphrase"] is not None,
-        "content": backup.decode(),
-    }
+    bundle = desk.keyring.bundle(identity.aor, with_key=True, extra=pack(desk, identity.aor))
+    authorities = [one.name for one in run_by(desk, identity.aor)]
+    now = desk.clock.seconds()
+
+    def written(backup: bytes) -> BackupStatus:
+        if identity.key != bundle.statement.key:
+            raise LocalError(f"{identity.aor} got a new key meanwhile: give the command again")
+        desk.keyring.mark_exported(identity.aor)
+        return {
+            "aor": identity.aor,
+            "fingerprint": fingerprint(identity.key),
+            "authorities": authorities,
+            "encrypted": given["passphrase"] is not None,
+            "content": backup.decode(),
+        }
+
+    return aside(desk, lambda: write_backup(bundle, given["passphrase"], now, desk.random), written)
 
 
 def _export_text(result: BackupStatus) -> str:
@@ -139,27 +153,36 @@ def _export_text(result: BackupStatus) -> str:
         else "It is NOT encrypted: who has it can speak as you. `--encrypt` makes one that asks for a passphrase."
     )
     return (
-        f"This is the backup of {result['aor']}, with its contacts. {protection}\n"
+        f"This is the backup of {result['aor']}, with its contacts{_and_authorities(result)}. {protection}\n"
         "Keep it away from this machine: `p2pship identity restore FILE` brings the identity back."
     )
 
 
-def _restore(desk: Desk, given: dict[str, Any]) -> RestoredStatus:
+def _and_authorities(result: Any) -> str:
+    return "".join(f" and the CA {name}" for name in result["authorities"])
+
+
+def _restore(desk: Desk, given: dict[str, Any]) -> Any:
     from p2pship.identity.backup import read_backup
 
-    bundle = read_backup(given["file"], given["passphrase"])
-    if not given["replace"] and desk.keyring.identity(bundle.aor) is not None:
+    def opened(bundle: Bundle) -> RestoredStatus:
+        return _restored(desk, bundle, given["replace"])
+
+    return aside(desk, lambda: read_backup(given["file"], given["passphrase"]), opened)
+
+
+def _restored(desk: Desk, bundle: Bundle, replace: bool) -> RestoredStatus:
+    if not replace and desk.keyring.identity(bundle.aor) is not None:
         raise LocalError(
             f"there is an identity of {bundle.aor} already: --replace puts that of the backup in its place"
         )
-    desk.keyring.check_restorable(bundle, given["replace"])
-    entries = unpack(
-        desk.ledger, bundle.aor, bundle.extra
-    )  # first: an identity that is there has its contacts
-    identity = desk.keyring.restore(bundle, given["replace"])
+    desk.keyring.check_restorable(bundle, replace)
+    unpacked = unpack(desk, bundle.aor, bundle.extra)  # first: an identity that is there has its contacts
+    identity = desk.keyring.restore(bundle, replace)
     desk.keyring.mark_exported(identity.aor)
     return {
-        "entries": entries,
+        "entries": unpacked.entries,
+        "authorities": unpacked.authorities,
         "identity": describe(desk, identity),
     }
 
@@ -168,7 +191,7 @@ def _restored_text(result: RestoredStatus) -> str:
     one = result["identity"]
     return (
         f"{one['aor']} is an identity of this node again, with the fingerprint {one['fingerprint']} and "
-        f"{result['entries']} entries of its contacts.\n"
+        f"{result['entries']} entries about contacts and devices{_and_authorities(result)}.\n"
         "Devices that you do not have any more: `p2pship device list` shows them, `p2pship device revoke` ends them. If "
         "somebody else\nmay have got the key, then also `p2pship identity rotate`."
     )
@@ -186,10 +209,14 @@ def _rotated_text(one: IdentityStatus) -> str:
     )
 
 
+def _removable(desk: Desk, given: dict[str, Any]) -> str:
+    """Return the name, which is here."""
+    aor: str = given["aor"]
+    return aor if aor in revoked_names(desk) else own_identity(desk, aor).aor
+
+
 def _remove(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
-    aor = given["aor"]
-    if aor not in revoked_names(desk):
-        aor = own_identity(desk, aor).aor
+    aor = _removable(desk, given)
     desk.keyring.remove(aor)
     return {"aor": aor}
 
@@ -235,6 +262,7 @@ VERBS = (
                 optional=True,
             ),
         ),
+        founds=True,
         offline=True,
     ),
     Verb(
@@ -295,6 +323,7 @@ VERBS = (
             ),
             Argument("replace", "put it in the place of the one of this name that is here", Kind.FLAG),
         ),
+        founds=True,
         offline=True,
     ),
     Verb(
@@ -306,16 +335,21 @@ VERBS = (
         (OWN,),
         offline=True,
         warning=_rotation,
+        check=lambda desk, given: own_identity(desk, given["aor"]),
     ),
     Verb(
         "identity",
         "remove",
         "delete an identity and its key from this device",
         _remove,
-        lambda result: f"{result['aor']} is deleted from this device.",
+        lambda result: (
+            f"{result['aor']} is deleted from this device. A phone that goes on registering does not bring it back: "
+            "`p2pship identity create` or `restore` does."
+        ),
         (_NAMED,),
         offline=True,
         warning=_removal,
+        check=_removable,
     ),
     Verb(
         "identity",
@@ -332,7 +366,15 @@ VERBS = (
         "whether each identity is in order, and what to do; or say something of oneself",
         _status,
         status_text,
-        (OWN, Argument("say", "what others are to see, such as 'on holiday'", option=True, optional=True)),
+        (
+            OWN,
+            Argument(
+                "say",
+                "what others are to see, such as 'on holiday'; ' ' takes it back",
+                option=True,
+                optional=True,
+            ),
+        ),
         offline=True,
     ),
     PRIVACY,

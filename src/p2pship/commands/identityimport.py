@@ -46,7 +46,7 @@ def _import(desk: Desk, given: dict[str, Any]) -> ImportStatus:
     if is_answer(data):
         return {"items": _answer(desk, data)}
     raise LocalError(
-        "this is neither the answer of a CA, which begins with -----BEGIN CERTIFICATE----- or p2pship:answer, nor an "
+        "this is neither the answer of a CA, which begins with -----BEGIN CERTIFICATE----- or P2PSHIP:ANSWER, nor an "
         "identities.xml"
     )
 
@@ -67,8 +67,8 @@ def _answer(desk: Desk, data: bytes) -> list[ImportedItem]:
     root = check_authority(load(answer.chain[-1])) if len(answer.chain) > 1 else None
     desk.keyring.check_chain(aor, answer.chain, answer.revocations)
     items = [_item("certificate", aor, "installed: the CA vouches for this name now")]
+    domain = split_aor(aor)[1]
     if root is not None:
-        domain = split_aor(aor)[1]
         trusted = desk.authorities.trust(root, domain)
         done = f"{trusted.root.hex()[:16]} is trusted from now on, for names at {domain} alone"
         items.append(
@@ -77,9 +77,9 @@ def _answer(desk: Desk, data: bytes) -> list[ImportedItem]:
     if answer.revocations:
         try:
             desk.authorities.take_crl(answer.revocations)
-            items.append(_item("revocation list", aor, "kept"))
+            items.append(_item("revocation list", domain, "kept"))
         except BadRevocationList as error:  # it may be that of an authority between
-            items.append(_item("revocation list", aor, "not kept", str(error)))
+            items.append(_item("revocation list", domain, "not kept", str(error)))
     # Last: who has the certificate also trusts the CA, wherever this is interrupted.
     desk.keyring.install_chain(aor, answer.chain, answer.revocations)
     return items
@@ -91,7 +91,7 @@ def _legacy(desk: Desk, data: bytes) -> list[ImportedItem]:
 
     old = read_identities(data)
     items = [_old_identity(desk, one.aor, one.weakness) for one in old.identities]
-    items += [_old_authority(desk, one.name, one.certificate, one.weakness) for one in old.authorities]
+    items += [_old_authority(one.name, one.weakness) for one in old.authorities]
     for one in old.contacts:
         items.append(
             _old_contact(desk, desk.keyring.identity(one.own) or desk.keyring.default, one.aor, one.name)
@@ -112,9 +112,11 @@ def _old_identity(desk: Desk, aor: str, weakness: str) -> ImportedItem:
     return _item("identity", aor, "made, with a new key", warning)
 
 
-def _old_authority(desk: Desk, name: str, certificate: bytes, weakness: str) -> ImportedItem:
-    warning = weakness or "it was trusted for every name; here a CA is trusted for a domain"
-    return _item("CA", name, "not trusted: `p2pship ca trust FILE --domain DOMAIN` does so", warning)
+def _old_authority(name: str, weakness: str) -> ImportedItem:
+    if weakness:
+        return _item("CA", name, "not taken over", weakness)
+    done = "not trusted: put its certificate into a file, then `p2pship ca trust FILE --domain DOMAIN`"
+    return _item("CA", name, done, "it was trusted for every name; here a CA is trusted for a domain")
 
 
 def _old_contact(desk: Desk, own: Identity | None, aor: str, name: str) -> ImportedItem:
@@ -148,5 +150,6 @@ IMPORT = Verb(
     _import,
     _text,
     (Argument("file", "the file, or the answer's p2pship: URI", Kind.FILE),),
+    founds=True,
     offline=True,
 )

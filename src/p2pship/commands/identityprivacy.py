@@ -44,7 +44,7 @@ def _privacy(desk: Desk, given: dict[str, Any]) -> PrivacyStatus:
         "aor": aor,
         "mode": desk.modes.of(aor),
         "chosen": desk.modes.chosen(aor),
-        "friends": len({contact for contact, _, _ in desk.secrets.places(aor)}),
+        "friends": len({contact for contact, _, _ in desk.secrets.places(aor)} - {aor}),
     }
 
 
@@ -60,7 +60,10 @@ def _text(result: PrivacyStatus) -> str:
 
 def _friends_text(number: int) -> str:
     if number:
-        return f"Friends: {number}. They are the contacts with whom it has agreed on a secret; `p2pship contact pair` does that anew."
+        return (
+            f"Friends: {number}. They are the contacts with whom it has agreed on a secret: `p2pship contact show` says so of each, "
+            "and `p2pship contact pair` does that anew."
+        )
     return (
         "There are no friends yet. Who have each other as contacts agree on a secret by themselves when they are next "
         "connected,\nor with `p2pship contact pair`."

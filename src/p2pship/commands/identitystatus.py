@@ -54,7 +54,7 @@ def describe(desk: Desk, identity: Identity) -> IdentityStatus:
 
     holdings = identity.holdings()
     default = desk.keyring.default
-    bindings = desk.node.bindings.of(identity.aor) if desk.node is not None else ()
+    bindings = desk.node.telephony.bindings.of(identity.aor) if desk.node is not None else ()
     statement = holdings.statement
     return {
         "aor": identity.aor,
@@ -79,7 +79,7 @@ def no_backup(aor: str) -> str:
     """Return what to say of an identity of which there is no backup."""
     return (
         f"there is no backup yet: if this disk or its passphrase is lost, the name {aor} is lost for good. "
-        f"`p2pship identity export {aor} --out FILE` makes one"
+        f"`p2pship identity export {aor} --encrypt --out FILE` makes one"
     )
 
 
@@ -103,7 +103,12 @@ def _advice(desk: Desk, identity: Identity) -> list[str]:
         )
     ends = _ends(holdings.chain) if holdings.statement.authority else 0.0
     now = desk.clock.seconds()
-    if ends and ends < now:
+    if ends and _was_revoked(desk, identity, holdings.chain):
+        advice.append(
+            "the CA has revoked its certificate, and who knows that refuses this name: ask the CA for a new one with "
+            "`p2pship identity request`"
+        )
+    elif ends and ends < now:
         advice.append(
             f"the certificate ended on {day(ends)}: ask the CA anew with `p2pship identity request`"
         )
@@ -112,6 +117,19 @@ def _advice(desk: Desk, identity: Identity) -> list[str]:
             f"the certificate ends on {day(ends)}: it is renewed when the CA's node is reached, or with `p2pship identity request`"
         )
     return advice
+
+
+def _was_revoked(desk: Desk, identity: Identity, chain: Sequence[bytes]) -> bool:
+    from p2pship.trust.certificates import BadChain
+    from p2pship.trust.proof import Revoked
+
+    try:
+        desk.authorities.verify(chain, identity.aor, identity.key)
+    except Revoked:
+        return True
+    except BadChain:
+        return False
+    return False
 
 
 def _ends(chain: Sequence[bytes]) -> float:

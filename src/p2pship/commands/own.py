@@ -26,10 +26,11 @@ def own_identity(desk: Desk, aor: str | None) -> Identity:
     identity = keyring.default if aor is None else keyring.identity(aor)
     if identity is not None:
         return identity
-    if aor in revoked_names(desk):
-        raise LocalError(
-            f"{aor} has revoked this device: `p2pship identity remove {aor}` takes it off the list"
-        )
+    for name in revoked_names(desk):
+        if aor in (name, None):
+            raise LocalError(
+                f"{name} has revoked this device: `p2pship identity remove {name}` takes it off the list"
+            )
     names = ", ".join(each.aor for each in keyring.identities())
     if not names:
         raise LocalError("there is no identity yet: `p2pship identity create alice@example.com` makes one")

@@ -104,7 +104,7 @@ VERBS = (
             Argument("generate", "make a password and show it", Kind.FLAG),
             Argument(
                 "password",
-                "the password",
+                "password of the phone",
                 Kind.SECRET,
                 wanted=lambda given: not given.get("generate"),
                 twice=True,

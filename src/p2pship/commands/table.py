@@ -40,4 +40,5 @@ def commands(desk: Callable[[], Desk]) -> dict[str, Callable[[dict[str, Any]], A
     def serve(verb: Verb) -> Callable[[dict[str, Any]], Any]:
         return lambda given: verb.run(desk(), verb.taken(given))
 
-    return {verb.command: serve(verb) for verb in all_verbs()}
+    checks = [verb.checking for verb in all_verbs() if verb.check is not None]
+    return {verb.command: serve(verb) for verb in (*all_verbs(), *checks)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,10 @@ class Verb:
     "whether ``--out FILE`` (and ``--force``) is there for the result's ``content``, which else goes to standard output"
     warning: Callable[[Mapping[str, Any]], str] | None = None
     "says what cannot be undone: it is then asked at the terminal, or needs ``--yes``"
+    check: Callable[[Desk, dict[str, Any]], object] | None = None
+    "of a verb with a warning: raises what ``run`` would of what it is given, and changes nothing; asked before the warning"
+    founds: bool = False
+    "whether it is done also where nothing is kept yet: it makes the state folder"
     failed: Callable[[Any], bool] | None = None
     "tells whether a result is one for which the command's exit code is 1"
     then: Callable[[Any], tuple[Verb, dict[str, Any]] | None] | None = None
@@ -116,6 +120,16 @@ class Verb:
     def command(self) -> str:
         """Its name on the control socket."""
         return f"{self.noun} {self.name}".strip()
+
+    @property
+    def checking(self) -> Verb:
+        """The verb that only does this one's ``check``; its result is nothing."""
+
+        def run(desk: Desk, given: dict[str, Any]) -> None:
+            if self.check is not None:
+                self.check(desk, given)
+
+        return replace(self, name=f"{self.name} check", run=run, warning=None, check=None, hidden=True)
 
     def taken(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments for ``run`` from those of a request.

@@ -103,7 +103,12 @@ def _listed(lines: list[VouchLine]) -> str:
     if not lines:
         return "Nobody has asked for a vouch, and nobody has given one."
     rows = [(line["what"], line["subject"], line["friend"], _when(line)) for line in lines]
-    return aligned([("WHAT", "ABOUT", "FRIEND", "WHEN"), *rows])
+    table = aligned([("WHAT", "ABOUT", "FRIEND", "WHEN"), *rows])
+    question = next((line for line in lines if line["what"] == "question"), None)
+    if question is None:
+        return table
+    answer = f"{question['subject']} --to {question['friend']}"
+    return f"{table}\n\nTo answer: `p2pship vouch give {answer}`, or `p2pship vouch refuse {answer}`."
 
 
 def _when(line: VouchLine) -> str:

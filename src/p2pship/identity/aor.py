@@ -55,7 +55,7 @@ def canonical_aor(text: str) -> str:
     scheme = _SCHEME.match(text)
     userinfo, at, rest = text[scheme.end() if scheme else 0 :].partition("@")
     if not at:
-        raise BadAOR(f"{text!r} has no @ between a user and a host")
+        raise BadAOR(f"{text!r} has no @ between a user and a host, as alice@example.com has")
     user = _canonical_user(_PASSWORD.sub("", userinfo) if scheme else userinfo, text)
     aor = f"{user}@{_canonical_host(re.split('[;?]', rest, maxsplit=1)[0], text)}"
     if len(aor) > LONGEST_AOR:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2pship.errors import BadPapers
 from p2pship.identity.cbor import encode
-from p2pship.identity.certificate import BadCertificate, read_certificate
+from p2pship.identity.certificate import BadCertificate
 from p2pship.identity.fields import FORMAT_VERSION, Fields
 from p2pship.identity.holdings import About, Holdings
 from p2pship.identity.keys import BadKey, private_from_der, spki
-from p2pship.identity.ownchain import LONGEST_CHAIN, LONGEST_REVOCATIONS, chain_hash, split_chain
+from p2pship.identity.ownchain import LONGEST_CHAIN, LONGEST_REVOCATIONS, check_stated, split_chain
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import LONGEST_STATEMENT, read_statement
 
@@ -27,7 +27,7 @@ _KEY, _CHAIN, _REVOCATIONS, _STATEMENT, _CREATED, _EXTRA = range(1, 7)
 class Bundle:
     """An identity on its way; its parts belong together."""
 
-    private_key: bytes
+    private_key: bytes = field(repr=False)
     "the identity key, DER (PKCS #8); empty if it is not to be handed over"
     chain: tuple[bytes, ...]
     "certificates, DER, end entity first"
@@ -37,7 +37,7 @@ class Bundle:
     "the signed statement; it may have expired"
     created: int
     "when the identity was made, Unix time"
-    extra: bytes = b""
+    extra: bytes = field(default=b"", repr=False)
     "what rides along, such as contacts: known only to who put it there"
 
     @property
@@ -112,16 +112,8 @@ def check_bundle(bundle: Bundle) -> Statement:
     try:
         if bundle.private_key and spki(private_from_der(bundle.private_key)) != statement.key:
             raise BadPapers("the key is not that of the statement beside it")
-        if bundle.chain and chain_hash(bundle.chain) != statement.certificate_hash:
-            raise BadPapers("the certificates are not those of the statement beside them")
-        if bundle.chain and not is_persons(bundle.chain[0], statement):
-            raise BadPapers("the certificate is not for the name and key of the statement beside it")
+        if bundle.chain:
+            check_stated(bundle.chain, statement)
     except (BadCertificate, BadKey) as error:
         raise BadPapers(str(error)) from None
     return statement
-
-
-def is_persons(certificate: bytes, statement: Statement) -> bool:
-    """Tell whether a certificate (DER) is for the name and key of a statement; raises BadCertificate if it is none."""
-    person = read_certificate(certificate)
-    return (person.aor, person.key) == (statement.aor, statement.key)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from p2pship.errors import RemoteError
-from p2pship.identity.aor import BadAOR, canonical_aor
+from p2pship.identity.aor import BadAOR, canonical_aor, split_aor
 from p2pship.identity.validity import SKEW
 
 LONGEST_COMMON_NAME = 64
@@ -26,7 +26,6 @@ LONGEST_COMMON_NAME = 64
 
 _UNREADABLE = (
     ValueError,
-    BadAOR,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.ExtensionNotFound,
@@ -75,21 +74,46 @@ def self_signed(key: ec.EllipticCurvePrivateKey, aor: str, now: float) -> bytes:
 def read_certificate(der: bytes) -> PersonalCertificate:
     """Read the certificate of a person; whether anybody vouches for it is not looked at.
 
-    :raises BadCertificate: if it cannot be read, or does not name exactly one ``sip:`` URI in subjectAltName.
+    :raises BadCertificate: if it cannot be read, or as :func:`person_named`.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        aors = [canonical_aor(uri) for uri in uris if uri.lower().startswith("sip:")]
-    except x509.ExtensionNotFound:
-        raise BadCertificate("the certificate names nobody: it has no subjectAltName") from None
+        return PersonalCertificate(
+            person_named(certificate), key, certificate.not_valid_before_utc.timestamp()
+        )
     except _UNREADABLE as error:
         raise BadCertificate(f"the certificate cannot be read: {error}") from None
-    if len(aors) != 1:
-        raise BadCertificate(f"the certificate names {len(aors)} SIP addresses, not one")
-    return PersonalCertificate(aors[0], key, certificate.not_valid_before_utc.timestamp())
+
+
+def person_named(certificate: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    """Return the canonical AOR of the one person whom a certificate names in subjectAltName (RFC 5922 §7.1).
+
+    The subject counts nothing. The address must be spelt in the canonical form: one with a password, a port, parameters, or
+    a zero octet, of which programs could make different names, is refused.
+
+    :raises BadCertificate: if it names nobody, several, or in another spelling.
+    """
+    names = _sip_names(certificate)
+    if len(names) != 1:
+        raise BadCertificate(f"the certificate names {len(names)} SIP addresses in subjectAltName, not one")
+    try:
+        aor = canonical_aor(names[0])
+    except BadAOR as error:
+        raise BadCertificate(f"the certificate names nobody: {error}") from None
+    user, host = split_aor(names[0].partition(":")[2])
+    if f"{user}@{host.lower()}" != aor:
+        raise BadCertificate(f"the certificate spells its name {names[0]!r}, not sip:{aor}")
+    return aor
+
+
+def _sip_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except _UNREADABLE:
+        return []
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    return [uri for uri in uris if uri.lower().startswith(("sip:", "sips:"))]
 
 
 _SIGNS_ONLY = x509.KeyUsage(

@@ -6,8 +6,9 @@ more than the last if that is higher: a statement that was lost with a disk, whi
 thus not followed by one that those who saw it would refuse for ever.
 
 Two devices that hold the key may change the statement at the same time. Whoever sees that of the other keeps what both say:
-every listed device of either that neither has revoked, every revoked one of either. If that is not what the other says, it
-is signed as a new statement, which the other then finds to say all that it knows, and takes.
+every listed device of either that neither has revoked, every revoked one of either, and of the certificates those of a CA
+that were issued last. If that is not what the other says, it is signed as a new statement, which the other then finds to say
+all that it knows, and takes.
 """
 
 from __future__ import annotations
@@ -19,11 +20,17 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from p2pship.errors import BadPapers, LocalError
-from p2pship.identity.certificate import self_signed
+from p2pship.identity.certificate import BadCertificate, read_certificate, self_signed
 from p2pship.identity.fingerprint import names_itself
 from p2pship.identity.holdings import About, Holdings
 from p2pship.identity.keys import from_der, new_p256, sign, spki, to_der
-from p2pship.identity.ownchain import authority_of, chain_hash, check_chain, check_revocations
+from p2pship.identity.ownchain import (
+    authority_of,
+    chain_hash,
+    check_chain,
+    check_revocations,
+    check_stated,
+)
 from p2pship.identity.papers import ListedDevice, Statement
 from p2pship.identity.statement import MOST_DEVICES, sign_statement, verify_statement
 from p2pship.identity.succession import predecessors, succeeded, succession
@@ -98,15 +105,20 @@ def with_device(holdings: Holdings, device: ListedDevice, now: float) -> Holding
     return restated(holdings, now, devices=[*others, device])
 
 
-def brought(holdings: Holdings, device: ListedDevice, now: float) -> Holdings:
+def brought(holdings: Holdings, device: ListedDevice, now: float, revoked: Sequence[bytes] = ()) -> Holdings:
     """Return what to hold of an identity that came from elsewhere, so that its statement lists this device and holds now.
+
+    ``revoked`` are devices that are known here to be revoked, of which a backup may not have heard.
 
     :raises LocalError: if the device was revoked, or there are too many.
     :raises BadPapers: if the key did not come along, and the statement does not hold now or does not list the device.
     """
-    last = holdings.statement
+    last, holdings = holdings.statement, remembering(holdings, revoked)
     if holdings.private_key:
-        return with_device(restated(holdings, now), device, now)
+        gone = holdings.about.revoked
+        devices = [each for each in last.devices if each.host_identity_hash not in gone]
+        stated = restated(holdings, now, devices=devices, revoked=gone[:MOST_REVOKED_STATED])
+        return with_device(stated, device, now)
     verify_statement(holdings.raw, now)
     if device.host_identity_hash in last.revoked or device not in last.devices:
         raise BadPapers(f"the statement of {last.aor} does not list this device")
@@ -176,7 +188,8 @@ def adopted(
 ) -> Holdings | None:
     """Return what to hold after a statement of the same person came from another of their devices; None: the same.
 
-    ``own`` is the SHA-256 of this device's Host Identity. Without ``chain`` the certificates that the statement has the hash of are not known, unless they are those of before.
+    ``own`` is the SHA-256 of this device's Host Identity. Without ``chain`` the certificates that the statement has the hash of
+    are not known, unless they are those of before.
 
     :raises BadPapers: if it is not valid now, not of this name, or neither signed by the same key nor by one to which that
         gave way.
@@ -193,11 +206,12 @@ def adopted(
     if own in theirs.revoked:
         return taken  # whatever its version: that is for ever
     if holdings.private_key:
-        return _merged(ours, theirs, taken, now)
+        return _merged(holdings, theirs, taken, now)
     return taken if theirs.version > ours.version else None
 
 
-def _merged(ours: Statement, theirs: Statement, taken: Holdings, now: float) -> Holdings | None:
+def _merged(before: Holdings, theirs: Statement, taken: Holdings, now: float) -> Holdings | None:
+    ours = before.statement
     if theirs.version < ours.version:
         return None  # who signed it gets ours, and does the same
     # Of a device that the other one still lists it has not heard, however long ago it was revoked: that is said again.
@@ -206,20 +220,43 @@ def _merged(ours: Statement, theirs: Statement, taken: Holdings, now: float) -> 
     ]
     taken = remembering(taken, unheard)
     stated = taken.about.revoked[:MOST_REVOKED_STATED]
-    listed = {each.host_identity_hash: each for each in (*ours.devices, *theirs.devices)}
-    devices = [each for digest, each in listed.items() if digest not in taken.about.revoked]
-    if set(devices) == set(theirs.devices) and set(stated) == set(theirs.revoked):
-        return taken if theirs.version > ours.version else None
-    return restated(taken, now, theirs, devices=devices[:MOST_DEVICES], revoked=stated)
+    # Theirs first: of too many both sides then keep the same.
+    listed = {each.host_identity_hash: each for each in (*theirs.devices, *ours.devices, *theirs.devices)}
+    devices = [each for digest, each in listed.items() if digest not in taken.about.revoked][:MOST_DEVICES]
+    changes: dict[str, Any] = {"devices": devices, "revoked": stated}
+    if _is_better(before, taken):
+        taken = replace(taken, chain=before.chain, revocations=before.revocations)
+        changes |= {"certificate_hash": ours.certificate_hash, "authority": ours.authority}
+    elif set(devices) == set(theirs.devices) and set(stated) == set(theirs.revoked):
+        # Of two of one version, which both signed at once, both take the same.
+        return taken if (theirs.version, theirs.raw) > (ours.version, ours.raw) else None
+    return restated(taken, now, theirs, **changes)
+
+
+def _is_better(one: Holdings, other: Holdings) -> bool:
+    """Tell whether a CA issued the certificates of the one, and those of the other are not known, of no CA, or older."""
+    if not one.chain or not one.statement.authority:
+        return False
+    if not other.chain or not other.statement.authority:
+        return True
+    return read_certificate(one.chain[0]).begins > read_certificate(other.chain[0]).begins
 
 
 def _taken(before: Holdings, theirs: Statement, chain: Sequence[bytes], revocations: bytes) -> Holdings:
     certificates, holdings = tuple(chain), remembering(before, theirs.revoked)
-    if certificates and chain_hash(certificates) == theirs.certificate_hash:
-        return replace(holdings, raw=theirs.raw, chain=certificates, revocations=revocations)
     if chain_hash(holdings.chain) == theirs.certificate_hash:
         return replace(holdings, raw=theirs.raw, revocations=revocations or holdings.revocations)
+    if certificates and _are_stated(certificates, theirs):
+        return replace(holdings, raw=theirs.raw, chain=certificates, revocations=revocations)
     return replace(holdings, raw=theirs.raw, chain=(), revocations=b"")
+
+
+def _are_stated(chain: tuple[bytes, ...], statement: Statement) -> bool:
+    try:
+        check_stated(chain, statement)
+    except BadCertificate:
+        return False
+    return True
 
 
 def _revoked(holdings: Holdings, newest: Sequence[bytes] = ()) -> tuple[bytes, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class About:
 class Holdings:
     """All of a folder; parts that do not belong together are never read as one."""
 
-    private_key: bytes
+    private_key: bytes = field(repr=False)
     "the identity key, DER (PKCS #8); empty where another device holds it"
     chain: tuple[bytes, ...]
     "certificates, DER, end entity first; empty where they are not known"

@@ -85,7 +85,9 @@ def new_host_key(algorithm: KeyAlgorithm) -> HostKey:
     if algorithm is KeyAlgorithm.RSA_2048:
         private = rsa.generate_private_key(_EXPONENT, RSA_BITS.start)
     else:
-        private = ec.generate_private_key(ec.SECP256R1() if algorithm is KeyAlgorithm.P256 else ec.SECP384R1())
+        private = ec.generate_private_key(
+            ec.SECP256R1() if algorithm is KeyAlgorithm.P256 else ec.SECP384R1()
+        )
     return HostKey.of(private)
 
 

@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
 from p2pship.errors import RemoteError
+from p2pship.identity.cbor import BadCBOR, decode, encode
+from p2pship.identity.compact import BadCompact, compact, expand
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 
 SCHEME = "p2pship:"
 
-MOST_CERTIFICATES = 4
-"In a chain: the person's, two between, the root."
+_ANSWER = "P2PSHIP:ANSWER:"
+"An answer as a URI begins so, in letters of any case: a QR code has capitals alone in its alphanumeric mode."
 
 LONGEST = 200_000
 "Octets of a file: four certificates and a revocation list with thousands of entries."
 
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s(.*?)-----END \1-----", re.DOTALL)
+# Without a dash inside: a file of beginnings without ends is read once, not once for each.
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s([^-]*)-----END \1-----")
 _REQUEST_LABELS = (
     b"CERTIFICATE REQUEST",
     b"NEW CERTIFICATE REQUEST",
@@ -65,13 +69,15 @@ def read_request(data: bytes) -> bytes:
 
     :raises BadRequest: if there is not one in it.
     """
+    if len(data) > LONGEST:
+        raise BadRequest()
     if data.lstrip().startswith(f"{SCHEME}request?".encode()):
         found = _from_uri(data).get("pkcs10", [])
     elif data[:1] == b"\x30":
         found = [data]
     else:
         found = [der for label, der in _blocks(data) if label in _REQUEST_LABELS]
-    if len(found) != 1 or not found[0] or len(data) > LONGEST:
+    if len(found) != 1 or not found[0]:
         raise BadRequest()
     return found[0]
 
@@ -83,15 +89,13 @@ def answer_pem(answer: Answer) -> str:
 
 
 def answer_uri(answer: Answer) -> str:
-    """Print an answer as a URI."""
-    parts = [("certificate", _base64url(certificate)) for certificate in answer.chain]
-    parts += [("crl", _base64url(answer.revocations))] if answer.revocations else []
-    return f"{SCHEME}answer?{urlencode(parts)}"
+    """Print an answer as a URI, in as few letters as a QR code needs to fit a terminal."""
+    return _ANSWER + compact(encode([*answer.chain, answer.revocations]))
 
 
 def is_answer(data: bytes) -> bool:
     """Tell whether this looks like an answer, and is nothing else that can be imported."""
-    return data.lstrip().startswith(f"{SCHEME}answer?".encode()) or b"-----BEGIN CERTIFICATE-----" in data
+    return _is_answer_uri(data) or b"-----BEGIN CERTIFICATE-----" in data
 
 
 def read_answer(data: bytes) -> Answer:
@@ -101,9 +105,9 @@ def read_answer(data: bytes) -> Answer:
     """
     if len(data) > LONGEST:
         raise BadAnswer()
-    if data.lstrip().startswith(SCHEME.encode()):
-        parts = _from_uri(data)
-        chain, lists = parts.get("certificate", []), parts.get("crl", [])
+    if _is_answer_uri(data):
+        *chain, revocations = _expanded(data)
+        lists = [revocations] if revocations else []
     else:
         blocks = _blocks(data)
         chain = [der for label, der in blocks if label == _CERTIFICATE_LABEL]
@@ -111,6 +115,21 @@ def read_answer(data: bytes) -> Answer:
     if not 1 <= len(chain) <= MOST_CERTIFICATES or len(lists) > 1 or not all([*chain, *lists]):
         raise BadAnswer()
     return Answer(tuple(chain), lists[0] if lists else b"")
+
+
+def _is_answer_uri(data: bytes) -> bool:
+    return data.lstrip()[: len(_ANSWER)].upper() == _ANSWER.encode()
+
+
+def _expanded(data: bytes) -> list[bytes]:
+    """Return the certificates of an answer's URI and, as the last, its revocation list."""
+    try:
+        parts = decode(expand(data.strip()[len(_ANSWER) :].decode("ascii"), LONGEST))
+    except (BadCBOR, BadCompact, UnicodeDecodeError):
+        raise BadAnswer() from None
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, bytes) for part in parts):
+        raise BadAnswer()
+    return parts
 
 
 def _block(label: str, der: bytes) -> str:

@@ -19,7 +19,7 @@ from p2pship.errors import BadPapers, LocalError
 from p2pship.identity import changes, facts
 from p2pship.identity.bundle import Bundle, bundle_of, check_bundle
 from p2pship.identity.device import Device
-from p2pship.identity.fingerprint import fingerprint, own_proof_aor
+from p2pship.identity.fingerprint import fingerprint, names_itself, own_proof_aor
 from p2pship.identity.holdings import Holdings
 from p2pship.identity.hostkeys import HostKeys
 from p2pship.identity.identities import OwnIdentities
@@ -29,6 +29,8 @@ from p2pship.identity.naming import check_own_name
 from p2pship.identity.papers import ListedDevice, Papers, Statement
 from p2pship.identity.people import SCHEMA, People
 from p2pship.identity.record import sign_record
+from p2pship.identity.removed import SCHEMA as REMOVED_SCHEMA
+from p2pship.identity.removed import RemovedNames
 from p2pship.identity.request import certificate_request
 from p2pship.identity.statement import host_identity_hash, person_hash
 from p2pship.identity.validity import RECORD_LIFETIME
@@ -38,7 +40,7 @@ from p2pship.journal import IdentityCreated, Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
 
-SCHEMAS = (SCHEMA,)
+SCHEMAS = (SCHEMA, REMOVED_SCHEMA)
 "The tables that a keyring needs in its database."
 
 STATUS = "status"
@@ -76,6 +78,7 @@ class Keyring:
         self._journal = journal
         self._clock = clock
         self._people = People(database)
+        self._removed = RemovedNames(database)
         self.device = Device.open(folder / "device", vault)
         self.host_keys = HostKeys(folder / "host-identities", vault)
         self._own = OwnIdentities(folder / "identities", self.device, clock, vault)
@@ -116,10 +119,15 @@ class Keyring:
         check_own_name(aor, None, self.beyond_ascii)
         return self._created(changes.begun(new_p256(), aor, self.device.listed, self._clock.seconds()))
 
-    def create_self_certifying(self) -> Identity:
-        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, and tell the watchers."""
+    def create_self_certifying(self, named: Callable[[str], None] | None = None) -> Identity:
+        """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, and tell the watchers.
+
+        ``named`` hears the name before there is such an identity, also should the node be killed then.
+        """
         key = new_p256()
         aor = own_proof_aor(spki(key))
+        if named is not None:
+            named(aor)
         return self._created(changes.begun(key, aor, self.device.listed, self._clock.seconds()))
 
     def adopt_identity(
@@ -149,9 +157,10 @@ class Keyring:
         """Make an identity of what was in a backup; otherwise as :meth:`adopt_identity`."""
         holdings, known = self._brought(bundle, replace)
         if known is not None:
-            known.replace(changes.remembering(holdings, known.about.revoked))
+            known.replace(holdings)
         else:
             known = self._own.make(holdings)
+            self._removed.discard(known.aor)
             self._own.changed(known.aor)
         self._journal.tell(facts.IdentityCameAlong(known.aor, known.owner))
         return known
@@ -167,7 +176,9 @@ class Keyring:
         known = self._own.any(stated.aor) if replace else None
         if known is None:
             self._own.check_free(stated.aor)
-        return changes.brought(bundle.holdings(), self.device.listed, self._clock.seconds()), known
+        revoked = known.about.revoked if known is not None else ()
+        now = self._clock.seconds()
+        return changes.brought(bundle.holdings(), self.device.listed, now, revoked), known
 
     def check_chain(self, aor: str, chain: Sequence[bytes], revocations: bytes = b"") -> None:
         """Raise what :meth:`install_chain` would, and change nothing."""
@@ -175,8 +186,14 @@ class Keyring:
 
     def remove(self, aor: str) -> None:
         """Delete an identity from this device for ever, and tell the watchers."""
+        if self._own.any(aor) is not None and names_itself(aor, b"") is None:
+            self._removed.add(aor)  # first: what is remembered counts only once the identity is gone
         self._own.remove(aor)
         self._journal.tell(facts.IdentityRemoved(aor))
+
+    def removed(self, aor: str) -> bool:
+        """Tell whether the identity of an AOR was removed from this device, and not made again since."""
+        return aor in self._removed and self._own.any(aor) is None
 
     def rotate(self, aor: str) -> Identity:
         """Give an identity a new key, which the old one signs; the old one is deleted.
@@ -218,6 +235,11 @@ class Keyring:
             )
         identity.replace(changes.without_device(identity.holdings(), digest, self._clock.seconds()))
         self._journal.tell(facts.DeviceRevoked(aor, digest.hex()))
+
+    def revoked(self, aor: str) -> tuple[bytes, ...]:
+        """Return the devices of a person of ours that were ever revoked, newest first, as :meth:`revoke_device` names them."""
+        identity = self._own.get(aor)
+        return identity.about.revoked if identity is not None else ()
 
     def adopt_statement(
         self, aor: str, raw: bytes, chain: Sequence[bytes] = (), revocations: bytes = b""
@@ -302,6 +324,10 @@ class Keyring:
         if host_identity_hash(papers.record.device_key) in newest.revoked or (older and listed is None):
             raise BadPapers(f"our own statement of {papers.aor} does not list the device any more")
 
+    def lists(self, key: bytes, device_key: bytes) -> bool:
+        """Tell whether the newest statement that was remembered of an identity key lists a device, and none has revoked it."""
+        return self._people.lists(key, device_key)
+
     def met(self, aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""
         return self._people.met(aor)
@@ -341,6 +367,7 @@ class Keyring:
 
     def _created(self, holdings: Holdings) -> Identity:
         identity = self._own.make(holdings)
+        self._removed.discard(identity.aor)
         self._journal.tell(IdentityCreated(identity.aor))
         self._own.changed(identity.aor)
         return identity

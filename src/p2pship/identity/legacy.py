@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from warnings import catch_warnings
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from p2pship.errors import RemoteError
 from p2pship.identity.aor import BadAOR, canonical_aor
-from p2pship.identity.naming import has_control_character
+from p2pship.identity.naming import has_unseen_character
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -168,8 +169,8 @@ def _aor(element: Element, what: str, skipped: list[str]) -> str | None:
     except BadAOR as error:
         skipped.append(f"the {what}: {error}")
         return None
-    if has_control_character(aor):
-        skipped.append(f"the {what} {aor}: it has a control character in its name")
+    if has_unseen_character(aor):
+        skipped.append(f"the {what} {aor}: it has a character in its name that cannot be seen")
         return None
     return aor
 
@@ -184,7 +185,8 @@ def _name(element: Element, tag: str) -> str:
 
 
 def _certificate(pem: str) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(pem.encode("utf-8"))
+    with catch_warnings(action="ignore"):  # the original gave all of its own the serial number 0
+        return x509.load_pem_x509_certificate(pem.encode("utf-8"))
 
 
 def _weak_pem(pem: str) -> str:
@@ -209,8 +211,9 @@ def _weakness(certificate: x509.Certificate) -> str:
         key, algorithm = certificate.public_key(), certificate.signature_hash_algorithm
     except _UNREADABLE:
         return "its certificate has a key that cannot be used"
+    found = []
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < WEAKEST_RSA:
-        return f"its certificate is for an RSA key of {key.key_size} bits, which is too weak"
+        found.append(f"its certificate is for an RSA key of {key.key_size} bits, which is too weak")
     if algorithm is not None and algorithm.name in ("md5", "sha1"):
-        return f"its certificate is signed with {algorithm.name.upper()}, which can be forged"
-    return ""
+        found.append(f"its certificate is signed with {algorithm.name.upper()}, which can be forged")
+    return "; ".join(found)

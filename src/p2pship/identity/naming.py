@@ -1,8 +1,10 @@
-"""Which names our own identities may have."""
+"""Which characters a name may have, and which names our own identities may."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from urllib.parse import unquote
 
 from p2pship.errors import LocalError
 from p2pship.identity.aor import BadAOR, canonical_aor, split_aor
@@ -13,14 +15,16 @@ class NameRefused(LocalError):
     """An identity of our own cannot have this name; the message says why."""
 
 
-_CONTROL = re.compile("%(?:[01][0-9A-F]|7F)")
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"Categories of Unicode: controls, format characters such as those that turn the direction, surrogates, separators of lines."
 _BEYOND_ASCII = re.compile("%[89A-F][0-9A-F]")
 "A canonical user part has these escaped."
 
 
-def has_control_character(aor: str) -> bool:
-    """Tell whether the user part of a canonical AOR has a control character, NUL among them, in its escapes."""
-    return bool(_CONTROL.search(split_aor(aor)[0]))
+def has_unseen_character(aor: str) -> bool:
+    """Tell whether the user part of a canonical AOR has a character that cannot be seen, such as NUL, in its escapes."""
+    user = unquote(split_aor(aor)[0], errors="replace")
+    return any(unicodedata.category(character) in _UNSEEN for character in user)
 
 
 def is_beyond_ascii(aor: str) -> bool:
@@ -35,8 +39,8 @@ def check_own_name(aor: str, key: bytes | None, beyond_ascii: bool) -> None:
     """
     if not _is_canonical(aor):
         raise NameRefused(f"{aor!r} is not a canonical address of record")
-    if has_control_character(aor):
-        raise NameRefused(f"a name may have no control character: {aor}")
+    if has_unseen_character(aor):
+        raise NameRefused(f"a name may have nothing that cannot be seen, and no control character: {aor}")
     if is_beyond_ascii(aor) and not beyond_ascii:
         raise NameRefused(f"a name may only have letters of ASCII, as others are easily mistaken: {aor}")
     if names_itself(aor, key or b"") is False:

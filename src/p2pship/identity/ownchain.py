@@ -10,17 +10,18 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from p2pship.identity.certificate import BadCertificate, read_certificate
+from p2pship.identity.papers import Statement
 from p2pship.identity.statement import AUTHORITY_LENGTH
 from p2pship.identity.validity import SKEW
 
 MOST_CERTIFICATES = 4
-"In a chain, the root included."
+"In a chain, with the person's and the root: a company, a department and its two ends; each costs a verification."
 
 LONGEST_CHAIN = 8_192
 "Octets of all certificates together: whoever looks for the person has to fetch them."
 
 LONGEST_REVOCATIONS = 65_536
-"Octets of a revocation list: 1,500 serial numbers."
+"Octets of a revocation list: 1,500 serial numbers, more than a family or a company revokes within 90 days."
 
 _SEQUENCE = 0x30
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
@@ -47,12 +48,33 @@ def chain_hash(chain: tuple[bytes, ...]) -> bytes:
 
 
 def authority_of(chain: tuple[bytes, ...]) -> bytes:
-    """Return the 8 octets by which a statement names the root of a chain; none if the certificate is self-signed."""
+    """Return the 8 octets by which a statement names the root of a chain; none if the certificate is self-signed.
+
+    :raises BadCertificate: if the root cannot be read.
+    """
     if len(chain) < 2:
         return b""
-    root = x509.load_der_x509_certificate(chain[-1])
-    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(key).digest()[:AUTHORITY_LENGTH]
+    try:
+        key = _certificate(chain[-1]).public_key()
+    except _UNREADABLE as error:
+        raise BadCertificate(f"the key of the last certificate cannot be used: {error}") from None
+    octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(octets).digest()[:AUTHORITY_LENGTH]
+
+
+def check_stated(chain: tuple[bytes, ...], statement: Statement) -> None:
+    """Check that certificates are those that a statement names, are for its name and key, and can be kept and read again.
+
+    :raises BadCertificate: if not.
+    """
+    if chain_hash(chain) != statement.certificate_hash:
+        raise BadCertificate("the certificates are not those of the statement beside them")
+    person = read_certificate(chain[0])
+    if (person.aor, person.key) != (statement.aor, statement.key):
+        raise BadCertificate("the certificate is not for the name and key of the statement beside it")
+    if split_chain(b"".join(chain)) != chain:
+        raise BadCertificate("the certificates are not whole, one after the other")
+    authority_of(chain)
 
 
 def check_chain(chain: tuple[bytes, ...], aor: str, key: bytes, now: float) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from typing import Any
 
 from p2pship.errors import BadPapers
 from p2pship.identity.papers import Papers, Statement
@@ -47,6 +49,10 @@ an old record or statement of theirs, itself not valid for long, could be believ
 FORGOTTEN_AT_ONCE = 100
 "Strangers forgotten together: counting and forgetting is done once for so many hellos."
 
+MOST_KEYS = 16
+"""Identity keys remembered of one name, those of people we looked for before others: a contact may have a new one at each hello, signed
+by the last one."""
+
 MOST_OF_KEY = 256
 "Devices, and revoked ones, remembered of one identity key: 16 times what a statement lists."
 
@@ -72,9 +78,7 @@ class People:
         key, device = _digests(papers)
         if not self._is_listed(key, device):
             self._check_version(papers.statement, key)
-        if self._database.query(
-            "SELECT 1 FROM identity_revoked WHERE identity_key = ? AND device = ?", key, device
-        ):
+        if self._is_revoked(key, device):
             raise BadPapers(f"{papers.aor} has revoked the device")
         seen = self._sequence(key, device)
         if papers.record.sequence < seen:
@@ -130,6 +134,10 @@ class People:
         sql = "SELECT 1 FROM identity_listed WHERE identity_key = ? AND device = ?"
         return bool(self._database.query(sql, key, device))
 
+    def _is_revoked(self, key: bytes, device: bytes) -> bool:
+        sql = "SELECT 1 FROM identity_revoked WHERE identity_key = ? AND device = ?"
+        return bool(self._database.query(sql, key, device))
+
     def _check_version(self, statement: Statement, key: bytes) -> None:
         seen = self._version(statement.aor, key)
         if statement.version < seen:
@@ -157,23 +165,40 @@ class People:
             int(now),
             int(keep),
         )
+        surplus = self._database.query(
+            "SELECT identity_key FROM identity_seen WHERE aor = ? AND identity_key != ? "
+            "ORDER BY kept DESC, seen DESC LIMIT -1 OFFSET ?",
+            aor,
+            key,
+            MOST_KEYS - 1,
+        )
+        self._forget((aor, other) for (other,) in surplus)
         self._came += not keep
         if self._came >= FORGOTTEN_AT_ONCE:
             self._came = 0
             self._forget_strangers()
 
     def _forget_strangers(self) -> None:
-        """Forget those who came least recently, where there are too many; and of keys that nobody has any more all."""
+        """Forget those who came least recently, where there are too many."""
         gone = self._database.query(
             "SELECT aor, identity_key FROM identity_seen WHERE kept = 0 ORDER BY seen DESC LIMIT -1 OFFSET ?",
             MOST_STRANGERS,
         )
+        self._forget(gone)
+
+    def _forget(self, gone: Iterable[Any]) -> None:
+        """Forget names with one key each, and of keys that no name has any more all."""
         for aor, key in gone:
             for table in ("identity_seen", "identity_person"):
                 self._database.write(f"DELETE FROM {table} WHERE aor = ? AND identity_key = ?", aor, key)
             if not self._database.query("SELECT 1 FROM identity_person WHERE identity_key = ? LIMIT 1", key):
                 for table in ("identity_device", "identity_revoked", "identity_listed"):
                     self._database.write(f"DELETE FROM {table} WHERE identity_key = ?", key)
+
+    def lists(self, identity_key: bytes, device_key: bytes) -> bool:
+        """Tell whether the newest statement that was seen of a key lists a device, and none has revoked it."""
+        key, device = hashlib.sha256(identity_key).digest(), host_identity_hash(device_key)
+        return self._is_listed(key, device) and not self._is_revoked(key, device)
 
     def met(self, aor: str) -> bool:
         """Tell whether papers of this AOR were ever accepted."""

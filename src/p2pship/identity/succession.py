@@ -41,6 +41,16 @@ def predecessors(statement: Statement) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
+def is_followed(key: bytes, statement: Statement) -> bool:
+    """Tell whether a key (DER) is that of a statement, or gave way to it."""
+    return key == statement.key or key in predecessors(statement)
+
+
+def same_person(one: Statement, other: Statement) -> bool:
+    """Tell whether two statements of one AOR are by one identity key, or by two of which one gave way to the other."""
+    return is_followed(one.key, other) or is_followed(other.key, one)
+
+
 def _signer(entry: bytes, aor: str, successor: bytes) -> bytes | None:
     try:
         key = expanded(entry[:-SIGNATURE_LENGTH])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 
 class NameGrade(Enum):
@@ -42,6 +43,12 @@ class Verdict:
     "what looks wrong with the name, in words: it is easily taken for another one"
     by: str = ""
     "who verified the name: ``ca:`` and 16 hexadecimal digits of its key's SHA-256, ``domain``, ``self``; else empty"
+    outdated: bool = False
+    """whether the key is one that gave way to the known one: what the person said of old, or somebody with the old key. Such papers
+    are believed nothing, but the device may be dialled, for it may have newer ones"""
+
+    until: float = inf
+    "until when it may be thought without judging again, Unix time: a certificate or a domain's page ends"
 
     @property
     def proven(self) -> bool:

@@ -94,7 +94,8 @@ class CachingFinder:
         devices = self._people.get(who, {})
         now, interfaces = self._reactor.seconds(), tuple(self._network.interfaces())
         for key, entry in tuple(devices.items()):
-            if entry.found.papers.record.expires <= now or entry.interfaces != interfaces:
+            found = entry.found
+            if min(found.papers.record.expires, found.verdict.until) <= now or entry.interfaces != interfaces:
                 del devices[key]
         return [entry.found for entry in devices.values() if not entry.doubtful]
 
@@ -103,6 +104,8 @@ class CachingFinder:
         devices = self._people.setdefault(who, {})
         self._people.move_to_end(who)
         key = found.papers.record.device_key
+        if key in devices and found.verdict.outdated:
+            return  # what is kept is newer
         if key in devices or len(devices) < MOST_DEVICES:
             devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:
@@ -130,7 +133,7 @@ class CachingFinder:
     def _judged(self, verdict: Verdict, devices: dict[bytes, _Entry], key: bytes, entry: _Entry) -> None:
         if devices.get(key) is not entry:
             return
-        if verdict.name is NameGrade.CHANGED:
+        if verdict.name is NameGrade.CHANGED and not verdict.outdated:
             del devices[key]
         else:
             devices[key] = replace(entry, found=replace(entry.found, verdict=verdict), doubtful=False)

@@ -12,12 +12,12 @@ from p2pship.identity.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where an item is published: one for each daily lookup key and device."""
+    """Where an item is published: one for each day, place and device, and for each piece of an annex there."""
 
     lookup_key: bytes
-    "32 octets, the one-way child of the day and the AOR"
+    "32 octets, derived from the secret of the place and the day, and from the reference of a piece"
     publication_key: bytes
-    "the device's Ed25519 public key, 32 octets"
+    "an Ed25519 public key, 32 octets: the device's own, or, at a friend's place, one that only the two can tell to be its"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,13 +59,14 @@ class LookupChain:
             self._keyring,
             self._network,
             self._journal,
+            self._lookups,
             self._privacy.searched(own.aor, aor),
             self._store,
             aor,
             own,
             receiver,
         )
-        search.begin(self._lookups)
+        search.begin()
         return search
 
     def forget(self, aor: str, device_key: bytes) -> None:

@@ -4,7 +4,8 @@ Theory of operation. Anybody may publish under any name; who is meant is decided
 
 - the devices of a key that is proven (or pinned) are dialled as they are found;
 - as long as no key is proven, what comes is collected for a while. If then one key alone claims the name, its devices are
-  dialled, and those that are found later too. If several claim it, nobody is dialled: the name is ambiguous;
+  dialled, and those that are found later too. If several claim it, nobody is dialled: the name is ambiguous. A key that has
+  signed another of them as its successor claims nothing;
 - a key that proves itself later is dialled all the same, and ends the ambiguity. One that comes late without proof is not.
 
 Of one device the record with the highest sequence counts; sequences are compared within one identity key only, so that
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Verdict
 from p2pship.lookup.candidate import Found
 
@@ -27,12 +29,15 @@ class Claims:
     def __init__(self) -> None:
         self._devices: dict[bytes, dict[bytes, Found]] = {}
         self._proven: dict[bytes, Verdict] = {}
+        self._former: set[bytes] = set()
         self._alone: bytes | None = None
         self._settled = False
 
     def received(self, found: Found) -> Sequence[Found]:
         """Take a device whose papers hold, and return those that are to be dialled now: it, or none."""
         key = found.papers.statement.key
+        if key not in self._devices:
+            self._former.update(predecessors(found.papers.statement))
         devices = self._devices.setdefault(key, {})
         if found.verdict.proven and key not in self._proven:
             self._proven[key] = found.verdict
@@ -53,9 +58,10 @@ class Claims:
         if self._settled or not self._devices:
             return []
         self._settled = True
-        if self._proven or len(self._devices) > 1:
+        claimants = {key: devices for key, devices in self._devices.items() if key not in self._former}
+        if self._proven or len(claimants) != 1:
             return []
-        ((self._alone, devices),) = self._devices.items()
+        ((self._alone, devices),) = claimants.items()
         return list(devices.values())
 
     @property

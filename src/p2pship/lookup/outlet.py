@@ -47,7 +47,8 @@ class Outlet:
         self._attempts: dict[_Kept, Deferred[Any]] = {}
         self._retries: dict[_Kept, Any] = {}
         self._delays: dict[_Kept, float] = {}
-        self._reasons: dict[str, str] = {}
+        self._failing: dict[_Kept, str] = {}
+        self._told: dict[str, str] = {}
 
     @property
     def wide_area(self) -> bool:
@@ -62,12 +63,18 @@ class Outlet:
                 self._withdraw(slot)
         self._delays.pop(kept, None)
         if not items:
-            self._unpublished.pop(kept, None)
-            self._give_up(kept)
+            self._forget(kept)
             return
         self._slots[kept] = tuple(items)
         self._unpublished[kept] = items
         self._attempt(kept)
+
+    def _forget(self, kept: _Kept) -> None:
+        self._unpublished.pop(kept, None)
+        self._failing.pop(kept, None)
+        self._give_up(kept)
+        if not any(aor == kept[0] for aor, _ in self._slots):
+            self._told.pop(kept[0], None)
 
     def close(self) -> Deferred[Any]:
         """Take everything back; fires when that is done, or has failed."""
@@ -98,20 +105,23 @@ class Outlet:
             attempt.cancel()
 
     def _published(self, _: object, kept: _Kept) -> None:
-        for each in (self._attempts, self._unpublished, self._delays):
+        for each in (self._attempts, self._unpublished, self._delays, self._failing):
             each.pop(kept, None)
-        self._tell(kept[0], "")
+        self._tell(kept[0])
 
-    def _tell(self, aor: str, reason: str) -> None:
-        if self._reasons.get(aor) != reason:
-            self._reasons[aor] = reason
+    def _tell(self, aor: str) -> None:
+        """Tell whether an identity is published, at every place, if that is news."""
+        reason = next((reason for (own, _), reason in self._failing.items() if own == aor), "")
+        if self._told.get(aor) != reason:
+            self._told[aor] = reason
             self._journal.tell(Published(aor, self._lookup.name, reason))
 
     def _failed(self, failure: Failure, kept: _Kept) -> None:
         if failure.check(CancelledError):  # given up for a newer one
             return
         self._attempts.pop(kept, None)
-        self._tell(kept[0], _reason(failure))
+        self._failing[kept] = _reason(failure)
+        self._tell(kept[0])
         delay = self._delays.get(kept, FIRST_RETRY)
         self._delays[kept] = min(2 * delay, LAST_RETRY)
         self._retries[kept] = self._reactor.callLater(self._spread(delay), self._retry, kept)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from p2pship.errors import LocalError
 from p2pship.identity.place import Place
+from p2pship.lookup.rendezvous import Rendezvous
 
 OPEN, FRIENDS, PARANOID = MODES = ("open", "friends", "paranoid")
 "For everybody who knows the name; for everybody, and for each friend apart; for each friend alone."
@@ -18,7 +19,7 @@ SETTING, MODE = "setting", "privacy"
 MOST_SECRETS = 3
 "Pair secrets with one person that are in use: the old and the new one during a change, and one that two devices made at once."
 
-PairSecret: TypeAlias = tuple[str, int, bytes]
+Shared: TypeAlias = tuple[str, int, bytes]
 "The canonical AOR of the contact, the secret's version, and its 32 octets."
 
 
@@ -28,7 +29,7 @@ def check_mode(value: str) -> None:
         raise ValueError(f"give one of {', '.join(MODES)}")
 
 
-def _no_secrets(own: str) -> Sequence[PairSecret]:
+def _no_secrets(own: str) -> Sequence[Shared]:
     return ()
 
 
@@ -42,14 +43,17 @@ class Privacy:
 
     mode_of: Callable[[str], str] = field(default=_always_open)
     "returns the mode of an own identity"
-    secrets_of: Callable[[str], Sequence[PairSecret]] = field(default=_no_secrets)
+    secrets_of: Callable[[str], Sequence[Shared]] = field(default=_no_secrets)
     "returns the pair secrets of an own identity that are valid now"
+    rendezvous: Rendezvous = field(default_factory=Rendezvous)
+    "who is to be found, and looked for, by a code now"
 
     def published(self, own: str) -> list[Place]:
         """Return the places at which an own identity is to be found."""
         mode = self.mode_of(own)
         check_known(mode)
-        places = [Place.of_name(own)] if mode != PARANOID else []
+        is_open = mode != PARANOID or self.rendezvous.shows(own)
+        places = [Place.of_name(own)] if is_open else []
         if mode != OPEN:
             places += [Place.between(secret, own, contact) for contact, _, secret in self.secrets_of(own)]
         return list(dict.fromkeys(places))
@@ -63,7 +67,7 @@ class Privacy:
         secrets = [each for each in self.secrets_of(own) if each[0] == aor]
         newest = sorted(secrets, key=lambda each: each[1], reverse=True)[:MOST_SECRETS]
         places = [Place.between(secret, aor, own) for _, _, secret in newest]
-        if not places or self.mode_of(own) != PARANOID:
+        if not places or self.mode_of(own) != PARANOID or self.rendezvous.seeks(own, aor):
             places.append(Place.of_name(aor))
         return list(dict.fromkeys(places))
 

@@ -7,8 +7,9 @@ where the old one says something else than it should, signs it anew where it is 
 that are no longer wanted. Rounds come at half of a record's life, give or take a tenth, and :data:`COALESCING_TIME` after an
 identity, a mode, a secret or locators changed, however many changes there are in that time.
 
-Strangers who keep items for the wide area see when they come. Those for friends go there one by one, each at a moment of its
-own within the half life; so that news is found soon, within :data:`NEWS_TIME`.
+Strangers who keep items for the wide area see when they come. Those for friends go there one by one, each at moments of its
+own, half to one and a half half lives apart, whatever the rounds do; but with news within :data:`NEWS_TIME`, so that it is
+found soon.
 
 Hellos carry the record of the same edition (:meth:`Publisher.record_for`), with only the locators that may be shown on that
 link. If they had one of their own, with a higher sequence number, whoever accepted it would from then on refuse what is
@@ -172,21 +173,20 @@ class Publisher:
                 outlet.hold(
                     edition.aor, sealed(edition, self._keyring.device, outlet.wide_area, now, place), place
                 )
-        if not place.open and any(outlet.wide_area for outlet in self._outlets):
-            self._hold_later((edition.aor, place), is_news)
+        if is_news and not place.open and any(outlet.wide_area for outlet in self._outlets):
+            self._hold_soon((edition.aor, place))
 
-    def _hold_later(self, what: tuple[str, Place], is_news: bool) -> None:
-        """Publish a friend's items in the wide area at a moment that tells nothing, unless one is set that is as good."""
+    def _hold_soon(self, what: tuple[str, Place]) -> None:
+        """Publish a friend's news in the wide area at a moment that tells nothing, unless one is set that is as good."""
         waiting = self._later.get(what)
-        if waiting is not None and not is_news:
-            return
         if waiting is not None:
+            if waiting.getTime() <= self._reactor.seconds() + NEWS_TIME:
+                return
             waiting.cancel()
-        delay = self._part() * (NEWS_TIME if is_news else HALF_LIFE)
-        self._later[what] = self._reactor.callLater(delay, self._hold_now, what)
+        self._later[what] = self._reactor.callLater(self._part() * NEWS_TIME, self._hold_now, what)
 
     def _hold_now(self, what: tuple[str, Place]) -> None:
-        del self._later[what]
+        self._later[what] = self._reactor.callLater((0.5 + self._part()) * HALF_LIFE, self._hold_now, what)
         aor, place = what
         now, device = self._reactor.seconds(), self._keyring.device
         edition = renewed(self._held[aor][place], device, now)  # so that it holds until its next moment comes

@@ -1,12 +1,13 @@
 """One search for a person: from the candidates of every lookup to the devices that may be dialled.
 
 Theory of operation. Every lookup is asked at once (:mod:`p2pship.lookup.part`), for each place where the person may be
-found. A candidate is opened, its papers are verified and compared with what is known of the person (all that takes 0.2 ms), its
-identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides whether it may be dialled now. What has no
-room in an item is fetched first, if it is needed (:mod:`p2pship.lookup.pieces`): the statement, and the certificates where
-they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are. Collecting ends when its time is over, or as soon as every lookup has ended, but never while
-a key is being judged: it might be the proven one. Whatever is wrong with a candidate is said in the outcome, and changes
-nothing else.
+found. A candidate is opened, its papers are verified and compared with what is known of the person (all that takes 0.2 ms),
+its identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides whether it may be dialled now. What has
+no room in an item is fetched first, if it is needed (:mod:`p2pship.lookup.assembly`): the statement, and the certificates
+where they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are; but
+what was published before that key took the place of another is told: the device may have papers by the new one. Collecting
+ends when its time is over, or as soon as every lookup has ended, but never while a key is being judged: it might be the
+proven one. Whatever is wrong with a candidate is said in the outcome, and changes nothing else.
 """
 
 from __future__ import annotations
@@ -15,18 +16,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pship.errors import BadPapers, RemoteError
+from p2pship.errors import RemoteError
 from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.papers import Papers
 from p2pship.identity.place import Place, day_of
 from p2pship.identity.seal import OpenedItem, open_item
 from p2pship.identity.verdict import NameGrade, Verdict
-from p2pship.identity.verify import papers_from, with_chain
 from p2pship.interfaces import (
     IFinding,
     IFindReceiver,
@@ -37,11 +37,11 @@ from p2pship.interfaces import (
     ITrustPolicy,
 )
 from p2pship.journal import Journal, PapersRefused
+from p2pship.lookup.assembly import Assembly
 from p2pship.lookup.candidate import Asked, Candidate, FindOutcome, Found
 from p2pship.lookup.claims import Claims
 from p2pship.lookup.dialable import dialable
 from p2pship.lookup.facts import OtherKeyIgnored
-from p2pship.lookup.newest import NewestStatements
 from p2pship.lookup.part import Part, by_lookup
 from p2pship.lookup.pieces import PieceSearch, PieceStore
 from p2pship.network import networks_of
@@ -76,19 +76,18 @@ class Search:
         keyring: IKeyring,
         network: INetwork,
         journal: Journal,
+        lookups: Sequence[ILookup],
         places: Sequence[Place],
         store: PieceStore,
         aor: str,
         own: IIdentity,
         receiver: IFindReceiver,
     ) -> None:
-        """Prepare to look for a canonical AOR at these places, on behalf of an own identity."""
+        """Prepare to look in these lookups for a canonical AOR at these places, on behalf of an own identity."""
         self._reactor = reactor
         self._trust = trust
-        self._keyring = keyring
         self._journal = journal
         self._places = tuple(places)
-        self._store = store
         self._aor = aor
         self._own = own
         self._receiver = receiver
@@ -96,8 +95,9 @@ class Search:
         self._networks = networks_of(network.interfaces())
         self._claims = Claims()
         self._parts: list[tuple[Part, Place]] = []
-        self._pieces = PieceSearch(reactor, (), store, self._day)
-        self._statements = NewestStatements()
+        self._lookups = tuple(lookups)
+        self._pieces = PieceSearch(reactor, lookups, store, self._day)
+        self._assembly = Assembly(aor, self._pieces, trust, keyring, journal, reactor.seconds)
         self._taking: set[Deferred[None]] = set()
         self._verdicts: dict[tuple[bytes, tuple[bytes, ...]], Deferred[Verdict | None]] = {}
         self._other_keys: set[bytes] = set()
@@ -112,15 +112,14 @@ class Search:
         self._timers: list[Any] = []
         self._over = False
 
-    def begin(self, lookups: Sequence[ILookup]) -> None:
-        """Ask these lookups in the next turn of the reactor."""
-        if any(lookup.wide_area for lookup in lookups):
+    def begin(self) -> None:
+        """Ask the lookups in the next turn of the reactor."""
+        if any(lookup.wide_area for lookup in self._lookups):
             self._collecting_time = WIDE_COLLECTING_TIME
-        self._pieces = PieceSearch(self._reactor, lookups, self._store, self._day)
         self._parts = [
             (Part(self._reactor, lookup, partial(self._candidate_received, place), self._advance), place)
             for place in self._places
-            for lookup in lookups
+            for lookup in self._lookups
         ]
         self._after(0, self._ask)
         self._after(SEARCH_TIME, self._time_out)
@@ -180,51 +179,9 @@ class Search:
         taking.addErrback(self._not_taken, candidate.lookup).addCallback(self._taken, taking)
 
     async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
-        """Get together what belongs to a candidate, and have it judged.
-
-        :raises BadPapers: if anything is wrong with its papers, or newer ones are known.
-        """
-        statement = opened.statement or await self._pieces.whole(place, opened.annex.statement)
-        if self._over:
-            return
-        if statement is None:
-            raise BadPapers("the item has no room for the person's statement, and its pieces were not found")
-        papers = self._papers(place, statement, opened)
-        if opened.annex.chain and self._wants_chain(papers):
-            papers = await self._with_chain(place, opened, papers)
+        papers = await self._assembly.papers(place, opened)
         if not self._over:
             self._judge(papers, candidate)
-
-    def _papers(self, place: Place, statement: bytes, opened: OpenedItem) -> Papers:
-        now = self._reactor.seconds()
-        published_under = opened.publication_key if place.open else None  # a friend's seal is proof enough
-        papers = papers_from(statement, opened.record, now, self._aor, published_under)
-        self._keyring.check(papers)
-        self._statements.check(papers)
-        return papers
-
-    def _wants_chain(self, papers: Papers) -> bool:
-        authority = papers.statement.authority
-        return bool(authority) and self._trust.wants_chain(authority)
-
-    async def _with_chain(self, place: Place, opened: OpenedItem, papers: Papers) -> Papers:
-        """Return the papers with the certificates, or as they are where these cannot be had.
-
-        Somebody else who knows the name may have sealed these papers anew, with references to what is not theirs: that must
-        not be held against the person.
-        """
-        chain, revocations = await gatherResults(
-            [
-                self._pieces.whole(place, opened.annex.chain),
-                self._pieces.whole(place, opened.annex.revocations),
-            ]
-        )
-        try:
-            return with_chain(papers, chain or b"", revocations or b"")
-        except BadPapers as error:
-            self._journal.count("lookup.wrong_chain")
-            self.log.debug("the certificates of {aor} are left out: {error}", aor=self._aor, error=error)
-            return papers
 
     def _not_taken(self, failure: Failure, lookup: str) -> None:
         if failure.check(CancelledError):
@@ -259,11 +216,12 @@ class Search:
             return verdict
         if verdict is None:
             self._refuse(candidate.lookup, "whose the identity key is could not be found out in time")
-        elif verdict.name is NameGrade.CHANGED:
+        elif verdict.name is NameGrade.CHANGED and not verdict.outdated:
             self._ignore(papers, verdict, candidate.lookup)
         else:
             locators = dialable(papers.record.locators, candidate, self._networks)
-            self._tell(self._claims.received(Found(papers, locators, verdict, candidate.lookup)))
+            found = Found(papers, locators, verdict, candidate.lookup)
+            self._tell([found] if verdict.outdated else self._claims.received(found))
         self._advance()
         return verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -18,6 +18,7 @@ from p2pship.interfaces import ILink, Seek
 from p2pship.journal import Journal, PeerReached
 from p2pship.overlay.conduit import HELLO_SECONDS, Conduit
 from p2pship.overlay.greeting import Arrival
+from p2pship.overlay.pace import Pace
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.vetting import Vetted, Vetting
 from p2pship.overlay.wire import Ending
@@ -68,6 +69,7 @@ class Conduits:
         self._most_from_one_source = min(MAX_LINKS_FROM_ONE_SOURCE, self._most // 2)
         self._came_from: dict[Conduit, str] = {}  # where a link comes from now is not where it is counted
         self._sources: Counter[str] = Counter()
+        self._pace = Pace()
         self._door: Admission[Conduit] = Admission(MAX_UNGREETED_FROM_ONE_SOURCE, MAX_UNGREETED)
 
     def __iter__(self) -> Iterator[Conduit]:
@@ -166,7 +168,10 @@ class Conduits:
     # House
 
     def arrival(self, conduit: Conduit, number: int) -> Arrival:
-        return Arrival(conduit, number, self._vetting, self._claim, self._reactor)
+        wait = 0.0
+        if conduit.greeted:  # else it is the first, and the link has cost its sender more
+            wait = self._pace.wait(self._came_from.get(conduit, conduit), self._reactor.seconds())
+        return Arrival(conduit, number, self._vetting, self._claim, self._reactor, wait)
 
     def attached(self, conduit: Conduit, peer: Peer) -> None:
         self._door.leave(conduit)
@@ -182,6 +187,7 @@ class Conduits:
 
     def lost(self, conduit: Conduit) -> None:
         self._door.leave(conduit)
+        self._pace.forget(conduit)
         if conduit in self._came_from:
             self._one_fewer(self._came_from.pop(conduit))
         others = self._all[conduit.link.proof]
@@ -200,6 +206,7 @@ class Conduits:
         self._sources[source] -= 1
         if not self._sources[source]:
             del self._sources[source]
+            self._pace.forget(source)
 
     def _gather(self, device_key: bytes) -> None:
         """Move the peers of a device to one link: of those on a link that we dialled and that is not the best."""
@@ -213,7 +220,7 @@ class Conduits:
     def _move(self, peer: Peer, best: Conduit) -> None:
         if peer.greeting is not None or not best.usable or peer.papers is None:
             return
-        moved = best.greet(peer, self._vetting, peer.papers.statement.key)
+        moved = maybeDeferred(best.greet, peer, self._vetting, peer.papers.statement.key)
         moved.addTimeout(HELLO_SECONDS, self._reactor)
         moved.addErrback(_stay)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -152,14 +153,16 @@ class Arrival:
         vetting: Vetting,
         claim: Callable[[Vetted], Peer],
         reactor: IReactorTime,
+        wait: float = 0.0,
     ) -> None:
-        """Prepare for the hello that opened ``number``; ``claim`` returns the peer that it is of."""
+        """Prepare for the hello that opened ``number``, which has its turn in ``wait`` seconds; ``claim`` returns the peer that it is of."""
         self._conduit = conduit
         self._number = number
         self._vetting = vetting
         self._claim = claim
         self._reactor = reactor
-        self._came = reactor.seconds()
+        self._wait = wait
+        self._came = reactor.seconds() + wait
         self._looking: Deferred[None] | None = None
         self._refusing: IDelayedCall | None = None
         self._vetted: Vetted | None = None
@@ -167,11 +170,15 @@ class Arrival:
 
     def begin(self, body: bytes) -> None:
         """Look at the hello, and answer or refuse it."""
-        self._looking = Deferred.fromCoroutine(self._vetting.caller(body, self._conduit.link)).addCallback(
-            self._believed
-        )
+        self._looking = Deferred.fromCoroutine(self._look(body)).addCallback(self._believed)
         self._looking.addTimeout(VETTING_SECONDS, self._reactor)
         self._looking.addErrback(self._disbelieved)
+
+    async def _look(self, body: bytes) -> Vetted:
+        if self._wait:
+            await deferLater(self._reactor, self._wait)
+            self._came = self._reactor.seconds()
+        return await self._vetting.caller(body, self._conduit.link)
 
     def _believed(self, vetted: Vetted) -> None:
         peer = self._claim(vetted)

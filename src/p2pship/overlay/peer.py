@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.interfaces import IProtocol, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.errors import PayloadRefused, PeerLost, RemoteError
 from p2pship.identity.papers import Papers, Statement
+from p2pship.identity.succession import is_followed, same_person
 from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
+from p2pship.overlay.confirmations import Confirmations
 from p2pship.overlay.flows import Flows, Receiver
 from p2pship.overlay.hello import HelloBody
 from p2pship.overlay.machine import BadSession, Numbered, Priority, Session
@@ -42,9 +44,6 @@ from p2pship.overlay.wire import (
 if TYPE_CHECKING:
     from p2pship.overlay.berth import Berth
     from p2pship.overlay.greeting import Arrival, Greeting
-
-CONFIRM_DELAY = 0.2
-"Seconds after a frame in which we say that it came: it may be kept so much longer, and one confirmation does for many."
 
 SIP = "sip"
 "The subprotocol that goes before the others: somebody waits for a telephone to ring."
@@ -81,10 +80,9 @@ class Peer:
         around: Surroundings,
     ) -> None:
         self.key = key
-        self.aor = key.aor
+        self.aor, self.hit = key.aor, key.hit
         self.identity = identity
         self.device_key = device_key
-        self.hit = key.hit
         self.own_hit = own_hit
         self.verdict = verdict
         self.lost_since: float | None = None
@@ -112,13 +110,13 @@ class Peer:
         self._flows = Flows()
         self._names: tuple[str, ...] = ()
         self._watchers = 0
-        self._confirming: IDelayedCall | None = None
         self._begin(Session(session))
 
     def _begin(self, session: Session) -> None:
         self._session = session
         self._payloads = Payloads(self, session, self.stir)
         self._streams = Streams(self, session, self.stir)
+        self._confirmations = Confirmations(self._around.reactor, self, session)
 
     # what it is
 
@@ -151,7 +149,8 @@ class Peer:
 
         Anybody can come with a hello and any name; that alone must not turn calls to that name to them.
         """
-        return self.verdict.proven or (self.papers is not None and self.papers.statement.key == self.sought)
+        papers, sought = self.papers, self.sought
+        return self.verdict.proven or bool(papers and sought and is_followed(sought, papers.statement))
 
     @property
     def wants_link(self) -> bool:
@@ -250,15 +249,14 @@ class Peer:
         self.papers, self.verdict = papers, verdict
 
     def _is_restart(self, hello: HelloBody, papers: Papers) -> bool:
-        if self.papers is None:
-            return False
-        return hello.session != self._session.theirs or papers.statement.key != self.papers.statement.key
+        new = hello.session != self._session.theirs
+        return self.papers is not None and (new or not same_person(papers.statement, self.papers.statement))
 
     def _restart(self) -> None:
         berth, self.berth = self.berth, None
         if berth is not None:
             berth.leave(Ending.PAUSED, "another link is used")
-        self._stop_confirming()
+        self._confirmations.stop()
         self._fail_all("the other node was restarted", Session(self._session.own))
 
     def attach(self, berth: Berth) -> None:
@@ -289,7 +287,7 @@ class Peer:
             self._take(frame)
         else:
             self._around.journal.count("overlay.duplicate_frame")
-        self._confirm_soon()
+        self._confirmations.arrived()
 
     def _take(self, frame: Frame) -> None:
         if isinstance(frame, Payload):
@@ -304,22 +302,6 @@ class Peer:
     def _offered(self, number: int) -> ISubprotocol | None:
         offered = tuple(self._around.subprotocols.values())
         return offered[number] if number < len(offered) else None
-
-    def _confirm_soon(self) -> None:
-        if self._session.confirmation_due:
-            self._confirm()
-        elif self._confirming is None and self.berth is not None:
-            self._confirming = self._around.reactor.callLater(CONFIRM_DELAY, self._confirm)
-
-    def _confirm(self) -> None:
-        self._stop_confirming()
-        if self.berth is not None:
-            self.berth.send(Received(self._session.confirm()))
-
-    def _stop_confirming(self) -> None:
-        timer, self._confirming = self._confirming, None
-        if timer is not None and timer.active():
-            timer.cancel()
 
     def pull(self, priority: Priority) -> Numbered | None:
         """Return the next frame of a priority to send now.
@@ -346,7 +328,7 @@ class Peer:
             return
         self.berth = None
         self.since = self._around.reactor.seconds()
-        self._stop_confirming()
+        self._confirmations.stop()
         if ending is Ending.ENDED:
             self.end(reason)
             return
@@ -379,7 +361,7 @@ class Peer:
         if berth is not None:
             berth.leave(Ending.ENDED, reason)
         self._mark_lost()
-        self._stop_confirming()
+        self._confirmations.stop()
         self._flows.receivers.clear()
         self._around.ended(self, self.over)
         self._fail_all(self.over, Session(self._session.own))

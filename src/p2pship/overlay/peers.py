@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from p2pship.errors import NotReached
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import host_identity_hash
-from p2pship.identity.verdict import Verdict
+from p2pship.identity.verdict import Acquaintance, Verdict
 from p2pship.interfaces import IIdentity
 from p2pship.overlay.peer import Peer, Surroundings
 from p2pship.overlay.peerkey import PeerKey
@@ -30,6 +30,9 @@ class Peers:
         self._own_hit = own_hit
         self._random = random
         self._all: dict[PeerKey, Peer] = {}
+        self._of: dict[
+            str, dict[PeerKey, Peer]
+        ] = {}  # a crowd of strangers must not make each hello and call slower
 
     def __iter__(self) -> Iterator[Peer]:
         return iter(tuple(self._all.values()))
@@ -38,12 +41,15 @@ class Peers:
         """Return the peer of a key, or None."""
         return self._all.get(key)
 
+    def _named(self, aor: str) -> tuple[Peer, ...]:
+        return tuple(self._of.get(aor, {}).values())
+
     def connected(self, own: str, aor: str) -> list[Peer]:
         """Return the peers of a person that can be reached now."""
         return [
             peer
-            for peer in self._all.values()
-            if peer.key[:2] == (own, aor) and not peer.key.called and peer.berth and peer.lost_since is None
+            for peer in self._named(aor)
+            if peer.key.own == own and not peer.key.called and peer.berth and peer.lost_since is None
         ]
 
     def claim(
@@ -60,16 +66,23 @@ class Peers:
             self._make_room()
         session = int.from_bytes(self._random(_SESSION_OCTETS), "big") | 1
         peer = Peer(key, identity, device_key, self._own_hit, verdict, session, around)
-        self._all[key] = peer
+        self._all[key] = self._of.setdefault(key.aor, {})[key] = peer
         return peer
 
     def _make_room(self) -> None:
-        """End the eldest peer with which nothing is under way: strangers must not be able to fill the table."""
-        for peer in self:
-            if not peer.busy and not peer.dialling and peer.greeting is None:
-                peer.end("there are too many peers")
-                return
-        raise NotReached("there are too many peers")
+        """End the eldest peer with which nothing is under way: strangers must not be able to fill the table.
+
+        Strangers without a link go before all others, or a crowd would push out those who talk to us.
+        """
+        gone = (peer for peer in self._idle() if peer.berth is None and _is_stranger(peer))
+        idle = next(gone, None) or next(self._idle(), None)
+        if idle is None:
+            raise NotReached("there are too many peers")
+        idle.end("there are too many peers")
+
+    def _idle(self) -> Iterator[Peer]:
+        everybody = self._all.values()
+        return (one for one in everybody if not (one.busy or one.dialling or one.greeting is not None))
 
     def called(self, vetted: Vetted) -> PeerKey:
         """Return the key of the peer that a hello is of, which somebody else sent.
@@ -86,8 +99,11 @@ class Peers:
 
     def forget(self, peer: Peer) -> None:
         """Drop a peer that is over."""
-        if self._all.get(peer.key) is peer:
-            del self._all[peer.key]
+        if self._all.get(peer.key) is not peer:
+            return
+        del self._all[peer.key], self._of[peer.aor][peer.key]
+        if not self._of[peer.aor]:
+            del self._of[peer.aor]
 
     def drop_unmet(self, peer: Peer) -> None:
         """Drop a peer with which no hello has passed, unless one may still."""
@@ -95,12 +111,14 @@ class Peers:
             self.forget(peer)
 
     def tidy(self, now: float) -> None:
-        """End the peers that have been without a link, and with nothing under way, for long."""
+        """End the peers that have been without a link, and with nothing under way, for long, and whose statement is out of date."""
         for peer in self:
             self.drop_unmet(peer)
             sleeps = peer.berth is None and not peer.busy and peer.greeting is None
             if sleeps and now - peer.since >= FORGET_AFTER:
                 peer.end("nothing was under way for an hour")
+            elif peer.papers is not None and (peer.newer or peer.papers.statement).expires <= now:
+                peer.end("its statement has expired")  # a hello brings the one that holds now
 
     def end_unlisted(self, statement: Statement, former: Collection[bytes]) -> set[bytes]:
         """End the peers on devices that a person's new statement does not list, or revokes; return these device keys.
@@ -109,9 +127,9 @@ class Peers:
         """
         ended = set()
         listed = {device.host_identity_hash for device in statement.devices} - set(statement.revoked)
-        for peer in self:
+        for peer in self._named(statement.aor):
             theirs = peer.papers.statement if peer.papers is not None else None
-            if theirs is None or theirs.aor != statement.aor:
+            if theirs is None:
                 continue
             older = theirs.key == statement.key and theirs.version < statement.version
             if (older or theirs.key in former) and host_identity_hash(peer.device_key) not in listed:
@@ -124,9 +142,9 @@ class Peers:
 
         A device that was off may come with an older one than was heard.
         """
-        for peer in self:
+        for peer in self._named(statement.aor):
             theirs = peer.papers.statement if peer.papers is not None else None
-            if theirs is None or (theirs.aor, theirs.key) != (statement.aor, statement.key):
+            if theirs is None or theirs.key != statement.key:
                 continue
             if (
                 peer.newer is None
@@ -142,3 +160,7 @@ class Peers:
                 peer.end("the identity was removed from this node")
             elif peer.identity.aor == own and identity is not None:
                 peer.identity = identity
+
+
+def _is_stranger(peer: Peer) -> bool:
+    return peer.verdict.acquaintance is Acquaintance.STRANGER

@@ -35,12 +35,21 @@ class Rejudging:
             if meant and peer.papers is not None:
                 self._begin(peer)
 
+    def expired(self, now: float) -> None:
+        """Judge the peers again whose verdict has had its time; nobody is hung up on but whose key is the wrong one then.
+
+        What they want from now on is screened by the new verdict, and a domain may be slow to say the same again.
+        """
+        for peer in self._peers:
+            if peer.papers is not None and peer.verdict.until <= now:
+                self._begin(peer, ends=False)
+
     def succeeded(self, statement: Statement, former: Collection[bytes]) -> None:
         """Judge the peers that a person's devices are by the key of a new statement, if theirs is one that gave way to it.
 
         Their sessions go on: the same devices are there. The next hello brings the certificates.
         """
-        for peer in self._peers:
+        for peer in self._peers if former else ():
             papers = peer.papers
             if papers is None or papers.aor != statement.aor or papers.statement.key not in former:
                 continue
@@ -49,11 +58,11 @@ class Rejudging:
                 peer.sought = statement.key
             self._begin(peer)
 
-    def _begin(self, peer: Peer) -> None:
-        judged = Deferred.fromCoroutine(self._judge(peer))
+    def _begin(self, peer: Peer, ends: bool = True) -> None:
+        judged = Deferred.fromCoroutine(self._judge(peer, ends))
         judged.addErrback(lambda failure: self.log.failure("a peer could not be judged", failure))
 
-    async def _judge(self, peer: Peer) -> None:
+    async def _judge(self, peer: Peer, ends: bool) -> None:
         papers = peer.papers
         assert papers is not None
         verdict = await self._trust.judge(papers, peer.identity)
@@ -63,5 +72,5 @@ class Rejudging:
         before, peer.verdict, peer.admitted = peer.admitted, verdict, admitted
         if verdict.name is NameGrade.CHANGED:
             peer.end(f"the identity key of {peer.aor} is not the one that was confirmed")
-        elif not admitted and (before or peer.sought is None):
+        elif ends and not admitted and (before or peer.sought is None):
             peer.end(f"{peer.aor} is not let in any more")

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from p2pship.errors import RemoteError
 from p2pship.identity.statement import host_identity_hash
+from p2pship.identity.succession import is_followed
 from p2pship.identity.verdict import NameGrade
 from p2pship.interfaces import (
     IFinder,
@@ -144,7 +145,8 @@ class PeopleSearch:
         if self._is_another(found):
             self._note(Tried(hit, False, found.lookup, 0.0, 0.0, 0.0, _ANOTHER, found.locators))
             return
-        self._keys.add(found.papers.statement.key)
+        if not found.verdict.outdated:
+            self._keys.add(found.papers.statement.key)
         self._newest[hit] = found
         if hit not in self._dials:
             self._consider(hit, found.lookup, found)
@@ -155,9 +157,9 @@ class PeopleSearch:
         Two who are called at once would be a race, and whoever answers first would be taken for the person from then on. Of
         our own names we know the key, and whoever has another one was judged by it.
         """
-        if self._keyring.identity(self._aor) is not None:
+        if self._keyring.identity(self._aor) is not None or found.verdict.proven or found.verdict.outdated:
             return False
-        return not found.verdict.proven and not self._keys <= {found.papers.statement.key}
+        return not all(is_followed(key, found.papers.statement) for key in self._keys)
 
     def find_ended(self, outcome: FindOutcome) -> None:
         self._finding = False

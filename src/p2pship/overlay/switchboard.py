@@ -48,7 +48,7 @@ from p2pship.overlay.vetting import Admit, RecordFor, Vetted, Vetting
 from p2pship.overlay.whereabouts import Whereabouts
 
 TIDY_SECONDS = 60.0
-"Seconds between looks for peers that can be forgotten."
+"Seconds between looks for peers that can be forgotten, or whose verdict has had its time."
 
 _OWN = Verdict(NameGrade.KNOWN, Acquaintance.OWN, ("it is this node",))
 
@@ -112,7 +112,7 @@ class Switchboard:
             reactor, journal, own_key, vetting, self._claim, self._attached, self._whereabouts.seek
         )
         self._dialling = Dialling(reactor, bearers, self._local, own_key, self._conduits, vetting)
-        self._tidying = LoopingCall(lambda: self._peers.tidy(reactor.seconds()))
+        self._tidying = LoopingCall(self._tidy)
         self._tidying.clock = reactor
 
     def start(self) -> None:
@@ -281,6 +281,11 @@ class Switchboard:
         Those that would not be let in any more end, as do those whose key is not the confirmed one.
         """
         self._rejudging.judge_again(own, aor)
+
+    def _tidy(self) -> None:
+        now = self._reactor.seconds()
+        self._peers.tidy(now)
+        self._rejudging.expired(now)
 
     def _own_changed(self, aor: str) -> None:
         self._peers.identity_changed(aor, self._keyring.identity(aor))

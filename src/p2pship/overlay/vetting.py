@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from p2pship.address import Locator, is_loopback, is_private
-from p2pship.errors import BadPapers, HelloRefused
-from p2pship.identity.papers import Papers
+from p2pship.errors import BadPapers, HelloRefused, PeerLost
+from p2pship.identity.papers import Papers, Statement
+from p2pship.identity.succession import is_followed
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IIdentity, IKeyring, ILink, ITrustPolicy
@@ -70,8 +71,13 @@ class Vetting:
         self._chains: dict[str, tuple[bytes, bytes]] = {}
 
     def hello(self, peer: Peer, link: ILink, accepted: bool) -> Hello:
-        """Return our hello to a peer; ``accepted`` says whether theirs has been believed."""
+        """Return our hello to a peer; ``accepted`` says whether theirs has been believed.
+
+        :raises PeerLost: if the identity was taken from this node meanwhile: removed, or the device revoked.
+        """
         identity, session = peer.identity, peer.session
+        if self._keyring.identity(identity.aor) is None:
+            raise PeerLost(f"{identity.aor} is not an identity of this node any more")
         locators = self._shown(link, accepted and link.encrypted)
         chain = self._chain(identity)
         body = HelloBody(
@@ -129,13 +135,15 @@ class Vetting:
     async def answer(self, body: bytes, link: ILink, peer: Peer, person: bytes | None) -> Vetted:
         """Look at the answer to our hello; ``person`` is the identity key that it has to be of, None if any will do.
 
+        A key to which that gave way will do as well, and one that gave way to that of the peer: who judges knows which.
+
         :raises RemoteError: if it is not believed.
         """
         hello = parse_hello(body)
         papers = self._papers(hello, link, peer.aor)
         if hello.called != peer.identity.aor:
             raise HelloRefused("its answer is for somebody else")
-        if person is not None and papers.statement.key != person:
+        if person is not None and not _is_of(person, papers.statement, peer.papers):
             raise BadPapers("its identity key is not the one that was found")
         verdict = await self._trust.judge(papers, peer.identity)
         if verdict.name is NameGrade.CHANGED:
@@ -171,6 +179,12 @@ class Vetting:
     def must_be_encrypted(self, hit: bytes) -> bool:
         """Tell whether a device may not be talked to in the clear, as it was once reached over an encrypted link."""
         return self._keyring.must_be_encrypted(hit)
+
+
+def _is_of(person: bytes, statement: Statement, known: Papers | None) -> bool:
+    """Tell whether a statement is by an identity key, by one that took its place, or by one that the known one has replaced."""
+    old = known is not None and is_followed(statement.key, known.statement)
+    return old or is_followed(person, statement)
 
 
 def _fitting(body: HelloBody) -> bytes:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 
+from p2pship.identity.statement import host_identity_hash
+from p2pship.interfaces import IDevice
+from p2pship.relations.linkwire import LONGEST_NAME
 from p2pship.trust.ledger import Ledger
 
 DEVICE = "device"
@@ -45,6 +49,23 @@ def named_devices(ledger: Ledger, own: str) -> dict[bytes, NamedDevice]:
         ):
             named[_octets(digest)] = NamedDevice(hit, name)
     return named
+
+
+def name_this(ledger: Ledger, own: str, device: IDevice) -> None:
+    """Call this device of our identity what its machine is called, unless it has a name, and tell the others its HIT.
+
+    :raises LocalError: if it cannot be kept.
+    """
+    digest, name = host_identity_hash(device.key), host_name()
+    known = named_devices(ledger, own).get(digest)
+    if known is None or (name and not known.name):
+        name_device(ledger, own, digest, device.hit, name)
+
+
+def host_name() -> str:
+    """Return what this machine is called; empty if that cannot be printed."""
+    name = platform.node()[:LONGEST_NAME]
+    return name if name.isprintable() else ""
 
 
 def _octets(digest: str) -> bytes:

@@ -9,6 +9,7 @@ does it go on as if it were listed when it was revoked. Then each device that is
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -21,6 +22,7 @@ from p2pship.identity.statement import host_identity_hash, read_statement
 from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, IKeyring, IOverlay, IPeer, ISearch
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.relations.ownstatement import adopt
+from p2pship.relations.secrets import SECRET_OCTETS, PairSecrets
 from p2pship.relations.statements import is_own
 from p2pship.relations.statementwire import News
 from p2pship.trust.ledger import Ledger
@@ -55,6 +57,7 @@ class Gathering:
         overlay: IOverlay,
         meet: Callable[[IPeer], object],
         random: Callable[[int], bytes],
+        secrets: PairSecrets,
     ) -> None:
         """``meet`` brings this device and another into step."""
         self._reactor = reactor
@@ -64,6 +67,7 @@ class Gathering:
         self._overlay = overlay
         self._meet = meet
         self._random = random
+        self._secrets = secrets
         self._timers: dict[str, IDelayedCall] = {}
         self._looks: dict[str, _Look] = {}
         self._looked: dict[str, float] = {}
@@ -92,18 +96,39 @@ class Gathering:
             return
         self._set(aor, self._spread(LOOK_EVERY))
         self._looked[aor] = self._reactor.seconds()
-        if aor not in self._looks and self._has_others(identity):
-            self._meet_connected(aor)
-            self._looks[aor] = _Look(self, identity)
+        others = self._others(identity)
+        if aor in self._looks or not others:
+            return
+        connected = self._connected(aor)
+        try:
+            told = {host_identity_hash(peer.device_key) for peer in connected if peer.encrypted}
+            self._share(identity, others <= told)
+        except LocalError as error:
+            self.log.error("the devices of {aor} have no secret: {error}", aor=aor, error=error)
+        for peer in connected:
+            self._meet(peer)
+        self._looks[aor] = _Look(self, identity)
 
-    def _has_others(self, identity: IIdentity) -> bool:
+    def _others(self, identity: IIdentity) -> set[bytes]:
         ours = host_identity_hash(self._keyring.device.key)
-        return any(one.host_identity_hash != ours for one in read_statement(identity.statement).devices)
+        return {one.host_identity_hash for one in read_statement(identity.statement).devices} - {ours}
 
-    def _meet_connected(self, aor: str) -> None:
-        for peer in self._overlay.peers():
-            if is_own(peer) and peer.aor == aor and peer.hit != peer.own_hit and peer.path:
-                self._meet(peer)
+    def _connected(self, aor: str) -> list[IPeer]:
+        own = (peer for peer in self._overlay.peers() if is_own(peer) and peer.aor == aor)
+        return [peer for peer in own if peer.hit != peer.own_hit and peer.path]
+
+    def _share(self, identity: IIdentity, all_here: bool) -> None:
+        """See to a secret by which these devices find each other where they publish for nobody else; sync tells it.
+
+        It replaces one that a revoked device knows when all have had the time to hear of it, as they are here.
+        """
+        aor = identity.aor
+        known = self._secrets.of(aor, aor)
+        if all_here:
+            self._secrets.known_there(aor, aor, [one.version for one in known if not one.stale])
+        if all(one.stale for one in known):
+            person = sha256(identity.key).digest()
+            self._secrets.keep(aor, aor, person, self._random(SECRET_OCTETS), sure=False)
 
     def _changed(self, aor: str) -> None:
         """Hear that an own identity has changed."""

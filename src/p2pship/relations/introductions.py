@@ -14,7 +14,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from p2pship.errors import BadPapers, LocalError, PayloadRefused, RemoteError
 from p2pship.identity.verdict import Acquaintance
-from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.relations.allowance import Allowance
 from p2pship.relations.introducebook import QUESTION_HOLDS, Book, Given, Question
@@ -37,6 +37,7 @@ from p2pship.relations.introducewire import (
     read,
     write,
 )
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.seeking import Seeking
 from p2pship.trust.contacts import Contacts
 from p2pship.trust.introductions import LIFETIME, SERIAL_OCTETS, sign_introduction, verify_introduction
@@ -55,7 +56,7 @@ AT_ONCE, A_MINUTE = 16, 6.0
 
 
 @implementer(ISubprotocol)
-class Introductions:
+class Introductions(PayloadsOnly):
     """The subprotocol "introduce"."""
 
     name = NAME
@@ -217,9 +218,11 @@ class Introductions:
                     self._talk(identity, friend, Ask(subject))
                 else:
                     self._book.answered(own, subject, friend)
-            for voucher in {one.voucher for one in self._vouches.all(own)}:
-                serials = [one.serial for one in self._vouches.all(own) if one.voucher == voucher]
-                self._talk(identity, voucher, Check(tuple(serials[:MOST_SERIALS])))
+            serials: dict[str, list[bytes]] = {}
+            for one in self._vouches.all(own):
+                serials.setdefault(one.voucher, []).append(one.serial)
+            for voucher, theirs in serials.items():
+                self._talk(identity, voucher, Check(tuple(theirs[:MOST_SERIALS])))
 
     # ISubprotocol
 
@@ -301,17 +304,6 @@ class Introductions:
             if vouch.voucher == peer.aor and vouch.serial in serials:
                 self._vouches.revoke(own, peer.aor, vouch.serial)
                 self._journal.tell(VouchTakenBack(own, peer.aor, vouch.subject))
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: nothing is handed over."""
-        raise LocalError("a vouch is never handed over")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: each message is one payload."""
-        return None
-
-    def peer_lost(self, peer: IPeer, reason: str) -> None:
-        """What was sent fails by itself."""
 
 
 def _is_friend(peer: IPeer) -> bool:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 
 from p2pship.errors import LocalError, RemoteError
+from p2pship.identity.statement import host_identity_hash
 from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer
 from p2pship.journal import Journal
 from p2pship.lookup.privacy import MODE, OPEN, SETTING
 from p2pship.relations.beginning import Refused, prove
 from p2pship.relations.codes import Purpose, Secret
+from p2pship.relations.devicenames import name_device
 from p2pship.relations.linkfacts import DeviceLinked
-from p2pship.relations.linkwire import Bundle, NewDevice
+from p2pship.relations.linkwire import NewDevice, Welcome
 from p2pship.relations.pake import context
 from p2pship.relations.seeking import Seeking
 from p2pship.relations.window import Ending
@@ -93,8 +95,7 @@ class Joining:
             self._joining = False
 
     async def _join_as_guest(self, aor: str, secret: Secret, hit: bytes | None, name: str) -> Linked:
-        guest = self._keyring.create_self_certifying()
-        self._ledger.put(guest.aor, GUEST, NAME, {})
+        guest = self._keyring.create_self_certifying(lambda aor: self._ledger.put(aor, GUEST, NAME, {}))
         try:
             peer, bundle = await self._asked(aor, guest, secret, hit, name)
             peer.close("the device is linked")
@@ -108,7 +109,7 @@ class Joining:
 
     async def _asked(
         self, aor: str, guest: IIdentity, secret: Secret, hit: bytes | None, name: str
-    ) -> tuple[IPeer, Bundle]:
+    ) -> tuple[IPeer, Welcome]:
         """Ask one device after the other; return the first that takes the secret, and what it gives."""
         seeking = Seeking(self._overlay, aor, guest, hit)
         refusals: list[RemoteError] = []
@@ -122,17 +123,18 @@ class Joining:
             seeking.cancel()
         raise NotLinked(_why(refusals) or seeking.why_nobody())
 
-    async def _ask(self, aor: str, guest: IIdentity, peer: IPeer, secret: Secret, name: str) -> Bundle:
+    async def _ask(self, aor: str, guest: IIdentity, peer: IPeer, secret: Secret, name: str) -> Welcome:
         device = self._keyring.device
         say = NewDevice(device.publication_key, name).encode()
         about = context(Purpose.LINK.value, aor, guest.aor)
         _, said = await prove(peer, NAME, secret, about, device.key, self._random, say)
-        return Bundle.read(said)
+        return Welcome.read(said)
 
-    def _adopt(self, aor: str, peer: IPeer, bundle: Bundle, name: str) -> Linked:
-        key = bundle.private_key or None
+    def _adopt(self, aor: str, peer: IPeer, bundle: Welcome, name: str) -> Linked:
+        key, device = bundle.private_key or None, self._keyring.device
         if bundle.mode not in ("", OPEN):  # before anything is published
             self._ledger.put(aor, SETTING, MODE, bundle.mode)
+        name_device(self._ledger, aor, host_identity_hash(device.key), device.hit, name)
         self._keyring.adopt_identity(aor, bundle.statement, bundle.chain, bundle.revocations, key)
         self._journal.tell(DeviceLinked(aor, name, bool(bundle.private_key)))
         return Linked(aor, peer.hit, bool(bundle.private_key), name)

@@ -7,7 +7,7 @@ nobody between them can put in a device of their own. Then the old one signs a s
 seals statement, certificates and, only if its owner has said so, the identity key for it. The hello name is removed.
 
 While a window is open, strangers' hellos for that identity are let in, whatever the screening says of strangers: the new
-device is one. When it closes, those who are not to be here otherwise leave, as soon as the last answer has had time to pass.
+device is one; and it is published for everybody, whatever its mode of location privacy. When it closes, those who are not to be here otherwise leave, as soon as the last answer has had time to pass.
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from p2pship.errors import LocalError, PayloadRefused, RemoteError
+from p2pship.errors import LocalError, RemoteError
 from p2pship.identity.papers import ListedDevice
 from p2pship.identity.statement import host_identity_hash
-from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.codes import Invitation, Purpose
-from p2pship.relations.devicenames import name_device, named_devices
+from p2pship.relations.devicenames import name_device
 from p2pship.relations.joining import NAME, Joining, Linked, NotLinked
 from p2pship.relations.linkfacts import DeviceLinked, LinkingEnded, LinkingOpened
-from p2pship.relations.linkwire import Bundle, NewDevice
+from p2pship.relations.linkwire import NewDevice, Welcome
 from p2pship.relations.openings import Openings
 from p2pship.relations.pake import context
-from p2pship.relations.pakewire import read_message, write_message
+from p2pship.relations.pakewire import Refusal, read_message, write_message
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.window import Ending
 from p2pship.trust.ledger import Ledger
 
@@ -55,7 +57,7 @@ class LinkWindow:
 
 
 @implementer(ISubprotocol)
-class Linking:
+class Linking(PayloadsOnly):
     """Opens windows for new devices, and makes this node a new device of somebody."""
 
     name = NAME
@@ -71,11 +73,12 @@ class Linking:
         open_doors: set[str],
         judge_again: Callable[[str, str], None],
         mode_of: Callable[[str], str],
+        rendezvous: Rendezvous,
     ) -> None:
         """``open_doors`` has the AORs that strangers may say hello to; it is changed here.
 
         ``judge_again`` ends, with an own AOR and "", the peers of that which may not be here. ``mode_of`` returns the mode of
-        location privacy of an own AOR.
+        location privacy of an own AOR; ``rendezvous`` lets it be found while a window is open.
         """
         self._reactor = reactor
         self._keyring = keyring
@@ -84,6 +87,7 @@ class Linking:
         self._doors = open_doors
         self._judge_again = judge_again
         self._mode_of = mode_of
+        self._rendezvous = rendezvous
         self._leaving: set[IDelayedCall] = set()
         self._openings = Openings(reactor, keyring.device.key, random, self._ended)
         self._joining = Joining(keyring, overlay, journal, random, ledger)
@@ -106,6 +110,7 @@ class Linking:
         self._owned(aor)
         window = self._openings.open(aor, lambda peer, _, said: self._serve(peer, aor, owner, said))
         self._doors.add(aor)
+        self._rendezvous.show(aor)
         self._made.pop(aor, None)
         self._journal.tell(LinkingOpened(aor, owner))
         invitation = Invitation(Purpose.LINK, aor, self._keyring.device.hit, window.scanned)
@@ -168,24 +173,17 @@ class Linking:
     def _taken_in(self, aor: str, peer: IPeer, device: NewDevice, owner: bool) -> bytes:
         key = self._keyring.private_key(aor) if owner else b""
         digest = host_identity_hash(peer.device_key)
-        self._name_this(aor)
         name_device(self._ledger, aor, digest, peer.hit, device.name)
         self._keyring.add_device(aor, ListedDevice(digest, device.publication_key))
         identity = self._owned(aor)
         mode = self._mode_of(aor)
-        return Bundle(identity.statement, identity.chain, identity.revocations, key, mode).encode()
-
-    def _name_this(self, aor: str) -> None:
-        """Let the other devices know this one's HIT, which the statement does not tell."""
-        own = self._keyring.device
-        digest = host_identity_hash(own.key)
-        if digest not in named_devices(self._ledger, aor):
-            name_device(self._ledger, aor, digest, own.hit, "")
+        return Welcome(identity.statement, identity.chain, identity.revocations, key, mode).encode()
 
     def _ended(self, key: Hashable, ending: Ending) -> None:
         """Shut the door, and tell who waits."""
         aor = str(key)
         self._doors.discard(aor)
+        self._rendezvous.hide(aor)
         self._let_leave(aor)
         linked = self._made.pop(aor, None)
         if linked is None and ending is not Ending.REFUSED:
@@ -214,16 +212,11 @@ class Linking:
         :raises RemoteError: if it is not of its form.
         """
         aor = str(peer.identity.aor)
+        ending = self._openings.ending(aor)
+        if ending is not None:  # before what may be long and nobody has asked for is read
+            return write_message(Refusal(ending))
         about = context(Purpose.LINK.value, aor, peer.aor)
         return write_message(self._openings.take(aor, peer, about, read_message(payload)))
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: a node is not linked with itself."""
-        raise PayloadRefused("a node is not linked with itself")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: linking takes four messages."""
-        return None
 
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """Forget what was under way."""

@@ -54,7 +54,7 @@ class NewDevice:
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class Welcome:
     """What makes the new device one of the person's."""
 
     statement: bytes
@@ -62,7 +62,7 @@ class Bundle:
     chain: tuple[bytes, ...]
     "certificates, DER, end entity first"
     revocations: bytes
-    "DER, or empty"
+    "the newest list of who issued the certificates, DER, or empty: a long one stays behind, as it comes by other ways as well"
     private_key: bytes = field(repr=False)
     "the identity key, DER (RFC 5208); empty for a device that does not get it"
     mode: str = ""
@@ -70,11 +70,12 @@ class Bundle:
 
     def encode(self) -> bytes:
         """Return its octets."""
-        papers = {1: self.statement, 2: list(self.chain), 3: self.revocations, 4: self.private_key}
+        revocations = self.revocations if len(self.revocations) <= LONGEST_PAPER else b""
+        papers = {1: self.statement, 2: list(self.chain), 3: revocations, 4: self.private_key}
         return encode({0: _VERSION, **papers, 5: self.mode})
 
     @classmethod
-    def read(cls, octets: bytes) -> Bundle:
+    def read(cls, octets: bytes) -> Welcome:
         """Read it; what is in it has not been checked.
 
         :raises BadMessage: if it is not of its form.

@@ -73,6 +73,11 @@ class Openings:
         opening = self._openings.get(key)
         return opening is not None and opening.timer is not None
 
+    def ending(self, key: Hashable) -> Ending | None:
+        """Return why the window of a key takes nobody; None if one is open."""
+        opening = self._openings.get(key)
+        return Ending.CLOSED if opening is None else opening.window.ending(self._reactor.seconds())
+
     def close_all(self) -> None:
         """Close every window: the node stops."""
         for key in tuple(self._openings):

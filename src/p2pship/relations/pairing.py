@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,9 +25,11 @@ from zope.interface import implementer
 
 from p2pship.errors import LocalError, PayloadRefused, RemoteError
 from p2pship.identity.verdict import Acquaintance, NameGrade
-from p2pship.interfaces import IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
+from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.relations.agreement import Agreement, Party
+from p2pship.relations.allowance import Allowance
 from p2pship.relations.beginning import prove
 from p2pship.relations.codes import Invitation, Purpose, Secret
 from p2pship.relations.linkfacts import Paired, PairingEnded
@@ -46,6 +48,7 @@ from p2pship.relations.pairwire import (
 )
 from p2pship.relations.pake import Exchange, context, prepare
 from p2pship.relations.pakewire import BadMessage, read_message, write_message
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.secrets import PairSecret, PairSecrets, version_of
 from p2pship.relations.seeking import Seeking
 from p2pship.relations.window import Ending
@@ -55,6 +58,10 @@ NAME = "pair"
 
 LOOK_SECONDS = 10.0
 "How often peers are looked through for those with whom there is no good secret."
+
+AT_ONCE, A_MINUTE = 8, 1 / 360
+"""New secrets that are agreed on with one contact without a code: eight, and one more every six hours. The ledger keeps a trace of each
+for ever, and one who made them without end would fill it, so that nobody could be blocked any more."""
 
 
 class NotPaired(RemoteError):
@@ -75,7 +82,7 @@ class PairWindow:
 
 
 @implementer(ISubprotocol)
-class Pairing:
+class Pairing(PayloadsOnly):
     """Agrees on pair secrets with the devices of contacts."""
 
     name = NAME
@@ -89,14 +96,18 @@ class Pairing:
         secrets: PairSecrets,
         journal: Journal,
         random: Callable[[int], bytes],
+        rendezvous: Rendezvous,
     ) -> None:
+        """``rendezvous`` lets our people be found, and look for others, where everybody looks while a code is good."""
         self._reactor = reactor
         self._keyring = keyring
         self._overlay = overlay
         self._secrets = secrets
         self._journal = journal
         self._random = random
+        self._rendezvous = rendezvous
         self._openings = Openings(reactor, keyring.device.key, random, self._ended)
+        self._allowance = Allowance(AT_ONCE, A_MINUTE)
         self._done: dict[IPeer, tuple[int, ...]] = {}
         "the good versions that there were when a peer was dealt with last"
         self._accepting: dict[IPeer, Agreement] = {}
@@ -142,6 +153,7 @@ class Pairing:
         if isinstance(answer, Known):
             self._known(peer, answer.versions)
         elif isinstance(answer, Accept):
+            self._check_pace(peer)
             agreement.take(answer.ephemeral)
             agreement.check(answer.proof)
             confirmed = await self._ask(peer, Confirm(agreement.proof()))
@@ -200,10 +212,16 @@ class Pairing:
         if not offer.anew and set(good) & set(offer.versions):
             self._done[peer] = good
             return Known(self._versions(peer))
+        self._check_pace(peer)
         agreement = self._agreement(peer, begins=False)
         agreement.take(offer.ephemeral)
         self._accepting[peer] = agreement
         return Accept(agreement.ephemeral, agreement.proof())
+
+    def _check_pace(self, peer: IPeer) -> None:
+        """Raise PayloadRefused if too many new secrets were made with the contact lately."""
+        if not self._allowance.take((peer.identity.aor, peer.aor), self._reactor.seconds()):
+            raise PayloadRefused("there were too many new secrets lately")
 
     def _confirmed(self, peer: IPeer, message: Confirm) -> PairMessage:
         agreement = self._accepting.pop(peer, None)
@@ -212,14 +230,6 @@ class Pairing:
         agreement.check(message.proof)
         self._keep(peer, agreement.secret, sure=False)
         return Known(self._versions(peer))
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: people on one node need not look for each other."""
-        raise PayloadRefused("nothing is handed over")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: pairing takes two messages of each."""
-        return None
 
     def peer_lost(self, peer: IPeer, reason: str) -> None:
         """Forget what was under way; the next meeting begins anew."""
@@ -237,6 +247,7 @@ class Pairing:
         if self._keyring.identity(own) is None:
             raise LocalError(f"{own} is not an identity of this node")
         window = self._openings.open((own, aor), self._serve)
+        self._rendezvous.show(own, aor)
         hit = self._keyring.device.hit
         invitation = Invitation(Purpose.PAIR, own, hit, window.scanned, aor)
         return PairWindow(own, aor, str(window.code), invitation.uri, window.until)
@@ -253,6 +264,7 @@ class Pairing:
         if identity is None:
             raise LocalError(f"{own} is not an identity of this node")
         prepare(self._reactor)
+        self._rendezvous.seek(own, aor)
         seeking = Seeking(self._overlay, aor, identity, hit)
         reasons: list[str] = []
         try:
@@ -268,6 +280,7 @@ class Pairing:
                     return
         finally:
             seeking.cancel()
+            self._rendezvous.leave(own, aor)
         raise NotPaired("; ".join(dict.fromkeys(reasons)) or seeking.why_nobody())
 
     async def _prove(self, peer: IPeer, secret: Secret) -> None:
@@ -276,12 +289,13 @@ class Pairing:
         exchange, _ = await prove(peer, NAME, secret, about, own_key, self._random, b"")
         self._keep(peer, exchange.export, sure=True)
 
-    def _serve(self, peer: IPeer, exchange: Exchange, said: bytes) -> bytes:
+    def _serve(self, peer: IPeer, exchange: Exchange, _said: bytes) -> bytes:
         self._keep(peer, exchange.export, sure=False)
         return b""
 
     def _ended(self, key: Hashable, ending: Ending) -> None:
         assert isinstance(key, tuple)
+        self._rendezvous.hide(*key)
         if ending is not Ending.USED:
             self._journal.tell(PairingEnded(key[0], key[1], f"the window is {ending.name.lower()}"))
 

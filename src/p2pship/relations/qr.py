@@ -10,10 +10,17 @@ _HALVES = ("█", "▀", "▄", " ")
 
 
 def qr_text(text: str) -> str:
-    """Return the QR code of a text as lines of block characters, light on the terminal's dark background."""
+    """Return the QR code of a text as lines of block characters, light on the terminal's dark background.
+
+    What no code can hold has a sentence in its place that says so.
+    """
     import segno  # at first use: a node that never shows one does not pay for it
 
-    rows = [bytes(row) for row in segno.make(text, micro=False, error="l").matrix_iter(border=QUIET_ZONE)]
+    try:
+        code = segno.make(text, micro=False, error="l")
+    except segno.DataOverflowError:
+        return f"A QR code cannot hold these {len(text):,} letters: send the file."
+    rows = [bytes(row) for row in code.matrix_iter(border=QUIET_ZONE)]
     if len(rows) % 2:
         rows.append(bytes(len(rows[0])))
     pairs = zip(rows[::2], rows[1::2], strict=True)

@@ -6,16 +6,17 @@ import hashlib
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from p2pship.errors import BadPapers, PayloadRefused, RemoteError
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import host_identity_hash, verify_statement
 from p2pship.identity.succession import predecessors
-from p2pship.interfaces import IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.relations.allowance import Allowance
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.renewalwire import RenewalAnswer, RenewalQuestion, print_answer, read_question
 from p2pship.trust.authorities import Authorities
 from p2pship.trust.authority import Authority, CertificateRequest, read_request
@@ -91,7 +92,7 @@ def _last_issued(issued: Sequence[Issued], statement: Statement) -> Issued:
 
 
 @implementer(ISubprotocol)
-class RenewalDesk:
+class RenewalDesk(PayloadsOnly):
     """Serves the subprotocol: new certificates for members, and the revocation list for everybody."""
 
     name = NAME
@@ -118,17 +119,6 @@ class RenewalDesk:
                 self._journal.tell(RenewalRefused(peer.aor, str(error)))
                 raise
         return print_answer(RenewalAnswer(chain, self._authorities.crl(question.root)))
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: nothing is handed over here."""
-        raise NotAMember("nothing is handed over")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse every stream."""
-        return None
-
-    def peer_lost(self, peer: IPeer, reason: str) -> None:
-        """Nothing is under way with a peer."""
 
     def _issued(self, own: Authority, peer: IPeer, question: RenewalQuestion) -> tuple[bytes, ...]:
         request, now = read_request(question.request), self._clock.seconds()

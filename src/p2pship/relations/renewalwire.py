@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode, encode
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 from p2pship.trust.authority import LONGEST_REQUEST
 from p2pship.trust.certificates import FINGERPRINT_LENGTH, LONGEST_CERTIFICATE
-from p2pship.trust.chain import MOST_CERTIFICATES
 
 LONGEST_LIST_SENT = 48_000
 "Octets of a revocation list that travels: with a chain it must fit a payload of 65,536."

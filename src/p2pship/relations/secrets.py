@@ -5,13 +5,14 @@ two that were agreed at the same time, by different devices, are both kept. Its 
 which both sides speak of it. A secret is *sure* when the other side has shown that it has it. When a newer one is sure the
 older ones stay good for two days, for devices of the person that were switched off meanwhile.
 
-A secret is *stale* when somebody else may have it: a device of ours was revoked. It stays in use until the two have met and
-have another one, which both know; there is no better one until then, and it is good for nothing from then on.
+A secret is *stale* when somebody else may have it: a device of ours was revoked of which the device that agreed on the secret had
+not heard. So each secret says which it had heard of, and nobody has to mark any. A stale one stays in use until the two have met
+and have another one, which both know; there is no better one until then, and it is good for nothing from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -25,6 +26,12 @@ VERSION_OCTETS = 8
 
 OVERLAP = 172_800
 "Seconds that an older secret stays good beside a newer one: two days."
+
+REVOKED_OCTETS = 8
+"Octets of the SHA-256 of a Host Identity by which a secret names a revoked device."
+
+MOST_REVOKED = 512
+"Revoked devices that a secret names, the newest: 4 KiB."
 
 MOST_KEPT = 3
 "Secrets for one contact: a fourth takes the place of the oldest; each is one more question in a search."
@@ -46,6 +53,8 @@ class PairSecret:
     "SHA-256 of the identity key of the other with whom it was agreed"
     sure: bool
     "whether the other side is known to have it"
+    after: frozenset[bytes]
+    "the devices of ours that were known to be revoked when it was agreed, 8 octets each"
     stale: bool
     "whether it has to be replaced at the next meeting"
 
@@ -53,9 +62,13 @@ class PairSecret:
 class PairSecrets:
     """The pair secrets of all own identities."""
 
-    def __init__(self, ledger: Ledger, clock: IReactorTime) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: IReactorTime, revoked: Callable[[str], Sequence[bytes]]
+    ) -> None:
+        """``revoked`` returns the revoked devices of an own AOR, newest first, each by the SHA-256 of its Host Identity."""
         self._ledger = ledger
         self._clock = clock
+        self._revoked = revoked
 
     def places(self, own: str) -> list[tuple[str, int, bytes]]:
         """Return contact, time of making and secret of each that is good: for who publishes and searches."""
@@ -63,9 +76,11 @@ class PairSecrets:
 
     def of(self, own: str, contact: str | None = None) -> list[PairSecret]:
         """Return the secrets of our identity ``own`` that are good, newest first: all, or those shared with a contact."""
-        everything = (_read(name, value) for name, value in self._ledger.items(own, PAIR).items())
+        gone = self._gone(own)
+        everything = (_read(name, value, gone) for name, value in self._ledger.items(own, PAIR).items())
         mine = [one for one in everything if one is not None and contact in (None, one.contact)]
-        mine.sort(key=lambda one: (one.made, not one.stale, one.version), reverse=True)
+        # Stale ones last, whenever they were made: the clock may have been wrong.
+        mine.sort(key=lambda one: (not one.stale, one.made, one.version), reverse=True)
         ended = self._ended(mine)
         return [one for one in mine if one not in ended]
 
@@ -91,8 +106,8 @@ class PairSecrets:
 
         :raises LocalError: if it cannot be written.
         """
-        made = int(self._clock.seconds())
-        new = PairSecret(contact, version_of(secret), secret, made, person, sure, False)
+        made, gone = int(self._clock.seconds()), self._gone(own)
+        new = PairSecret(contact, version_of(secret), secret, made, person, sure, gone, False)
         self._write(own, new)
         self._tidy(own, contact)
         return new
@@ -108,25 +123,19 @@ class PairSecrets:
                 self._write(own, replace(one, sure=True))
         self._tidy(own, contact)
 
-    def replace(self, own: str) -> None:
-        """Have every secret of our identity replaced when each contact is met: a device that has them was revoked.
-
-        :raises LocalError: if it cannot be written.
-        """
-        with self._ledger.together():
-            for one in self.of(own):
-                if not one.stale:
-                    self._write(own, replace(one, stale=True))
-
     def forget(self, own: str, contact: str) -> None:
         """Forget every secret that is shared with a person.
 
         :raises LocalError: if it cannot be written.
         """
         for name, value in self._ledger.items(own, PAIR).items():
-            read = _read(name, value)
+            read = _read(name, value, frozenset())
             if read is None or read.contact == contact:
                 self._ledger.remove(own, PAIR, name)
+
+    def _gone(self, own: str) -> frozenset[bytes]:
+        """Return the devices of ours that are known to be revoked."""
+        return frozenset(digest[:REVOKED_OCTETS] for digest in self._revoked(own)[:MOST_REVOKED])
 
     def _write(self, own: str, one: PairSecret) -> None:
         value = {
@@ -134,7 +143,7 @@ class PairSecrets:
             "made": one.made,
             "person": one.person,
             "sure": one.sure,
-            "stale": one.stale,
+            "after": b"".join(sorted(one.after)),
         }
         self._ledger.put(own, PAIR, _name(one.contact, one.version), value)
 
@@ -155,8 +164,11 @@ def _name(contact: str, version: int) -> str:
     return f"{contact} {version:016x}"
 
 
-def _read(name: str, value: Any) -> PairSecret | None:
-    """Return the secret in an entry; None for one of another form, which another device may have written."""
+def _read(name: str, value: Any, gone: frozenset[bytes]) -> PairSecret | None:
+    """Return the secret in an entry; None for one of another form, which another device may have written.
+
+    ``gone`` are the devices that are known to be revoked now.
+    """
     contact, _, _ = name.rpartition(" ")
     if not isinstance(value, dict):
         return None
@@ -165,6 +177,11 @@ def _read(name: str, value: Any) -> PairSecret | None:
         return None
     if type(made) is not int or name != _name(contact, version_of(secret)):
         return None
-    return PairSecret(
-        contact, version_of(secret), secret, made, person, bool(value.get("sure")), bool(value.get("stale"))
-    )
+    after, sure = _pieces(value.get("after")), bool(value.get("sure"))
+    return PairSecret(contact, version_of(secret), secret, made, person, sure, after, not gone <= after)
+
+
+def _pieces(octets: Any) -> frozenset[bytes]:
+    if not isinstance(octets, bytes):
+        return frozenset()
+    return frozenset(octets[at : at + REVOKED_OCTETS] for at in range(0, len(octets), REVOKED_OCTETS))

@@ -13,24 +13,25 @@ knows then. It gets a second for that before its links are closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from p2pship.errors import BadPapers, LocalError, PayloadRefused
+from p2pship.errors import BadPapers, PayloadRefused
 from p2pship.identity.papers import Statement
 from p2pship.identity.statement import read_statement, verify_statement
 from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Acquaintance
 from p2pship.identity.verify import listing
-from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.relations.allowance import Allowance
 from p2pship.relations.devicefacts import StatementHeard
 from p2pship.relations.ownstatement import adopt
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.statementwire import News, read, write
 
 NAME = "statement"
@@ -42,12 +43,15 @@ AT_ONCE = 8
 A_MINUTE = 6.0
 "And so many more each minute: each costs a signature check and a write to the disk."
 
+HELLO_SECONDS = 5.0
+"Seconds after which nobody answers a hello any more that left with the statement of before: who did is told then."
+
 GOODBYE_SECONDS = 1.0
 "Seconds that an own device which was taken out has to hear it."
 
 
 @implementer(ISubprotocol)
-class Statements:
+class Statements(PayloadsOnly):
     """The subprotocol "statement"; a payload is News, its answer is empty."""
 
     name = NAME
@@ -74,6 +78,7 @@ class Statements:
         self._allowance = Allowance(AT_ONCE, A_MINUTE)
         self._pushed: dict[str, tuple[bytes, bytes]] = {}
         self._leaving: set[Deferred[Any]] = set()
+        self._rest: dict[str, IDelayedCall] = {}
         self._unwatch: Callable[[], object] = bool
 
     def start(self) -> None:
@@ -87,6 +92,8 @@ class Statements:
         self._unwatch()
         for waiting in tuple(self._leaving):
             waiting.cancel()
+        for aor in tuple(self._rest):
+            self._rest.pop(aor).cancel()
 
     def _changed(self, aor: str) -> None:
         """Push an identity's statement if it is another than was pushed last."""
@@ -102,15 +109,34 @@ class Statements:
 
     def _push(self, identity: IIdentity) -> None:
         statement = read_statement(identity.statement)
-        news = write(news_of(identity))
-        leaving = []
-        for peer in self._overlay.peers():
-            if peer.identity.aor != identity.aor or not peer.path:
-                continue
-            told = peer.send(NAME, news).addErrback(lambda _: None)  # who is gone hears it in the next hello
-            if peer.aor == statement.aor and listing(statement, peer.device_key) is None:
-                leaving.append(told)
+        told = self._tell(identity, ())
+        leaving = [
+            answer
+            for peer, answer in told.items()
+            if peer.aor == statement.aor and listing(statement, peer.device_key) is None
+        ]
         self._end_unlisted(statement, leaving)
+        if identity.aor in self._rest:
+            self._rest.pop(identity.aor).cancel()
+        self._rest[identity.aor] = self._reactor.callLater(
+            HELLO_SECONDS, self._tell_rest, identity.aor, tuple(told)
+        )
+
+    def _tell(self, identity: IIdentity, told: Collection[IPeer]) -> dict[IPeer, Deferred[bytes | None]]:
+        """Send an identity's statement to all who have a link and were not told; who is gone hears it in the next hello."""
+        news = write(news_of(identity))
+        return {
+            peer: peer.send(NAME, news).addErrback(lambda _: None)
+            for peer in self._overlay.peers()
+            if peer.identity.aor == identity.aor and peer.path and peer not in told
+        }
+
+    def _tell_rest(self, aor: str, told: Collection[IPeer]) -> None:
+        """Tell those who have got a link meanwhile, perhaps by a hello that was under way."""
+        del self._rest[aor]
+        identity = self._keyring.identity(aor)
+        if identity is not None:
+            self._tell(identity, told)
 
     def _end_unlisted(self, statement: Statement, leaving: list[Deferred[bytes | None]]) -> None:
         """End what we have with own devices that are listed no longer, when they have heard it or had their time."""
@@ -158,17 +184,6 @@ class Statements:
         self._keyring.accept_statement(statement, now, keep=known)  # who is kept already stays
         self._journal.tell(StatementHeard(peer.identity.aor, peer.aor, len(statement.devices)))
         self._statement_received(statement)
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: nothing is handed over."""
-        raise LocalError("a statement is never handed over")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: a statement is one payload."""
-        return None
-
-    def peer_lost(self, peer: IPeer, reason: str) -> None:
-        """Nothing is under way that could be lost."""
 
 
 def news_of(identity: IIdentity) -> News:

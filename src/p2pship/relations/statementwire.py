@@ -7,13 +7,11 @@ from typing import Any
 
 from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode, encode
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 from p2pship.identity.statement import LONGEST_STATEMENT
 
 VERSION = 1
 "The version of the format; another one is refused."
-
-MOST_CERTIFICATES = 4
-"Certificates of a chain: more are refused by who verifies it, too."
 
 LONGEST_CERTIFICATE = 4_096
 "Octets: with P-256 keys one has some 500."
@@ -41,11 +39,11 @@ class News:
 
 
 def write(news: News) -> bytes:
-    """Return the octets of news."""
+    """Return the octets of news, without certificates or a list that nobody would read: the statement must not wait for them."""
     fields: dict[int, Any] = {_VERSION: VERSION, _STATEMENT: news.statement}
-    if news.chain:
+    if news.chain and max(map(len, news.chain)) <= LONGEST_CERTIFICATE:
         fields[_CHAIN] = list(news.chain)
-    if news.revocations:
+    if 0 < len(news.revocations) <= LONGEST_REVOCATIONS:
         fields[_REVOCATIONS] = news.revocations
     return encode(fields)
 

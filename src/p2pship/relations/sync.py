@@ -13,20 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pship.errors import LocalError, PayloadRefused, RemoteError
+from p2pship.errors import PayloadRefused, RemoteError
 from p2pship.identity.hit import format_hit
 from p2pship.identity.statement import host_identity_hash, read_statement
 from p2pship.identity.verify import listing
-from p2pship.interfaces import IKeyring, IOverlay, IPeer, IStream, ISubprotocol
+from p2pship.interfaces import IKeyring, IOverlay, IPeer, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.relations.allowance import Allowance
 from p2pship.relations.devicefacts import DeviceInStep, SyncRefused
 from p2pship.relations.ownstatement import adopt
+from p2pship.relations.payloadsonly import PayloadsOnly
 from p2pship.relations.statements import is_own, news_of
 from p2pship.relations.statementwire import read as read_news
 from p2pship.relations.statementwire import write as write_news
@@ -53,7 +54,7 @@ A_MINUTE = 600.0
 
 
 @implementer(ISubprotocol)
-class Sync:
+class Sync(PayloadsOnly):
     """The subprotocol "sync"; the answer to a summary is a summary, to a question entries, to entries nothing."""
 
     name = NAME
@@ -172,17 +173,6 @@ class Sync:
         ours = self._summary(peer.aor)
         self._ask(peer, theirs)
         return write(ours)
-
-    def handed_over(self, peer: IPeer, thing: object, octets: int) -> None:
-        """Refuse: a device is always in step with itself."""
-        raise LocalError("nothing is to be brought into step with this very device")
-
-    def stream_opened(self, peer: IPeer, stream: IStream) -> IProtocol | None:
-        """Refuse streams: what is large comes in several payloads."""
-        return None
-
-    def peer_lost(self, peer: IPeer, reason: str) -> None:
-        """What was asked fails by itself; the next meeting goes on."""
 
     # What may be sent, and what there is.
 

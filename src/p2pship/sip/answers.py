@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from twisted.logger import Logger
 
-from p2pship.interfaces import IPeer
 from p2pship.journal import Journal, RequestRefused, printable
 from p2pship.sip.hops import peer_of
 from p2pship.sip.message import LONGEST_SHOWN, response_to
@@ -59,7 +58,7 @@ class Answers:
         self._journal.tell(RequestRefused(request.method, sender, target, status, words))
         self.answer(transaction, status, words)
 
-    def screened(self, transaction: ServerTransaction, peer: IPeer, refusal: Refusal) -> None:
+    def screened(self, transaction: ServerTransaction, refusal: Refusal) -> None:
         """Refuse what a peer may not say, and count it by its rule."""
         self._journal.count(f"screen.{refusal.rule}")
         self._trails.refused(transaction, refusal.rule)

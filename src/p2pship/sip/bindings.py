@@ -145,6 +145,16 @@ class Bindings:
             self.log.failure("registrations will not survive a restart")
 
 
+def forget_phone(database: Database, aor: str, username: str) -> None:
+    """Delete what is kept of a phone that had proven itself, within the caller's transaction; raises StorageFailed."""
+    database.write("DELETE FROM sip_bindings WHERE aor = ? AND username = ?", aor, username)
+
+
+def forget_name(database: Database, aor: str) -> None:
+    """Delete what is kept of all phones of a name that is no longer this node's; raises StorageFailed."""
+    database.write("DELETE FROM sip_bindings WHERE aor = ?", aor)
+
+
 def _row(binding: Binding) -> tuple[str | int | float, ...]:
     return (
         binding.aor,

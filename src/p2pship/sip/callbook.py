@@ -159,9 +159,13 @@ class CallBook:
     def story(self, name: str) -> CallStory:
         """Return the story with this id, the only one whose id begins so, or the latest with this Call-ID.
 
+        An empty name is the latest call that failed or was refused.
+
         :raises NoSuchCall: if there is none, or there are several.
         """
         self.flush()
+        if not name:
+            return self._latest_failed()
         texts = self._starting_with(name.lower()) or self._database.query(
             "SELECT id, story FROM calls_story WHERE call_id = ? ORDER BY began DESC LIMIT 1",
             printable(name, LONGEST_NAME),
@@ -173,6 +177,17 @@ class CallBook:
         if len(texts) > 1:
             raise NoSuchCall(f"several calls begin with {name!r}: {', '.join(id for id, _ in texts)}")
         story: CallStory = json.loads(texts[0][1])
+        return story
+
+    def _latest_failed(self) -> CallStory:
+        texts = self._database.query(
+            "SELECT story FROM calls_story WHERE story ->> 'state' IN ('failed', 'refused') ORDER BY began DESC LIMIT 1"
+        )
+        if not texts:
+            raise NoSuchCall(
+                "there is no call that failed: `p2pship calls --recent` lists those that are kept"
+            )
+        story: CallStory = json.loads(texts[0][0])
         return story
 
     def _starting_with(self, prefix: str) -> list[tuple[str, str]]:

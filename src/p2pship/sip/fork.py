@@ -17,11 +17,12 @@ from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import printable
 from p2pship.sip.best import best
-from p2pship.sip.breadth import Breadth, breadth_of, serial
+from p2pship.sip.breadth import breadth_of, serial
 from p2pship.sip.deadlines import Deadlines
 from p2pship.sip.farewell import STOPPING, LateAnswers
 from p2pship.sip.leg import FOR_ALL, Leg, Onward
 from p2pship.sip.message import BadMessage, Response, response_to
+from p2pship.sip.open_branches import OpenBranches
 from p2pship.sip.reasons import elsewhere
 from p2pship.sip.refusal import add_warning, warning_text
 from p2pship.sip.trail import Trail
@@ -29,9 +30,6 @@ from p2pship.sip.transactions import ClientTransaction, ServerTransaction, Trans
 
 TIMER_C = 185.0
 "Seconds that an INVITE may go on without a new provisional response (RFC 3261 §16.6: more than 3 minutes)."
-
-MAX_BRANCHES = 32
-"Branches of one request: more phones and devices than a person has, few enough not to amplify (RFC 5393 §5)."
 
 AVAILABLE_AFTER = 5
 "Seconds after which who asks a node that stops may ask again: it may just be started anew."
@@ -72,7 +70,6 @@ class Fork:
         self._restore = restore
         self._done = done
         self.trail = trail
-        self._branches: dict[ClientTransaction, Leg] = {}
         self._successes: dict[tuple[ClientTransaction, str | None], Response] = {}
         self._groups: deque[Sequence[Leg]] = deque()
         self._finals: list[Response] = []
@@ -80,10 +77,8 @@ class Fork:
         "why the last response that could not be passed could not"
         self._searches = 1
         "how many searches may still add branches"
-        self._begun = 0
         self._most = breadth_of(transaction.request)
-        self._breadth = Breadth(self._most)
-        self._shares: dict[ClientTransaction, int] = {}
+        self._branches = OpenBranches(self._most)
         self.forwarding: Onward | None = None
         "who is asked when those who were called point to others; it is cancelled with the fork"
         self.cancelled = False
@@ -108,22 +103,20 @@ class Fork:
         if self.cancelled or (self.final is not None and not self.for_all):
             leg.ended(False)
             return
-        share = self._breadth.take(more) if self._begun < MAX_BRANCHES else 0
+        share = self._branches.take(more)
         if not share:
             leg.ended(False)
             self._finals.append(self.own(440, "Max-Breadth Exceeded"))
             return
-        self._begun += 1
         try:
             request = leg.request()
         except (RemoteError, LocalError) as error:
-            self._breadth.give_back(share)
+            self._branches.give_back(share)
             self._refuse_leg(leg, error)
             return
         request.set("Max-Breadth", str(share))
         client = self._layer.send_request(request, leg.hop, self)
-        self._branches[client] = leg
-        self._shares[client] = share
+        self._branches.add(client, leg, share)
         if self.trail is not None:
             self.trail.sent(client, leg.hop.description)
         if leg.patience is not None:
@@ -163,8 +156,7 @@ class Fork:
             return
         self._ask_no_more()
         self._cancel_branches(f'SIP;cause=503;text="{STOPPING}"')
-        branches, self._branches = self._branches, {}
-        for leg in branches.values():
+        for leg in self._branches.end_all():
             leg.ended(False)
         response = self.own(status, STOPPING)
         if status == 503:
@@ -181,7 +173,7 @@ class Fork:
     @property
     def hops(self) -> list[ISIPHop]:
         """Where the branches went that wait for their final response."""
-        return [leg.hop for leg in self._branches.values()]
+        return [leg.hop for leg in self._branches.legs]
 
     @property
     def why(self) -> str:
@@ -203,7 +195,7 @@ class Fork:
         self._heard(client)
         if self.trail is not None:
             self.trail.heard(client, response)
-        leg = self._branches.get(client)
+        leg = self._branches.leg(client)
         if response.status == 100:
             self._reset_timer_c()
             return
@@ -215,8 +207,7 @@ class Fork:
             self._late.end(client, response)
             return
         if response.status >= (200 if self.for_all else 300):
-            del self._branches[client]
-            self._breadth.give_back(self._shares.pop(client))
+            self._branches.end(client)
         try:
             passed = leg.passed(response)
         except (RemoteError, LocalError) as error:
@@ -233,10 +224,9 @@ class Fork:
     def client_failed(self, client: ClientTransaction, status: int, reason: str) -> None:
         """Take it that a branch will have no final response."""
         self._heard(client)
-        leg = self._branches.pop(client, None)
+        leg = self._branches.end(client)
         if leg is None:
             return
-        self._breadth.give_back(self._shares.pop(client))
         leg.ended(False)
         if self.final is not None:
             return
@@ -365,7 +355,7 @@ class Fork:
     def _cancel_branches(self, reason: str | None) -> None:
         if not self._invite:
             return
-        for client in tuple(self._branches):
+        for client in self._branches:
             client.cancel(reason)
 
     def _unheard(self, client: ClientTransaction) -> None:

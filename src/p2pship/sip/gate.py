@@ -99,13 +99,15 @@ class PhoneGate:
     def admits(self, transaction: ServerTransaction, dialog: Dialog | None, for_node: bool) -> bool:
         """Tell whether a phone's request may be served; if not, it has been answered.
 
-        ``dialog`` is the one that it is in; ``for_node`` says that it asks this node itself.
+        ``dialog`` is the one that it is in: only whose it is may send in it. ``for_node`` says that it asks this node itself.
 
         :raises BadMessage: if it cannot be read so far as this needs.
         """
+        if for_node:
+            dialog = None  # whatever tags it has: a REGISTER for somebody else's name would need no proof in a call of one's own
         if dialog is not None and is_of_phone(dialog, transaction.origin):
             return True
-        aor = self._claimed(transaction)
+        aor = self._claimed(transaction) if dialog is None else dialog.peer.identity.aor
         kind = _FOR_NODE if for_node else _TO_PASS
         try:
             given = self._given(transaction.request, kind, realm_of(aor))
@@ -119,23 +121,30 @@ class PhoneGate:
 
     def _claimed(self, transaction: ServerTransaction) -> str:
         """Return the name that a request has to prove: its To if it registers, or else who sends it."""
-        request = transaction.request
+        request, nobody = transaction.request, canonical_aor(f"nobody@{self._names.domain}")
         if request.method != "REGISTER":
-            own = self._senders.of(transaction)
-            if own is not None:
-                claimed: str = own.aor
-                return claimed
+            return self._senders.claimed(transaction) or nobody
         try:
-            return self._names.aor(request.to.uri if request.method == "REGISTER" else request.from_.uri)
+            return self._names.aor(request.to.uri)
         except (BadAOR, BadURI):
-            return canonical_aor(f"nobody@{self._names.domain}")
+            return nobody
 
     def _given(self, request: Request, kind: _Kind, realm: str) -> Credentials | None:
-        """Return the answer to a challenge of ours, None if there is none."""
+        """Return the answer to a challenge of ours, None if there is none; what is for other realms does not matter (§22.3).
+
+        :raises BadCredentials: if there is one that cannot be read, and it may be ours.
+        """
+        unreadable: BadCredentials | None = None
         for line in request.lines(kind.answer):
-            given = Credentials.parse(line)
+            try:
+                given = Credentials.parse(line)
+            except BadCredentials as error:
+                unreadable = error
+                continue
             if given is not None and given.realm == realm:
                 return given
+        if unreadable is not None:
+            raise unreadable
         return None
 
     def _weigh(self, transaction: ServerTransaction, kind: _Kind, aor: str, given: Credentials) -> bool:

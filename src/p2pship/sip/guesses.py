@@ -54,6 +54,7 @@ class _Ledger:
         failures = self._failures.get(key)
         if failures is None or now - failures.last >= FORGIVEN_AFTER:
             return 0.0
+        failures.last = min(failures.last, now)  # the clock may have been set back
         over = failures.number - self._free
         wait = min(self._longest, 2.0 ** min(over, 32)) if over >= 0 else 0.0
         return max(0.0, failures.last + wait - now)

@@ -30,7 +30,7 @@ class Inbound:
         sent_on = onward(transaction.request)
         refusal = self._screen.new(sent_on, peer) or self._under_way.check_strangers(sent_on, peer)
         if refusal is not None:
-            self._answers.screened(transaction, peer, refusal)
+            self._answers.screened(transaction, refusal)
             return
         if sent_on.method in sessiontimer.REFRESHES:
             sessiontimer.check(sent_on)

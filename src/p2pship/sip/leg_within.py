@@ -13,7 +13,7 @@ from p2pship.sip.offer import Turn
 from p2pship.sip.rewrite import (
     CARRIES_TARGET,
     contact_uri,
-    hold_back_challenges,
+    hold_back_proofs,
     set_contact,
     set_parties,
     strip,
@@ -44,6 +44,8 @@ class LegWithinDialog:
         dialog = self._dialog
         sent = self._request.copy()
         strip(sent)
+        if not dialog.hop.trusted:
+            hold_back_proofs(sent)
         if self._from_phone:
             set_parties(sent, dialog.link_side, from_phone=True)
             set_contact(sent, dialog.gruu)
@@ -69,8 +71,8 @@ class LegWithinDialog:
         dialog = self._dialog
         shown = response.copy()
         strip(shown)
-        if not self._dialog.hop.trusted:
-            hold_back_challenges(shown)
+        if not dialog.hop.trusted:
+            hold_back_proofs(shown)
         if not self._from_phone and response.status < 300:
             set_contact(shown, dialog.gruu)
         if shown.body:

@@ -25,7 +25,7 @@ from p2pship.sip.rewrite import (
     Parties,
     contact_uri,
     hold_back,
-    hold_back_challenges,
+    hold_back_proofs,
     set_contact,
     set_parties,
     strip,
@@ -208,6 +208,8 @@ class LegToPeer(_InitialLeg):
         self._watch()
         sent = self._request.copy()
         strip(sent)
+        if not self._phone.hop.trusted:
+            hold_back_proofs(sent)
         set_parties(sent, self._link_side, from_phone=True)
         set_contact(sent, self._phone.gruu, needed=sent.method in FORMS_DIALOG)
         self._describe_request(sent)
@@ -218,7 +220,7 @@ class LegToPeer(_InitialLeg):
         shown = response.copy()
         _strip_of(shown, self._peer)
         if not self._phone.hop.trusted:
-            hold_back_challenges(shown)
+            hold_back_proofs(shown)
         dialog = self._dialog(shown, self._phone)
         self._describe_response(shown, dialog)
         self._settled(shown, dialog)

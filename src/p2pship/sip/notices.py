@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from p2pship.errors import RemoteError
-from p2pship.journal import Journal, printable
+from p2pship.journal import Fact, Journal, printable
 from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.facts import ChangedCame, ChangedRefused
 from p2pship.sip.hops import PhoneHops, hop_to_phone
@@ -51,7 +51,7 @@ class Notices:
         self._random = random
         self._from = f'"p2pship" <sip:{USER}@{domain}>'
         self._layer: TransactionLayer | None = None
-        self._told: dict[tuple[str, str, bool], float] = {}
+        self._told: dict[Fact, float] = {}
 
     def start(self, layer: TransactionLayer) -> None:
         """Take the layer that carries what is sent to phones."""
@@ -69,37 +69,32 @@ class Notices:
 
     def changed(self, own: str, aor: str) -> None:
         """Tell that somebody under this name has another key than is known; the same not again for a while."""
-        if not self._is_new((own, aor, False)):
-            return
-        self._journal.tell(ChangedRefused(own, aor))
-        self.tell(
-            own,
-            f"Whoever answers as {aor} has another key than the one that you know. You were not connected. "
-            "Ask them by another way whether they have a new key. If they have: p2pship contact pin "
-            f"{aor}",
+        self._tell_once(
+            ChangedRefused(own, aor),
+            f"Whoever answers as {aor} has another key than the one that you know. You were not connected.",
         )
 
     def came_changed(self, own: str, aor: str) -> None:
         """Tell that somebody came by this name with another key than is known; the same not again for a while."""
-        if not self._is_new((own, aor, True)):
-            return
-        self._journal.tell(ChangedCame(own, aor))
-        self.tell(
-            own,
-            f"Somebody who calls themselves {aor} came with another key than the one that you know, and was not let in. "
-            "Ask them by another way whether they have a new key. If they have: p2pship contact pin "
-            f"{aor}",
+        self._tell_once(
+            ChangedCame(own, aor),
+            f"Somebody who calls themselves {aor} came with another key than the one that you know, and was not let in.",
         )
 
-    def _is_new(self, told: tuple[str, str, bool]) -> bool:
+    def _tell_once(self, changed: ChangedRefused | ChangedCame, text: str) -> None:
+        if not self._is_new(changed):
+            return
+        self._journal.tell(changed)
+        ask = "Ask them by another way whether they have a new key. If they have: p2pship contact pin"
+        self.tell(changed.own, f"{text} {ask} {changed.aor}")
+
+    def _is_new(self, fact: Fact) -> bool:
         now = self._reactor.seconds()
-        if now - self._told.get(told, float("-inf")) < AGAIN_AFTER:
+        # What was told later than now was told before the clock was set back.
+        self._told = {each: at for each, at in self._told.items() if 0 <= now - at < AGAIN_AFTER}
+        if fact in self._told or len(self._told) >= MOST_REMEMBERED:
             return False
-        if len(self._told) >= MOST_REMEMBERED:
-            self._told = {each: at for each, at in self._told.items() if now - at < AGAIN_AFTER}
-        if len(self._told) >= MOST_REMEMBERED:
-            return False
-        self._told[told] = now
+        self._told[fact] = now
         return True
 
     def _send(self, binding: Binding, text: str) -> None:

@@ -1,7 +1,8 @@
 """The passwords of phones that are not on this machine, as what proves them: HA1 (RFC 7616 §3.4.2), sealed by the vault.
 
 HA1 lets whoever has it register as that name, so it is kept like a key. A seal is bound to its name and user
-name: a row that was moved to another name opens no more.
+name: a row that was moved to another name opens no more. A password ends with all that was registered by it, in one
+transaction: a lost phone rings no more, whether a node was running then or not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from p2pship.errors import LocalError
 from p2pship.identity.aor import split_aor
+from p2pship.sip.bindings import forget_phone
 from p2pship.sip.digest import ALGORITHMS, secret
 from p2pship.storage.database import Database, Schema
 
@@ -96,9 +98,15 @@ class Phones:
         secrets = {each: secret(each, username, realm, password) for each in ALGORITHMS}
         sealed = self._vault.seal(_purpose(aor, username), json.dumps(secrets).encode())
         phone = Phone(aor, username, self._seconds())
-        self._database.write(
-            "INSERT OR REPLACE INTO phones_passwords VALUES (?, ?, ?, ?)", aor, username, sealed, phone.since
-        )
+        with self._database.transaction():
+            self._database.write(
+                "INSERT OR REPLACE INTO phones_passwords VALUES (?, ?, ?, ?)",
+                aor,
+                username,
+                sealed,
+                phone.since,
+            )
+            forget_phone(self._database, aor, username)
         self._tell(aor, username)
         return phone
 
@@ -109,9 +117,11 @@ class Phones:
         """
         if self.phone(aor, username) is None:
             raise LocalError(
-                f"{aor} has no phone with the user name {username}: p2pship phone list shows them"
+                f"{aor} has no phone with the user name {username}: `p2pship phone list` shows them"
             )
-        self._database.write("DELETE FROM phones_passwords WHERE aor = ? AND username = ?", aor, username)
+        with self._database.transaction():
+            self._database.write("DELETE FROM phones_passwords WHERE aor = ? AND username = ?", aor, username)
+            forget_phone(self._database, aor, username)
         self._tell(aor, username)
 
     def drop(self, aor: str) -> None:

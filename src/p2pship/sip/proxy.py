@@ -8,43 +8,30 @@ are two nodes, four server and four client transactions, and every response take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from p2pship.errors import RemoteError
-from p2pship.interfaces import (
-    IAcquaintances,
-    IKeyring,
-    IMediaRelays,
-    IOverlay,
-    IPeer,
-    IScreening,
-    ISIPHop,
-)
-from p2pship.journal import Journal
+from p2pship.interfaces import IPeer, ISIPHop
 from p2pship.sip.answers import Answers
-from p2pship.sip.bindings import Bindings
 from p2pship.sip.branches import Branches
-from p2pship.sip.callbook import CallBook
 from p2pship.sip.calls import Calls
 from p2pship.sip.digest import ALGORITHMS
 from p2pship.sip.doorway import Doorway
-from p2pship.sip.gate import PhoneGate, Secrets
-from p2pship.sip.hops import PeerHop, PhoneHops, peer_of, source_of
+from p2pship.sip.gate import PhoneGate
+from p2pship.sip.hops import PeerHop, peer_of, source_of
 from p2pship.sip.inbound import Inbound
 from p2pship.sip.message import BadMessage, Message, Request, Response, response_to
-from p2pship.sip.names import OwnNames
 from p2pship.sip.notices import Notices
 from p2pship.sip.outbound import Outbound
 from p2pship.sip.references import References
-from p2pship.sip.registrar import Registrar
 from p2pship.sip.returning import Returning
 from p2pship.sip.rewrite import asserts
 from p2pship.sip.screen import Screen
 from p2pship.sip.senders import Senders
+from p2pship.sip.surroundings import Surroundings
 from p2pship.sip.trails import Trails
 from p2pship.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
 from p2pship.sip.underway import UnderWay
@@ -68,96 +55,77 @@ class SIPProxy:
     log = Logger()
 
     def __init__(
-        self,
-        reactor: IReactorTime,
-        *,
-        names: OwnNames,
-        keyring: IKeyring,
-        overlay: IOverlay,
-        relays: IMediaRelays,
-        registrar: Registrar,
-        bindings: Bindings,
-        hops: PhoneHops,
-        journal: Journal,
-        random: Callable[[int], bytes],
-        book: CallBook,
-        screening: IScreening,
-        acquaintances: IAcquaintances,
-        phones: Secrets,
-        anonymous: bool = True,
-        digest: Sequence[str] = tuple(ALGORITHMS),
+        self, around: Surroundings, *, anonymous: bool = True, digest: Sequence[str] = tuple(ALGORITHMS)
     ) -> None:
-        """``screening`` decides who may reach our phones, ``acquaintances`` hears who was talked to.
-
-        ``phones`` knows what proves the phones of other machines, ``digest`` names the algorithms that are offered. ``anonymous`` says
-        whether peers may call without showing their name (RFC 5079).
+        """``anonymous`` says whether peers may call without showing their name (RFC 5079), ``digest`` names the algorithms that
+        phones of other machines are offered.
         """
-        self._reactor = reactor
-        self._names = names
-        self._overlay = overlay
-        self._registrar = registrar
-        self._journal = journal
-        self._book = book
-        self._trails = Trails(book, journal)
+        reactor, journal, names, bindings = around.reactor, around.journal, around.names, around.bindings
+        self._around = around
+        self._trails = Trails(around.book, journal)
         self._answers = Answers(journal, self._trails)
-        self._references = References(names, bindings, keyring.device.hit)
-        self._bindings = bindings
-        screen = Screen(self._references, anonymous)
-        senders = Senders(names, keyring, bindings)
-        self.calls = Calls(reactor, hops, journal, book, acquaintances)
-        returning = Returning(self.calls, self._references)
-        self._under_way = UnderWay(reactor, journal, self._trails, returning)
-        hit = keyring.device.hit
-        self._branches = Branches(self.calls, relays, bindings, hops, names, hit, random)
-        self.notices = Notices(
-            reactor, bindings=bindings, hops=hops, journal=journal, random=random, domain=names.domain
+        references = References(names, bindings, around.keyring.device.hit)
+        screen = Screen(references, anonymous)
+        senders = Senders(names, around.keyring, bindings)
+        self.calls = Calls(reactor, around.hops, journal, around.book, around.acquaintances)
+        self._under_way = UnderWay(reactor, journal, self._trails, Returning(self.calls, references))
+        branches = Branches(
+            self.calls, around.relays, bindings, around.hops, names, around.keyring.device.hit, around.random
         )
-        doorway = Doorway(screening, journal, self.notices)
+        self.notices = Notices(
+            reactor,
+            bindings=bindings,
+            hops=around.hops,
+            journal=journal,
+            random=around.random,
+            domain=names.domain,
+        )
+        doorway = Doorway(around.screening, journal, self.notices)
         self._gate = PhoneGate(
             reactor.seconds,
-            secrets=phones,
+            secrets=around.phones,
             names=names,
             senders=senders,
             answers=self._answers,
             journal=journal,
-            random=random,
+            random=around.random,
             digest=digest,
         )
         self._outbound = Outbound(
             answers=self._answers,
-            branches=self._branches,
+            branches=branches,
             journal=journal,
             names=names,
             notices=self.notices,
-            overlay=overlay,
-            references=self._references,
+            overlay=around.overlay,
+            references=references,
             senders=senders,
             under_way=self._under_way,
         )
-        self._inbound = Inbound(self._answers, self._branches, doorway, screen, self._under_way)
+        self._inbound = Inbound(self._answers, branches, doorway, screen, self._under_way)
         self._within = WithinDialogs(
             calls=self.calls,
-            branches=self._branches,
+            branches=branches,
             under_way=self._under_way,
             answers=self._answers,
             screen=screen,
             senders=senders,
-            references=self._references,
+            references=references,
             names=names,
-            overlay=overlay,
+            overlay=around.overlay,
             trails=self._trails,
             notices=self.notices,
             doorway=doorway,
         )
-        self.layer = TransactionLayer(reactor, self, random, journal)
+        self.layer = TransactionLayer(reactor, self, around.random, journal)
         self._tick = LoopingCall(self._look)
         self._tick.clock = reactor
 
     def start(self) -> None:
         """Begin to work."""
-        self._book.start()
-        self._registrar.start()
-        self._gate.remember(self._bindings)
+        self._around.book.start()
+        self._around.registrar.start()
+        self._gate.remember(self._around.bindings)
         self.notices.start(self.layer)
         self.calls.start(self.layer)
         self._under_way.start(self.layer)
@@ -172,8 +140,8 @@ class SIPProxy:
         self._under_way.stop()
         self.calls.stop()
         self.layer.stop()
-        self._registrar.stop()
-        self._book.stop()
+        self._around.registrar.stop()
+        self._around.book.stop()
 
     # What the transaction layer tells.
 
@@ -194,14 +162,14 @@ class SIPProxy:
         """Pass on the ACK of a 2xx, end to end."""
         try:
             if not self._within.acknowledge(ack, origin, self.layer):
-                self._journal.count("sip.stray_ack")
+                self._around.journal.count("sip.stray_ack")
         except RemoteError as error:
-            self._journal.count("sip.bad_ack")
+            self._around.journal.count("sip.bad_ack")
             self.log.debug("dropped an ACK: {error}", error=error)
 
     def response_received(self, response: Response, origin: ISIPHop) -> None:
         """Drop a response that answers nothing of ours: where it should go was forgotten with its transaction."""
-        self._journal.count("sip.stray_response")
+        self._around.journal.count("sip.stray_response")
 
     def transaction_lost(self, transaction: ServerTransaction, reason: str) -> None:
         """Take it that nobody can be answered any more: what was begun for them is ended."""
@@ -214,7 +182,7 @@ class SIPProxy:
     def message_from_peer(self, peer: IPeer, message: Message) -> None:
         """Take one message of a peer; that it asserts an identity is counted, and the legs take it out."""
         if asserts(message):
-            self._journal.count("screen.asserted")
+            self._around.journal.count("screen.asserted")
         self.layer.message_received(message, PeerHop(peer))
 
     def sent_to(self, peer: IPeer) -> list[ClientTransaction]:
@@ -240,13 +208,12 @@ class SIPProxy:
         validate(request)
         dialog = self._within.dialog_of(request, transaction.origin)
         within = bool(request.to.tag) or dialog is not None
+        peer, trusted = peer_of(transaction.origin), transaction.origin.trusted
+        if not trusted and not self._gate.admits(transaction, dialog, self._is_for_node(request)):
+            return
         if request.method == "INVITE" and not within:
             self._trails.begin(transaction)
-        peer = peer_of(transaction.origin)
-        for_node = peer is None and self._is_for_node(request)
-        if not transaction.origin.trusted and not self._gate.admits(transaction, dialog, for_node):
-            return
-        if for_node:
+        if peer is None and self._is_for_node(request):
             self._serve(transaction)
             return
         if request.max_forwards == 0:
@@ -286,7 +253,7 @@ class SIPProxy:
         request = transaction.request
         if request.method == "REGISTER":
             check_extensions(request, "Require", REGISTRAR_EXTENSIONS)
-            self._registrar.register(transaction, source_of(transaction.origin))
+            self._around.registrar.register(transaction, source_of(transaction.origin))
             return
         if request.method != "OPTIONS":
             self._answers.answer(transaction, 404, "this address names nobody")
@@ -298,7 +265,7 @@ class SIPProxy:
 
     def _look(self) -> None:
         """Give up the peers that have been out of reach for too long, and end what ran out."""
-        now = self._reactor.seconds()
+        now = self._around.reactor.seconds()
         peers = {dialog.peer for dialog in self.calls.dialogs if dialog.is_call} | self._under_way.peers()
         for peer in peers:
             if peer.lost_since is not None and now - peer.lost_since >= LOST_AFTER:

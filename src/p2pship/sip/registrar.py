@@ -97,6 +97,13 @@ class Registrar:
             self._bindings.replace(aor, after)
             self._tell(before, after)
 
+    def identity_changed(self, aor: str) -> None:
+        """End the registrations of a name whose identity is gone."""
+        before = self._bindings.of(aor)
+        if before and self._keyring.identity(aor) is None:
+            self._bindings.replace(aor, [])
+            self._tell(before, [])
+
     def _update(self, transaction: ServerTransaction, aor: str, source: HostPort) -> None:
         request, trusted = transaction.request, transaction.origin.trusted
         refusal = self._admission.refusal(aor, trusted, self._keyring.identity(aor) is not None)
@@ -104,10 +111,8 @@ class Registrar:
             self._refuse(transaction, 403, refusal)
             return
         before = self._bindings.of(aor)
-        after = self._after(transaction, aor, before, source)
-        after = after[
-            -MOST_BINDINGS:
-        ]  # the one refreshed longest ago goes: phones come back with another port
+        # Of too many the one refreshed longest ago goes: phones come back with another port.
+        after = self._after(transaction, aor, before, source)[-MOST_BINDINGS:]
         if after and self._keyring.identity(aor) is None and not self._create(transaction, aor):
             return
         if request.values("Contact"):
@@ -119,6 +124,10 @@ class Registrar:
         """Make the identity of a new name; False if that is refused, which has been answered then."""
         if len(self._keyring.identities()) >= MOST_NAMES:
             self._refuse(transaction, 403, f"{MOST_NAMES} names are registered here: no more are taken")
+            return False
+        if self._keyring.removed(aor):
+            reason = f"{aor} was removed from this node: p2pship identity create {aor} makes it again"
+            self._refuse(transaction, 403, reason, phrase=reason[:LONGEST_REASON])
             return False
         try:
             self._keyring.create(aor)

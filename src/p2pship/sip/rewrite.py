@@ -27,9 +27,11 @@ ASSERTING = frozenset({"p-asserted-identity", "p-preferred-identity", "remote-pa
 
 _HOP_FIELDS = ASSERTING | {"via", "route", "record-route", "path", "proxy-authorization"}
 _CHALLENGES = frozenset({"www-authenticate", "proxy-authenticate"})
+_PROOFS = frozenset({"authorization"})
 _COMMANDS = frozenset({"answer-mode", "priv-answer-mode", "p-auto-answer"}) | _CHALLENGES
 _VIA, _RECORD_ROUTE = frozenset({"via"}), frozenset({"record-route"})
-_MAY_COMMAND = ("Alert-Info", "Call-Info")
+_MAY_COMMAND = ("Alert-Info", "Call-Info", "Error-Info")
+_HARMLESS = "<urn:"
 _WARN_AGENT = "p2pship"
 _HIT = re.compile("[0-9a-f]{32}")
 _NO_TEXT = '""'
@@ -69,19 +71,26 @@ def hold_back(message: Message) -> None:
     """Remove what would have a phone answer a stranger by itself, with its microphone on, or with a proof of its password.
 
     The first is RFC 5373, and what phones have long understood instead: ``answer-after=0`` in Call-Info, ``Auto Answer`` or
-    ``info=alert-autoanswer`` in Alert-Info. Other values of these pass.
+    ``info=alert-autoanswer`` in Alert-Info. Phones also fetch what these lead to, from whatever machine: only what leads nowhere
+    passes, as the names of ringing tones do (RFC 7462).
     """
     message.drop(_COMMANDS)
     for name in _MAY_COMMAND:
         values = message.values(name)
-        harmless = [value for value in values if "answer" not in value.lower()]
+        lower = [(value, value.lower()) for value in values]
+        harmless = [value for value, low in lower if low.startswith(_HARMLESS) and "answer" not in low]
         if len(harmless) < len(values):
             message.set(name, *harmless)
 
 
-def hold_back_challenges(message: Message) -> None:
-    """Remove what asks a phone to prove that it knows a password, which only its own node may ask of it."""
+def hold_back_proofs(message: Message) -> None:
+    """Remove what asks a phone for a proof of its password, and the proofs: both are between it and its own node.
+
+    A phone that has answered 401 may send Authorization with whatever it asks next (RFC 3261 §22.2), and whoever sees that
+    can try passwords at home.
+    """
     message.drop(_CHALLENGES)
+    message.drop(_PROOFS)
 
 
 def _hide_agent(warning: str) -> str:

@@ -84,6 +84,16 @@ class Screen:
         take_out_commands(request)
         return None
 
+    def notice(self, request: Request, peer: IPeer) -> Refusal | None:
+        """Screen a peer's NOTIFY or SUBSCRIBE within a call: other events than a transfer's have some phones answer (``talk``) or
+        restart (``check-sync``), or tell whether somebody is there, which is screened outside of calls."""
+        events = [line.partition(";")[0].strip().lower() for line in request.lines("Event")]
+        if events == ["refer"] or peer.verdict.acquaintance is not Acquaintance.STRANGER:
+            return None
+        return Refusal(
+            489, "strangers-event", f"the stranger {peer.aor} sends {request.method} of {events!r:.120}"
+        )
+
     def unasked_refer(self, peer: IPeer) -> Refusal | None:
         """Screen a REFER to somebody who has not talked with the peer: some phones call whom it names without asking."""
         if peer.verdict.acquaintance is Acquaintance.STRANGER:

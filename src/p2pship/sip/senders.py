@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from p2pship.address import HostPort
 from p2pship.identity.aor import BadAOR
-from p2pship.interfaces import IIdentity, IKeyring
+from p2pship.interfaces import IIdentity, IKeyring, ISIPHop
 from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.hops import source_of
 from p2pship.sip.message import Request
@@ -29,28 +28,47 @@ class Senders:
     def of(self, transaction: ServerTransaction) -> IIdentity | None:
         """Return the identity in whose name a phone sends; None if no phone has registered under it."""
         request = transaction.request
-        own = self._registered(request.from_.uri)
+        own = self._registered(self._aor(request.from_.uri))
         if own is not None or not hides_name(request):
             return own
-        return self._unnamed(request, source_of(transaction.origin))
+        return self._unnamed(request, transaction.origin)
 
-    def _registered(self, uri: str) -> IIdentity | None:
+    def claimed(self, transaction: ServerTransaction) -> str | None:
+        """Return the name under which a phone sends, whether one of ours or not; None if it names none.
+
+        Which name that is does not depend on who is registered here, unless at the very address that the phone sends from:
+        nobody else learns that from a challenge.
+        """
+        own = self.of(transaction)
+        if own is not None:
+            aor: str = own.aor
+            return aor
+        request = transaction.request
+        return (hides_name(request) and self._preferred(request)) or self._aor(request.from_.uri)
+
+    def _aor(self, uri: str) -> str | None:
         try:
-            aor = self._names.aor(uri)
+            return self._names.aor(uri)
         except (BadAOR, BadURI):
-            aor = uri
-        return self._keyring.identity(aor) if self._bindings.of(aor) else None
+            return None
 
-    def _unnamed(self, request: Request, source: HostPort) -> IIdentity | None:
+    def _registered(self, aor: str | None) -> IIdentity | None:
+        return self._keyring.identity(aor) if aor is not None and self._bindings.of(aor) else None
+
+    def _preferred(self, request: Request) -> str | None:
+        """Return the first name by which a phone prefers to be called; it may give a telephone number as well."""
+        values = (value for name in _PREFERRED for value in request.values(name))
+        return next((aor for value in values if (aor := self._aor(_uri_of(value)))), None)
+
+    def _unnamed(self, request: Request, origin: ISIPHop) -> IIdentity | None:
         """Return who calls anonymously: by what it prefers to be called, its Contact, or where it sends from."""
-        for name in _PREFERRED:
-            for value in request.values(name):
-                own = self._registered(_uri_of(value))
-                if own is not None:
-                    return own
-        target = contact_uri(request)
-        return self._only([each for each in self._bindings if target and each.has_contact(target)]) or (
-            self._only([each for each in self._bindings if each.source == source])
+        preferred = self._registered(self._preferred(request))
+        if preferred is not None:
+            return preferred
+        target, source = contact_uri(request), source_of(origin)
+        known = [each for each in self._bindings if origin.trusted or each.source.host == source.host]
+        return self._only([each for each in known if target and each.has_contact(target)]) or (
+            self._only([each for each in known if each.source == source])
         )
 
     def _only(self, bindings: list[Binding]) -> IIdentity | None:

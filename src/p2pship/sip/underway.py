@@ -39,7 +39,7 @@ class UnderWay:
         self._deadlines: Deadlines[Waiting] = Deadlines(reactor, _expired)
         self._layer: TransactionLayer | None = None
         self._forks: dict[ServerTransaction, Fork] = {}
-        self._paths: dict[Hashable, ServerTransaction] = {}
+        self._paths: set[Hashable] = set()
         self._strange: dict[ServerTransaction, IPeer] = {}
         self._strangers: Counter[IPeer] = Counter()
 
@@ -131,7 +131,7 @@ class UnderWay:
         self._forks[transaction] = fork
         request, peer = transaction.request, peer_of(transaction.origin)
         if not request.to.tag:
-            self._paths[_path(request, peer)] = transaction
+            self._paths.add(_path(request, peer))
         if peer is not None and _is_strange(request, peer):
             self._strange[transaction] = peer
             self._strangers[peer] += 1
@@ -139,7 +139,7 @@ class UnderWay:
     def _leave(self, transaction: ServerTransaction) -> Fork:
         request, peer = transaction.request, peer_of(transaction.origin)
         if not request.to.tag:
-            self._paths.pop(_path(request, peer), None)
+            self._paths.discard(_path(request, peer))
         stranger = self._strange.pop(transaction, None)
         if stranger is not None:
             self._strangers[stranger] -= 1

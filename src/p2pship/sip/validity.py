@@ -102,6 +102,9 @@ def _check_method(request: Request) -> None:
     number, method = request.cseq
     if number > MOST_CSEQ:
         raise BadMessage(400, f"the CSeq number is above {MOST_CSEQ}", request)
+    if request.method.upper() in KNOWN_METHODS and request.method not in KNOWN_METHODS:
+        # They differ by case (§7.1), but not to every phone: what is screened as one must not be taken for another there.
+        raise BadMessage(501, f"{request.method} is no method: write {request.method.upper()}", request)
     if method == request.method:
         return
     status = 400 if request.method in KNOWN_METHODS else 501

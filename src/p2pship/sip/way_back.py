@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pship.address import BadAddress, HostPort, canonical_host, is_never_dialled
+from p2pship.address import BadAddress, HostPort, canonical_host, is_loopback, is_never_dialled
 from p2pship.sip.match import DEFAULT_PORT
 from p2pship.sip.message import BadMessage, Message, Request, Response
 from p2pship.sip.uri import Via
@@ -28,7 +28,8 @@ def mark_source(request: Request, source: HostPort) -> None:
 def way_back(response: Response, source: HostPort) -> HostPort:
     """Return where a response goes without a connection, when its request came from ``source`` (§18.2.2, RFC 3581 §4).
 
-    An maddr counts only as the address of one host: there is no multicast towards phones. Where the Via cannot be read,
+    An maddr counts only as the address of one host, as there is no multicast towards phones, and only from this machine: nobody else
+    has the node send to whom they like. Where the Via cannot be read,
     the response goes back to where its request came from.
 
     :raises BadMessage: if there is no Via.
@@ -37,7 +38,7 @@ def way_back(response: Response, source: HostPort) -> HostPort:
     if via is None:
         return source
     maddr = _address(via.parameters.get("maddr"))
-    if maddr is not None and not is_never_dialled(maddr):
+    if maddr is not None and not is_never_dialled(maddr) and is_loopback(source.host):
         return HostPort(maddr, via.port or DEFAULT_PORT)
     if "rport" in via.parameters:
         return source

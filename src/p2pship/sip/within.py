@@ -27,7 +27,7 @@ from p2pship.sip.privacy import ANONYMOUS_FROM, hides_name, leave_out_telling
 from p2pship.sip.references import References
 from p2pship.sip.rewrite import CARRIES_TARGET, gruu_device, onward
 from p2pship.sip.routes import PersonRoute
-from p2pship.sip.screen import Screen
+from p2pship.sip.screen import Refusal, Screen
 from p2pship.sip.senders import Senders
 from p2pship.sip.trails import Trails
 from p2pship.sip.transactions import ServerTransaction, TransactionLayer
@@ -103,13 +103,10 @@ class WithinDialogs:
     def _pass(self, transaction: ServerTransaction, dialog: Dialog) -> None:
         request, peer = transaction.request, peer_of(transaction.origin)
         sent_on = self._shown(onward(request), transaction.origin, dialog)
-        if peer is not None and request.method == "REFER":
-            refusal = self._screen.refer(sent_on, peer)
-            if refusal is None and dialog.answered is None:
-                refusal = self._screen.unasked_refer(peer)
-            if refusal is not None:
-                self._answers.screened(transaction, peer, refusal)
-                return
+        refusal = None if peer is None else self._refusal(sent_on, peer, dialog)
+        if refusal is not None:
+            self._answers.screened(transaction, refusal)
+            return
         if request.method in sessiontimer.REFRESHES:
             sessiontimer.check(sent_on)
             if peer is None:
@@ -126,6 +123,15 @@ class WithinDialogs:
         fork.begin()
         fork.add(leg)
         fork.complete()
+
+    def _refusal(self, request: Request, peer: IPeer, dialog: Dialog) -> Refusal | None:
+        """Screen a peer's request within a dialog."""
+        if request.method in ("NOTIFY", "SUBSCRIBE") and dialog.is_call:
+            return self._screen.notice(request, peer)
+        if request.method != "REFER":
+            return None
+        refusal = self._screen.refer(request, peer)
+        return self._screen.unasked_refer(peer) if refusal is None and dialog.answered is None else refusal
 
     def _shown(self, request: Request, origin: ISIPHop, dialog: Dialog) -> Request:
         """Rewrite what our phone's request names, and what would tell a hidden name; returns it."""
@@ -185,7 +191,7 @@ class WithinDialogs:
         if refusal is None and request.method == "REFER":
             refusal = self._screen.refer(sent_on, peer) or self._screen.unasked_refer(peer)
         if refusal is not None:
-            self._answers.screened(transaction, peer, refusal)
+            self._answers.screened(transaction, refusal)
             return
         groups = self._branches.to_phones(peer, sent_on, self._under_way)
         fork = self._under_way.fork(transaction, sent_on, None)

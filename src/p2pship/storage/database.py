@@ -31,6 +31,16 @@ WAIT = 2.0
 "Seconds to wait for somebody who looks into the file with a tool of their own."
 
 
+_OUT_OF_REACH = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+)
+"Errors of SQLite that say nothing about what is in the file (https://sqlite.org/rescode.html)."
+
+
 class StorageFailed(LocalError):
     """What was to be kept could not be written; the disk may be full."""
 
@@ -62,8 +72,7 @@ class Database:
                 self._migrate(schemas)
         except (sqlite3.Error, StorageFailed, OSError) as error:
             raise ConfigError(
-                f"the database {self._path} cannot be used: {error}; "
-                "restore it from a backup, or move it away to begin with an empty one"
+                f"the database {self._path} cannot be used: {error}; {_way_out(error)}"
             ) from error
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -167,6 +176,14 @@ class Database:
             f"the database {self._path} was written by a newer version of p2pship; run that version, "
             "or move the file away to begin with an empty one"
         )
+
+
+def _way_out(error: Exception) -> str:
+    """Say what to do; a file that is only out of reach, as on a full disk, must not be moved away."""
+    code = getattr(error.__cause__ or error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if isinstance(error, OSError) or code & 0xFF in _OUT_OF_REACH:
+        return "look whether the disk has space and can be written, and whether another program uses the file"
+    return "restore it from a backup, or move it away to begin with an empty one"
 
 
 def _done(work: Callable[[Database], None], database: Database) -> Future[None]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from p2pship.errors import ConfigError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+
+LONGEST_PRIVATE = 1 << 20
+"Octets of a file that is read whole at the start: a revocation list, which is the longest, has a fifteenth of that."
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NEW, _NEXT, _OLD = ".new", ".next", ".old"
@@ -30,12 +33,20 @@ def make_private_folder(path: Path) -> None:
 def read_private(path: Path) -> bytes:
     """Return the contents of a file that nobody else can read or write.
 
-    :raises ConfigError: if others can; the message says how to change that.
+    :raises ConfigError: if others can, and the message says how to change that; or if it is not a file, or far too long for one of ours.
     :raises OSError: if it cannot be read.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_open_at_once) as file:
         check_private(path, file.fileno())
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LONGEST_PRIVATE:
+            raise ConfigError(f"{path} is no file of p2pship: restore it from a backup")
         return file.read()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open as ``open`` does, but wait for nobody to write into what is a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def check_private(path: str | os.PathLike[str], descriptor: int) -> None:
@@ -52,10 +63,24 @@ def write_file(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
 
     :raises OSError: if it cannot be written; the old contents stay.
     """
-    beside = path.with_name(f".{path.name}.new")
-    _write_through(beside, data, mode)
+    beside = _unfinished(path)
+    try:
+        _write_through(beside, data, mode)
+    except OSError:
+        discard_unfinished(path)
+        raise
     os.replace(beside, path)
     _sync_folder(path.parent)
+
+
+def discard_unfinished(path: Path) -> None:
+    """Delete what is left beside a file of a :func:`write_file` that was cut off: it may be a secret, and in the clear.
+
+    :raises OSError: if it cannot be deleted.
+    """
+    beside = _unfinished(path)
+    if not beside.is_dir():
+        beside.unlink(missing_ok=True)
 
 
 def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -96,8 +121,11 @@ def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
     _delete(former)
 
 
-def remove_folder(path: Path) -> None:
+def remove_folder(path: Path, gone: Callable[[], None] | None = None) -> None:
     """Delete a folder: after a crash and :func:`recover_folders` it is there whole, or not at all.
+
+    ``gone`` is called when it is not there any more under its name, and nothing of it is deleted: :func:`removed_folders` finds
+    it until then, in the next run as well.
 
     :raises OSError: if it cannot be done.
     """
@@ -106,7 +134,15 @@ def remove_folder(path: Path) -> None:
     _delete(former)
     os.rename(path, former)
     _sync_folder(path.parent)
+    if gone is not None:
+        gone()
     _delete(former)
+
+
+def removed_folders(parent: Path) -> list[Path]:
+    """Return the folders below ``parent`` that the last run began to delete, before :func:`recover_folders` ends that."""
+    paths = [(left, left.with_suffix("")) for left in parent.glob(f"*{_OLD}")]
+    return [left for left, path in paths if not path.exists() and not _beside(path, _NEXT).exists()]
 
 
 def recover_folders(parent: Path) -> None:
@@ -124,6 +160,10 @@ def recover_folders(parent: Path) -> None:
     for end in (_OLD, _NEXT + _NEW, _NEW):
         for left in parent.glob(f"*{end}"):
             _delete(left)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_NEW}")
 
 
 def _beside(path: Path, end: str) -> Path:

@@ -24,7 +24,7 @@ def find_passphrase(
 ) -> bytes:
     """Return the passphrase from the first of these that there is: the descriptor, the terminal, the credential.
 
-    It is one line; the newline at its end is no part of it. ``terminal`` is where a person would be asked, by default the
+    It is one line; the newline at its end is no part of it, nor a carriage return before that. ``terminal`` is where a person would be asked, by default the
     standard input, and is one only if it is a terminal.
 
     :raises ConfigError: if there is none of them, or what it gives is empty or too long.
@@ -44,7 +44,7 @@ def find_passphrase(
 
 
 def _checked(line: bytes, source: str) -> bytes:
-    passphrase = line.split(b"\n", 1)[0]
+    passphrase = line.split(b"\n", 1)[0].removesuffix(b"\r")
     if not passphrase:
         raise ConfigError(f"there is no passphrase on {source}")
     if len(passphrase) > LONGEST_PASSPHRASE:
@@ -56,16 +56,20 @@ def _from_descriptor(descriptor: int) -> bytes:
     """Read one line, and close the descriptor: no program that is started later gets it."""
     try:
         with open(descriptor, "rb") as file:
-            return file.readline(LONGEST_PASSPHRASE + 2)
+            return file.readline(LONGEST_PASSPHRASE + 3)
     except OSError as error:
         raise ConfigError(f"file descriptor {descriptor} cannot be read: {error.strerror}") from error
 
 
 def _asked(ask: Callable[[str], str]) -> bytes:
     try:
-        return ask("Passphrase of the keys: ").encode("utf-8")
+        return ask("Passphrase of the keys: ").encode("utf-8", "surrogateescape")
     except EOFError:
         return b""
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "the terminal does not write UTF-8: give the passphrase with --passphrase-fd N"
+        ) from None
 
 
 def _from_credential(path: Path) -> bytes:

@@ -7,11 +7,28 @@ import os
 import stat
 from pathlib import Path
 
-from p2pship.errors import ConfigError
+from p2pship.errors import ConfigError, LocalError
 from p2pship.storage.files import PRIVATE_FILE, make_private_folder
 
 LONGEST_PID = 32
 "Octets of the lock file that are read: a process number and a newline are fewer."
+
+
+DATABASE = "p2pship.sqlite"
+"The file of the node's database, which is there when anything is kept."
+
+
+def check_there(path: Path) -> None:
+    """Raise LocalError if nothing is kept in a folder: no node has run with it, and nothing was made."""
+    try:
+        (path / DATABASE).stat()
+    except FileNotFoundError:
+        raise LocalError(
+            f"nothing is kept in {path} yet: start a node, or `p2pship identity create alice@example.com` makes an identity; "
+            "--state names another folder"
+        ) from None
+    except OSError:
+        return  # whoever opens the folder says what is wrong with it
 
 
 class StateFolder:
@@ -25,7 +42,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         "the folder"
-        self.database = path / "p2pship.sqlite"
+        self.database = path / DATABASE
         "the file of the node's database"
         self._lock = -1
         try:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from twisted.logger import Logger
 
 from p2pship.errors import ConfigError, LocalError, P2PShipError
-from p2pship.storage.files import make_private_folder, read_private, write_file
+from p2pship.storage.files import discard_unfinished, make_private_folder, read_private, write_file
 from p2pship.storage.wrapping import PassphraseKey, WrongPassphrase
 
 MASTER_FILE = "master.key"
@@ -57,7 +57,8 @@ class Vault:
     ) -> None:
         self._path = path
         self._hold(masters)
-        self._key = key
+        self.key = key
+        "what wraps the master key: another object after each change of the passphrase; None if there is no passphrase"
         self._random = random
         self._watchers: list[Callable[[], None]] = []
         self.locked = key is not None
@@ -78,9 +79,10 @@ class Vault:
         """
         path = folder / MASTER_FILE
         try:
-            if not path.exists():
+            if not os.path.lexists(path):  # a link to a disk that is not there now stays
                 make_private_folder(folder)
                 write_file(path, _plain(random(_MASTER_LENGTH)))
+            discard_unfinished(path)  # a passphrase that was being removed is still there
             text = read_private(path)
         except OSError as error:
             raise ConfigError(f"the key file {path} cannot be used ({error.strerror}); {_WAY_OUT}") from error
@@ -139,15 +141,21 @@ class Vault:
             return contents.startswith(_SEALED) is self.locked
         return _opened(self._ciphers[0], purpose, contents[len(_SEALED) :]) is not None
 
-    def set_passphrase(self, passphrase: bytes) -> None:
-        """Protect a new master key by a passphrase, in place of another if there is one.
+    def new_key(self, passphrase: bytes) -> PassphraseKey:
+        """Return a key of a passphrase for :meth:`set_key`. It takes a quarter of a second, and may be called in any thread.
 
-        :raises LocalError: if it is empty or too long, or cannot be kept; then nothing has changed.
+        :raises LocalError: if the passphrase is empty or too long.
         """
         if not 0 < len(passphrase) <= LONGEST_PASSPHRASE:
             raise LocalError(f"a passphrase has 1 to {LONGEST_PASSPHRASE} octets")
+        return PassphraseKey.new(passphrase, self._random)
+
+    def set_key(self, key: PassphraseKey) -> None:
+        """Protect a new master key by the key of a passphrase, in place of another if there is one.
+
+        :raises LocalError: if it cannot be kept; then nothing has changed.
+        """
         self.finish()
-        key = PassphraseKey.new(passphrase, self._random)
         was_locked, self.locked = self.locked, True
         try:
             if not was_locked:
@@ -179,7 +187,7 @@ class Vault:
         """
         if len(self._masters) > _MASTER_LENGTH:
             self._tell()
-            self._keep(self._masters[:_MASTER_LENGTH], self._key)
+            self._keep(self._masters[:_MASTER_LENGTH], self.key)
 
     def finish_if_possible(self) -> None:
         """Do as :meth:`finish`, or leave it to the next start: whatever is sealed with either key is protected."""
@@ -189,7 +197,10 @@ class Vault:
             self.log.error("what an earlier master key sealed is not yet sealed anew: {error}", error=error)
 
     def is_passphrase(self, passphrase: bytes) -> bool:
-        """Tell whether this is the passphrase that protects the master key as it is on the disk now."""
+        """Tell whether this is the passphrase that protects the master key as it is on the disk now.
+
+        It takes a quarter of a second, and may be called in any thread.
+        """
         try:
             return _read(self._path, read_private(self._path), lambda: passphrase)[0] == self._masters
         except (ConfigError, OSError):
@@ -218,7 +229,7 @@ class Vault:
         except OSError as error:
             raise LocalError(f"{self._path} cannot be written: {error.strerror}") from error
         self._hold(masters)
-        self._key = key
+        self.key = key
 
     def _tell(self) -> None:
         for changed in tuple(self._watchers):

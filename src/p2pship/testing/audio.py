@@ -65,7 +65,12 @@ class Comparison:
     @property
     def alike(self) -> bool:
         """Whether a person would call it the same: correlation above 0.8, and within 3 dB in every second."""
-        return self.correlation > 0.8 and self.worst_level_difference < 3
+        return self.correlation > 0.8 and self.as_loud
+
+    @property
+    def as_loud(self) -> bool:
+        """Whether every second is within 3 dB: all was said, and heard."""
+        return self.worst_level_difference < 3
 
 
 def speech(seconds: float, seed: int) -> Sound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -15,13 +15,14 @@ from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
 from p2pship.trust.authority import Authority, CertificateRequest
+from p2pship.trust.authoritycopy import AuthorityCopy
 from p2pship.trust.authorityfacts import (
     AuthorityTrusted,
     CertificateIssued,
     CertificateRevoked,
     RevocationListTaken,
 )
-from p2pship.trust.certificates import check_authority
+from p2pship.trust.certificates import check_authority, der, key_fingerprint, load
 from p2pship.trust.chain import verify_path
 from p2pship.trust.issued import Issued, IssuedCertificates
 from p2pship.trust.lists import RevocationLists, passing_lists
@@ -53,7 +54,7 @@ class Authorities:
         self._trusted = TrustedAuthorities(database)
         self._lists = RevocationLists(database)
         self._watchers: list[Callable[[str], None]] = []
-        self._own = OwnAuthorities(folder, vault, clock)
+        self._own = OwnAuthorities(folder, vault, clock, self._deleted)
         for own in self._own.all():
             self._finish(own)
 
@@ -77,8 +78,10 @@ class Authorities:
     def remove(self, fingerprint: bytes, domain: str | None = None) -> list[TrustedAuthority]:
         """No longer trust an authority (the SHA-256 of its key), for one domain or for all; returns what was trusted."""
         found = [one for one in self.all() if one.root == fingerprint and domain in (None, one.domain)]
+        with self._database.transaction():
+            for one in found:
+                self._trusted.remove(one)
         for one in found:
-            self._trusted.remove(one)
             self._tell_trust(one, trusted=False)
         return found
 
@@ -179,11 +182,38 @@ class Authorities:
         return own
 
     def delete(self, name: str) -> None:
-        """Delete the key of an authority of our own for good; nobody trusts it here any more.
+        """Delete the key of an authority of our own for good; nobody trusts it here any more. A crash leaves all or nothing of it.
 
         :raises LocalError: if there is none of this name, or it cannot be done.
         """
-        self.remove(self._own.delete(name).fingerprint)
+        self._own.delete(name)
+
+    def _deleted(self, fingerprint: bytes) -> None:
+        self.remove(fingerprint)
+
+    def copy(self, own: Authority) -> AuthorityCopy:
+        """Return an authority of our own for a backup, with each certificate that may still be revoked or listed as that."""
+        trusted = tuple(self.domains(own.fingerprint))
+        since = self._clock.seconds() - LIST_LIFETIME
+        issued = tuple(one for one in self.issued(own) if one.expires > since)
+        return AuthorityCopy(own.name, own.domain, trusted, der(own.certificate), own.key_pair(), issued)
+
+    def bring(self, copy: AuthorityCopy) -> Authority:
+        """Have an authority of our own again; what it has revoked is revoked, by the backup or by what was seen since.
+
+        :raises LocalError: if it cannot be kept.
+        """
+        certificate, now = load(copy.certificate), self._clock.seconds()
+        root = key_fingerprint(certificate)
+        with self._database.transaction():
+            register = IssuedCertificates(self._database, root)
+            for one in copy.issued:
+                register.add(one)
+        for domain in copy.trusted:
+            self.trust(certificate, domain)
+        own = self.own(root) or self._own.bring(copy)  # last: its first list has what the register has
+        self._sign_list(own, now)
+        return own
 
     def issued(self, own: Authority, aor: str = "") -> list[Issued]:
         """Return what an authority of our own has issued, oldest first; to one canonical AOR if it is named."""
@@ -220,8 +250,8 @@ class Authorities:
         self._tell_revoked(own, others, made)
         return chain
 
-    def revoke(self, which: int | str, name: str = "") -> list[Issued]:
-        """Revoke a certificate by its serial number, or all of an AOR that still hold; returns what was revoked.
+    def revocable(self, which: int | str, name: str = "") -> list[tuple[Authority, Issued]]:
+        """Return the certificate of a serial number, or all of an AOR that still hold, with who issued each.
 
         :raises LocalError: if nothing like that was issued here.
         """
@@ -236,8 +266,13 @@ class Authorities:
         if not found:
             shown = f"{which:x}" if isinstance(which, int) else which
             raise LocalError(
-                f"no certificate that still holds was issued here for {shown}; p2pship ca list shows them"
+                f"no certificate that still holds was issued here for {shown}: `p2pship ca list` shows them"
             )
+        return found
+
+    def revoke(self, which: int | str, name: str = "") -> list[Issued]:
+        """Revoke what :meth:`revocable` returns, and return it."""
+        now, found = self._clock.seconds(), self.revocable(which, name)
         for own in {id(own): own for own, _ in found}.values():
             revoked = [one for its, one in found if its is own]
             with self._database.transaction():
@@ -302,7 +337,12 @@ class Authorities:
         """Make and keep the next list; its number is the Unix time or one more than the last, as that of a statement."""
         last = self._lists.of(own.fingerprint, now)
         number = max(last.number + 1 if last else 0, int(now))
-        revoked = [(one.serial, one.revoked) for one in self.issued(own) if one.revoked and one.expires > now]
+        # Longer than they hold (RFC 5280 §3.3): others' clocks differ, and they may have seen no list since.
+        since = now - LIST_LIFETIME
+        issued = self.issued(own)
+        revoked = [(one.serial, one.revoked) for one in issued if one.revoked and one.expires > since]
+        if last is not None:
+            revoked += _unknown(last, {one.serial for one in issued}, now)
         made = self._lists.take(own.sign_list(number, revoked, now), [own.certificate], now)
         assert made is not None  # its number is higher
         return made
@@ -314,6 +354,13 @@ class Authorities:
     def _changed(self, domain: str) -> None:
         for changed in tuple(self._watchers):
             changed(domain)
+
+
+def _unknown(last: RevocationList, known: Collection[int], now: float) -> list[tuple[int, int]]:
+    """Return what a list has that is not in the register, as that came from an older backup; as long as it may hold."""
+    entries = [(one.serial_number, int(one.revocation_date_utc.timestamp())) for one in last.entries]
+    lasting = MOST_DAYS * 24 * 3600
+    return [(serial, when) for serial, when in entries if serial not in known and when + lasting > now]
 
 
 def _short(fingerprint: bytes) -> str:

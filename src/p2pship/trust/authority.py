@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,9 @@ from p2pship.trust.revocation import sign_list
 KEY_FILE = "key.sealed"
 CERTIFICATE_FILE = "certificate.der"
 DOMAIN_FILE = "domain"
+
+NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+"What an authority can be called: its folder is."
 
 YEARS = 10
 "An authority's own certificate holds: everybody who trusts it must do so anew after that."
@@ -113,13 +117,23 @@ class Authority:
         :raises OSError: if it cannot be written.
         """
         key = new_p256()
-        sealed = vault.seal(_purpose(folder.name), to_der(key))
         certificate = _root(key, f"{folder.name} of {domain}", operator, now)
-        create_folder(
-            folder,
-            {KEY_FILE: sealed, CERTIFICATE_FILE: der(certificate), DOMAIN_FILE: domain.encode("ascii")},
-        )
+        return cls.keep(folder, vault, domain, to_der(key), der(certificate))
+
+    @classmethod
+    def keep(cls, folder: Path, vault: Vault, domain: str, key: bytes, certificate: bytes) -> Authority:
+        """Put an authority whose key pair and certificate, DER, belong together into a folder that is not there.
+
+        :raises OSError: if it cannot be written.
+        """
+        sealed = vault.seal(_purpose(folder.name), key)
+        files = {KEY_FILE: sealed, CERTIFICATE_FILE: certificate, DOMAIN_FILE: domain.encode("ascii")}
+        create_folder(folder, files)
         return cls(folder, vault)
+
+    def key_pair(self) -> bytes:
+        """Return its key pair, DER (PKCS #8)."""
+        return self._vault.open_sealed(_purpose(self.name), self._sealed)
 
     def seal_anew(self) -> None:
         """Seal the key with the vault's newest master key, if an earlier one has sealed it.
@@ -154,7 +168,7 @@ class Authority:
         return _named(builder, aor, self._key())
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
-        return from_der(self._vault.open_sealed(_purpose(self.name), self._sealed))
+        return from_der(self.key_pair())
 
 
 def _root(key: ec.EllipticCurvePrivateKey, title: str, operator: str, now: float) -> x509.Certificate:

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from p2pship.errors import RemoteError
-from p2pship.identity.aor import BadAOR, canonical_aor, split_aor
+from p2pship.identity import certificate as certificate_of
+from p2pship.identity.certificate import BadCertificate
 
 LONGEST_CERTIFICATE = 8_192
 "Octets of one certificate: those of P-256 have 500, of RSA-4096 with all that companies put in 3,000."
@@ -78,8 +79,10 @@ def load_file(text: str) -> x509.Certificate:
         raise BadAuthority(f"a file of {len(text)} characters is too long for a certificate")
     try:
         certificates = x509.load_pem_x509_certificates(text.encode("utf-8", "replace"))
-    except UNREADABLE as error:
-        raise BadAuthority(f"there is no certificate in PEM in it: {error}") from None
+    except UNREADABLE:
+        raise BadAuthority(
+            "there is no certificate in PEM in it: give the authority's, or an answer of `p2pship ca issue`"
+        ) from None
     return check_authority(certificates[-1])
 
 
@@ -93,8 +96,12 @@ def check_authority(certificate: x509.Certificate) -> x509.Certificate:
         extensions = certificate.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except (*UNREADABLE, InvalidSignature) as error:
-        raise BadAuthority(f"it is not the self-signed certificate of an authority: {error}") from None
+    except x509.ExtensionNotFound:
+        raise BadAuthority(
+            "it is not the certificate of an authority: it does not say that it is one"
+        ) from None
+    except (*UNREADABLE, InvalidSignature):
+        raise BadAuthority("it is not the self-signed certificate of an authority") from None
     if not constraints.ca or not usage.key_cert_sign:
         raise BadAuthority("it is the certificate of a person or a server, not of an authority")
     if not _can_vouch(certificate.public_key()):
@@ -132,35 +139,15 @@ def common_name(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else ""
 
 
-def sip_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
-    """Return the SIP and SIPS addresses in the subjectAltName as they stand there (RFC 5922 §7.1); the subject counts nothing."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except UNREADABLE:
-        return []
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    return [uri for uri in uris if uri.lower().startswith(("sip:", "sips:"))]
-
-
 def person_named(certificate: x509.Certificate | x509.CertificateSigningRequest) -> str:
     """Return the canonical AOR of the one person whom a certificate names.
 
-    The address must be spelt in the canonical form: one with a password, a port, parameters, or a zero octet, of which
-    programs could make different names, is refused.
-
-    :raises BadChain: if it names nobody, several, or in another spelling.
+    :raises BadChain: if it does not, as :func:`p2pship.identity.certificate.person_named`.
     """
-    names = sip_names(certificate)
-    if len(names) != 1:
-        raise BadChain(f"the certificate names {len(names)} SIP addresses in subjectAltName, not one")
     try:
-        aor = canonical_aor(names[0])
-    except BadAOR as error:
-        raise BadChain(f"the certificate names nobody: {error}") from None
-    user, host = split_aor(names[0].partition(":")[2])
-    if f"{user}@{host.lower()}" != aor:
-        raise BadChain(f"the certificate spells its name {names[0]!r}, not sip:{aor}")
-    return aor
+        return certificate_of.person_named(certificate)
+    except BadCertificate as error:
+        raise BadChain(str(error)) from None
 
 
 def operator_of(root: x509.Certificate) -> str:

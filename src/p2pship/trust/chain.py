@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from p2pship.identity.ownchain import MOST_CERTIFICATES
 from p2pship.identity.validity import SKEW
 from p2pship.trust.certificates import (
     UNREADABLE,
@@ -26,9 +27,6 @@ from p2pship.trust.certificates import (
     load,
     person_named,
 )
-
-MOST_CERTIFICATES = 4
-"In a chain, with the person's and the root: a company, a department and its two ends; each costs a verification."
 
 _PERSON_PURPOSES = frozenset(
     (

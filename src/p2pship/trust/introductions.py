@@ -181,21 +181,19 @@ class Introductions:
         now = self._clock.seconds()
         return [
             each
-            for each in self._about(own, aor)
+            for each in self.about(own, aor)
             if each.subject_key == digest
             and each.issued - SKEW <= now <= each.expires
             and not self._wrong(own, each)
         ]
 
-    def forget(self, own: str, aor: str) -> bool:
-        """Forget every vouch for a person; False if there was none.
+    def forget(self, own: str, aor: str) -> None:
+        """Forget every vouch for a person.
 
         :raises LocalError: if it cannot be written.
         """
-        about = self._about(own, aor)
-        for each in about:
+        for each in self.about(own, aor):
             self._ledger.remove(own, VOUCH, _name(each.subject, each.voucher))
-        return bool(about)
 
     def revoke(self, own: str, voucher: str, serial: bytes) -> bool:
         """Hear that who vouched takes a vouch back, for good; False if that was known.
@@ -213,7 +211,8 @@ class Introductions:
                 self._ledger.remove(own, VOUCH, _name(each.subject, voucher))
         return not known
 
-    def _about(self, own: str, aor: str) -> list[Introduction]:
+    def about(self, own: str, aor: str) -> list[Introduction]:
+        """Return every vouch for a person, whether it counts or not."""
         items = self._ledger.items(own, VOUCH).items()
         found = (_read(value) for name, value in items if name.partition(" ")[0] == aor)
         return [each for each in found if each is not None and each.subject == aor]

@@ -56,10 +56,16 @@ class IssuedCertificates:
         self._root = root
 
     def add(self, one: Issued) -> None:
-        """Keep what is about to be handed out: no certificate leaves that could not be revoked."""
+        """Keep what is about to be handed out: no certificate leaves that could not be revoked.
+
+        Of what is kept already, by a backup's leave, only that it was revoked is news.
+        """
         row = (f"{one.serial:x}", one.aor, one.key, one.issued, one.expires, one.revoked)
         self._database.write(
-            "INSERT INTO authority_issued VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", self._root, *row
+            "INSERT INTO authority_issued VALUES (NULL, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root, serial) DO UPDATE"
+            " SET revoked = excluded.revoked WHERE revoked = 0",
+            self._root,
+            *row,
         )
 
     def all(self, aor: str = "") -> list[Issued]:

@@ -38,7 +38,7 @@ SCHEMA = Schema(
 )
 "``value`` is CBOR, that of secret kinds sealed by the vault; NULL where the entry was removed."
 
-CONTACT, PIN, BLOCK, ALLOW = "contact", "pin", "block", "allow"
+CONTACT, PIN, CONFIRMED, BLOCK, ALLOW = "contact", "pin", "confirmed", "block", "allow"
 REVOKED, PAIR, VOUCH = "revoked", "pair", "vouch"
 
 SECRET = frozenset({PAIR})
@@ -126,10 +126,13 @@ class Ledger:
     def together(self) -> Iterator[None]:
         """Keep all that is written and removed within a ``with`` block at its end: on disk it is all there, or nothing of it.
 
-        What is read within the block is what was there before.
+        What is read within the block is what was there before. A block within a block is a part of it.
 
         :raises LocalError: as :meth:`put`; nothing is kept then.
         """
+        if self._together is not None:
+            yield
+            return
         together: list[tuple[str, Entry]] = []
         self._together = together
         try:
@@ -181,9 +184,10 @@ class Ledger:
     def merge(self, own: str, entries: Iterable[Entry], whole: bool = False) -> list[Key]:
         """Take what another device of the person has where it is newer; return what has changed, on disk already.
 
-        ``whole`` says that it is the person who brings it, in a backup: there is as much room for it as there is at all.
+        ``whole`` says that it is the person who brings it, in a backup: there is as much room for it as there is at all, and what
+        was written while a clock was far ahead is taken, too; it is stamped anew before others hear of it.
 
-        Entries from too far in the future are passed over, and offered again at another time.
+        From other devices entries from too far in the future are passed over, and offered again at another time.
 
         :raises BadEntry: if one of them is not of its form; then none is taken.
         :raises LocalError: if it cannot be written.
@@ -193,7 +197,7 @@ class Ledger:
         taking = _Taking(self._entries.get(own, {}), self._octets[own], *room)
         for entry in entries:
             entry.check()
-            if not self._clock.too_far(entry):
+            if whole or not self._clock.too_far(entry):
                 taking.offer(entry)
         self._keep(own, taking.newest.values())
         return list(taking.newest)

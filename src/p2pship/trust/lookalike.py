@@ -18,7 +18,8 @@ REMEMBERED = 4_096
 
 _ASCII = {"0": "O", "1": "l", "I": "l", "|": "l", "m": "rn", "`": "'", '"': "''"}
 "What looks like other ASCII characters (UTS 39 confusables.txt)."
-_DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f"))
+_LEFT_TO_RIGHT = "\u200e"
+_DIRECTION_MARKS = dict.fromkeys(map(ord, _LEFT_TO_RIGHT + "\u200f"))
 "They stand in the table around letters that are written from right to left."
 
 
@@ -26,8 +27,10 @@ _DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f"))
 def looks(aor: str) -> frozenset[str]:
     """Return what a canonical AOR looks like: two names that have anything of it in common are easily mixed up."""
     user, host = _shown(aor)
-    name = unicodedata.normalize("NFKC", f"{user}@{host}")
-    return frozenset((skeleton(name).casefold(), skeleton(name.casefold())))
+    name = f"{user}@{host}"
+    # Some letters look like another one than that which they stand for: as they are, and compatible ones made one.
+    forms = (name, unicodedata.normalize("NFKC", name))
+    return frozenset(one for form in forms for one in (skeleton(form).casefold(), skeleton(form.casefold())))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -42,19 +45,6 @@ def oddities(aor: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def forbidden(aor: str) -> str:
-    """Say why a name is never taken: a control character or null octet is escaped in it. Empty if it may be."""
-    user = unquote(split_aor(aor)[0], errors="replace")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in user):
-        return "its name has a character that cannot be seen"
-    return ""
-
-
-def international(aor: str) -> bool:
-    """Tell whether the user part of a canonical AOR has other than ASCII characters."""
-    return not unquote(split_aor(aor)[0], errors="replace").isascii()
-
-
 def skeleton(text: str) -> str:
     """Return what a text looks like (UTS 39 §4): each character replaced by the one that stands for all that look like it."""
     if text.isascii():
@@ -67,7 +57,8 @@ def _prototype(character: str) -> str:
     from confusable_homoglyphs import confusables
 
     table = confusables.confusables_data
-    similar = [entry["c"] for entry in table.get(character, ())]
+    row = table.get(character) or table.get(f"{_LEFT_TO_RIGHT}{character}{_LEFT_TO_RIGHT}", ())
+    similar = [entry["c"] for entry in row]
     if len(similar) != 1:
         return character  # nothing looks like it, or it stands for all that do
     other: str = similar[0]

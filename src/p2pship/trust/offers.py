@@ -48,6 +48,10 @@ class Offers:
         keys = self._offers.get((own, aor), {})
         return [offer for offer in reversed(keys.values()) if offer.seen >= since]
 
+    def believed(self, own: str, aor: str, key: bytes) -> None:
+        """Forget one key that came by the name, which is pinned now."""
+        self._offers.get((own, aor), {}).pop(key, None)
+
     def forget(self, own: str, aor: str) -> None:
         """Forget what came by the name."""
         self._offers.pop((own, aor), None)

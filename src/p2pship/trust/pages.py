@@ -209,6 +209,7 @@ class _Remembering:
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         limited = WrappingFactory(factory)
         limited.protocol, limited.noisy = _Limited, False
+        limited.wrappedFactory.noisy = False  # nobody wants to read of each page that it was fetched
         return self._inner.connect(limited).addCallback(self._note)
 
     def _note(self, made: IProtocol) -> IProtocol:

@@ -1,4 +1,9 @@
-"""Pins: the identity keys by which the user knows people."""
+"""Pins: the identity keys by which the user knows people.
+
+A pin that the user has confirmed is kept a second time, under a kind of its own that only acts of the user write. Another device
+may have pinned another key by itself, or let the pin follow one, before it heard of the confirming: the newer entry wins, but
+not over the one that is confirmed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from p2pship.errors import LocalError
 from p2pship.identity.keys import BadKey, compressed, expanded
-from p2pship.trust.ledger import PIN, Ledger
+from p2pship.trust.ledger import CONFIRMED, PIN, Ledger
 
 BY_CONTACT, BY_CALL, BY_CONFIRMING, BY_PROOF = "contact", "call", "confirmed", "verified"
 """How a pin came about: the person was entered as a contact; a call of ours to them was answered; the user has compared the
@@ -56,11 +61,12 @@ class Pins:
 
     def get(self, own: str, aor: str) -> Pin | None:
         """Return the pin of an AOR, or None."""
-        return _pin(self._ledger.get(own, PIN, aor))
+        return _pin(self._ledger.get(own, CONFIRMED, aor)) or _pin(self._ledger.get(own, PIN, aor))
 
     def all(self, own: str) -> dict[str, Pin]:
         """Return all pins by AOR."""
-        found = {aor: _pin(value) for aor, value in self._ledger.items(own, PIN).items()}
+        names = {**self._ledger.items(own, PIN), **self._ledger.items(own, CONFIRMED)}
+        found = {aor: self.get(own, aor) for aor in names}
         return {aor: pin for aor, pin in found.items() if pin is not None}
 
     def make(self, own: str, aor: str, key: bytes, how: str, by: str = "") -> Pin:
@@ -91,7 +97,8 @@ class Pins:
 
     def remove(self, own: str, aor: str) -> bool:
         """Forget the pin of an AOR; False if there was none."""
-        return self._ledger.remove(own, PIN, aor)
+        gone = [self._ledger.remove(own, kind, aor) for kind in (PIN, CONFIRMED)]
+        return any(gone)
 
     def _keep(self, own: str, aor: str, pin: Pin) -> Pin:
         value = {
@@ -102,7 +109,12 @@ class Pins:
             "confirmed": pin.confirmed,
             "former": list(pin.former),
         }
-        self._ledger.put(own, PIN, aor, value)
+        with self._ledger.together():
+            self._ledger.put(own, PIN, aor, value)
+            if pin.confirmed:
+                self._ledger.put(own, CONFIRMED, aor, value)
+            else:
+                self._ledger.remove(own, CONFIRMED, aor)
         return pin
 
 

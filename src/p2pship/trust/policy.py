@@ -9,20 +9,25 @@ vouchers say whether the name is verified.
 A true name makes nobody less a stranger. A contact is who is entered as one *and* whose name is known or verified: whoever
 merely claims the name of a contact is a stranger, shown by the name that they claim, with a warning.
 
-Judging writes nothing but a pin that follows. Pins are made by acts of the user: :meth:`TrustPolicy.call_answered` and
+Judging writes nothing but a pin that follows, and which devices the new key lists: one of those that still comes with the old key is
+the person's, any other one is not. Pins are made by acts of the user: :meth:`TrustPolicy.call_answered` and
 :meth:`TrustPolicy.confirm`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from p2pship.errors import BadPapers
 from p2pship.identity.fingerprint import fingerprint, names_itself
-from p2pship.identity.papers import Papers
+from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.statement import read_statement
 from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
@@ -32,7 +37,7 @@ from p2pship.journal import Journal
 from p2pship.trust.contacts import Contacts
 from p2pship.trust.facts import PinFollowed, PinMade, PinOffered
 from p2pship.trust.introductions import Introductions
-from p2pship.trust.ledger import ALLOW, BLOCK, CONTACT, PIN, REVOKED, VOUCH, Ledger
+from p2pship.trust.ledger import ALLOW, BLOCK, CONFIRMED, CONTACT, PIN, REVOKED, VOUCH, Ledger
 from p2pship.trust.likenesses import LookAlikes
 from p2pship.trust.offers import Offer, Offers
 from p2pship.trust.pins import BY_CALL, BY_CONFIRMING, BY_CONTACT, BY_PROOF, Pin, Pins
@@ -120,6 +125,8 @@ class TrustPolicy:
 
     def _judged(self, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
         verdict = self._verdict(vouch, papers, own)
+        if vouch or vouch.revoked:
+            verdict = replace(verdict, until=vouch.until or inf)
         if not verdict.proven:
             offer = Offer(papers.statement.key, self._clock.seconds(), verdict)
             self.offers.seen(own.aor, papers.aor, offer)
@@ -134,11 +141,20 @@ class TrustPolicy:
             return self._changed(papers, own, vouch.reasons)
         if pin is None:
             return self._unpinned(vouch, papers, own)
+        if pin.gave_way(key):
+            return self._outdated(pin, vouch, papers, own)
         if pin.key != key:
             wrong = self._follow(pin, vouch, papers, own)
             if wrong:
                 return self._changed(papers, own, (*wrong, *vouch.reasons))
         return self._known(vouch, papers, own)
+
+    def _outdated(self, pin: Pin, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
+        """Judge who comes with a key that gave way to the pinned one: a device that is still listed has not heard of that."""
+        if self._keyring.lists(pin.key, papers.record.device_key):
+            return self._known(vouch, papers, own)
+        reason = f"{_differs(pin, papers)}, to which the other gave way"
+        return replace(self._changed(papers, own, (reason, *vouch.reasons)), outdated=True)
 
     def _known(self, vouch: Vouch, papers: Papers, own: IIdentity) -> Verdict:
         pin = self.pins.get(own.aor, papers.aor)
@@ -181,20 +197,23 @@ class TrustPolicy:
 
     def _follow(self, pin: Pin, vouch: Vouch, papers: Papers, own: IIdentity) -> tuple[str, ...]:
         """Let the pin follow a new key; return why it does not, nothing if it does."""
-        key, known = papers.statement.key, fingerprint(pin.key)
-        differs = f"the key is {fingerprint(papers.statement.key)}, but you know {known}"
+        key, differs = papers.statement.key, _differs(pin, papers)
         succeeded = pin.key in predecessors(papers.statement)
         if pin.confirmed:
             signed = ("; the old key has signed the new one",) if succeeded else ()
             return (f"{differs}, whose safety number you confirmed{''.join(signed)}",)
-        if pin.gave_way(key):
-            return (f"{differs}, to which the other gave way",)
         if not succeeded and not (vouch and vouch.by == pin.by):
             return (differs,)
         by = "the old key" if succeeded else _words(vouch.by)
+        self._remember(papers.statement)
         self.pins.follow(own.aor, papers.aor, key, vouch.by)
         self._journal.tell(PinFollowed(own.aor, papers.aor, fingerprint(key), by))
         return ()
+
+    def _remember(self, statement: Statement) -> None:
+        """Remember which devices the new key lists, before those are judged that still show the old one."""
+        with suppress(BadPapers):  # a newer one was seen
+            self._keyring.accept_statement(statement, self._clock.seconds(), keep=True)
 
     # Our own.
 
@@ -254,17 +273,26 @@ class TrustPolicy:
         self._journal.tell(PinMade(own, aor, fingerprint(key), how))
         return pin
 
-    def forget(self, own: str, aor: str) -> bool:
-        """Forget the person: contact, pin and vouches; False if there was nothing.
+    def knows(self, own: str, aor: str) -> bool:
+        """Tell whether there is anything of the person to forget."""
+        there = (self.contacts.get(own, aor), self.pins.get(own, aor))
+        return there != (None, None) or bool(self.introductions.about(own, aor))
+
+    def forget(self, own: str, aor: str) -> None:
+        """Forget the person: contact, pin and vouches.
 
         :raises LocalError: if it cannot be written.
         """
         self.offers.forget(own, aor)
-        gone = [self.contacts.remove(own, aor), self.pins.remove(own, aor)]
-        return any([*gone, self.introductions.forget(own, aor)])
+        self.contacts.remove(own, aor)
+        self.pins.remove(own, aor)
+        self.introductions.forget(own, aor)
 
     def _entry_changed(self, own: str, kind: str, name: str) -> None:
-        if kind in (CONTACT, PIN):
+        pin = self.pins.get(own, name) if kind in (PIN, CONFIRMED) else None
+        if pin is not None:  # also one that another device of ours made, or that followed
+            self.offers.believed(own, name, pin.key)
+        if kind in (CONTACT, PIN, CONFIRMED):
             self.changed(own, name)
             for subject in self.introductions.subjects(own, name):
                 self.changed(own, subject)
@@ -274,6 +302,10 @@ class TrustPolicy:
             self.changed(own, EVERYBODY if name.startswith("*") else name)
         elif kind == REVOKED:
             self.changed(own, EVERYBODY)
+
+
+def _differs(pin: Pin, papers: Papers) -> str:
+    return f"the key is {fingerprint(papers.statement.key)}, but you know {fingerprint(pin.key)}"
 
 
 def _words(by: str) -> str:

@@ -52,5 +52,7 @@ def _look(certificate: x509.Certificate, seen: RevocationList | None, now: float
     if seen is None:
         return ["no revocation list has been seen"]
     if seen.revokes(certificate.serial_number):
-        raise Revoked(f"the certificate {certificate.serial_number:x} was revoked by its authority")
+        raise Revoked(
+            f"the certificate {certificate.serial_number:x} was revoked by its authority, which can issue a new one"
+        )
     return ["the revocation list is out of date"] if seen.due < now else []

@@ -13,14 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from p2pship.errors import RemoteError
+from p2pship.identity.ownchain import LONGEST_REVOCATIONS
 from p2pship.identity.validity import SKEW
 from p2pship.trust.certificates import UNREADABLE, key_fingerprint
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
-
-LONGEST_LIST = 65_536
-"Octets of a list: 1,500 revoked certificates, more than a family or a company has within 90 days."
 
 NUMBER_OCTETS = 20
 "A list's number has no more (§5.2.3)."
@@ -64,8 +62,8 @@ def read_list(der: bytes, issuers: Iterable[x509.Certificate], now: float) -> Re
 
     :raises BadRevocationList: if it cannot be read, nobody of them signed it, or it is from the future.
     """
-    if len(der) > LONGEST_LIST:
-        raise BadRevocationList(f"a list of {len(der)} octets is longer than {LONGEST_LIST}")
+    if len(der) > LONGEST_REVOCATIONS:
+        raise BadRevocationList(f"a list of {len(der)} octets is longer than {LONGEST_REVOCATIONS}")
     try:
         entries = x509.load_der_x509_crl(der)
         number = _number(entries)

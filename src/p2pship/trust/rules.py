@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
+from p2pship.identity.naming import has_unseen_character, is_beyond_ascii
 from p2pship.identity.verdict import Acquaintance, NameGrade
 from p2pship.interfaces import IScreenRule
 from p2pship.trust.blocks import Blocks
-from p2pship.trust.lookalike import forbidden, international
 from p2pship.trust.screensettings import ScreenSettings
 from p2pship.trust.wish import Asked, Decision, Wish
 
@@ -47,10 +47,12 @@ class Spelling:
 
     def screen(self, asked: Asked) -> Decision | None:
         """Refuse names with what cannot be seen, and other than ASCII characters unless they are enabled."""
-        wrong = forbidden(asked.aor)
-        if not wrong and not self._international and international(asked.aor):
-            wrong = "its name has other than ASCII characters, and international_names is not set"
-        return Decision(False, self.name, wrong) if wrong else None
+        if has_unseen_character(asked.aor):
+            return Decision(False, self.name, "its name has a character that cannot be seen")
+        if not self._international and is_beyond_ascii(asked.aor):
+            why = "its name has other than ASCII characters, and international_names is not set"
+            return Decision(False, self.name, why)
+        return None
 
 
 @implementer(IScreenRule)

@@ -35,8 +35,8 @@ def canonical_domain(domain: str) -> str:
     """
     try:
         host = split_aor(canonical_aor(f"user@{domain}"))[1]
-    except BadAOR as error:
-        raise LocalError(f"{domain!r} is not a domain, such as example.com: {error}") from None
+    except BadAOR:
+        raise LocalError(f"{domain!r} is not a domain, such as example.com") from None
     if host != domain.lower().removesuffix("."):
         raise LocalError(f"{domain!r} is not a domain, such as example.com")
     if host == OWN_PROOF or host.endswith(f".{OWN_PROOF}"):

@@ -39,7 +39,9 @@ class AuthenticationTests(TestCase):
                 check_mac(packet, recorded.rhash, key)
                 builder = self.beginning(packet, ParameterType.HIP_MAC)
                 add_mac(builder, recorded.rhash, key)
-                self.assertEqual(parse(builder.octets()).find(ParameterType.HIP_MAC), packet.find(ParameterType.HIP_MAC))
+                self.assertEqual(
+                    parse(builder.octets()).find(ParameterType.HIP_MAC), packet.find(ParameterType.HIP_MAC)
+                )
 
     def test_macs_2(self) -> None:
         """So is the MAC of every R2, which covers the HOST_ID of the R1 as well."""

@@ -63,7 +63,9 @@ class CapturedTests(TestCase):
     def assert_refused(self, packets: list[bytes], known_secret: bytes) -> None:
         """Assert that an exchange is not believed."""
         witness = Witness(known(known_secret))
-        with self.assertRaises((AssertionError, InvalidSignature, ValueError, KeyError, StopIteration, ConstructError)):
+        with self.assertRaises(
+            (AssertionError, InvalidSignature, ValueError, KeyError, StopIteration, ConstructError)
+        ):
             for octets in packets:
                 witness.see(octets)
 
@@ -98,7 +100,9 @@ class OwnTests(TestCase):
             if each.key_pair.public == responder
         }.values()
         if isinstance(pair, ModularKeyPair):
-            return pow(int.from_bytes(initiator, "big"), pair._exponent, pair._prime).to_bytes(len(responder), "big")
+            return pow(int.from_bytes(initiator, "big"), pair._exponent, pair._prime).to_bytes(
+                len(responder), "big"
+            )
         assert isinstance(pair, EllipticKeyPair)
         curve: ec.EllipticCurve = {7: ec.SECP256R1(), 8: ec.SECP384R1()}[group]
         point = ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\4" + initiator)

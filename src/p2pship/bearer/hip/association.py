@@ -6,15 +6,19 @@ A machine: packets and the time are handed in; what it wants done it appends to 
 from __future__ import annotations
 
 import hmac
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
+from p2pship.bearer.hip.composition import check
 from p2pship.bearer.hip.esp import Inbound, Outbound
+from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.notices import NoticeLimit
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
-from p2pship.bearer.hip.packet import BadPacket, Builder, Packet
+from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, UnknownCritical
 from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.paths import Paths
@@ -33,6 +37,16 @@ CLOSED_TIME = 4.0
 
 COMPLETE_TIME = 10.0
 "Seconds after which an exchange counts as complete at the Responder (RFC 7401 §6.9, step 21): all I2s have come then."
+
+UNUSED_TIME = 600.0
+"""Seconds without any packet after which an association is closed, when it is looked at next (the UAL of RFC 7401 §4.4.1, "minutes"). It is
+twice as long as whoever uses links leaves them idle, so that only what nobody cares for any longer is left to it."""
+
+MOST_NOTICED = 32
+"Kinds of errors that are told of one association, each once."
+
+MOST_NOTICES = 4
+"NOTIFYs that are looked at in a second: each costs a verification, and carries no MAC."
 
 NONCE_SIZE = 16
 
@@ -82,7 +96,7 @@ class Rekeyed(NamedTuple):
 
 
 class Noticed(NamedTuple):
-    """The other side told something."""
+    """The other side told of an error, for the first time."""
 
     association: Association
     notification: Notification
@@ -101,16 +115,15 @@ class Association:
         reach: Callable[[str, int], Sequence[Path]],
         new_spi: Callable[[], int],
         out: Callable[[object], None],
+        notices: NoticeLimit,
     ) -> None:
-        """Begin in R2-SENT or ESTABLISHED, on the path that the base exchange took.
+        """Begin in R2-SENT or ESTABLISHED, on the path that the base exchange took, or in I2-SENT only to be closed.
 
         ``reach`` returns the paths to an address and port (see :class:`~p2pship.bearer.hip.paths.Paths`).
         """
         self.agreement = agreement
         self.state = state
         self.made_at = now
-        self.overtaken = 0
-        "the last generation of R1s that the other side was given before this association"
         self._random = random
         self._out = out
         self.updates = Updates(agreement, out)
@@ -120,11 +133,23 @@ class Association:
             self.updates, path, leads, random, reach, self._moved, lambda: self.rekey.inbound.spi
         )
         self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
+        self._notices = notices
+        self._noticed: set[int] = set()
+        self._notified_at = deque([float("-inf")] * MOST_NOTICES, MOST_NOTICES)
+        self._look_at = now + UNUSED_TIME
+        self._seen = 0
+        self._controls = 0
         self._nonce = b""
         self._close: bytes = b""
+        self._acknowledged: tuple[bytes, bytes] = b"", b""
         self._close_due = 0.0
         self._close_timeout = CLOSE_TIMEOUT
         self._over_at = 0.0
+
+    @property
+    def stands(self) -> bool:
+        """Whether it carries anything."""
+        return self.state in (State.R2_SENT, State.ESTABLISHED)
 
     @property
     def path(self) -> Path:
@@ -163,19 +188,30 @@ class Association:
     def received(self, packet: Packet, path: Path, now: float) -> None:
         """Take an UPDATE, NOTIFY, CLOSE or CLOSE_ACK.
 
-        :raises BadPacket: if it is not valid.
+        :raises BadPacket: if it is not valid. The other side has been told then, if it is truly from there.
         """
+        if packet.type == PacketType.NOTIFY:
+            self._notified(packet, now)
+            return
+        check_mac(packet, self.agreement.rhash, self.agreement.peer_keys.mac)
+        self._controls += 1
+        try:
+            check(packet)
+            self._take(packet, path, now)
+        except BadPacket as error:
+            self._complain(error, packet, path, now)
+            raise
+
+    def _take(self, packet: Packet, path: Path, now: float) -> None:
         if packet.type == PacketType.UPDATE:
             self._update(packet, path, now)
         elif packet.type == PacketType.CLOSE:
             self._closed_by_peer(packet, path, now)
         elif packet.type == PacketType.CLOSE_ACK:
             self._close_acknowledged(packet)
-        elif packet.type == PacketType.NOTIFY:
-            self._notified(packet)
 
     def _update(self, packet: Packet, path: Path, now: float) -> None:
-        if self.state not in (State.R2_SENT, State.ESTABLISHED):
+        if not self.stands:
             return
         number = self.updates.received(packet, path, now)
         self._complete()
@@ -189,24 +225,48 @@ class Association:
             self.paths.update_received(packet, None, path, now)
         elif not self.paths.update_received(packet, number, path, now):
             self.updates.answer(number, echoes(packet), path)
+        if self.rekey.ends(packet):
+            self.close(now, "the other side takes nothing any more")
 
-    def _notified(self, packet: Packet) -> None:
+    # notifications
+
+    def _complain(self, error: BadPacket, packet: Packet, path: Path, now: float) -> None:
+        """Tell the other side what was wrong; of syntax only if the signature is right too (RFC 7401 §5.2.19)."""
+        if not self.stands:
+            return
+        if error.notify is NotifyType.INVALID_SYNTAX:
+            try:
+                check_signature(packet, self.agreement.peer)
+            except BadPacket:
+                return
+        peer = self.agreement.peer.hit
+        if self._notices.admits(peer, now):
+            data = error.type.to_bytes(2, "big") if isinstance(error, UnknownCritical) else b""
+            self._out(Send(notify_packet(self.agreement.own, peer, error.notify, data), path))
+
+    def _notified(self, packet: Packet, now: float) -> None:
+        """Take a NOTIFY: it changes nothing, as anybody may send one again (RFC 7401 §6.13)."""
+        if now < self._notified_at[0] + 1:
+            return
+        self._notified_at.append(now)
+        check(packet)
         check_signature(packet, self.agreement.peer)
         for contents in packet.all(ParameterType.NOTIFICATION):
-            self._out(Noticed(self, Notification.decode(contents)))
+            notification = Notification.decode(contents)
+            if notification.is_error and self._is_first(notification):
+                self._out(Noticed(self, notification))
 
-    def notify(self, type_: NotifyType, data: bytes = b"") -> None:
-        """Tell the other side something (RFC 7401 §5.3.6)."""
-        builder = self._builder(PacketType.NOTIFY)
-        builder.add(ParameterType.NOTIFICATION, Notification(type_, data).encode())
-        add_signature(builder, self.agreement.own)
-        self._out(Send(builder.octets(), self.path))
+    def _is_first(self, notification: Notification) -> bool:
+        if notification.type in self._noticed or len(self._noticed) >= MOST_NOTICED:
+            return False
+        self._noticed.add(notification.type)
+        return True
 
     # the end
 
     def close(self, now: float, reason: str) -> None:
         """Close the association: nothing is taken any more, and the other side is told."""
-        if self.state not in (State.R2_SENT, State.ESTABLISHED):
+        if not self.stands:
             return
         self.state = State.CLOSING
         self._nonce = self._random(NONCE_SIZE)
@@ -218,17 +278,19 @@ class Association:
 
     def drop(self, reason: str) -> None:
         """End it without a word: another one has taken its place, or nobody is there to tell."""
-        standing = self.state in (State.R2_SENT, State.ESTABLISHED)
+        standing = self.stands
         self.state = State.UNASSOCIATED
         if standing:
             self._out(Ended(self, reason))
 
     def _closed_by_peer(self, packet: Packet, path: Path, now: float) -> None:
-        self._check(packet)
-        asked = packet.need(ParameterType.ECHO_REQUEST_SIGNED)
-        builder = self._builder(PacketType.CLOSE_ACK).add(ParameterType.ECHO_RESPONSE_SIGNED, asked)
-        self._out(Send(self._authentic(builder), path))
-        standing = self.state in (State.R2_SENT, State.ESTABLISHED)
+        if packet.raw != self._acknowledged[0]:
+            check_signature(packet, self.agreement.peer)
+            asked = packet.need(ParameterType.ECHO_REQUEST_SIGNED)
+            builder = self._builder(PacketType.CLOSE_ACK).add(ParameterType.ECHO_RESPONSE_SIGNED, asked)
+            self._acknowledged = packet.raw, self._authentic(builder)
+        self._out(Send(self._acknowledged[1], path))
+        standing = self.stands
         if self.state is not State.CLOSED:
             self.state, self._over_at = State.CLOSED, now + CLOSED_TIME
         if standing:
@@ -237,14 +299,10 @@ class Association:
     def _close_acknowledged(self, packet: Packet) -> None:
         if self.state not in (State.CLOSING, State.CLOSED) or not self._nonce:
             return
-        self._check(packet)
+        check_signature(packet, self.agreement.peer)
         if not hmac.compare_digest(packet.need(ParameterType.ECHO_RESPONSE_SIGNED), self._nonce):
             raise BadPacket("a CLOSE_ACK is for another CLOSE")
         self.state = State.UNASSOCIATED
-
-    def _check(self, packet: Packet) -> None:
-        check_mac(packet, self.agreement.rhash, self.agreement.peer_keys.mac)
-        check_signature(packet, self.agreement.peer)
 
     def _builder(self, type_: PacketType) -> Builder:
         return Builder(type_, self.agreement.own.hit, self.agreement.peer.hit)
@@ -264,7 +322,7 @@ class Association:
         elif self.state is State.CLOSED:
             times = (self._over_at,)
         else:
-            times = (self.updates.due(), self.rekey.due(), self._complete_at)
+            times = (self.updates.due(), self.rekey.due(), self._complete_at, self._look_at)
         return min((time for time in times if time is not None), default=None)
 
     def timer_fired(self, now: float) -> None:
@@ -276,6 +334,17 @@ class Association:
             self._complete()
         self.updates.timer_fired(now)
         self.rekey.timer_fired(now)
+        if self.updates.is_broken:  # RFC 7401 §6.11, step 4
+            self.close(now, "the other side does not answer")
+        elif self._look_at <= now:
+            self._look_whether_used(now)
+
+    def _look_whether_used(self, now: float) -> None:
+        """Close an association that nothing has passed since the last look (RFC 7401 §4.4.3, Table 6)."""
+        seen = self._controls + self.rekey.packets
+        if seen == self._seen:
+            self.close(now, "nobody used it")
+        self._seen, self._look_at = seen, now + UNUSED_TIME
 
     def _closing_timer(self, now: float) -> None:
         if self._over_at <= now:
@@ -284,3 +353,11 @@ class Association:
             self._close_timeout *= 2
             self._close_due = now + self._close_timeout
             self._out(Send(self._close, self.path))
+
+
+def notify_packet(own: OwnHostIdentity, peer: bytes, type_: NotifyType, data: bytes = b"") -> bytes:
+    """Return a NOTIFY to a HIT (RFC 7401 §5.3.6)."""
+    builder = Builder(PacketType.NOTIFY, own.hit, peer)
+    builder.add(ParameterType.NOTIFICATION, Notification(type_, data).encode())
+    add_signature(builder, own)
+    return builder.octets()

@@ -44,6 +44,15 @@ def check_mac(packet: Packet, rhash: RHash, key: bytes) -> None:
     _compare(rhash.mac(key, packet.before(found)), found)
 
 
+def has_mac(packet: Packet, rhash: RHash, key: bytes) -> bool:
+    """Tell whether a packet has a HIP_MAC that was made with a key."""
+    try:
+        check_mac(packet, rhash, key)
+    except BadPacket:
+        return False
+    return True
+
+
 def check_mac_2(packet: Packet, rhash: RHash, key: bytes, host_id: bytes) -> None:
     """Check HIP_MAC_2; ``host_id`` is the parameter of the R1, all its octets.
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from p2pship.bearer.hip.agenda import Agenda
 from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.association import Association, Made, State, notify_packet
+from p2pship.bearer.hip.authentication import has_mac
 from p2pship.bearer.hip.composition import check, check_critical
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
@@ -193,7 +194,9 @@ class Host:
         if packet.receiver == NULL_HIT and not self._opportunistic:
             return
         sender = packet.sender
-        if self._diallings and sender > self.own.hit:  # the greater HIT is to be the Responder: it answers ours
+        if (
+            self._diallings and sender > self.own.hit
+        ):  # the greater HIT is to be the Responder: it answers ours
             dialling = self._diallings.get(sender)
             if dialling is not None and dialling.is_patient(now):
                 return
@@ -201,7 +204,9 @@ class Host:
         if not self._limit.admits(path.host, path.port, sender, now):
             return
         check_critical([parameter.type for parameter in packet.parameters])
-        r1 = self._pool.answer(packet, path.host, path.is_encapsulated, self._incarnations.get(sender, 0), now)
+        r1 = self._pool.answer(
+            packet, path.host, path.is_encapsulated, self._incarnations.get(sender, 0), now
+        )
         self._out.append(Send(r1, path))
         self._sweep_later(now)
 
@@ -276,18 +281,16 @@ class Host:
     def _make(self, agreement: Agreement, path: Path, state: State, now: float) -> None:
         """Have an association, in place of the one that may stand."""
         peer = agreement.peer.hit
-        before = self._associations.get(peer)
+        association = self._new_association(agreement, path, state, now)
+        self._incarnation += 1
+        self._incarnations[peer] = self._incarnation
+        self._out.append(Made(association, state is State.ESTABLISHED))
+
+    def _new_association(self, agreement: Agreement, path: Path, state: State, now: float) -> Association:
+        before = self._associations.get(agreement.peer.hit)
         if before is not None:
             before.drop("another exchange has taken its place")
             self._forget(before, now)
-        self._incarnation += 1
-        self._incarnations[peer] = self._incarnation
-        association = self._new_association(agreement, path, state, now)
-        self._out.append(Made(association, state is State.ESTABLISHED))
-
-    def _new_association(
-        self, agreement: Agreement, path: Path, state: State, now: float
-    ) -> Association:
         association = Association(
             agreement, path, state, now, self._random, self._reach, self._new_spi, self._say, self._notices
         )
@@ -296,30 +299,37 @@ class Host:
         return association
 
     def _other(self, packet: Packet, path: Path, now: float) -> None:
-        association = self._associations.get(packet.sender)
         dialling = self._diallings.get(packet.sender)
+        if dialling is not None and self._during_exchange(dialling, packet, path, now):
+            return
+        association = self._associations.get(packet.sender)
         if association is not None:
             association.received(packet, path, now)
             self._settle(association, now)
-        elif dialling is not None and dialling.has_sent_i2:
-            self._during_exchange(dialling, packet, path, now)
 
-    def _during_exchange(self, dialling: Dialling, packet: Packet, path: Path, now: float) -> None:
-        """Take what comes in I2-SENT: the other side may have closed what we do not have yet (RFC 7401 §4.4.3, Table 4)."""
-        check(packet)
+    def _during_exchange(self, dialling: Dialling, packet: Packet, path: Path, now: float) -> bool:
+        """Take what comes in I2-SENT, and tell whether it was for that: the other side may have closed what we do not have yet.
+
+        See RFC 7401 §4.4.3, Table 4.
+        """
         agreement = dialling.initiator.agreement
+        if agreement is None:
+            return False
         if packet.type == PacketType.NOTIFY:
             dialling.notified(packet)
-        elif packet.type == PacketType.CLOSE and agreement is not None:
-            association = self._new_association(agreement, path, State.I2_SENT, now)
-            try:
-                association.received(packet, path, now)
-            except BadPacket:
-                association.drop("it never was")
-                raise
-            finally:
-                self._settle(association, now)
-            self.give_up(dialling.peer, "the other side has closed it")
+            return True
+        if packet.type != PacketType.CLOSE or not has_mac(packet, agreement.rhash, agreement.peer_keys.mac):
+            return False
+        association = self._new_association(agreement, path, State.I2_SENT, now)
+        try:
+            association.received(packet, path, now)
+        except BadPacket:
+            association.drop("it never was")
+            raise
+        finally:
+            self._settle(association, now)
+        self.give_up(dialling.peer, "the other side has closed it")
+        return True
 
     # an association
 

@@ -32,7 +32,9 @@ class Unreached(NamedTuple):
 class Hosts:
     """Hands each packet, wish and moment to the Host that it is for."""
 
-    def __init__(self, own: OwnHostIdentity, make: Callable[[OwnHostIdentity, float], Host], now: float) -> None:
+    def __init__(
+        self, own: OwnHostIdentity, make: Callable[[OwnHostIdentity, float], Host], now: float
+    ) -> None:
         """Begin with the device's; ``make`` makes a Host at a time, so that all share what they are to share."""
         self._make = make
         self.device = make(own, now)

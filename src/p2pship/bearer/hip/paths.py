@@ -41,6 +41,9 @@ NONCE_SIZE = 16
 MOST_PROBED = 8
 "Paths that are asked at once: each costs both sides a signature."
 
+MOST_OUTSTANDING = 4 * MOST_PROBED
+"Paths from which no answer has come yet."
+
 MOST_KNOWN = 32
 "Locators of the other side that are kept."
 
@@ -101,6 +104,7 @@ class Paths:
         self._probes: dict[int, Path] = {}
         self._announcement: int | None = None
         self._told: frozenset[str] = frozenset({path.own_host})
+        self._is_told = True
         self._known: dict[tuple[str, int], PeerLocator] = {
             (path.host, path.port): PeerLocator(path.host, path.port, Status.ACTIVE)
         }
@@ -113,9 +117,9 @@ class Paths:
 
     def add(self, addresses: Sequence[tuple[str, int]], now: float) -> None:
         """Learn from elsewhere where the other side may be, and ask there: nothing of it is verified."""
-        for host, port in addresses:
-            self._learn(host, port)
-        self.ask(now)
+        learnt = [each for each in addresses if self._learn(*each) is not None]
+        paths = [path for host, port in learnt for path in self._reach(host, port)]
+        self.ask(now, [*paths, *self.others(now)])
 
     def _learn(self, host: str, port: int, until: float = float("inf")) -> PeerLocator | None:
         found = self._known.get((host, port))
@@ -150,7 +154,7 @@ class Paths:
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now; the one in use may be gone."""
         usable = [host for host in hosts if is_loopback(host) == is_loopback(self.current.own_host)]
-        gone = self.current.own_host not in usable
+        gone = self.current.own_host not in usable or self._is_closed(self.current)
         if frozenset(usable) == self._told and not gone:
             return
         others = self.others(now)
@@ -159,9 +163,14 @@ class Paths:
         if usable and (others or not gone):
             self._announce(usable, [self.current, *others] if gone else [self.current], now)
 
+    def _is_closed(self, path: Path) -> bool:
+        """Tell whether the socket of a path is no more: its address may have gone and come back."""
+        return path not in self._reach(path.host, path.port)
+
     def _announce(self, hosts: Sequence[str], paths: Sequence[Path], now: float) -> None:
         """Tell the other side all our addresses (RFC 8046 §5.2)."""
         self._told = frozenset(hosts)
+        self._is_told = False
         if self._announcement is not None:
             self._updates.cancel(self._announcement)
         self._announcement = self._updates.request(
@@ -183,6 +192,7 @@ class Paths:
     def _heard_of(self, packet: Packet, path: Path) -> None:
         """Hear that the other side has our addresses; the path of its answer works in both directions."""
         self._announcement = None
+        self._is_told = True
         if path != self.current:
             self._use(path)
 
@@ -238,9 +248,10 @@ class Paths:
     def ask(self, now: float, paths: Sequence[Path] | None = None) -> None:
         """Ask along some paths whether the other side is there; all others by default."""
         asked = set(self._probes.values())
-        for path in (self.others(now) if paths is None else paths)[:MOST_PROBED]:
-            if path not in asked:
-                self._probe(path, now)
+        wanted = [path for path in dict.fromkeys(self.others(now) if paths is None else paths)]
+        new = [path for path in wanted if path not in asked]
+        for path in new[: min(MOST_PROBED, MOST_OUTSTANDING - len(asked))]:
+            self._probe(path, now)
 
     def _probe(
         self, path: Path, now: float, acks: Sequence[int] = (), contents: Sequence[Contents] = ()
@@ -278,6 +289,8 @@ class Paths:
             self._updates.cancel(number)
         self._probes.clear()
         self._use(path)
+        if not self._is_told:  # it went where the other side is no more
+            self._announce(tuple(self._told), [path], now)
 
     def _unconfirmed(self, numbers: Sequence[int]) -> None:
         for number in numbers:

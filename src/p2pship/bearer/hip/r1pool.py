@@ -194,7 +194,13 @@ class R1Pool:
         return self._secret
 
     def _puzzle_random(self, secret: bytes, r1: R1, initiator: bytes, host: str, incarnation: int) -> bytes:
-        said = b"%d %d %d %b %b" % (r1.generation, r1.difficulty, incarnation, initiator, host.encode("ascii"))
+        said = b"%d %d %d %b %b" % (
+            r1.generation,
+            r1.difficulty,
+            incarnation,
+            initiator,
+            host.encode("ascii"),
+        )
         return random_of(secret, said, self._rhash)
 
     # what comes back

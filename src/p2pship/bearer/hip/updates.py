@@ -29,7 +29,11 @@ MOST_TRIES = 6
 "How often an UPDATE is sent: UPDATE_RETRY_MAX (RFC 7401 §6.11)."
 
 WINDOW = 32
-"Update IDs that are taken ahead of one that is missing (RFC 7401 §6.12.1)."
+"Update IDs older than the newest that are still taken if they have not come."
+
+MOST_AHEAD = 1 << 16
+"""The window for new ones (RFC 7401 §6.12.1): what was asked along paths that lead nowhere never comes, and a host that looks for
+another one's new address sends much of that."""
 
 MOST_REPEATED = 5
 "How often an answer is sent again: each costs the other side nothing, and goes to where the request came from."
@@ -166,13 +170,14 @@ class Updates:
                 self._answers[number] = octets, left - 1
                 self._say(octets, (path,))
             return False
-        return (number - self._expected) % _CIRCLE < WINDOW
+        ahead = (number - self._expected) % _CIRCLE
+        return ahead < MOST_AHEAD or ahead >= _CIRCLE - WINDOW
 
     def _taken(self, number: int) -> None:
         """Remember that an Update ID came, and forget those that are too old to be taken again."""
         self._answers[number] = None, 0
-        while self._expected in self._answers:
-            self._expected = (self._expected + 1) % _CIRCLE
+        if (number - self._expected) % _CIRCLE < MOST_AHEAD:
+            self._expected = (number + 1) % _CIRCLE
         for old in [
             each for each in self._answers if WINDOW < (self._expected - each) % _CIRCLE < _CIRCLE // 2
         ]:

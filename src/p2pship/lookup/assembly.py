@@ -1,0 +1,85 @@
+"""Puts together what belongs to a sealed item: what had no room in it is fetched, if it can change the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import gatherResults
+from twisted.logger import Logger
+
+from p2pship.errors import BadPapers
+from p2pship.identity.papers import Papers
+from p2pship.identity.place import Place
+from p2pship.identity.seal import OpenedItem
+from p2pship.identity.verify import papers_from, with_chain
+from p2pship.interfaces import IKeyring, ITrustPolicy
+from p2pship.journal import Journal
+from p2pship.lookup.newest import NewestStatements
+from p2pship.lookup.pieces import PieceSearch
+
+
+class Assembly:
+    """Makes papers of the items of one search."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        aor: str,
+        pieces: PieceSearch,
+        trust: ITrustPolicy,
+        keyring: IKeyring,
+        journal: Journal,
+        seconds: Callable[[], float],
+    ) -> None:
+        """The items are to be of a canonical AOR; ``seconds`` tells the Unix time."""
+        self._aor = aor
+        self._pieces = pieces
+        self._trust = trust
+        self._keyring = keyring
+        self._journal = journal
+        self._seconds = seconds
+        self._statements = NewestStatements()
+
+    async def papers(self, place: Place, opened: OpenedItem) -> Papers:
+        """Return the papers of an item that was found at a place, with the certificates where they may prove the name.
+
+        :raises BadPapers: if anything is wrong with them, they are not whole, or newer ones are known.
+        """
+        statement = opened.statement or await self._pieces.whole(place, opened.annex.statement)
+        if statement is None:
+            raise BadPapers("the item has no room for the person's statement, and its pieces were not found")
+        papers = self._verified(place, statement, opened)
+        if opened.annex.chain and self._wants_chain(papers):
+            return await self._with_chain(place, opened, papers)
+        return papers
+
+    def _verified(self, place: Place, statement: bytes, opened: OpenedItem) -> Papers:
+        published_under = opened.publication_key if place.open else None  # a friend's seal is proof enough
+        papers = papers_from(statement, opened.record, self._seconds(), self._aor, published_under)
+        self._keyring.check(papers)
+        self._statements.check(papers)
+        return papers
+
+    def _wants_chain(self, papers: Papers) -> bool:
+        authority = papers.statement.authority
+        return bool(authority) and self._trust.wants_chain(authority)
+
+    async def _with_chain(self, place: Place, opened: OpenedItem, papers: Papers) -> Papers:
+        """Return the papers with the certificates, or as they are where these cannot be had.
+
+        Somebody else who knows the name may have sealed these papers anew, with references to what is not theirs: that must
+        not be held against the person.
+        """
+        chain, revocations = await gatherResults(
+            [
+                self._pieces.whole(place, opened.annex.chain),
+                self._pieces.whole(place, opened.annex.revocations),
+            ]
+        )
+        try:
+            return with_chain(papers, chain or b"", revocations or b"")
+        except BadPapers as error:
+            self._journal.count("lookup.wrong_chain")
+            self.log.debug("the certificates of {aor} are left out: {error}", aor=self._aor, error=error)
+            return papers
