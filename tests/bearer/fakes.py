@@ -14,8 +14,9 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from p2pship.address import Locator
+from p2pship.identity.hostkeys import HostKey
 from p2pship.identity.keys import sign
-from p2pship.interfaces import IDevice, ILinkReceiver, INetwork, INode
+from p2pship.interfaces import IDevice, IHostKeys, ILinkReceiver, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.network import Interface
 from p2pship.storage.database import Database
@@ -68,6 +69,28 @@ class FakeNetwork:
             changed()
 
 
+@implementer(IHostKeys)
+class FakeHostKeys:
+    """Those that it is given."""
+
+    def __init__(self, *keys: HostKey) -> None:
+        self.keys = list(keys)
+        self.watchers: list[Callable[[], None]] = []
+
+    def all(self) -> Sequence[HostKey]:
+        return tuple(self.keys)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        self.watchers.append(changed)
+        return lambda: self.watchers.remove(changed)
+
+    def become(self, *keys: HostKey) -> None:
+        """Have others, and tell."""
+        self.keys = list(keys)
+        for changed in tuple(self.watchers):
+            changed()
+
+
 @implementer(INode)
 class FakeNode:
     """What a bearer asks of a node."""
@@ -75,6 +98,7 @@ class FakeNode:
     def __init__(self, journal: Journal) -> None:
         self.keyring = self
         self.device = device("alice")
+        self.host_keys = FakeHostKeys()
         self.network = FakeNetwork("127.0.0.1")
         self.ports = Ports(Database(":memory:", [SCHEMA]))
         self.journal = journal

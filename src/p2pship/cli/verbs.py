@@ -10,7 +10,7 @@ import argparse
 import base64
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,26 @@ def add_nouns(nouns: Any) -> None:
         there = verbs(noun)
         shown = ", ".join(verb.name for verb in there if not verb.hidden)
         parser = nouns.add_parser(noun, help=f"{help}: {shown}", description=f"{help[:1].upper()}{help[1:]}.")
-        below = parser.add_subparsers(required=True, metavar="VERB")
-        for verb in there:
-            if not verb.hidden:
-                _add(below, verb)
+        _add_verbs(parser.add_subparsers(required=True, metavar="VERB"), there)
 
 
-def _add(below: Any, verb: Verb) -> None:
-    parser = add_verb(below, verb.name, verb.help, lambda options: _run(options, verb))
+def _add_verbs(below: Any, there: Sequence[Verb]) -> None:
+    """Add verbs; one of two words, such as ``key create``, is below that of its first word, which can be given alone, too."""
+    further: dict[str, Any] = {}
+    for verb in there:
+        first, _, second = verb.name.partition(" ")
+        if verb.hidden:
+            continue
+        if second:
+            _add(further[first], verb, second)
+            continue
+        parser = _add(below, verb, first)
+        if any(other.name.startswith(f"{first} ") for other in there):
+            further[first] = parser.add_subparsers(metavar="WHAT")
+
+
+def _add(below: Any, verb: Verb, name: str) -> argparse.ArgumentParser:
+    parser = add_verb(below, name, verb.help, lambda options: _run(options, verb))
     for argument in verb.arguments:
         _add_argument(parser, argument)
     if verb.writes:
@@ -62,6 +74,7 @@ def _add(below: Any, verb: Verb) -> None:
             type=int,
             help="where no node is running and the keys have a passphrase: the file descriptor to read it from",
         )
+    return parser
 
 
 def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:

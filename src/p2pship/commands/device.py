@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from p2pship.commands.devicekey import KEY_VERBS
 from p2pship.commands.devicetext import (
-    DeviceKey,
     DeviceList,
     DeviceStatus,
     LinkStatus,
-    key_text,
     link_text,
     list_text,
     revoke_text,
@@ -28,20 +27,6 @@ LEAST_DIGITS = 4
 
 WAIT_SECONDS = 620.0
 "A window is open for ten minutes."
-
-
-def _key(desk: Desk, given: dict[str, Any]) -> DeviceKey:
-    from p2pship.identity.hit import format_hit
-    from p2pship.identity.statement import host_identity_hash
-
-    device = desk.keyring.device
-    return {
-        "id": host_identity_hash(device.key).hex(),
-        "hit": format_hit(device.hit),
-        "host_identity": device.key.hex(),
-        "publication_key": device.publication_key.hex(),
-        "sealing_key": device.sealing_key.hex(),
-    }
 
 
 def _list(desk: Desk, given: dict[str, Any]) -> DeviceList:

@@ -17,7 +17,8 @@ NOUNS = {
     "ca": "who vouches for the names of a domain: your own CAs, and those you trust",
     "contact": "the people you know, and who may reach you",
     "vouch": "what friends say about third people, and what you say to them",
-    "device": "the devices of one identity",
+    "device": "the devices of one identity, and this one's keys",
+    "hip": "the links that move: our Host Identities, associations with others, and pings",
     "phone": "the passwords of phones that are not on this machine",
 }
 "Each noun and what it is about; the module of its name here has them in VERBS."

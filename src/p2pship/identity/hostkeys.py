@@ -113,13 +113,17 @@ class HostKeys:
         self._watchers.append(changed)
         return lambda: self._watchers.remove(changed)
 
+    def check_room(self) -> None:
+        """Raise LocalError if there are as many as there may be."""
+        if len(self._all) >= MOST:
+            raise LocalError(f"there are {MOST} already: `p2pship device key remove HIT` takes one away")
+
     def add(self, key: HostKey) -> None:
         """Keep one, and tell the watchers.
 
         :raises LocalError: if there are too many, or it cannot be written.
         """
-        if len(self._all) >= MOST:
-            raise LocalError(f"there are {MOST} already: `p2pship device key remove HIT` takes one away")
+        self.check_room()
         pem = key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path = self._path(key.hit)
         try:
@@ -180,7 +184,8 @@ def _private_key(path: Path, pem: bytes) -> HostPrivateKey:
         raise ConfigError(
             f"{path} does not hold a private key in PEM that can be used; {_WAY_OUT}"
         ) from error
-    is_curve = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES
-    if is_curve or (isinstance(key, rsa.RSAPrivateKey) and key.key_size in RSA_BITS):
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        return key
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size in RSA_BITS:
         return key
     raise ConfigError(f"{path} holds another kind of key than P-256, P-384 or RSA; {_WAY_OUT}")

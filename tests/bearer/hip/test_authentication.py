@@ -115,6 +115,16 @@ class AuthenticationTests(TestCase):
             short = parse(builder.add(ParameterType.HIP_MAC, mac).octets())
             self.assertRaises(BadPacket, check_mac, short, recorded.rhash, key)
 
+    def test_short_puzzle(self) -> None:
+        """An R1 whose PUZZLE has no place for what the signature leaves out is refused."""
+        recorded = all_recorded()[0]
+        for size in range(5):
+            builder = Builder(PacketType.R1, recorded.r1.sender, recorded.r1.receiver)
+            builder.add(ParameterType.PUZZLE, bytes(size))
+            builder.add(ParameterType.HIP_SIGNATURE_2, recorded.r1.need(ParameterType.HIP_SIGNATURE_2))
+            identity = recorded.identity(recorded.r1.sender)
+            self.assertRaises(BadPacket, check_signature_2, parse(builder.octets()), identity)
+
     def test_too_long(self) -> None:
         """An R2 that is longer than any packet together with the HOST_ID of the R1 is refused, not choked on."""
         recorded = all_recorded()[0]

@@ -214,6 +214,7 @@ class Association:
         if not self.stands:
             return
         number = self.updates.received(packet, path, now)
+        self.paths.tell_again(now)
         self._complete()
         if number is not None:
             self._act(number, packet, path, now)
@@ -239,10 +240,14 @@ class Association:
                 check_signature(packet, self.agreement.peer)
             except BadPacket:
                 return
-        peer = self.agreement.peer.hit
-        if self._notices.admits(peer, now):
+        if self._notices.admits(self.agreement.peer.hit, now):
             data = error.type.to_bytes(2, "big") if isinstance(error, UnknownCritical) else b""
-            self._out(Send(notify_packet(self.agreement.own, peer, error.notify, data), path))
+            self.notify(error.notify, data, path)
+
+    def notify(self, type_: NotifyType, data: bytes = b"", path: Path | None = None) -> None:
+        """Tell the other side something, along a path or the one in use."""
+        packet = notify_packet(self.agreement.own, self.agreement.peer.hit, type_, data)
+        self._out(Send(packet, path or self.path))
 
     def _notified(self, packet: Packet, now: float) -> None:
         """Take a NOTIFY: it changes nothing, as anybody may send one again (RFC 7401 §6.13)."""

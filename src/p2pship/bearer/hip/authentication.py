@@ -7,7 +7,7 @@ import hmac
 from p2pship.bearer.hip.hostidentity import HostIdentity, OwnHostIdentity
 from p2pship.bearer.hip.numbers import NotifyType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, Parameter, scope
-from p2pship.bearer.hip.parameters import Signature
+from p2pship.bearer.hip.parameters import Puzzle, Signature
 from p2pship.bearer.hip.suites import RHash
 
 _RECEIVER = slice(24, 40)
@@ -78,6 +78,7 @@ def check_signature_2(packet: Packet, identity: HostIdentity) -> None:
     """
     found = _needed(packet, ParameterType.HIP_SIGNATURE_2, NotifyType.AUTHENTICATION_FAILED)
     puzzle = _needed(packet, ParameterType.PUZZLE, NotifyType.INVALID_SYNTAX)
+    Puzzle.decode(puzzle.contents)  # one that is cut off has no place for what is left out
     covered = bytearray(packet.before(found))
     covered[_RECEIVER] = bytes(16)
     start, end = puzzle.start + _PUZZLE_OPAQUE, puzzle.start + 4 + len(puzzle.contents)

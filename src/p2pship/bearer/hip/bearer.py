@@ -18,28 +18,32 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.bearer.datagramport import Address, DatagramPort, Party
-from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Rekeyed
+from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Noticed, Rekeyed
+from p2pship.bearer.hip.desk import HIPDesk
 from p2pship.bearer.hip.diallers import Diallers
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
-from p2pship.bearer.hip.host import Failed, Host, Solve
+from p2pship.bearer.hip.guests import Guests
+from p2pship.bearer.hip.host import Host, Solve
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.hosts import Hosts, Unreached
 from p2pship.bearer.hip.link import NAME, HIPLink
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.packet import HEADER_SIZE, BadPacket, has_checksum, parse, with_checksum
 from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.pinging import Pings
 from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
 from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.bearer.hip.sockets import Sockets, listened_hosts, path_of
-from p2pship.bearer.hip.solving import solve
+from p2pship.bearer.hip.solving import Solving
 from p2pship.bearer.streambearer import MOST_LOCATORS
 from p2pship.errors import NotReached
 from p2pship.identity.hit import hit_of
 from p2pship.identity.keys import BadKey
-from p2pship.interfaces import IBearer, IDevice, ILink, INetwork, INode
+from p2pship.interfaces import IBearer, IDevice, IHostKeys, ILink, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.storage.ports import Ports
 
@@ -52,8 +56,9 @@ SETTINGS = HIPSettings
 
 def make(reactor: Any, settings: HIPSettings, node: INode) -> IBearer:
     """Return the bearer of a node; see :mod:`p2pship.plugins`."""
+    keys = node.keyring.host_keys
     return HIPBearer(
-        reactor, settings, node.keyring.device, node.network, node.ports, node.journal, node.random
+        reactor, settings, node.keyring.device, node.network, node.ports, node.journal, node.random, keys
     )
 
 
@@ -74,7 +79,9 @@ class HIPBearer:
         ports: Ports,
         journal: Journal,
         random: Callable[[int], bytes],
+        keys: IHostKeys | None = None,
     ) -> None:
+        """Make links by the Host Identity of a device; answer pings by those of ``keys`` as well."""
         self._reactor = reactor
         self._settings = settings
         self._device = device
@@ -85,23 +92,63 @@ class HIPBearer:
         self._parties: dict[bytes, Party] = {}
         self._sockets = Sockets(self._adopt, self._open_raw if settings.raw else None)
         self._links: dict[Association, HIPLink] = {}
-        groups = (*OFFERED_GROUPS, *LEGACY_GROUPS) if settings.legacy else OFFERED_GROUPS
-        self._host = Host(
-            OwnHostIdentity(device.private_key),
-            groups,
-            random,
-            self._new_spi,
-            Load(),
-            R1Limit(),
-            reactor.seconds(),
+        self._host = Hosts(OwnHostIdentity(device.private_key), self._new_host, reactor.seconds())
+        self._diallers = Diallers(reactor, self._host.device, self._act)
+        self._guests = Guests(reactor, self._close)
+        self._pings = Pings(
+            reactor,
+            self._host,
+            self._guests,
+            self._links,
             self._sockets.reach,
+            self._act,
+            random,
+            self._diallers.waits,
         )
-        self._diallers = Diallers(reactor, self._host, self._act)
+        self.desk = HIPDesk(
+            reactor.seconds,
+            settings,
+            self._host,
+            self._links,
+            self._guests,
+            self._pings,
+            self._sockets,
+            self._close,
+        )
+        "where a person asks"
+        self._unwatch_keys: Callable[[], None] = _nothing if keys is None else self._follow(keys)
+        self._solving = Solving(reactor)
+        self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._link_made: Callable[[ILink], None] = _nobody
         self._locators_changed: Callable[[], None] = _nothing
         self._unwatch: Callable[[], None] = _nothing
         self._stopped: Deferred[None] | None = None
+
+    def _new_host(self, own: OwnHostIdentity, load: Load, limit: R1Limit, now: float) -> Host:
+        settings, sockets = self._settings, self._sockets
+        groups = (*OFFERED_GROUPS, *LEGACY_GROUPS) if settings.legacy else OFFERED_GROUPS
+        return Host(
+            own,
+            groups,
+            self._random,
+            self._new_spi,
+            load,
+            limit,
+            now,
+            sockets.reach,
+            settings.opportunistic,
+        )
+
+    def _follow(self, keys: IHostKeys) -> Callable[[], None]:
+        """Answer by the Host Identities that there are beside the device's, as they come and go."""
+
+        def changed() -> None:
+            self._host.become(keys, self._reactor.seconds())
+            self._act()
+
+        self._host.become(keys, self._reactor.seconds())
+        return keys.watch(changed)
 
     # listening
 
@@ -169,6 +216,7 @@ class HIPBearer:
             self._host.received(parse(octets), path, self._reactor.seconds())
         except BadPacket as error:
             self._journal.count("hip.refused")
+            self.desk.refused(error)
             self.log.debug("a packet was refused: {error}", error=error)
         self._act()
 
@@ -183,14 +231,18 @@ class HIPBearer:
                         self._solve(thing.dialling)
                     case Made():
                         self._made(thing.association, thing.dialled)
-                    case Failed():
-                        self._diallers.failed(thing.peer, thing.reason)
+                    case Unreached(own, peer, reason):
+                        self._pings.failed(own, peer, reason)
+                        if own == self._host.device.own.hit:
+                            self._diallers.failed(peer, reason)
                     case Moved():
                         self._moved(thing)
                     case Rekeyed():
                         self._rekeyed(thing)
                     case Ended():
                         self._ended(thing.association, thing.reason)
+                    case Noticed():
+                        self._noticed(thing)
         self._set_timer()
 
     def _send(self, send: Send) -> None:
@@ -214,16 +266,17 @@ class HIPBearer:
             self._host.solved(dialling, solution, self._reactor.seconds())
             self._act()
 
-        solve(self._reactor, solver, lambda: dialling.solver is solver, solved)
+        self._solving.add(solver, lambda: dialling.solver is solver, solved)
 
     def _set_timer(self) -> None:
         due = self._host.due()
         if self._timer is not None and self._timer.active():
-            if due is not None and self._timer.getTime() <= due:
+            if due is not None and self._due <= due:
                 return
             self._timer.cancel()
         self._timer = None
         if due is not None:
+            self._due = due
             self._timer = self._reactor.callLater(max(0.0, due - self._reactor.seconds()), self._time_came)
 
     def _time_came(self) -> None:
@@ -290,14 +343,27 @@ class HIPBearer:
             self._first,
             self._tired,
             self._seek,
+            self._watched,
         )
         self._links[association] = link
         for incoming in link.incoming.values():
             self._parties[_octets(incoming.spi)] = incoming
+        pinged = self._pings.made(association, dialled)
+        if not self._carries(association):
+            self._guests.take(link)
+            return
         if not dialled:
             self._offer(link)
-        if not self._diallers.made(peer, link) and dialled:
+        if self._diallers.made(peer, link) or not dialled:
+            return
+        if pinged:
+            self._guests.take(link)
+        else:
             link.close("it is not wanted any longer")
+
+    def _carries(self, association: Association) -> bool:
+        """Tell whether an association is one of the device, whose links the node uses."""
+        return association.agreement.own.hit == self._host.device.own.hit
 
     def _offer(self, link: HIPLink) -> None:
         try:
@@ -311,14 +377,24 @@ class HIPBearer:
         if link is not None:
             self._forget(link)
             link.lost(reason)
-            self._diallers.ended(association.agreement.peer.hit)
+            self._guests.ended(association)
+            if self._carries(association):
+                self._diallers.ended(association.agreement.peer.hit)
         self._look_stopped()
+
+    def _noticed(self, noticed: Noticed) -> None:
+        self._journal.count("hip.noticed")
+        self.log.warn(
+            "{peer} says {name} of what we sent",
+            peer=noticed.association.path.host,
+            name=noticed.notification.name,
+        )
 
     def _moved(self, moved: Moved) -> None:
         link = self._links.get(moved.association)
         if link is not None:
             link.moved(moved.path, moved.verified)
-            if moved.verified:
+            if moved.verified and not link.is_closing:
                 self._diallers.is_there(moved.association.agreement.peer.hit, link)
 
     def _rekeyed(self, rekeyed: Rekeyed) -> None:
@@ -332,10 +408,10 @@ class HIPBearer:
                 link.renew(outbound)
             case OldInbound(spi):
                 self._parties.pop(_octets(spi), None)
-                link.incoming.pop(spi, None)
+                link.shut(spi)
 
     def _first(self, association: Association, spi: int) -> None:
-        self._host.data_received(association, spi)
+        self._host.data_received(association, spi, self._reactor.seconds())
         self._act()
 
     def _tired(self, association: Association) -> None:
@@ -346,15 +422,22 @@ class HIPBearer:
         self._host.silent(association, self._reactor.seconds())
         self._act()
 
+    def _watched(self, association: Association) -> None:
+        """Hear that somebody listens: the other side should know every way to us, in case that this one falls silent."""
+        self._host.announce(association, self._sockets.hosts, self._reactor.seconds())
+        self._act()
+
     def _elsewhere(self, association: Association, port: DatagramPort, source: Address) -> None:
         self._host.heard_elsewhere(association, path_of(port, source), self._reactor.seconds())
         self._act()
 
     def _closed(self, link: HIPLink, reason: str) -> None:
-        """Hear that a link is over."""
-        if self._links.pop(link.association, None) is not None:
-            self._forget(link)
-        self._host.close(link.association, self._reactor.seconds(), reason)
+        """Hear that a link is over: its association is closed, unless somebody pings over it."""
+        if link.association in self._links and not self._guests.keeps(link):
+            self._close(link.association, reason)
+
+    def _close(self, association: Association, reason: str) -> None:
+        self._host.close(association, self._reactor.seconds(), reason)
         self._act()
 
     def _forget(self, link: HIPLink) -> None:
@@ -365,8 +448,12 @@ class HIPBearer:
         self._unwatch()
         self._unwatch = _nothing
         self._stopped = Deferred()
+        self._unwatch_keys()
+        self._unwatch_keys = _nothing
         self._diallers.stop()
+        self._pings.stop()
         self._act()
+        self._guests.stop()
         for link in tuple(self._links.values()):
             link.close("the node is stopping")
         self._look_stopped()

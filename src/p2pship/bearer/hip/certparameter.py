@@ -33,7 +33,14 @@ HASHES = frozenset({"sha256", "sha384"})
 "Of signatures: those of RFC 7401 (RFC 8002 §2)."
 
 _HEAD = struct.Struct(">BBBB")
-_BAD = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_BAD = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 "What the library raises for octets that are no certificate."
 
 

@@ -88,6 +88,10 @@ class Diallers:
         self._locators.pop(peer, None)
         return self._waiting.pop(peer, [])
 
+    def waits(self, peer: bytes) -> bool:
+        """Tell whether somebody waits for a link to a host."""
+        return peer in self._waiting
+
     # what becomes of it
 
     def locator(self, peer: bytes, path: Path) -> Locator | None:

@@ -132,8 +132,8 @@ def inbound(suite: int, spi: int, keys: bytes) -> Inbound:
 def overhead(suite: int) -> int:
     """Return how many octets a packet has more than its payload, at most."""
     if suite == ESPSuite.AES_GCM_16:
-        return _HEADER_SIZE + _IV_SIZE + len(_GCM_TRAILERS[3]) + 4 + _TAG_SIZE
-    return _HEADER_SIZE + _BLOCK + _BLOCK + 1 + _ICV_SIZE
+        return _HEADER_SIZE + _IV_SIZE + len(max(_GCM_TRAILERS, key=len)) + 1 + _TAG_SIZE
+    return _HEADER_SIZE + _BLOCK + len(max(_CBC_TRAILERS, key=len)) + 1 + _ICV_SIZE
 
 
 def _split(suite: int, keys: bytes) -> tuple[bytes, bytes]:

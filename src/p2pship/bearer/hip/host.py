@@ -359,12 +359,16 @@ class Host:
         association.paths.add(addresses, now)
         self._settle(association, now)
 
+    def announce(self, association: Association, hosts: Sequence[str], now: float) -> None:
+        """Tell the other side of an association all our addresses, unless it knows them."""
+        association.paths.own_changed(hosts, now)
+        self._settle(association, now)
+
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
         for association in self._associations.values():
             if association.state in (State.R2_SENT, State.ESTABLISHED):
-                association.paths.own_changed(hosts, now)
-                self._settle(association, now)
+                self.announce(association, hosts, now)
 
     def close(self, association: Association, now: float, reason: str) -> None:
         """Close an association."""

@@ -148,6 +148,6 @@ def _rsa(encoded: bytes) -> rsa.RSAPublicKey:
     if not 0 < len(exponent) <= LONGEST_EXPONENT or len(modulus) * 8 > RSA_BITS.stop:
         raise ValueError("it is of another size")
     key = rsa.RSAPublicNumbers(int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")).public_key()
-    if key.key_size not in RSA_BITS:
+    if key.key_size not in RSA_BITS or not modulus[-1] & 1:
         raise ValueError("it is too short or too long")
     return key

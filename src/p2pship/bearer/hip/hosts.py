@@ -13,9 +13,11 @@ from p2pship.bearer.hip.association import Association
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.host import NULL_HIT, Failed, Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.numbers import NotifyType
 from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.interfaces import IHostKeys
 
 
@@ -33,11 +35,16 @@ class Hosts:
     """Hands each packet, wish and moment to the Host that it is for."""
 
     def __init__(
-        self, own: OwnHostIdentity, make: Callable[[OwnHostIdentity, float], Host], now: float
+        self,
+        own: OwnHostIdentity,
+        make: Callable[[OwnHostIdentity, Load, R1Limit, float], Host],
+        now: float,
     ) -> None:
-        """Begin with the device's; ``make`` makes a Host at a time, so that all share what they are to share."""
+        """Begin with the device's; ``make`` makes a Host. All share how busy we are, and how much goes where."""
         self._make = make
-        self.device = make(own, now)
+        self.load = Load()
+        self.limit = R1Limit()
+        self.device = make(own, self.load, self.limit, now)
         self._all = {own.hit: self.device}
         self._since = {own.hit: now}
         self._gone: list[object] = []
@@ -61,7 +68,7 @@ class Hosts:
                 self._remove(host, now)
         for hit, key in wanted.items():
             if hit not in self._all:
-                self._all[hit] = self._make(OwnHostIdentity(key.private_key), now)
+                self._all[hit] = self._make(OwnHostIdentity(key.private_key), self.load, self.limit, now)
                 self._since[hit] = now
 
     def _remove(self, host: Host, now: float) -> None:
@@ -134,9 +141,9 @@ class Hosts:
         """Return all of them, also those that are being closed."""
         return [association for host in self._all.values() for association in host.associations()]
 
-    def data_received(self, association: Association, spi: int) -> None:
+    def data_received(self, association: Association, spi: int, now: float) -> None:
         """Hear of the first data that came to an SPI."""
-        self.of(association).data_received(association, spi)
+        self.of(association).data_received(association, spi, now)
 
     def rekey(self, association: Association, now: float) -> None:
         """Have an association's keys changed."""
@@ -158,6 +165,10 @@ class Hosts:
         """Hear which addresses we have now."""
         for host in self:
             host.own_changed(hosts, now)
+
+    def announce(self, association: Association, hosts: Sequence[str], now: float) -> None:
+        """Tell the other side of an association which addresses we have."""
+        self.of(association).announce(association, hosts, now)
 
     def close(self, association: Association, now: float, reason: str) -> None:
         """Close an association."""

@@ -13,9 +13,11 @@ from p2pship.bearer.carried import Carried
 from p2pship.bearer.datagramlink import DatagramLink
 from p2pship.bearer.datagramport import Address, DatagramPort
 from p2pship.bearer.hip.association import Association
+from p2pship.bearer.hip.echoes import Echoes
 from p2pship.bearer.hip.esp import Inbound, Outbound
-from p2pship.bearer.hip.inner import ICMPV6, BadInner, echo_answer
+from p2pship.bearer.hip.inner import ICMPV6, BadInner
 from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.traffic import Traffic
 from p2pship.bearer.hip.way import HIPWay, Incoming
 from p2pship.bearer.pathcheck import TOKEN_SIZE
 from p2pship.interfaces import ILink
@@ -59,12 +61,13 @@ class HIPLink(DatagramLink):
         first: Callable[[Association, int], None],
         tired: Callable[[Association], None],
         seek: Callable[[Association, Sequence[Locator]], None],
+        watched: Callable[[Association], None],
     ) -> None:
         """Make a link of an association that has just been made.
 
         ``closed`` is told when the link is over, and why; ``silent`` that nothing comes while somebody listens; ``elsewhere`` that
         something came by another path than the one we use; ``first`` to which SPI something came for the first time; ``tired``
-        that the keys should be changed; ``seek`` where the other side is found when it answers nowhere.
+        that the keys should be changed; ``seek`` where the other side is found when it answers nowhere; ``watched`` that somebody listens now.
         """
         agreement = association.agreement
         own, peer = agreement.own.hit, agreement.peer.hit
@@ -80,11 +83,17 @@ class HIPLink(DatagramLink):
         self.proof = agreement.peer.key
         self.dialled = dialled
         self.locator = locator
+        self.traffic = Traffic()
+        self.echoes = Echoes(own, peer, way.send, clock.seconds)
+        self._takes: Callable[[int, bytes], None] = self._first_taken
+        self.has_spoken = False
+        "whether the other side has ever sent what a link carries, as only our own kind does"
         self.incoming: dict[int, Incoming] = {}
         "what gets what comes, by SPI"
         self._first = first
         self._tired = tired
         self._seek = partial(seek, association)
+        self._watched = watched
         self.open(association.inbound)
         self.renew(association.outbound)
 
@@ -97,6 +106,16 @@ class HIPLink(DatagramLink):
     def path(self) -> str:
         return f"{NAME} {self.remote}"
 
+    @property
+    def octets_sent(self) -> int:
+        """Octets that left, in ESP packets."""
+        return self._way.sent
+
+    @property
+    def octets_received(self) -> int:
+        """Octets that came, in ESP packets that were true."""
+        return self._way.octets
+
     # keys
 
     def open(self, inbound: Inbound) -> Incoming:
@@ -104,19 +123,27 @@ class HIPLink(DatagramLink):
         made = self.incoming[inbound.spi] = Incoming(
             self._journal,
             inbound,
-            self.taken,
+            self._takes,
             self._other,
             self._elsewhere,
             self.batch_ended,
             self._way,
             partial(self._first, self.association),
         )
+        made.refused = self.traffic.refused
+        self.traffic.opened(inbound)
         return made
+
+    def shut(self, spi: int) -> None:
+        """Take nothing any more that comes to an SPI."""
+        self.incoming.pop(spi, None)
+        self.traffic.closed(spi)
 
     def renew(self, outbound: Outbound) -> None:
         """Seal with other keys from now on."""
         outbound.tired = partial(self._tired, self.association)
         self._way.renew(outbound)
+        self.traffic.renewed(outbound)
 
     # paths
 
@@ -137,6 +164,7 @@ class HIPLink(DatagramLink):
         self._silent_pulses = 0
         if closely and not self._over and not self._closing:
             self._timers.start("pulse", PULSE, self._pulse)
+            self._watched(self.association)
 
     def _pulse(self) -> None:
         self._timers.start("pulse", PULSE, self._pulse)
@@ -152,19 +180,34 @@ class HIPLink(DatagramLink):
 
     # what comes
 
+    def _first_taken(self, kind: int, data: bytes) -> None:
+        """Take the first datagram that is for a link; those that follow are taken without this."""
+        self.has_spoken = True
+        self._deliver_to(self.taken)
+        self.taken(kind, data)
+
+    def _deliver_to(self, takes: Callable[[int, bytes], None]) -> None:
+        self._takes = takes
+        for incoming in self.incoming.values():
+            incoming.deliver_to(takes)
+
     def _other(self, next_header: int, inner: bytes) -> None:
-        """Take what is not UDP: an ICMPv6 echo is answered, everything else counted."""
-        agreement = self.association.agreement
+        """Take what is not UDP: an ICMPv6 echo, or what is counted and dropped."""
         try:
-            answer = (
-                echo_answer(inner, agreement.own.hit, agreement.peer.hit) if next_header == ICMPV6 else None
-            )
+            known = next_header == ICMPV6 and self.echoes.received(inner)
         except BadInner:
-            answer = None
-        if answer is None:
+            known = False
+        if not known:
             self._journal.count("hip.unknown")
-        else:
-            self._way.send(ICMPV6, answer)
+
+    def retire(self) -> None:
+        """Carry nothing but echoes from now on, as long as the association lasts."""
+        self.watch(False)
+        self._closing = self._over = True
+        self._deliver_to(self._ignored)
+
+    def _ignored(self, kind: int, data: bytes) -> None:
+        self._journal.count("hip.unknown")
 
     def lost(self, reason: str) -> None:
         """Hear that the association has ended."""

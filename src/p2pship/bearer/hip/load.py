@@ -22,9 +22,12 @@ class Load:
         self._second = 0
         self._count = 0
         self._before = 0
+        self.i1s = 0
+        "I1s in all"
 
     def i1_received(self, now: float) -> None:
         """Hear of an I1."""
+        self.i1s += 1
         self._begin(int(now))
         self._count += 1
 

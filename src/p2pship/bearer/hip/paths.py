@@ -105,6 +105,7 @@ class Paths:
         self._announcement: int | None = None
         self._told: frozenset[str] = frozenset({path.own_host})
         self._is_told = True
+        self._found: Path | None = None
         self._known: dict[tuple[str, int], PeerLocator] = {
             (path.host, path.port): PeerLocator(path.host, path.port, Status.ACTIVE)
         }
@@ -189,6 +190,12 @@ class Paths:
             (ParameterType.LOCATOR_SET, encode_locators(fields)),
         ]
 
+    def tell_again(self, now: float) -> None:
+        """Hear that the other side was heard: what it was told where it is no more is told it again where it is."""
+        if not self._is_told and self._found is not None:
+            self._announce(tuple(self._told), [self._found], now)
+        self._found = None
+
     def _heard_of(self, packet: Packet, path: Path) -> None:
         """Hear that the other side has our addresses; the path of its answer works in both directions."""
         self._announcement = None
@@ -248,7 +255,7 @@ class Paths:
     def ask(self, now: float, paths: Sequence[Path] | None = None) -> None:
         """Ask along some paths whether the other side is there; all others by default."""
         asked = set(self._probes.values())
-        wanted = [path for path in dict.fromkeys(self.others(now) if paths is None else paths)]
+        wanted = dict.fromkeys(self.others(now) if paths is None else paths)
         new = [path for path in wanted if path not in asked]
         for path in new[: min(MOST_PROBED, MOST_OUTSTANDING - len(asked))]:
             self._probe(path, now)
@@ -270,6 +277,7 @@ class Paths:
             partial(self._confirmed, numbers, path, nonce, now),
             partial(self._unconfirmed, numbers),
             acks,
+            is_vital=False,
         )
         numbers.append(number)
         self._probes[number] = path
@@ -288,9 +296,8 @@ class Paths:
         for number in tuple(self._probes):
             self._updates.cancel(number)
         self._probes.clear()
+        self._found = path
         self._use(path)
-        if not self._is_told:  # it went where the other side is no more
-            self._announce(tuple(self._told), [path], now)
 
     def _unconfirmed(self, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -33,9 +33,16 @@ class R1Limit:
         self._refused: set[object] = set()
         self._refused_before: set[object] = set()
         self._chances = 0
+        self.limited = 0
+        "I1s in all that were not to be answered"
 
     def admits(self, host: str, port: int, hit: bytes, now: float) -> bool:
         """Tell whether an I1 from an address, for an Initiator's HIT, may be answered; port 0 is raw IP."""
+        admitted = self._admits(host, port, hit, now)
+        self.limited += not admitted
+        return admitted
+
+    def _admits(self, host: str, port: int, hit: bytes, now: float) -> bool:
         if int(now) != self._second:
             self._begin(int(now))
         if is_loopback(host):

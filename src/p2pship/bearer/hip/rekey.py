@@ -24,6 +24,9 @@ from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.suites import ESP_KEYS
 from p2pship.bearer.hip.updates import Contents, Updates, echoes
 
+LONGEST = 40.0
+"Seconds after which a change that the other side has acknowledged, and done nothing for, is forgotten (RFC 7402 §6.8, step 5)."
+
 OLD_TIME = 10.0
 "Seconds for which what was sent to an old SPI is still taken."
 
@@ -77,6 +80,8 @@ class Rekey:
         self._acknowledged = False
         self._next: tuple[Inbound, Outbound] | None = None
         self._old: list[tuple[float, int]] = []
+        self._until = 0.0
+        self._packets_before = 0
         self.count = 0
         "how often the keys have changed"
 
@@ -84,6 +89,11 @@ class Rekey:
     def is_under_way(self) -> bool:
         """Whether the keys are being changed now."""
         return self._own is not None
+
+    @property
+    def packets(self) -> int:
+        """How many packets have been sealed and opened."""
+        return self._packets_before + self.inbound.taken + self.outbound.sequence
 
     # both sides
 
@@ -102,6 +112,7 @@ class Rekey:
     ) -> None:
         info = ESPInfo(0 if pair else self._index, self.inbound.spi, self._new_spi())
         self._own, self._acknowledged = (info, pair), False
+        self._until = now + LONGEST
         contents: list[Contents] = [(ParameterType.ESP_INFO, info.encode()), *echoed]
         if pair is not None:
             contents.append((ParameterType.DIFFIE_HELLMAN, DiffieHellman(pair.group, pair.public).encode()))
@@ -113,7 +124,18 @@ class Rekey:
         if contents is None:
             return False
         info = ESPInfo.decode(contents)
-        return info.old_spi == self.outbound.spi and info.new_spi not in (info.old_spi, 0)
+        if self._next is not None and info.old_spi == self._next[1].spi:
+            self._acknowledged = True  # the other side uses the new keys already
+            self._switch()
+        return info.old_spi in (self.outbound.spi, 0) and info.new_spi not in (self.outbound.spi, 0)
+
+    def ends(self, packet: Packet) -> bool:
+        """Tell whether the other side gives up the SA that we send by, without another one (RFC 8046 §5.3)."""
+        contents = packet.find(ParameterType.ESP_INFO)
+        if contents is None:
+            return False
+        info = ESPInfo.decode(contents)
+        return info.old_spi == self.outbound.spi and not info.new_spi
 
     def received(self, packet: Packet, number: int, path: Path, now: float) -> None:
         """Take the other side's UPDATE about new keys, and answer it.
@@ -123,7 +145,11 @@ class Rekey:
         info = ESPInfo.decode(packet.need(ParameterType.ESP_INFO))
         if info.new_spi < SMALLEST_SPI:
             raise BadPacket(f"the SPI {info.new_spi} is reserved")
+        if self._next is not None:
+            raise BadPacket("the keys are being changed already")
         contents = packet.find(ParameterType.DIFFIE_HELLMAN)
+        if contents is not None and info.keymat_index:
+            raise BadPacket("a new KEYMAT begins in its midst")
         public = None if contents is None else self._public(DiffieHellman.decode(contents))
         if public is None and info.keymat_index < self._index and self._own is None:
             raise BadPacket("these octets of KEYMAT were used before")
@@ -168,6 +194,7 @@ class Rekey:
         )
         self._index += 2 * ESP_KEYS[self._agreement.suite].size
         self._old.append((now + OLD_TIME, self.inbound.spi))
+        self._packets_before += self.inbound.taken
         self.inbound = self._next[0]
         self._told(NewInbound(self.inbound))
         self._switch()
@@ -176,6 +203,7 @@ class Rekey:
         """Use the new keys, once the other side is known to have them."""
         if self._next is None or not self._acknowledged:
             return
+        self._packets_before += self.outbound.sequence
         self.outbound = self._next[1]
         self._own = self._peer = self._next = None
         self.count += 1
@@ -191,9 +219,14 @@ class Rekey:
 
     def due(self) -> float | None:
         """Return when :meth:`timer_fired` has something to do; None if time alone changes nothing."""
-        return self._old[0][0] if self._old else None
+        times = [self._old[0][0]] if self._old else []
+        if self._own is not None and self._next is None:
+            times.append(self._until)
+        return min(times, default=None)
 
     def timer_fired(self, now: float) -> None:
-        """Take nothing any more that comes to SPIs that are old enough."""
+        """Take nothing any more that comes to SPIs that are old enough, and wait for nothing that does not come."""
+        if self._own is not None and self._next is None and self._until <= now:
+            self._given_up()
         while self._old and self._old[0][0] <= now:
             self._told(OldInbound(self._old.pop(0)[1]))

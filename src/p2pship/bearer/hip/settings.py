@@ -27,3 +27,7 @@ class HIPSettings(ListenSettings):
         False,
         "Whether to offer the MODP groups 3 and 4 as well, for programs that have no elliptic curves. They are slow.",
     )
+    opportunistic: bool = option(
+        False,
+        "Whether to answer programs that ask for whoever is here, naming no HIT, and to let `p2pship hip ping ADDRESS` do so.",
+    )

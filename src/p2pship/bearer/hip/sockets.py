@@ -84,6 +84,11 @@ class Sockets:
         """The addresses that are listened on."""
         return list(self._listening)
 
+    @property
+    def raw_hosts(self) -> list[str]:
+        """The addresses at which HIP is spoken in IP itself."""
+        return list(self._raw)
+
     def listen(self, hosts: Sequence[str], number: int) -> None:
         """Open a socket for each address.
 

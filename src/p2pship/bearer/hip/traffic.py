@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pship.bearer.hip.esp import Inbound, Outbound, Replayed
+from p2pship.bearer.hip.esp import Forged, Inbound, Outbound, Replayed
 from p2pship.errors import RemoteError
 
 
@@ -41,7 +41,7 @@ class Traffic:
         """Hear of a packet that was not taken."""
         if isinstance(error, Replayed):
             self.replayed += 1
-        else:
+        elif isinstance(error, Forged):
             self.forged += 1
 
     @property

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from p2pship.bearer.hip.agreement import Agreement
-from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
+from p2pship.bearer.hip.authentication import add_mac, add_signature, check_signature
 from p2pship.bearer.hip.numbers import PacketType, ParameterType
-from p2pship.bearer.hip.packet import BadPacket, Builder, Packet
+from p2pship.bearer.hip.packet import Builder, Packet
 from p2pship.bearer.hip.parameters import decode_list, decode_seq, encode_list, encode_seq
 from p2pship.bearer.hip.path import Path, Send
 
@@ -25,8 +25,12 @@ FIRST_TIMEOUT = 0.5
 SHORTEST_TIMEOUT = 0.1
 "Seconds: twice a round trip (RFC 7401 §6.11), but not less than this, as the other side checks two signatures."
 
-MOST_TRIES = 6
-"How often an UPDATE is sent: UPDATE_RETRY_MAX (RFC 7401 §6.11)."
+LONGEST_TIMEOUT = 4.0
+"Seconds: as long as a way may be shut, it should be noticed soon when it is open again."
+
+MOST_TRIES = 8
+"""How often an UPDATE is sent: UPDATE_RETRY_MAX (RFC 7401 §6.11). They take 14 to 24 seconds, less than the time after which a link
+gives up what is not acknowledged."""
 
 WINDOW = 32
 "Update IDs older than the newest that are still taken if they have not come."
@@ -35,8 +39,8 @@ MOST_AHEAD = 1 << 16
 """The window for new ones (RFC 7401 §6.12.1): what was asked along paths that lead nowhere never comes, and a host that looks for
 another one's new address sends much of that."""
 
-MOST_REPEATED = 5
-"How often an answer is sent again: each costs the other side nothing, and goes to where the request came from."
+MOST_REPEATED = 64
+"How often an answer is sent again, to where the request comes from: eight tries along eight paths."
 
 _CIRCLE = 1 << 32
 
@@ -56,6 +60,7 @@ class Outstanding:
     "each try goes to all of them"
     acknowledged: Callable[[Packet, Path], None]
     given_up: Callable[[], None]
+    is_vital: bool
     due: float
     timeout: float
     tries: int = 1
@@ -70,6 +75,8 @@ class Updates:
         self._next = 0
         self._outstanding: dict[int, Outstanding] = {}
         self._expected = 0
+        self.is_broken = False
+        "whether the other side has not answered what it must (RFC 7401 §6.11)"
         self._answers: dict[int, tuple[bytes | None, int]] = {}
         self.round_trip = FIRST_TIMEOUT / 2
         "seconds, as measured last"
@@ -84,17 +91,19 @@ class Updates:
         acknowledged: Callable[[Packet, Path], None],
         given_up: Callable[[], None],
         acks: Sequence[int] = (),
+        is_vital: bool = True,
     ) -> int:
         """Send an UPDATE with these parameters along some paths until it is acknowledged, and return its Update ID.
 
         ``acknowledged`` gets the UPDATE that does so, and the path that it came by; ``given_up`` is called instead when nothing
-        came for six tries. ``acks`` are the other side's Update IDs that it acknowledges by the way.
+        came for so many tries, and the association is broken then if the UPDATE ``is_vital``. ``acks`` are the other side's Update
+        IDs that it acknowledges by the way.
         """
         number, self._next = self._next, (self._next + 1) % _CIRCLE
         octets = self._packet([*contents, (ParameterType.SEQ, encode_seq(number)), *_ack(acks)])
         timeout = max(2 * self.round_trip, SHORTEST_TIMEOUT)
         self._outstanding[number] = Outstanding(
-            octets, tuple(paths), acknowledged, given_up, now + timeout, timeout
+            octets, tuple(paths), acknowledged, given_up, is_vital, now + timeout, timeout
         )
         self._say(octets, paths)
         for each in acks:
@@ -145,12 +154,11 @@ class Updates:
         Those of ours that it acknowledges are told so first. None if there is nothing to act on, as when it came before:
         then it has been answered again.
 
-        :raises BadPacket: if it is not from the other side, or is none.
+        Its MAC, and that it is an UPDATE, was checked.
+
+        :raises BadPacket: if it is not from the other side.
         """
-        check_mac(packet, self._agreement.rhash, self._agreement.peer_keys.mac)
         seq, ack = packet.find(ParameterType.SEQ), packet.find(ParameterType.ACK)
-        if seq is None and ack is None:
-            raise BadPacket("an UPDATE has neither SEQ nor ACK")
         number = None if seq is None else decode_seq(seq)
         if number is not None and not self._is_new(number, path):
             number = None
@@ -204,10 +212,11 @@ class Updates:
                 continue
             if each.tries >= MOST_TRIES:
                 self._outstanding.pop(number, None)
+                self.is_broken = self.is_broken or each.is_vital
                 each.given_up()
                 continue
             each.tries += 1
-            each.timeout *= 2
+            each.timeout = min(2 * each.timeout, LONGEST_TIMEOUT)
             each.due = now + each.timeout
             self._say(each.octets, each.paths)
 

@@ -53,6 +53,8 @@ class HIPWay:
         self.mtu = PathMTU(_overhead(path, outbound))
         self.octets = 0
         "received, of all packets that were true"
+        self.sent = 0
+        "octets sent, of all packets"
         self._credit = Credit(clock.seconds())
         self._is_verified = True
         self.lead(path)
@@ -87,7 +89,9 @@ class HIPWay:
         if not self._is_verified and not self._afford(len(head) + len(inner)):
             return True
         try:
-            self.port.send(self.seal(next_header, inner, head), self.address)
+            sealed = self.seal(next_header, inner, head)
+            self.sent += len(sealed)
+            self.port.send(sealed, self.address)
         except OSError as error:
             if is_too_large(error) and size > self.base_room:
                 self.mtu.refused(size, self._clock.seconds())
@@ -135,6 +139,12 @@ class Incoming:
         self._way = way
         self._first: Callable[[int], None] | None = first
         self.spi = inbound.spi
+        self.refused: Callable[[RemoteError], object] = _ignore
+        "is told of what was forged or replayed"
+
+    def deliver_to(self, taken: Callable[[int, bytes], None]) -> None:
+        """Give what is carried to another call from now on."""
+        self._taken = taken
 
     def datagram_arrived(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
         """Take an ESP packet; whoever sent it is not proven yet."""
@@ -142,6 +152,7 @@ class Incoming:
             next_header, inner = self._open(datagram)
             to, data = unwrap(inner) if next_header == UDP else (0, inner)
         except RemoteError as error:
+            self.refused(error)
             self._journal.count("hip.replayed" if isinstance(error, Replayed) else "hip.forged")
             return
         if self._first is not None:
@@ -163,3 +174,7 @@ class Incoming:
     def batch_ended(self) -> None:
         """Hear that all of a batch that had something for it were delivered."""
         self._answer()
+
+
+def _ignore(error: RemoteError) -> None:
+    """Do nothing."""

@@ -1,0 +1,174 @@
+"""What a person asks of the bearer ``hip``: how it stands, to close an association, and to ping somebody.
+
+The results are typed dictionaries (:mod:`p2pship.bearer.hip.reports`), as they go over the control socket. HITs are text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from ipaddress import AddressValueError, IPv6Address
+
+from twisted.internet.defer import Deferred, fail
+
+from p2pship.address import BadAddress, HostPort, canonical_host
+from p2pship.bearer.hip.association import Association, State
+from p2pship.bearer.hip.guests import Guests
+from p2pship.bearer.hip.host import NULL_HIT
+from p2pship.bearer.hip.hosts import Hosts
+from p2pship.bearer.hip.link import HIPLink
+from p2pship.bearer.hip.numbers import UDP_PORT
+from p2pship.bearer.hip.packet import BadPacket
+from p2pship.bearer.hip.pinging import Goal, Pings
+from p2pship.bearer.hip.reports import (
+    AssociationReport,
+    HostReport,
+    PingReport,
+    association_report,
+    host_report,
+    ping_report,
+    refusal,
+)
+from p2pship.bearer.hip.settings import HIPSettings
+from p2pship.bearer.hip.sockets import Sockets
+from p2pship.errors import LocalError, NotReached, P2PShipError
+from p2pship.identity.hit import format_hit
+
+
+class HIPDesk:
+    """Answers what is asked of one bearer."""
+
+    def __init__(
+        self,
+        seconds: Callable[[], float],
+        settings: HIPSettings,
+        hosts: Hosts,
+        links: Mapping[Association, HIPLink],
+        guests: Guests,
+        pings: Pings,
+        sockets: Sockets,
+        close: Callable[[Association, str], None],
+    ) -> None:
+        """``links`` are those of all associations; ``close`` closes one of those, with what it carries."""
+        self._seconds = seconds
+        self._settings = settings
+        self._hosts = hosts
+        self._links = links
+        self._guests = guests
+        self._pings = pings
+        self._sockets = sockets
+        self._close = close
+        self._refusals: Counter[str] = Counter()
+
+    def refused(self, error: BadPacket) -> None:
+        """Hear of a control packet that was refused."""
+        self._refusals[refusal(error)] += 1
+
+    def show(self) -> HostReport:
+        """Say what our Host Identities are, where they answer, and what strangers have asked for."""
+        return host_report(self._seconds(), self._settings, self._hosts, self._sockets, self._refusals)
+
+    def associations(self) -> list[AssociationReport]:
+        """Describe all associations, the oldest first."""
+        return [
+            association_report(
+                association,
+                self._links[association],
+                association in self._guests,
+                self._hosts.device.own.hit,
+            )
+            for association in sorted(self._links, key=lambda one: one.made_at)
+        ]
+
+    def close(self, hit: str, own: str | None = None) -> list[AssociationReport]:
+        """Close the associations with a host, and the links that they carry; returns how they were.
+
+        :raises LocalError: if there is none, or what is given is no HIT.
+        """
+        peer = read_hit(hit)
+        ours = self._own(own) if own is not None else None
+        found = [
+            association
+            for association in self._links
+            if association.agreement.peer.hit == peer
+            and ours in (None, association.agreement.own.hit)
+            and association.state in (State.R2_SENT, State.ESTABLISHED)
+        ]
+        if not found:
+            raise LocalError(
+                f"there is no association with {format_hit(peer)}: `p2pship hip associations` shows those there are"
+            )
+        reports = [one for one in self.associations() if one["peer"] == format_hit(peer)]
+        for association in found:
+            self._close(association, "the user closed the association")
+        return reports
+
+    def ping(
+        self, whom: str, own: str | None = None, raw: bool = False, number: int = 4
+    ) -> Deferred[PingReport]:
+        """Ping ``HIT@ADDRESS``, with or without a UDP port behind the address, or whoever is at an address.
+
+        Fails with LocalError if that cannot be tried, with NotReached if nobody can be reached.
+        """
+        try:
+            goal = self._goal(whom, own, raw)
+        except P2PShipError as error:
+            return fail(error)
+        return self._pings.ping(goal, number).addCallback(ping_report)
+
+    def _goal(self, whom: str, own: str | None, raw: bool) -> Goal:
+        hit, at, address = whom.rpartition("@")
+        peer = read_hit(hit) if at else NULL_HIT
+        if peer == NULL_HIT and not self._settings.opportunistic:
+            raise LocalError(
+                "whom? Give HIT@ADDRESS; without a HIT whoever is there is asked only with opportunistic = true in [bearer.hip]"
+            )
+        if raw and not self._settings.raw:
+            raise LocalError(
+                "HIP in IP itself is off: set raw = true in [bearer.hip], and give the node CAP_NET_RAW"
+            )
+        host, port = read_address(address)
+        if raw and not self._sockets.raw_hosts:
+            raise NotReached(
+                "HIP in IP itself is on and does not work: the node has no CAP_NET_RAW, as its log says"
+            )
+        return Goal(self._own(own), peer, host, 0 if raw else port)
+
+    def _own(self, own: str | None) -> bytes:
+        hit = self._hosts.device.own.hit if own is None else read_hit(own)
+        if self._hosts.get(hit) is None:
+            raise LocalError(f"{own} is no Host Identity of ours: `p2pship device key list` shows them")
+        return hit
+
+
+def read_hit(text: str) -> bytes:
+    """Return the octets of a HIT.
+
+    :raises LocalError: if it is none.
+    """
+    try:
+        return IPv6Address(text.strip("[]")).packed
+    except AddressValueError:
+        raise LocalError(
+            f"{text!r:.60} is no HIT: one is written as an IPv6 address that begins with 2001:2"
+        ) from None
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Return the IP address and UDP port in ``192.0.2.1``, ``192.0.2.1:10500`` or the same with ``[2001:db8::1]``.
+
+    :raises LocalError: if it is none of them.
+    """
+    try:
+        return canonical_host(text), UDP_PORT
+    except BadAddress:
+        pass  # then it is one with a port
+    try:
+        found = HostPort.parse(text)
+    except BadAddress:
+        found = HostPort("", 0)
+    if found.port:
+        return found.host, found.port
+    raise LocalError(
+        f"{text!r:.60} is no address: write 192.0.2.1, 192.0.2.1:10500, [2001:db8::1] or [2001:db8::1]:10500"
+    )

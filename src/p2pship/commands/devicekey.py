@@ -1,0 +1,144 @@
+"""``p2pship device key``: the device's own keys, and Host Identities beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from p2pship.commands.columns import aligned
+from p2pship.commands.devicetext import DeviceKey, key_text
+from p2pship.commands.verb import Argument, Kind, Verb
+
+if TYPE_CHECKING:
+    from p2pship.desk import Desk
+    from p2pship.identity.hostkeys import HostKey
+
+ALGORITHMS = ("p256", "p384", "rsa-2048")
+
+
+class HostKeyStatus(TypedDict):
+    """One Host Identity, in the answers to ``device key list``, ``create`` and ``remove``."""
+
+    hit: str
+    algorithm: str
+    device: bool
+    "whether it is the device's own"
+    host_identity: str
+
+
+def _key(desk: Desk, given: dict[str, Any]) -> DeviceKey:
+    from p2pship.identity.hit import format_hit
+    from p2pship.identity.statement import host_identity_hash
+
+    device = desk.keyring.device
+    return {
+        "id": host_identity_hash(device.key).hex(),
+        "hit": format_hit(device.hit),
+        "host_identity": device.key.hex(),
+        "publication_key": device.publication_key.hex(),
+        "sealing_key": device.sealing_key.hex(),
+    }
+
+
+def _list(desk: Desk, given: dict[str, Any]) -> list[HostKeyStatus]:
+    from p2pship.identity.hostkeys import HostKey
+
+    device = desk.keyring.device
+    own = _status(HostKey(device.hit, device.key, device.private_key), True)
+    return [own, *[_status(key) for key in desk.keyring.host_keys.all()]]
+
+
+def _status(key: HostKey, device: bool = False) -> HostKeyStatus:
+    from p2pship.identity.hit import format_hit
+
+    return {
+        "hit": format_hit(key.hit),
+        "algorithm": key.algorithm,
+        "device": device,
+        "host_identity": key.key.hex(),
+    }
+
+
+def _create(desk: Desk, given: dict[str, Any]) -> HostKeyStatus:
+    from p2pship.identity.hostkeys import KeyAlgorithm, new_host_key
+
+    desk.keyring.host_keys.check_room()
+    key = new_host_key(KeyAlgorithm(given["algorithm"] or "p256"))
+    desk.keyring.host_keys.add(key)
+    return _status(key)
+
+
+def _remove(desk: Desk, given: dict[str, Any]) -> HostKeyStatus:
+    from p2pship.errors import LocalError
+
+    wanted = given["hit"]
+    listed = _list(desk, {})
+    if any(one["device"] and one["hit"] == wanted for one in listed):
+        raise LocalError("that is the device's own key, by which all its identities list it: it stays")
+    for key in desk.keyring.host_keys.all():
+        if _status(key)["hit"] == wanted:
+            desk.keyring.host_keys.remove(key.hit)
+            return _status(key)
+    raise LocalError(f"there is no key {wanted!r:.60}: `p2pship device key list` shows them")
+
+
+def _list_text(result: list[HostKeyStatus]) -> str:
+    rows = [("HIT", "ALGORITHM", "USED FOR")]
+    rows += [(one["hit"], one["algorithm"], _use(one)) for one in result]
+    return aligned(rows)
+
+
+def _use(one: HostKeyStatus) -> str:
+    return "calls (this device)" if one["device"] else "pings only"
+
+
+def _create_text(result: HostKeyStatus) -> str:
+    return (
+        f"{result['hit']} is a Host Identity of this node now ({result['algorithm']}).\n"
+        f"It answers pings, and `p2pship hip ping HIT@ADDRESS --as {result['hit']}` pings by it. Calls go by the "
+        "device's own key, not by this one. No backup has it."
+    )
+
+
+def _remove_text(result: HostKeyStatus) -> str:
+    return f"{result['hit']} is deleted, and its associations are closed."
+
+
+KEY_VERBS = (
+    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True),
+    Verb(
+        "device",
+        "key list",
+        "list the Host Identities: the device's own, and those beside it",
+        run=_list,
+        text=_list_text,
+        offline=True,
+    ),
+    Verb(
+        "device",
+        "key create",
+        "make another Host Identity, to try other programs that speak HIP with",
+        run=_create,
+        text=_create_text,
+        arguments=(
+            Argument(
+                "algorithm",
+                "which kind of key, if not p256",
+                Kind.CHOICE,
+                option=True,
+                optional=True,
+                choices=ALGORITHMS,
+            ),
+        ),
+        offline=True,
+    ),
+    Verb(
+        "device",
+        "key remove",
+        "delete one of these for ever",
+        run=_remove,
+        text=_remove_text,
+        arguments=(Argument("hit", "its HIT"),),
+        offline=True,
+        warning=lambda given: f"This deletes the key of {given['hit']} for ever: no backup has it.",
+    ),
+)

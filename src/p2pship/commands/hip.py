@@ -1,0 +1,109 @@
+"""``p2pship hip``: our Host Identities, the associations with others, and pings, also of other programs that speak HIPv2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from p2pship.commands.hiptext import associations_text, close_text, ping_text, show_text
+from p2pship.commands.own import need_node
+from p2pship.commands.verb import Argument, Kind, Verb
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from p2pship.bearer.hip.desk import HIPDesk
+    from p2pship.bearer.hip.reports import AssociationReport, HostReport, PingReport
+    from p2pship.desk import Desk
+
+NUMBER = 4
+"Echoes of a ping for which nobody says how many."
+
+
+def _hip(desk: Desk) -> HIPDesk:
+    """Return where the running node's bearer is asked.
+
+    :raises LocalError: if no node is running, or the bearer is off.
+    """
+    from p2pship.errors import LocalError
+
+    bearer = need_node(desk).bearers.get("hip")
+    if bearer is None:
+        raise LocalError("the bearer hip is off: set enabled = true in [bearer.hip], and start the node anew")
+    found: HIPDesk = bearer.desk
+    return found
+
+
+def _show(desk: Desk, given: dict[str, Any]) -> HostReport:
+    return _hip(desk).show()
+
+
+def _associations(desk: Desk, given: dict[str, Any]) -> list[AssociationReport]:
+    return [_with_people(desk, report) for report in _hip(desk).associations()]
+
+
+def _with_people(desk: Desk, report: AssociationReport) -> AssociationReport:
+    """Return a report with the names of whom the other side's device is."""
+    from p2pship.identity.hit import format_hit
+    from p2pship.relations.devicenames import named_devices
+
+    peers = desk.node.overlay.peers() if report["carries"] == "link" else ()
+    names = [peer.aor for peer in peers if format_hit(peer.hit) == report["peer"]]
+    for identity in desk.keyring.identities():
+        for device in named_devices(desk.ledger, identity.aor).values():
+            if format_hit(device.hit) == report["peer"] and device.name:
+                names.append(f"{identity.aor} ({device.name})")
+    return {**report, "people": list(dict.fromkeys(names))}
+
+
+def _close(desk: Desk, given: dict[str, Any]) -> list[AssociationReport]:
+    return [_with_people(desk, report) for report in _hip(desk).close(given["hit"], given["as"])]
+
+
+def _ping(desk: Desk, given: dict[str, Any]) -> Deferred[PingReport]:
+    number = NUMBER if given["number"] is None else given["number"]
+    return _hip(desk).ping(given["whom"], given["as"], given["raw"], number)
+
+
+_AS = Argument("as", "the HIT of ours that it is about, if not the device's own", option=True, optional=True)
+
+VERBS = (
+    Verb(
+        "hip",
+        "show",
+        "show our Host Identities, where they answer, and what strangers asked of them",
+        run=_show,
+        text=show_text,
+    ),
+    Verb(
+        "hip",
+        "associations",
+        "list the associations: with whom, which way, and what has passed",
+        run=_associations,
+        text=associations_text,
+    ),
+    Verb(
+        "hip",
+        "close",
+        "close the associations with a host, and the links that they carry",
+        run=_close,
+        text=close_text,
+        arguments=(Argument("hit", "the other side's HIT"), _AS),
+    ),
+    Verb(
+        "hip",
+        "ping",
+        "reach a HIT by a base exchange, if need be, and ICMPv6 echoes inside ESP",
+        run=_ping,
+        text=ping_text,
+        arguments=(
+            Argument(
+                "whom",
+                "HIT@192.0.2.1, HIT@192.0.2.1:10500 or HIT@[2001:db8::1]:10500; the address alone asks whoever is there, if that is on",
+            ),
+            _AS,
+            Argument("raw", "speak HIP and ESP in IP itself, not in UDP", Kind.FLAG),
+            Argument("number", "how many echoes, if not 4", Kind.NUMBER, option=True, optional=True),
+        ),
+        failed=lambda result: not result["received"],
+    ),
+)
