@@ -57,8 +57,9 @@ OVER_HIP = (
     'bearer.hip.listen=["127.0.0.1"]',
 )
 
-WARM_LINKS = 200
-"Idle associations at the first measurement of memory."
+WARM_LINKS = 1000
+"""Idle associations at the first measurement of memory: what exchanges need for a minute, and leave behind as free memory, is there
+then."""
 
 PATIENCE = 10.0
 
@@ -169,17 +170,13 @@ def relayed(calls: int, rounds: int, seconds: float) -> list[Figure]:
 # memory
 
 
-def idle(number: int) -> list[Figure]:
-    """Measure the memory of so many idle associations, in a process of their own."""
+def idle(number: int, warm: int = WARM_LINKS) -> list[Figure]:
+    """Measure the memory of so many idle associations, in a process of their own, after some that are not counted."""
     with _idle_host() as (process, target):
-        for _ in range(WARM_LINKS):
-            _associate(target)
-        _, before = _asked(process)
-        for _ in range(number):
-            _associate(target)
-        count, after = _asked(process)
-    if count != WARM_LINKS + number:
-        raise SystemExit(f"{WARM_LINKS + number - count} links were not made")
+        _, before = _associated(process, target, warm)
+        count, after = _associated(process, target, number)
+    if count != warm + number:
+        raise SystemExit(f"{warm + number - count} links were not made")
     each = (after - before) / number
     return [
         Figure("per_association_kb", round(each / 1000, 2), "kB", "lower"),
@@ -211,6 +208,13 @@ def _idle_host() -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
             yield process, _Target(port, bytes.fromhex(key))
         finally:
             process.terminate()
+
+
+def _associated(process: subprocess.Popen[bytes], target: Any, number: int) -> tuple[int, int]:
+    """Make so many associations; returns how many there are, and the octets of memory that the host has made."""
+    for _ in range(number):
+        _associate(target)
+    return _asked(process)
 
 
 def _asked(process: subprocess.Popen[bytes]) -> tuple[int, int]:

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from twisted.internet.task import Clock
 
-from p2pship.bearer.hip.bearer import HIPBearer, HIPSettings
+from p2pship.bearer.hip.bearer import HIPBearer
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.bearer.udp import UDPBearer, UDPSettings
 from p2pship.identity.keys import sign
 from p2pship.journal import Journal

@@ -1,7 +1,7 @@
 """A host with many idle associations: ``python -m bench.hipidle`` is the process whose memory is measured.
 
-It prints the port and the key at which it is dialled. To each line of standard input it answers with how many links it has, and the
-octets of memory that it has made, when everything that belongs to base exchanges alone has been forgotten.
+It prints the port and the key at which it is dialled. At each line of standard input it forgets everything that belongs to base exchanges
+alone, and answers with how many links it has, and the octets of memory that it has made.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from psutil import Process
 from bench.hipends import Device, End, Receiver
 from bench.nodes import Served
 
-A_LINK = 0.05
-"Seconds that pass with each batch of packets: so slowly do the links come that nothing is rare."
+A_BATCH = 0.005
+"Seconds that pass with each batch of packets: 50 links come in a second, which is no load, and none of them gets old."
 
 SOON = 0.01
 "Seconds until what is to be done without a packet is done."
 
-FORGOTTEN = 1800.0
+FORGOTTEN = 120.0
 "Seconds in which an exchange is forgotten: its puzzle, and the key of its R1."
 
 
@@ -56,7 +56,7 @@ def serve() -> None:
                 host.turn(10.0)
             gc.collect()
             print(json.dumps([count, Served(Process(os.getpid())).memory()]), flush=True)
-        host.turn(A_LINK)
+        host.turn(A_BATCH)
         for link in host.links:
             count += 1
             link.start(Echo(link))

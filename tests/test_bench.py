@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import media, relay
+from bench import hip, media, relay
 from bench.__main__ import benchmarks, show
 from bench.figures import Figure, median
 from bench.load import Outcome
@@ -68,7 +68,9 @@ class ShowTests(SynchronousTestCase):
     def test_list(self) -> None:
         """Each benchmark says in one line what it measures."""
         known = benchmarks()
-        self.assertEqual(list(known), ["calls", "media", "memory", "message", "relay", "setup", "startup"])
+        self.assertEqual(
+            list(known), ["calls", "hip", "media", "memory", "message", "relay", "setup", "startup"]
+        )
         self.assertTrue(all(known.values()))
 
     def test_media(self) -> None:
@@ -111,6 +113,27 @@ class VoiceTests(SynchronousTestCase):
         self.assertEqual(Heard(100, [0.001 * n for n in range(100, 0, -1)]).p99, 0.1)
         self.assertEqual(Heard().p99, 0.0)
         self.assertEqual(Outcome(1, 0, [0.5]).p99, 0.5)
+
+
+class HIPTests(SynchronousTestCase):
+    """Bearers without a reactor, and a process of idle associations."""
+
+    def test_exchanges(self) -> None:
+        """A base exchange of each kind is measured: both ends' processor time is less than all of it."""
+        figures = {figure.name: figure.value for figure in hip.exchanges(1)}
+        self.assertEqual(len(figures), 1 + 3 * 2 * 3)
+        self.assertEqual(figures["bex_ms"], figures["bex_p256_p256_ms"])
+        self.assertGreater(min(figures.values()), 0)
+
+    def test_packets(self) -> None:
+        """Packets pass over both bearers, each of them once."""
+        self.assertGreater(hip.rate("hip", 200, 2), 0)
+        self.assertGreater(hip.rate("udp", 1200, 2), 0)
+
+    def test_idle(self) -> None:
+        """Associations are made with another process, which says what they take."""
+        each, all_of_them = hip.idle(20, 5)
+        self.assertEqual((each.unit, all_of_them.unit), ("kB", "MB"))
 
 
 class RelayTests(SynchronousTestCase):

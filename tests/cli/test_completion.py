@@ -36,3 +36,10 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(complete("p2pship", "identity", "exp"), {"export"})
         self.assertEqual(complete("p2pship", "identity", "export", "--enc"), {"--encrypt"})
         self.assertEqual(complete("p2pship", "calls", "--wh"), {"--why"})
+
+    def test_three_words(self) -> None:
+        """A verb of two words is offered word by word, and the first can be given alone."""
+        self.assertEqual(complete("p2pship", "device", "ke"), {"key"})
+        self.assertEqual(complete("p2pship", "device", "key", "cr"), {"create"})
+        self.assertEqual(complete("p2pship", "device", "key", "--js"), {"--json"})
+        self.assertEqual(complete("p2pship", "device", "key", "create", "--al"), {"--algorithm"})

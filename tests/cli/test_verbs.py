@@ -176,7 +176,7 @@ class HelpTests(SynchronousTestCase):
             for verb in verbs(noun):
                 if verb.hidden:
                     continue
-                code, output, _ = run_here(noun, verb.name, "--help")
+                code, output, _ = run_here(noun, *verb.name.split(), "--help")
                 self.assertEqual(code, 0, verb.command)
                 self.assertIn("--json", output)
 

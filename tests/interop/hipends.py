@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,8 +72,12 @@ class Ear(Recorder):
 
     def gap(self, since: float) -> float:
         """Return the longest time without a packet since a moment, up to now."""
-        times = [since, *(time for time, _ in self.heard if time > since), self._reactor.seconds()]
-        return max(late - early for early, late in zip(times, times[1:], strict=False))
+        times: list[float] = [
+            since,
+            *(time for time, _ in self.heard if time > since),
+            self._reactor.seconds(),
+        ]
+        return max(late - early for early, late in pairwise(times))
 
     @property
     def missing(self) -> int:

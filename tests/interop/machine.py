@@ -14,7 +14,10 @@ from p2pship.testing.nodeprocess import NodeProcess
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
 LAN_PORT = 5565
-EVERYWHERE = ("lookup.lan.interfaces=[]", 'bearer.tls.listen=["0.0.0.0","::"]')
+EVERYWHERE = (
+    "lookup.lan.interfaces=[]",
+    *(f'bearer.{name}.listen=["0.0.0.0","::"]' for name in ("hip", "tls")),
+)
 "A node's defaults, which node processes of tests do not use."
 
 ADDRESSES = {4: "10.5.0.{}", 6: "fd55::{}"}

@@ -19,6 +19,7 @@ from p2pship.testing.baresip import Baresip
 from p2pship.testing.cable import Cable
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import Neighbour
+from p2pship.testing.nodeprocess import BEARERS
 from p2pship.testing.programs import ProgramFailed
 from tests.interop.machine import BOB, FAR, NEAR, check_heard, connect, machine
 
@@ -39,7 +40,7 @@ VOICES = {name: speech(TALK + 10, seed) for seed, name in enumerate(("alice", "b
 
 def only(bearer: str) -> list[str]:
     """Return the settings of a node that listens everywhere, by one bearer alone."""
-    switches = [] if bearer == "tls" else ["bearer.tls.enabled=false", f"bearer.{bearer}.enabled=true"]
+    switches = [f"bearer.{name}.enabled={str(name == bearer).lower()}" for name in BEARERS]
     return ["lookup.lan.interfaces=[]", f'bearer.{bearer}.listen=["0.0.0.0"]', *switches]
 
 

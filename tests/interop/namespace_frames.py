@@ -30,6 +30,7 @@ from p2pship.testing.cable import Cable
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import Neighbour
 from tests.bearer.fakes import FakeDevice, Recorder
+from tests.interop.hipends import NO_MORE
 from tests.interop.machine import ADDRESSES, FAR, NEAR, connect
 from tests.scale import SEED
 
@@ -52,9 +53,9 @@ def frames(number: int, largest: int, seed: int) -> Iterator[bytes]:
 def bearer(reactor: Any, name: str) -> tuple[IBearer, bytes]:
     """Make a bearer that listens everywhere, on a machine of its own; returns its device's key too."""
     device = FakeDevice()
-    module = import_module(f"p2pship.bearer.{name}")
+    module = import_module("p2pship.bearer.hip.bearer" if name == "hip" else f"p2pship.bearer.{name}")
     node = SimpleNamespace(
-        keyring=SimpleNamespace(device=device),
+        keyring=SimpleNamespace(device=device, host_keys=NO_MORE),
         network=NetworkWatcher(reactor),
         journal=Journal(),
         random=os.urandom,

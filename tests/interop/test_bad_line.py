@@ -36,6 +36,10 @@ class CallTests(TestCase):
         printed = await run_in_namespace(reactor, CALL, str(folder), bearer, conditions, limit=100)
         self.assertIn("as it should be", printed)
 
+    async def test_hip(self) -> None:
+        """Over HIP."""
+        await self.check_call("hip")
+
     async def test_tls(self) -> None:
         """Over TLS."""
         await self.check_call("tls")
@@ -61,6 +65,10 @@ class FrameTests(TestCase):
         printed = await run_in_namespace(reactor, FRAMES, *arguments, limit=280)
         self.assertIn("as it should be", printed)
 
+    async def test_hip(self) -> None:
+        """Over HIP, where this node repeats what is lost."""
+        await self.check_frames("hip", scaled(60, 3000), 8000)
+
     async def test_tls(self) -> None:
         """Over TLS, where the operating system repeats what is lost."""
         await self.check_frames("tls", scaled(40, 400), 600)
@@ -70,5 +78,5 @@ class FrameTests(TestCase):
         await self.check_frames("tcp", scaled(40, 400), 600)
 
     async def test_udp(self) -> None:
-        """Over UDP, where this node does."""
+        """Over UDP, where this node does too."""
         await self.check_frames("udp", scaled(60, 3000), 8000)

@@ -58,7 +58,7 @@ class ArqSender:
         self._next_offset = 0
         self._limit = FIRST_WINDOW
         self._chunks: dict[int, _Chunk] = {}  # by offset
-        self._lost: deque[_Chunk] = deque()
+        self._lost: list[_Chunk] = []
         self._forced: list[
             _Chunk | None
         ] = []  # what leaves whatever the window; None asks for an acknowledgement
@@ -163,7 +163,7 @@ class ArqSender:
             elif self._chunks.get(chunk.offset) is chunk:
                 yield from self._resend(chunk, now)
         while self._lost and self._flying < self._window.octets:
-            chunk = self._lost.popleft()
+            chunk = self._lost.pop(0)
             if not chunk.flying and self._chunks.get(chunk.offset) is chunk:
                 yield from self._resend(chunk, now)
         while self._may_send:

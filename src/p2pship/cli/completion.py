@@ -11,10 +11,11 @@ _HEAD = """# Completion of p2pship for bash: source this file, or copy it to /us
 
 _p2pship() {
     local words
-    case "${COMP_WORDS[1]} ${COMP_WORDS[2]}" in"""
+    case "${COMP_WORDS[*]:1:3} " in"""
 
 _FOOT = """    esac
-    if [[ $COMP_CWORD -eq 1 || "${COMP_WORDS[COMP_CWORD]}" == -* || -n $words && $COMP_CWORD -eq 2 ]]; then
+    if [[ $COMP_CWORD -eq 1 || "${COMP_WORDS[COMP_CWORD]}" == -* || -n $words && $COMP_CWORD -eq 2 ||
+        $COMP_CWORD -eq 3 && $words == [a-z]* ]]; then
         COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
     fi
 }
@@ -29,13 +30,12 @@ def completion_text() -> str:
 
 
 def _cases(parser: argparse.ArgumentParser, before: str) -> Iterator[str]:
-    """Yield a case for each command: those of two words first, as they are more exact."""
+    """Yield a case for each command: those of more words first, as they are more exact."""
     for name, below in _subparsers(parser).items():
-        verbs = _subparsers(below)
-        yield from _cases(below, f"{name} ")
-        words = " ".join(verbs or _options(below))
-        pattern = f'"{before}{name}"' if before else f'"{name} "*'
-        yield f'        {pattern}) words="{words}" ;;'
+        verbs = list(_subparsers(below))
+        yield from _cases(below, f"{before}{name} ")
+        words = " ".join(verbs if verbs and not before else verbs + _options(below))
+        yield f'        "{before}{name} "*) words="{words}" ;;'
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -216,7 +216,7 @@ def _after_opening(result: LinkStatus) -> tuple[Verb, dict[str, Any]] | None:
 
 
 VERBS = (
-    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True, founds=True),
+    *KEY_VERBS,
     Verb(
         "device",
         "list",

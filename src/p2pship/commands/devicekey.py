@@ -68,16 +68,22 @@ def _create(desk: Desk, given: dict[str, Any]) -> HostKeyStatus:
 
 
 def _remove(desk: Desk, given: dict[str, Any]) -> HostKeyStatus:
+    key = _meant(desk, given)
+    desk.keyring.host_keys.remove(key.hit)
+    return _status(key)
+
+
+def _meant(desk: Desk, given: dict[str, Any]) -> HostKey:
+    """Return the key that is to be removed."""
     from p2pship.errors import LocalError
+    from p2pship.identity.hit import format_hit
 
     wanted = given["hit"]
-    listed = _list(desk, {})
-    if any(one["device"] and one["hit"] == wanted for one in listed):
-        raise LocalError("that is the device's own key, by which all its identities list it: it stays")
+    if wanted == format_hit(desk.keyring.device.hit):
+        raise LocalError("that is the device's own key, by which identities list this device: it stays")
     for key in desk.keyring.host_keys.all():
-        if _status(key)["hit"] == wanted:
-            desk.keyring.host_keys.remove(key.hit)
-            return _status(key)
+        if format_hit(key.hit) == wanted:
+            return key
     raise LocalError(f"there is no key {wanted!r:.60}: `p2pship device key list` shows them")
 
 
@@ -104,7 +110,7 @@ def _remove_text(result: HostKeyStatus) -> str:
 
 
 KEY_VERBS = (
-    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True),
+    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True, founds=True),
     Verb(
         "device",
         "key list",
@@ -130,6 +136,7 @@ KEY_VERBS = (
             ),
         ),
         offline=True,
+        founds=True,
     ),
     Verb(
         "device",
@@ -139,6 +146,7 @@ KEY_VERBS = (
         text=_remove_text,
         arguments=(Argument("hit", "its HIT"),),
         offline=True,
+        check=_meant,
         warning=lambda given: f"This deletes the key of {given['hit']} for ever: no backup has it.",
     ),
 )

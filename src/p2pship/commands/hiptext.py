@@ -92,11 +92,11 @@ def close_text(result: list[AssociationReport]) -> str:
 def ping_text(result: PingReport) -> str:
     """Say how a ping went."""
     way = "in UDP" if result["encapsulated"] else "in IP itself"
-    took = f"made in {_milliseconds(result['base_exchange'])}" if result["made"] else "stood already"
+    made = f"was made in {_milliseconds(result['base_exchange'])}" if result["made"] else "stood already"
     lost = 100 * (result["sent"] - result["received"]) / result["sent"]
     lines = [
         f"{result['peer']} at {result['address']}, {way}, as {result['own']}",
-        f"The association {took}: {result['algorithms']}.",
+        f"The association {made}: {result['algorithms']}.",
         f"{result['sent']} echoes sent, {result['received']} answered, {lost:.0f} % lost.",
     ]
     if result["received"]:

@@ -16,7 +16,7 @@ from p2pship.cli.client import NoNode, ask
 from p2pship.status import CallStatus, Status
 from p2pship.testing.programs import Program, ProgramFailed
 
-BEARERS = ("tls", "tcp", "udp")
+BEARERS = ("hip", "tls", "tcp", "udp")
 "Whose sockets are kept on loopback, switched on or not."
 
 START = 20.0
@@ -81,7 +81,7 @@ class NodeProcess:
         """Ask for its live calls."""
         return self.ask("calls")
 
-    def ask(self, command: str, **values: str) -> Deferred[Any]:
+    def ask(self, command: str, **values: Any) -> Deferred[Any]:
         """Give any command over the control socket."""
         return deferToThreadPool(
             self._reactor, self._reactor.getThreadPool(), ask, self.state, command, values

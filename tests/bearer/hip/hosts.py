@@ -47,9 +47,14 @@ def host(
     groups: Sequence[DHGroup] = OFFERED_GROUPS,
     now: float = BEGIN,
 ) -> Host:
-    """Make a host that can be reached nowhere but where it is."""
+    """Make a host that reaches others only where they are."""
     spis = itertools.count(0x1000 + int.from_bytes(random(2), "big"))
-    return Host(own, groups, random, lambda: next(spis), Load(), R1Limit(), now, lambda host, port: ())
+    return Host(own, groups, random, lambda: next(spis), Load(), R1Limit(), now, reach)
+
+
+def reach(host: str, port: int) -> Sequence[Path]:
+    """Return the path to an address."""
+    return [each for each in (path(0), path(1)) if (each.host, each.port) == (host, port)]
 
 
 class TwoHosts:

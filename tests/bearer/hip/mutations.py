@@ -46,7 +46,9 @@ class Mutator:
         return octets[:at] + self._dice.randbytes(8 * self._dice.randint(1, 4)) + octets[at:]
 
     def _moved(self, octets: bytes) -> bytes:
-        one, two, three = sorted(self._dice.randrange(HEADER_SIZE, len(octets) + 1) // 8 * 8 for _ in range(3))
+        one, two, three = sorted(
+            self._dice.randrange(HEADER_SIZE, len(octets) + 1) // 8 * 8 for _ in range(3)
+        )
         return octets[:one] + octets[two:three] + octets[one:two] + octets[three:]
 
     def _relisted(self, octets: bytes) -> bytes:
@@ -56,7 +58,9 @@ class Mutator:
 
     def listed(self, packet: Packet) -> Listed:
         """Return the parameters of a packet before its MAC or signature, one or two of them changed, in order."""
-        listed = [(each.type, each.contents) for each in packet.parameters if each.type < ParameterType.HIP_MAC]
+        listed = [
+            (each.type, each.contents) for each in packet.parameters if each.type < ParameterType.HIP_MAC
+        ]
         for _ in range(self._dice.randint(1, 2)):
             listed = self._changed(listed)
         return sorted(listed, key=lambda each: each[0])
@@ -70,7 +74,10 @@ class Mutator:
         if way == 0:
             return listed[:at] + listed[at + 1 :]
         if way == 1:
-            return [*listed, self._dice.choice([(type_, contents), (type_, self._altered(contents)), self._any()])]
+            return [
+                *listed,
+                self._dice.choice([(type_, contents), (type_, self._altered(contents)), self._any()]),
+            ]
         if way == 2:
             return [*listed[:at], (self._any()[0], contents), *listed[at + 1 :]]
         return [*listed[:at], (type_, self._altered(contents)), *listed[at + 1 :]]
@@ -93,7 +100,9 @@ class Mutator:
         return self._flipped(contents)
 
 
-def built(packet: Packet, listed: Iterable[tuple[int, bytes]], *protect: Callable[[Builder], object]) -> bytes:
+def built(
+    packet: Packet, listed: Iterable[tuple[int, bytes]], *protect: Callable[[Builder], object]
+) -> bytes:
     """Return a packet like another one, with other parameters, protected anew."""
     builder = Builder(packet.type, packet.sender, packet.receiver, packet.controls)
     for type_, contents in listed:

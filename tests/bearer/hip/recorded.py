@@ -9,7 +9,7 @@ from p2pship.bearer.hip.encrypted import decrypt
 from p2pship.bearer.hip.hostidentity import HostIdentity, read_host_identity
 from p2pship.bearer.hip.keymat import HIPKeys, Keymat
 from p2pship.bearer.hip.numbers import Cipher, PacketType, ParameterType
-from p2pship.bearer.hip.packet import Packet, parse, parse_parameters
+from p2pship.bearer.hip.packet import parse, parse_parameters
 from p2pship.bearer.hip.parameters import ESPInfo, Solution, decode_ciphers, decode_esp_transform
 from p2pship.bearer.hip.suites import CIPHER_KEY, rhash_of
 from tests.bearer.hip.captures import WITH_SECRET, control, exchanges, secret

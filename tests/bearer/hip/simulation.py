@@ -10,7 +10,7 @@ import heapq
 import random
 from typing import Any
 
-from p2pship.bearer.hip import agreement
+from p2pship.bearer.hip import agreement, esp
 from p2pship.bearer.hip.association import Association, Ended, Made, Rekeyed
 from p2pship.bearer.hip.diffiehellman import OFFERED_GROUPS
 from p2pship.bearer.hip.esp import Inbound, Outbound
@@ -48,7 +48,7 @@ class Keys:
 
     def watch(self, case: Any) -> None:
         """Hear of all keys while a test runs."""
-        outbound, inbound = agreement.outbound, agreement.inbound
+        outbound, inbound = esp.outbound, esp.inbound
 
         def sealed(suite: int, spi: int, keys: bytes, *others: Any) -> Outbound:
             self._note(0, keys)

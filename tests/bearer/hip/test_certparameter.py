@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
     load_pem_public_key,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
@@ -58,6 +58,7 @@ def certificate(
     issuer: str,
     *,
     authority: bool | None = None,
+    below: int | None = None,
     about: tuple[str, ...] = (),
     said_by: tuple[str, ...] = (),
     begins: int = -1,
@@ -76,11 +77,11 @@ def certificate(
         .not_valid_after(NOW + timedelta(days=ends))
     )
     if authority is not None:
-        builder = builder.add_extension(x509.BasicConstraints(authority, None), critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(authority, below), critical=True)
     for kind, hosts in ((x509.SubjectAlternativeName, about), (x509.IssuerAlternativeName, said_by)):
         if hosts:
             addresses = [x509.IPAddress(ip_address(host)) for host in hosts]
-            builder = builder.add_extension(kind(addresses), critical=False)  # type: ignore[arg-type]
+            builder = builder.add_extension(kind(addresses), critical=False)
     if extension is not None:
         builder = builder.add_extension(extension, critical=True)
     return builder.sign(by, hash_).public_bytes(Encoding.DER)
@@ -113,7 +114,9 @@ class CertificateTests(TestCase):
     def verified(self, *certificates: bytes, anchors: tuple[bytes, ...] = ()) -> Chain:
         return verified(group(*certificates), self.identity, BEGIN, anchors)
 
-    def assert_refused(self, *certificates: bytes, anchors: tuple[bytes, ...] = (), number: int | None = None) -> None:
+    def assert_refused(
+        self, *certificates: bytes, anchors: tuple[bytes, ...] = (), number: int | None = None
+    ) -> None:
         """Assert that a chain is refused, for the certificate of a number."""
         error = self.assertRaises(BadCertificate, self.verified, *certificates, anchors=anchors)
         self.assertEqual(error.notify, NotifyType.INVALID_CERTIFICATE)
@@ -197,6 +200,20 @@ class CertificateTests(TestCase):
         self.assert_refused(self.host(extension=unknown), self.middle(), self.root(), number=1)
         limits = x509.NameConstraints([x509.DNSName("example.com")], None)
         self.assert_refused(self.host(), self.middle(extension=limits), self.root(), number=2)
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        self.assert_refused(self.host(extension=purpose), self.middle(), self.root(), number=1)
+
+    def test_authorities(self) -> None:
+        """An authority has no more authorities below it than it says, and its key is for signing certificates."""
+        host = self.host()
+        self.verified(host, self.middle(below=0), self.root(below=1))
+        self.assert_refused(host, self.middle(), self.root(below=0), number=2)
+        for is_for in (True, False):
+            usage = x509.KeyUsage(True, False, False, False, False, is_for, False, False, False)
+            if is_for:
+                self.verified(host, self.middle(extension=usage), self.root())
+            else:
+                self.assert_refused(host, self.middle(extension=usage), self.root(), number=1)
 
     def test_elsewhere(self) -> None:
         """What would have to be fetched is not: nobody has us open an address of theirs."""
@@ -228,7 +245,9 @@ class CertificateTests(TestCase):
         for _ in range(scaled(1_500, 300_000)):
             altered = bytearray(host)
             for _ in range(dice.randint(1, 4)):
-                altered[dice.randrange(len(host))] = dice.choice((0, 1, 2, 0x30, 0x80, 0xFF, dice.randrange(256)))
+                altered[dice.randrange(len(host))] = dice.choice(
+                    (0, 1, 2, 0x30, 0x80, 0xFF, dice.randrange(256))
+                )
             altered[self.unused_bits(host)] = 0
             if altered != host:
                 self.assert_refused(bytes(altered), anchors=(spki(MIDDLE),))

@@ -51,7 +51,11 @@ class CompositionTests(TestCase):
         free = {P.R1_COUNTER, P.ENCRYPTED, P.HOST_ID, P.SEQ, P.ACK, P.LOCATOR_SET}
         for octets in self.recorded():
             for each in parse(octets).parameters:
-                is_free = each.type in free or each.type > P.HIP_SIGNATURE or parse(octets).type == PacketType.UPDATE
+                is_free = (
+                    each.type in free
+                    or each.type > P.HIP_SIGNATURE
+                    or parse(octets).type == PacketType.UPDATE
+                )
                 if not is_free or (each.type == P.HOST_ID and parse(octets).type == PacketType.R1):
                     self.assertRaises(BadPacket, check, with_other(octets, each.type, None))
 
@@ -81,7 +85,9 @@ class CompositionTests(TestCase):
         for octets in self.recorded():
             for type_ in (1, 131, 4097, 65535):
                 error = self.assertRaises(UnknownCritical, check, with_other(octets, None, type_))
-                self.assertEqual((error.type, error.notify), (type_, NotifyType.UNSUPPORTED_CRITICAL_PARAMETER_TYPE))
+                self.assertEqual(
+                    (error.type, error.notify), (type_, NotifyType.UNSUPPORTED_CRITICAL_PARAMETER_TYPE)
+                )
             for type_ in (0, 132, 4096, 65534):
                 check(with_other(octets, None, type_))
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.hip.certparameter import CertificateParameter
 from p2pship.bearer.hip.describe import DECODERS, describe, describe_parameter
 from p2pship.bearer.hip.eddsaidentity import EdDSAIdentity
-from p2pship.bearer.hip.numbers import Algorithm, EdDSACurve, PacketType, ParameterType
+from p2pship.bearer.hip.locatorset import LocatorField, encode_locators
+from p2pship.bearer.hip.numbers import (
+    Algorithm,
+    CertificateType,
+    EdDSACurve,
+    LocatorType,
+    PacketType,
+    ParameterType,
+)
 from p2pship.bearer.hip.packet import BadPacket, Builder, Parameter, parse
-from p2pship.bearer.hip.parameters import HostID
-from tests.bearer.hip.captures import ALL, control
+from p2pship.bearer.hip.parameters import ESPInfo, HostID
+from tests.bearer.hip.captures import ALL, FOLDER, control
 from tests.bearer.hip.encoders import encoded
 from tests.bearer.hip.strategies import VALUES
 
@@ -109,6 +120,23 @@ class DescribeTests(TestCase):
         """A LOCATOR_SET with nothing in it is said to be so."""
         self.assertEqual(in_words(ParameterType.LOCATOR_SET, b""), "LOCATOR_SET: none")
 
+    def test_locators(self) -> None:
+        """A locator is an address and what it is for; an SPI is written as other programs do."""
+        listed = [
+            LocatorField(0, LocatorType.ADDRESS, True, 1800, "192.0.2.1"),
+            LocatorField(7, LocatorType.SPI_AND_ADDRESS, False, 60, "2001:db8::1", 0x1000),
+            LocatorField(1, LocatorType.TRANSPORT_ADDRESS, False, 60, "192.0.2.1", 5, 10500, 17, 1, 9),
+        ]
+        self.assertEqual(
+            in_words(ParameterType.LOCATOR_SET, encode_locators(listed)),
+            "LOCATOR_SET: 192.0.2.1 for BOTH, 1800 s, preferred; 2001:db8::1 for 7, 60 s, SPI 0x00001000; "
+            "192.0.2.1 for SIGNALLING, 60 s, protocol 17 port 10500, SERVER-REFLEXIVE of priority 9, SPI 0x00000005",
+        )
+        self.assertEqual(
+            in_words(ParameterType.ESP_INFO, ESPInfo(96, 0, 0x1234).encode()),
+            "ESP_INFO: keymat_index 96, old_spi 0x00000000, new_spi 0x00001234",
+        )
+
     def test_eddsa(self) -> None:
         """A Host Identity of EdDSA is shown, though we do not use it; one of another length is not valid."""
         identity = EdDSAIdentity(EdDSACurve.ED25519, bytes(range(32)))
@@ -116,6 +144,27 @@ class DescribeTests(TestCase):
         self.assertTrue(shown.startswith("HOST_ID: EDDSA on ED25519, 36 octets 0001"), shown)
         short = HostID(Algorithm.EDDSA, identity.encode()[:-1]).encode()
         self.assertIn("not valid", in_words(ParameterType.HOST_ID, short))
+
+    def test_certificates(self) -> None:
+        """A certificate is shown by its names and times, or as none; nothing in a name spoils a log."""
+        pem = (FOLDER / "certificate.pem").read_bytes()
+        der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        shown = in_words(
+            ParameterType.CERT, CertificateParameter(1, 2, 1, CertificateType.X509_V3, der).encode()
+        )
+        name = "'CN=Example issuing host,DC=com,DC=Example'"
+        self.assertEqual(shown, f"CERT: group 1, number 1 of 2, {name} by {name}, 2016-02-25 to 2017-02-24")
+        other = CertificateParameter(1, 1, 1, CertificateType.X509_V3, b"none").encode()
+        self.assertEqual(
+            in_words(ParameterType.CERT, other), "CERT: group 1, number 1 of 1, no X.509 certificate"
+        )
+        elsewhere = CertificateParameter(1, 1, 1, CertificateType.LDAP_URL_X509_V3, b"ldap://").encode()
+        self.assertEqual(
+            in_words(ParameterType.CERT, elsewhere), "CERT: group 1, number 1 of 1, type 5, 7 octets"
+        )
+        spoilt = der.replace(b"issuing host", b"\x1b[2J\nnew line")
+        words = in_words(ParameterType.CERT, CertificateParameter(1, 1, 1, 1, spoilt).encode())
+        self.assertTrue(words.isprintable(), words)
 
     def test_i1(self) -> None:
         """A packet without parameters is one line."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from p2pship.bearer.hip.bearer import HIPBearer
 from p2pship.bearer.hip.desk import read_address, read_hit
@@ -64,9 +64,10 @@ class DeskCase(HIPPair):
             outcome[0].raiseException()
         return outcome[0]
 
-    async def ping(self, owner: FakeDevice | HostKey = device("bob"), **more: Any) -> Any:
-        """Ping Bob's bearer by one of its HITs."""
-        return await self.done(self.pinger.desk.ping(f"{hit(owner)}@{self.at(self.pinged)}", **more))
+    async def ping(self, owner: FakeDevice | HostKey | None = None, **more: Any) -> Any:
+        """Ping Bob's bearer by one of its HITs, his device's if none is named."""
+        whom = f"{hit(owner or device('bob'))}@{self.at(self.pinged)}"
+        return await self.done(self.pinger.desk.ping(whom, **more))
 
     async def assert_refused(self, waiting: Deferred[Any], error: type[Exception], text: str) -> None:
         """Assert that a ping fails, with these words."""
@@ -161,6 +162,24 @@ class PingTests(DeskCase, TestCase):
         await self.assert_refused(under_way, NotReached, "ended")
 
 
+class RawTests(DeskCase, TestCase):
+    """HIP and ESP in IP itself."""
+
+    async def test_raw(self) -> None:
+        """A ping goes in IP itself where that is on, and wished."""
+        near, far = (self.bearer(device(name), raw=True) for name in ("alice", "bob"))
+        for bearer in (near, far):
+            self.successResultOf(bearer.listen(lambda link: None, lambda: None))
+        if not far.desk.show()["raw"]:
+            raise SkipTest("this needs CAP_NET_RAW")
+        whom = f"{hit(device('bob'))}@{HOST}"
+        report = await self.done(near.desk.ping(whom, raw=True))
+        self.assertEqual((report["received"], report["encapsulated"], report["address"]), (4, False, HOST))
+        await self.until(lambda: not far.desk.associations())
+        whom = f"{hit(device('carol'))}@{HOST}"
+        await self.assert_refused(near.desk.ping(whom, raw=True), NotReached, "protocols 139 and 50")
+
+
 class SeveralTests(DeskCase, TestCase):
     """Several Host Identities of one node."""
 
@@ -249,7 +268,8 @@ class GuestTests(DeskCase, TestCase):
         [link] = self.links
         link.start(Recorder())
         self.pinger_link().retire()  # as another implementation, which knows nothing of links
-        link.abort("no hello passed within 5 s")
+        link.close("no hello passed within 5 s")
+        await self.until(lambda: link.association in self.pinged._guests, step=0.1)
         return link
 
     def pinger_link(self) -> Any:
@@ -274,9 +294,9 @@ class GuestTests(DeskCase, TestCase):
         far.echoes.listen(b"id", replies.append)
         for number in range(6):
             far.echoes.ask(b"id", number, b"data")
-            await self.until(lambda: len(replies) == number + 1)
+            await self.until(lambda: replies)
+            self.assertEqual(replies.pop()[2:], b"data")
             self.advance(GUEST_TIME / 2)
-        self.assertEqual([reply[2:] for reply in replies], [b"data"] * 6)
         self.advance(GUEST_TIME)
         await self.until(lambda: not self.pinged._links)
 
@@ -368,7 +388,9 @@ class ReportTests(DeskCase, TestCase):
         """All Host Identities are shown, with what strangers asked of them."""
         await self.ping()
         shown = self.pinged.desk.show()
-        self.assertEqual([one["algorithm"] for one in shown["identities"]][1:], [n for n, _ in ALGORITHMS.values()])
+        self.assertEqual(
+            [one["algorithm"] for one in shown["identities"]][1:], [n for n, _ in ALGORITHMS.values()]
+        )
         self.assertEqual(shown["listening"], [self.at(self.pinged)])
         self.assertEqual((shown["difficulty"], shown["r1s_limited"]), (8, 0))
         self.assertGreaterEqual(shown["i1s"], 1)

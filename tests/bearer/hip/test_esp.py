@@ -346,7 +346,7 @@ class ReplayTests(_Pair):
         self.assertGreaterEqual(WINDOW, 2048)
         random = Random(SEED)
         for spread in (2, 50, WINDOW // 2, 3 * WINDOW):
-            opens, taken = self.opener(), set()
+            opens = self.opener()
             order = sorted(range(1, 2 * WINDOW), key=lambda number: number + random.random() * spread)
             for number in random.choices(order, k=300) + order + order[:: scaled(7, 1)]:
                 newest = opens.newest
@@ -386,7 +386,8 @@ class ReplayTests(_Pair):
     def test_leaps(self) -> None:
         """Leaps of every size, and numbers about the window's edges, agree with a set that remembers everything."""
         random = Random(SEED)
-        opens, taken, newest = self.opener(), set(), 0
+        taken: set[int] = set()
+        opens, newest = self.opener(), 0
         for _ in range(scaled(3000, 50_000)):
             number = newest + random.choice(
                 (1, 1, 2, 3, 0, -1, -5, 65, WINDOW, -WINDOW, WINDOW + 1, 9999, -100)

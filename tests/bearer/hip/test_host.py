@@ -6,8 +6,6 @@ import random
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.bearer.hip.numbers import PacketType
-from p2pship.bearer.hip.packet import parse
 from tests.bearer.hip.hosts import identity
 from tests.bearer.hip.simulation import BEGIN, Keys, Simulation
 from tests.scale import SEED, scaled

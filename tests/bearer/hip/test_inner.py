@@ -112,7 +112,7 @@ class EchoTests(SynchronousTestCase):
 
     def test_every_length(self) -> None:
         """Data of every length is answered."""
-        for length in range(0, 1500):
+        for length in range(1500):
             rest = os.urandom(4 + length)
             answer = echo_answer(echo(ECHO_REQUEST, THEIR, OWN, rest), OWN, THEIR)
             assert answer is not None

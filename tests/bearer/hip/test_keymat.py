@@ -36,7 +36,7 @@ class KeymatTests(TestCase):
 
     def test_hkdf(self) -> None:
         """It is HKDF: the salt is #I and #J, the info both HITs, the lesser first."""
-        for secret, salt, info, octets in map(lambda row: [bytes.fromhex(each) for each in row], HKDF):
+        for secret, salt, info, octets in ([bytes.fromhex(each) for each in row] for row in HKDF):
             for cut in range(0, len(info), 5):
                 made = Keymat(SHA256, salt[:7], salt[7:], secret, info[:cut], info[cut:])
                 if info[:cut] + info[cut:] == min(info[:cut], info[cut:]) + max(info[:cut], info[cut:]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Any
 
 from construct import ConstructError
@@ -160,6 +161,24 @@ class OwnTests(TestCase):
                 self.hear(hosts, witness)
                 wanted = [PacketType.NOTIFY, *[PacketType.UPDATE] * 3, PacketType.CLOSE, PacketType.CLOSE_ACK]
                 self.assertEqual(witness.seen[4:], wanted)
+
+    def test_moves(self) -> None:
+        """The UPDATEs of a host that has other addresses, and of one that verifies them, with the locators as RFC 8046 §4 has them."""
+        hosts, witness = self.exchange("P-384", "P-256", (DHGroup.P256,))
+        near, _ = hosts.associations()
+        hosts.hosts[0].own_changed(["192.0.2.1", "2001:db8::7"], hosts.now)
+        hosts.talk()
+        updates = [witness.see(octets) for _, octets in hosts.said[4:]]
+        locators = updates[0].contents(193)
+        spi = near.inbound.spi.to_bytes(4, "big")
+        self.assertEqual(len(locators), 2 * 28)
+        for at, wanted in ((0, "192.0.2.1"), (28, "2001:db8::7")):
+            address = IPv6Address(wanted if ":" in wanted else f"::ffff:{wanted}").packed
+            self.assertEqual(
+                (locators[at + 1 : at + 3], locators[at + 8 : at + 28]), (b"\1\5", spi + address)
+            )
+        self.assertEqual(updates[0].contents(65)[4:], spi + spi, "the same SPI: no new keys")
+        self.assertEqual(updates[0].contents(385), updates[1].contents(449))
 
     def test_new_keys(self) -> None:
         """After a change of keys with new Diffie-Hellman values, data are sealed by what the witness derives from them."""

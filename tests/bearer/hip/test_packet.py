@@ -120,7 +120,9 @@ class ParseTests(TestCase):
         for each in packet.parameters:
             builder.add(each.type, again(each.type, each.contents))
             end = each.start + 4 + len(each.contents)
-            expected[end : each.end] = bytes(each.end - end)  # one of the programs pads with what was there before
+            expected[end : each.end] = bytes(
+                each.end - end
+            )  # one of the programs pads with what was there before
             if each.type == ParameterType.SOLUTION:  # and copies the lifetime to where a SOLUTION has nothing
                 expected[each.start + 5] = 0
         self.assertEqual(builder.octets(), bytes(expected))
@@ -144,6 +146,11 @@ class ParseTests(TestCase):
             self.assertEqual([each.type for each in parse_parameters(octets)], types)
         else:
             self.assertRaises(BadPacket, parse_parameters, octets)
+
+    def test_rest(self) -> None:
+        """Octets that are too few for a parameter are refused: what was encrypted has any length."""
+        for size in range(1, 8):
+            self.assertRaises(BadPacket, parse_parameters, tlv(1, b"") + bytes(size))
 
     def test_length(self) -> None:
         """The length of a parameter is the formula of RFC 7401 §5.2.1: with type and length, up to a multiple of eight."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.hip.diffiehellman import KeyPair, new_key_pair
+from p2pship.bearer.hip.numbers import DHGroup, ParameterType
+from p2pship.bearer.hip.packet import BadPacket
+from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo
 from tests.bearer.fakes import Recorder
+from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 from tests.bearer.hip.pair import HIPPair
+from tests.bearer.hip.simulation import Keys
 
 PACKETS = 400
 
@@ -76,3 +83,120 @@ class RekeyTests(HIPPair, TestCase):
 
         near, far, *_ = await self.streaming(begin)
         self.assertEqual((near.association.rekey.count, far.association.rekey.count), (1, 1))
+
+
+class ExchangeTests(TestCase):
+    """New keys by the machine alone, step by step."""
+
+    def setUp(self) -> None:
+        self.keys = Keys()
+        self.keys.watch(self)
+        self.two = TwoHosts(
+            host(identity("P-256", "one"), os.urandom), host(identity("P-256", "other"), os.urandom)
+        )
+        self.two.dial()
+        self.two.talk()
+        self.near, self.far = self.two.associations()
+
+    def assert_agreed(self, count: int) -> None:
+        """Assert that both have the same keys, the so-and-so-manieth, which have nothing in common with any before."""
+        for one, other in ((self.near, self.far), (self.far, self.near)):
+            self.assertEqual(one.rekey.count, count)
+            packet = one.outbound.seal(59, b"word")
+            self.assertEqual(packet[:4], other.inbound.spi.to_bytes(4, "big"))
+            self.assertEqual(other.inbound.open(packet), (59, b"word"))
+        self.assertEqual(self.keys.repeated, [])
+        self.assertEqual(self.keys.count, 4 * (count + 1))
+
+    def begin(self, association: Any, pair: KeyPair | None) -> None:
+        """Have one side begin, with a new Diffie-Hellman value or, as other programs may, without one."""
+        association.rekey._ask(association.path, self.two.now, pair)
+
+    def test_new_values(self) -> None:
+        """Again and again, from either side."""
+        for count in range(1, 6):
+            self.two.hosts[count % 2].rekey((self.near, self.far)[count % 2], self.two.now)
+            self.two.talk()
+            self.assert_agreed(count)
+
+    def test_same_keymat(self) -> None:
+        """Without new values keys come from behind those before, until KEYMAT ends; then it is refused."""
+        count = 0
+        while True:
+            self.begin(self.near, None)
+            try:
+                self.two.talk()
+            except BadPacket:
+                break
+            count += 1
+            self.assert_agreed(count)
+        self.assertGreater(count, 100)
+        self.assertEqual(self.keys.repeated, [])
+
+    def test_mixed(self) -> None:
+        """One after the other, with and without."""
+        for count in range(1, 8):
+            side = (self.near, self.far)[count // 2 % 2]
+            self.begin(side, new_key_pair(DHGroup.P256) if count % 3 else None)
+            self.two.talk()
+            self.assert_agreed(count)
+
+    def test_both(self) -> None:
+        """Both at once."""
+        for count in range(1, 4):
+            for number, association in enumerate((self.near, self.far)):
+                self.two.hosts[number].rekey(association, self.two.now)
+            self.two.talk()
+            self.assert_agreed(count)
+
+    def test_used_octets(self) -> None:
+        """Octets of KEYMAT that were used are not used again, whoever wants it."""
+        for index in (0, 1, 128, self.far.rekey._index - 1):
+            self.near.rekey._index = index
+            self.begin(self.near, None)
+            self.assertRaises(BadPacket, self.two.talk)
+            self.near.rekey._own = None
+        self.assertEqual((self.far.rekey.count, self.keys.count), (0, 4))
+
+    def test_index_with_value(self) -> None:
+        """A new KEYMAT begins at its beginning."""
+        info = ESPInfo(40, self.near.inbound.spi, 5000)
+        pair = new_key_pair(DHGroup.P256)
+        contents = [
+            (ParameterType.ESP_INFO, info.encode()),
+            (ParameterType.DIFFIE_HELLMAN, DiffieHellman(pair.group, pair.public).encode()),
+        ]
+        self.near.updates.request(contents, [path(1)], self.two.now, lambda *_: None, lambda: None)
+        self.assertRaises(BadPacket, self.two.talk)
+
+    def test_other_group(self) -> None:
+        """The group stays the one of the base exchange."""
+        self.begin(self.near, new_key_pair(DHGroup.P384))
+        self.assertRaises(BadPacket, self.two.talk)
+
+    def test_acknowledged_only(self) -> None:
+        """Who gets an acknowledgement and nothing else does not wait for ever, and may begin again."""
+        self.two.hosts[0].rekey(self.near, self.two.now)
+        (_octets,) = self.two.work(0)
+        self.far.updates.answer(0, (), path(0))
+        self.two.deliver(0, self.two.work(1)[0])
+        self.assertTrue(self.near.rekey.is_under_way)
+        while self.near.rekey.is_under_way:
+            due = self.two.hosts[0].due()
+            assert due is not None
+            self.assertLess(due, self.two.now + 120)
+            self.two.hosts[0].timer_fired(due)
+        self.assertTrue(self.near.stands)
+        self.assertEqual(self.near.rekey.count, 0)
+
+    def test_at_once_again(self) -> None:
+        """The next change may begin before the acknowledgement of the one before has come."""
+        self.two.hosts[0].rekey(self.near, self.two.now)
+        self.two.deliver(1, self.two.work(0)[0])
+        self.two.deliver(0, self.two.work(1)[0])
+        (late,) = self.two.work(0)
+        self.two.hosts[0].rekey(self.near, self.two.now)
+        self.two.talk()
+        self.two.deliver(1, late)
+        self.two.talk()
+        self.assert_agreed(2)

@@ -1,7 +1,7 @@
 """The bearer ``hip``: HIPv2 and ESP in UDP, encrypted, from and to any of this machine's addresses.
 
 All of one node's associations share its sockets. What comes with four zero octets in front is a control packet (RFC 9028 §5.1), which
-the machine of a Host Identity gets (:mod:`p2pship.bearer.hip.host`); anything else begins with an SPI, which says whose it is.
+the machine of a Host Identity gets (:mod:`p2pship.bearer.hip.signalling`); anything else begins with an SPI, which says whose it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -21,24 +20,20 @@ from p2pship.bearer.datagramport import Address, DatagramPort, Party
 from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Noticed, Rekeyed
 from p2pship.bearer.hip.desk import HIPDesk
 from p2pship.bearer.hip.diallers import Diallers
-from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
-from p2pship.bearer.hip.guests import Guests
-from p2pship.bearer.hip.host import Host, Solve
+from p2pship.bearer.hip.following import Following
+from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.hosts import Hosts, Unreached
 from p2pship.bearer.hip.link import NAME, HIPLink
 from p2pship.bearer.hip.load import Load
-from p2pship.bearer.hip.packet import HEADER_SIZE, BadPacket, has_checksum, parse, with_checksum
-from p2pship.bearer.hip.path import Path, Send
-from p2pship.bearer.hip.pinging import Pings
 from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
 from p2pship.bearer.hip.settings import HIPSettings
-from p2pship.bearer.hip.sockets import Sockets, listened_hosts, path_of
-from p2pship.bearer.hip.solving import Solving
+from p2pship.bearer.hip.signalling import Signalling
+from p2pship.bearer.hip.sockets import Sockets, path_of
 from p2pship.bearer.streambearer import MOST_LOCATORS
 from p2pship.errors import NotReached
 from p2pship.identity.hit import hit_of
@@ -46,10 +41,6 @@ from p2pship.identity.keys import BadKey
 from p2pship.interfaces import IBearer, IDevice, IHostKeys, ILink, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.storage.ports import Ports
-
-MARKER = bytes(4)
-"What tells a control packet from ESP (RFC 9028 §5.1)."
-
 
 SETTINGS = HIPSettings
 
@@ -85,44 +76,32 @@ class HIPBearer:
         self._reactor = reactor
         self._settings = settings
         self._device = device
-        self._network = network
         self._ports = ports
         self._journal = journal
         self._random = random
         self._parties: dict[bytes, Party] = {}
         self._sockets = Sockets(self._adopt, self._open_raw if settings.raw else None)
+        self._following = Following(reactor, network, settings.listen, self._sockets, self._addresses_changed)
         self._links: dict[Association, HIPLink] = {}
         self._host = Hosts(OwnHostIdentity(device.private_key), self._new_host, reactor.seconds())
         self._diallers = Diallers(reactor, self._host.device, self._act)
-        self._guests = Guests(reactor, self._close)
-        self._pings = Pings(
-            reactor,
-            self._host,
-            self._guests,
-            self._links,
-            self._sockets.reach,
-            self._act,
-            random,
-            self._diallers.waits,
-        )
         self.desk = HIPDesk(
-            reactor.seconds,
+            reactor,
             settings,
             self._host,
             self._links,
-            self._guests,
-            self._pings,
             self._sockets,
+            random,
+            self._diallers.waits,
+            self._act,
             self._close,
         )
         "where a person asks"
+        self._guests, self._pings = self.desk.guests, self.desk.pings
         self._unwatch_keys: Callable[[], None] = _nothing if keys is None else self._follow(keys)
-        self._solving = Solving(reactor)
-        self._due = 0.0
-        self._timer: IDelayedCall | None = None
+        self._signalling = Signalling(reactor, journal, self._host, self._told, self.desk.refused)
         self._link_made: Callable[[ILink], None] = _nobody
         self._locators_changed: Callable[[], None] = _nothing
-        self._unwatch: Callable[[], None] = _nothing
         self._stopped: Deferred[None] | None = None
 
     def _new_host(self, own: OwnHostIdentity, load: Load, limit: R1Limit, now: float) -> Host:
@@ -170,119 +149,49 @@ class HIPBearer:
             self._settings.port,
             ", ".join(self._settings.listen),
             "udp",
-            partial(self._sockets.listen, self._hosts()),
+            partial(self._sockets.listen, self._following.hosts()),
         )
-        self._unwatch = self._network.watch(self._network_changed)
+        self._following.begin()
         self.log.info("accepts links over hip at UDP port {port}", port=self._sockets.number)
         if chosen.moved_from is not None:
             self.log.warn(
                 "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
             )
 
-    def _hosts(self) -> list[str]:
-        return listened_hosts(self._settings.listen, self._network.interfaces())
-
     def _adopt(self, opened: socket.socket) -> DatagramPort:
-        return DatagramPort(self._reactor, opened, self._parties, self._stray, self._journal)
+        return DatagramPort(self._reactor, opened, self._parties, self._signalling.stray, self._journal)
 
     def _open_raw(self, host: str) -> RawPort:
-        return RawPort(self._reactor, host, self._parties, self._stray, self._raw_control, self._journal)
+        taken = self._signalling
+        return RawPort(self._reactor, host, self._parties, taken.stray, taken.raw, self._journal)
 
-    def _network_changed(self) -> None:
-        if self._sockets.change(self._hosts()):
-            self._host.own_changed(self._sockets.hosts, self._reactor.seconds())
-            self._act()
-            self._locators_changed()
-
-    # control packets
-
-    def _stray(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
-        """Take a datagram that is on no link: a control packet, or nothing of ours."""
-        if datagram[:4] != MARKER or isinstance(port, RawPort):
-            self._journal.count("hip.stray")
-            return
-        self._control(datagram[4:], path_of(port, source))
-
-    def _raw_control(self, datagram: bytes, source: Address, port: RawPort) -> None:
-        """Take what came as IP protocol 139."""
-        path = path_of(port, source)
-        if len(datagram) < HEADER_SIZE or not has_checksum(datagram, path.host, path.own_host):
-            self._journal.count("hip.bad_checksum")
-            return
-        self._control(datagram, path)
-
-    def _control(self, octets: bytes, path: Path) -> None:
-        try:
-            self._host.received(parse(octets), path, self._reactor.seconds())
-        except BadPacket as error:
-            self._journal.count("hip.refused")
-            self.desk.refused(error)
-            self.log.debug("a packet was refused: {error}", error=error)
+    def _addresses_changed(self) -> None:
+        self._host.own_changed(self._sockets.hosts, self._reactor.seconds())
         self._act()
+        self._locators_changed()
+
+    # what the machines say
 
     def _act(self) -> None:
-        """Do what the machine wants done."""
-        while things := self._host.take():
-            for thing in things:
-                match thing:
-                    case Send():
-                        self._send(thing)
-                    case Solve():
-                        self._solve(thing.dialling)
-                    case Made():
-                        self._made(thing.association, thing.dialled)
-                    case Unreached(own, peer, reason):
-                        self._pings.failed(own, peer, reason)
-                        if own == self._host.device.own.hit:
-                            self._diallers.failed(peer, reason)
-                    case Moved():
-                        self._moved(thing)
-                    case Rekeyed():
-                        self._rekeyed(thing)
-                    case Ended():
-                        self._ended(thing.association, thing.reason)
-                    case Noticed():
-                        self._noticed(thing)
-        self._set_timer()
+        self._signalling.act()
 
-    def _send(self, send: Send) -> None:
-        path = send.path
-        port = path.carrier
-        assert isinstance(port, DatagramPort)
-        try:
-            if isinstance(port, RawPort):
-                port.control.send(with_checksum(send.octets, path.own_host, path.host), path.address)
-            else:
-                port.send(MARKER + send.octets, path.address)
-        except OSError:
-            self._journal.count("hip.unsent")
-
-    def _solve(self, dialling: Dialling) -> None:
-        solver = dialling.solver
-        if solver is None:
-            return
-
-        def solved(solution: bytes) -> None:
-            self._host.solved(dialling, solution, self._reactor.seconds())
-            self._act()
-
-        self._solving.add(solver, lambda: dialling.solver is solver, solved)
-
-    def _set_timer(self) -> None:
-        due = self._host.due()
-        if self._timer is not None and self._timer.active():
-            if due is not None and self._due <= due:
-                return
-            self._timer.cancel()
-        self._timer = None
-        if due is not None:
-            self._due = due
-            self._timer = self._reactor.callLater(max(0.0, due - self._reactor.seconds()), self._time_came)
-
-    def _time_came(self) -> None:
-        self._timer = None
-        self._host.timer_fired(self._reactor.seconds())
-        self._act()
+    def _told(self, thing: object) -> None:
+        """Hear from the machines."""
+        match thing:
+            case Made():
+                self._made(thing.association, thing.dialled)
+            case Unreached(own, peer, reason):
+                self._pings.failed(own, peer, reason)
+                if own == self._host.device.own.hit:
+                    self._diallers.failed(peer, reason)
+            case Moved():
+                self._moved(thing)
+            case Rekeyed():
+                self._rekeyed(thing)
+            case Ended():
+                self._ended(thing.association, thing.reason)
+            case Noticed():
+                self._noticed(thing)
 
     def _new_spi(self) -> int:
         while True:
@@ -445,8 +354,7 @@ class HIPBearer:
             self._parties.pop(_octets(spi), None)
 
     def stop(self) -> Deferred[None]:
-        self._unwatch()
-        self._unwatch = _nothing
+        self._following.end()
         self._stopped = Deferred()
         self._unwatch_keys()
         self._unwatch_keys = _nothing
@@ -462,8 +370,7 @@ class HIPBearer:
     def _look_stopped(self) -> None:
         if self._stopped is None or self._stopped.called or self._links:
             return
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._signalling.stop()
         self._sockets.close()
         self._stopped.callback(None)
 

@@ -32,6 +32,14 @@ LONGEST_CHAIN = 5
 HASHES = frozenset({"sha256", "sha384"})
 "Of signatures: those of RFC 7401 (RFC 8002 §2)."
 
+_UNDERSTOOD = (
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.SubjectAlternativeName,
+    x509.IssuerAlternativeName,
+)
+"Extensions that may be critical: what they say is heeded here."
+
 _HEAD = struct.Struct(">BBBB")
 _BAD = (
     ValueError,
@@ -131,12 +139,27 @@ def verified(
     for parameter, certificate in zip(group, chain, strict=True):
         _check(parameter, certificate, datetime.fromtimestamp(now, UTC))
     _check_host(chain[0], identity, group[0])
-    for (certificate, issuer), parameter in zip(pairwise(chain), group, strict=False):
-        _check_issuer(certificate, issuer, parameter)
+    for below, (certificate, issuer) in enumerate(pairwise(chain)):
+        _check_issuer(certificate, issuer, below, group[below])
     ends = min(certificate.not_valid_after_utc for certificate in chain)
     last = chain[-1]
     signer = _signer(last, anchors, group[-1])
     return Chain(chain[0].subject.rfc4514_string(), last.issuer.rfc4514_string(), signer, ends)
+
+
+def in_words(parameter: CertificateParameter) -> str:
+    """Return what a certificate says, which is not verified here, in characters that may stand in a log."""
+    type_, place = parameter.type, f"group {parameter.group}, number {parameter.number} of {parameter.total}"
+    if type_ != CertificateType.X509_V3:
+        return f"{place}, type {type_}, {len(parameter.certificate)} octets"
+    try:
+        certificate = _read(parameter)
+        names = [each.rfc4514_string() for each in (certificate.subject, certificate.issuer)]
+        times = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (BadCertificate, *_BAD):
+        return f"{place}, no X.509 certificate"
+    subject, issuer = map(ascii, names)
+    return f"{place}, {subject} by {issuer}, {times[0]:%Y-%m-%d} to {times[1]:%Y-%m-%d}"
 
 
 def _invalid(text: str, group: int, number: int) -> BadCertificate:
@@ -161,17 +184,14 @@ def _check(parameter: CertificateParameter, certificate: x509.Certificate, now: 
     try:
         hash_ = certificate.signature_hash_algorithm
         is_v3 = certificate.version is x509.Version.v3
-        unknown = [each for each in certificate.extensions if each.critical and _is_unknown(each)]
+        critical = [each.value for each in certificate.extensions if each.critical]
     except _BAD:
         raise _refuse("the certificate cannot be read", parameter) from None
+    unknown = not all(isinstance(each, _UNDERSTOOD) for each in critical)
     if not is_v3 or unknown or hash_ is None or hash_.name not in HASHES:
         raise _refuse("the certificate is of a kind that is not taken", parameter)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise _refuse("the certificate is not valid at this time", parameter)
-
-
-def _is_unknown(extension: x509.Extension[x509.ExtensionType]) -> bool:
-    return isinstance(extension.value, x509.UnrecognizedExtension | x509.NameConstraints)
 
 
 def _check_host(
@@ -186,22 +206,25 @@ def _check_host(
 
 
 def _check_issuer(
-    certificate: x509.Certificate, issuer: x509.Certificate, parameter: CertificateParameter
+    certificate: x509.Certificate, issuer: x509.Certificate, below: int, parameter: CertificateParameter
 ) -> None:
-    """Check that a certificate is signed by the next one's key, and that this key may sign certificates."""
+    """Check that a certificate is signed by the next one's key, which may sign certificates with so many authorities below it."""
     key = _key(issuer, parameter)
     if certificate.issuer != issuer.subject or not _is_signed_by(certificate, key):
         raise _refuse("the certificate is not signed by the next", parameter)
-    if not _may_sign(issuer):
+    if not _may_sign(issuer, below):
         raise _refuse("the next certificate's key may sign none", parameter)
     _check_issuer_hit(certificate, key, parameter)
 
 
-def _may_sign(issuer: x509.Certificate) -> bool:
-    try:
-        return issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
+def _may_sign(issuer: x509.Certificate, below: int) -> bool:
+    """Tell whether a key may sign certificates (RFC 5280 §4.2.1.3, §4.2.1.9)."""
+    values = [each.value for each in issuer.extensions]
+    basic = next((each for each in values if isinstance(each, x509.BasicConstraints)), None)
+    usage = next((each for each in values if isinstance(each, x509.KeyUsage)), None)
+    if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
         return False
+    return basic.path_length is None or basic.path_length >= below
 
 
 def _check_issuer_hit(certificate: x509.Certificate, key: bytes, parameter: CertificateParameter) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from p2pship.bearer.hip.numbers import PacketType, ParameterType
+from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Packet, UnknownCritical
 
 _P = ParameterType
@@ -49,6 +49,9 @@ and a public value of MODP 3072, has room for so many. Anybody may append them t
 
 _ECHOED = frozenset({_P.ECHO_REQUEST_SIGNED, _P.ECHO_REQUEST_UNSIGNED})
 
+_TO_ANYBODY = frozenset({PacketType.I1, PacketType.NOTIFY})
+"What may be sent to no HIT (RFC 7401 §5.3.1, §5.3.6)."
+
 _KNOWN = frozenset(int(each) for each in ParameterType)
 
 
@@ -73,6 +76,17 @@ def check(packet: Packet) -> None:
             raise BadPacket(f"the parameter {one} is there twice")
     if sum(each.end - each.start for each in packet.parameters if each.type in _ECHOED) > MOST_ECHOED:
         raise BadPacket("more is to be echoed than is echoed")
+
+
+def check_hits(packet: Packet, own: bytes) -> None:
+    """Check that a packet is for the host with our HIT, or for nobody in particular where that may be, and not from ourselves.
+
+    :raises BadPacket: if it is not.
+    """
+    if packet.receiver != own and (any(packet.receiver) or packet.type not in _TO_ANYBODY):
+        raise BadPacket("the packet is for another host", NotifyType.INVALID_HIT)
+    if packet.sender == own:
+        raise BadPacket("the packet is from ourselves", NotifyType.INVALID_HIT)
 
 
 def check_critical(types: list[int]) -> None:

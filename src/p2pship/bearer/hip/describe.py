@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
-from p2pship.bearer.hip.certparameter import CertificateParameter
+from p2pship.bearer.hip.certparameter import CertificateParameter, in_words
 from p2pship.bearer.hip.eddsaidentity import EdDSAIdentity
-from p2pship.bearer.hip.locatorset import decode_locators
+from p2pship.bearer.hip.locatorset import LocatorField, decode_locators
 from p2pship.bearer.hip.natparameters import PeerPermission, TransportAddress, decode_modes, decode_number
 from p2pship.bearer.hip.numbers import (
     ANONYMOUS,
     Algorithm,
     CandidateKind,
-    CertificateType,
     Cipher,
     DHGroup,
     DomainIdentifier,
@@ -122,7 +121,6 @@ _NAMES: Mapping[tuple[int, str], type[IntEnum]] = {
     (_P.HOST_ID, "algorithm"): Algorithm,
     (_P.HOST_ID, "domain_type"): DomainIdentifier,
     (_P.HIT_SUITE_LIST, ""): HITSuite,
-    (_P.CERT, "type"): CertificateType,
     (_P.NOTIFICATION, "type"): NotifyType,
     (_P.REG_INFO, "types"): RegistrationType,
     (_P.REG_REQUEST, "types"): RegistrationType,
@@ -133,9 +131,6 @@ _NAMES: Mapping[tuple[int, str], type[IntEnum]] = {
     (_P.ESP_TRANSFORM, ""): ESPSuite,
     (_P.HIP_SIGNATURE, "algorithm"): Algorithm,
     (_P.HIP_SIGNATURE_2, "algorithm"): Algorithm,
-    (_P.LOCATOR_SET, "traffic"): TrafficType,
-    (_P.LOCATOR_SET, "type"): LocatorType,
-    (_P.LOCATOR_SET, "kind"): CandidateKind,
 }
 "Whose numbers have names, by the type of a parameter and the name of its field."
 
@@ -164,16 +159,38 @@ def describe_parameter(parameter: Parameter) -> str:
 def _words(type_: int, value: Any, field: str = "") -> str:
     if isinstance(value, HostID):
         return _host_id(value)
+    if isinstance(value, LocatorField):
+        return _locator(value)
+    if isinstance(value, CertificateParameter):
+        return in_words(value)
     if isinstance(value, bytes):
         return _octets(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         fields = zip(value._fields, value, strict=True)
         return ", ".join(f"{name} {_words(type_, each, name)}" for name, each in fields)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        between = " | " if type_ == ParameterType.LOCATOR_SET else " "
+        between = "; " if type_ == ParameterType.LOCATOR_SET else " "
         return between.join(_words(type_, each, field) for each in value) or "none"
+    if field.endswith("spi"):
+        return _spi(value)
     names = _NAMES.get((type_, field))
     return str(value) if names is None else _name(names, value)
+
+
+def _locator(locator: LocatorField) -> str:
+    words = f"{locator.host} for {_name(TrafficType, locator.traffic)}, {locator.lifetime} s"
+    words += ", preferred" if locator.preferred else ""
+    if locator.type == LocatorType.ADDRESS:
+        return words
+    if locator.type == LocatorType.TRANSPORT_ADDRESS:
+        kind = _name(CandidateKind, locator.kind)
+        words += f", protocol {locator.protocol} port {locator.port}, {kind} of priority {locator.priority}"
+    return f"{words}, SPI {_spi(locator.spi)}"
+
+
+def _spi(spi: int) -> str:
+    """Return an SPI as other programs write it."""
+    return f"0x{spi:08x}"
 
 
 def _host_id(host_id: HostID) -> str:

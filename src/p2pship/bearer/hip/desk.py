@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import AddressValueError, IPv6Address
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
 
 from p2pship.address import BadAddress, HostPort, canonical_host
 from p2pship.bearer.hip.association import Association, State
@@ -40,24 +41,28 @@ class HIPDesk:
 
     def __init__(
         self,
-        seconds: Callable[[], float],
+        clock: IReactorTime,
         settings: HIPSettings,
         hosts: Hosts,
         links: Mapping[Association, HIPLink],
-        guests: Guests,
-        pings: Pings,
         sockets: Sockets,
+        random: Callable[[int], bytes],
+        is_dialled: Callable[[bytes], bool],
+        act: Callable[[], None],
         close: Callable[[Association, str], None],
     ) -> None:
-        """``links`` are those of all associations; ``close`` closes one of those, with what it carries."""
-        self._seconds = seconds
+        """``links`` are those of all associations; ``close`` closes one of those, with what it carries.
+
+        ``is_dialled`` tells whether somebody else waits for a link to a HIT; ``act`` does what the machines want done.
+        """
+        self._clock = clock
         self._settings = settings
         self._hosts = hosts
         self._links = links
-        self._guests = guests
-        self._pings = pings
         self._sockets = sockets
         self._close = close
+        self.guests = Guests(clock, close)
+        self.pings = Pings(clock, hosts, self.guests, links, sockets.reach, act, random, is_dialled)
         self._refusals: Counter[str] = Counter()
 
     def refused(self, error: BadPacket) -> None:
@@ -66,7 +71,7 @@ class HIPDesk:
 
     def show(self) -> HostReport:
         """Say what our Host Identities are, where they answer, and what strangers have asked for."""
-        return host_report(self._seconds(), self._settings, self._hosts, self._sockets, self._refusals)
+        return host_report(self._clock.seconds(), self._settings, self._hosts, self._sockets, self._refusals)
 
     def associations(self) -> list[AssociationReport]:
         """Describe all associations, the oldest first."""
@@ -74,7 +79,7 @@ class HIPDesk:
             association_report(
                 association,
                 self._links[association],
-                association in self._guests,
+                association in self.guests,
                 self._hosts.device.own.hit,
             )
             for association in sorted(self._links, key=lambda one: one.made_at)
@@ -114,7 +119,7 @@ class HIPDesk:
             goal = self._goal(whom, own, raw)
         except P2PShipError as error:
             return fail(error)
-        return self._pings.ping(goal, number).addCallback(ping_report)
+        return self.pings.ping(goal, number).addCallback(ping_report)
 
     def _goal(self, whom: str, own: str | None, raw: bool) -> Goal:
         hit, at, address = whom.rpartition("@")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from p2pship.bearer.hip.modp import prime
-from p2pship.bearer.hip.numbers import DHGroup, NotifyType
+from p2pship.bearer.hip.numbers import DHGroup
 from p2pship.bearer.hip.packet import BadPacket
 
 OFFERED_GROUPS = (DHGroup.P256, DHGroup.P384)
@@ -93,4 +93,5 @@ class ModularKeyPair:
 
 
 def _bad(group: int) -> BadPacket:
-    return BadPacket(f"the public value is none of the group {group}", NotifyType.INVALID_DH_CHOSEN)
+    """Return an error that is not INVALID_DH_CHOSEN: that is for another group, and this ends silently (RFC 7401 §5.3.2)."""
+    return BadPacket(f"the public value is none of the group {group}")

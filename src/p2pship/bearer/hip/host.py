@@ -6,38 +6,33 @@ with another host, and beside it at most one base exchange that we began.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from p2pship.bearer.hip.agenda import Agenda
 from p2pship.bearer.hip.agreement import Agreement
+from p2pship.bearer.hip.answers import Answers
 from p2pship.bearer.hip.association import Association, Made, State, notify_packet
 from p2pship.bearer.hip.authentication import has_mac
-from p2pship.bearer.hip.composition import check, check_critical
+from p2pship.bearer.hip.composition import check, check_critical, check_hits
 from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.incarnations import Incarnations
 from p2pship.bearer.hip.initiator import Initiator
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.notices import NoticeLimit
-from p2pship.bearer.hip.numbers import DHGroup, NotifyType, PacketType
+from p2pship.bearer.hip.numbers import DHGroup, PacketType
 from p2pship.bearer.hip.packet import HIT_SIZE, BadPacket, Packet
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, R1Pool
-from p2pship.bearer.hip.responder import Accepted, Rejected, Responder
+from p2pship.bearer.hip.responder import Rejected, Responder
 from p2pship.errors import LocalError
 
 NULL_HIT = bytes(HIT_SIZE)
 "Whoever is there (RFC 7401 §4.1.8)."
 
-TO_ANYBODY = frozenset({PacketType.I1, PacketType.NOTIFY})
-"What may be sent to no HIT (RFC 7401 §5.3.1, §5.3.6)."
-
-MOST_R2S = 8
-"How often the R2 for one I2 is sent again."
-
-MOST_ASSOCIATIONS = 20_000
+MOST_ASSOCIATIONS = 12_000
 "Associations of one Host Identity, also those that are being closed; each has paid with a puzzle. They hold 20 kB each."
 
 
@@ -53,17 +48,6 @@ class Solve(NamedTuple):
     """A puzzle is to be worked on; the solution goes to :meth:`Host.solved`."""
 
     dialling: Dialling
-
-
-class Answered:
-    """An I2 that was accepted, with the R2 that is sent again if it comes again."""
-
-    __slots__ = ("i2", "left", "r2")
-
-    def __init__(self, accepted: Accepted) -> None:
-        self.i2 = accepted.i2.raw
-        self.r2 = accepted.r2
-        self.left = MOST_R2S
 
 
 class Host:
@@ -98,12 +82,10 @@ class Host:
         self._responder = Responder(own, self._pool, random, new_spi, load)
         self._diallings: dict[bytes, Dialling] = {}
         self._associations: dict[bytes, Association] = {}
-        self._answered: dict[bytes, Answered] = {}
+        self._answers = Answers()
         self._out: list[object] = []
         self._agenda: Agenda[Dialling | Association] = Agenda()
-        self._incarnation = 0
-        self._incarnations: dict[bytes, int] = {}
-        self._gone: deque[tuple[float, bytes, int]] = deque()
+        self._incarnations = Incarnations()
         self._sweep_at: float | None = None
 
     # what is to be done
@@ -127,7 +109,7 @@ class Host:
     def association(self, peer: bytes) -> Association | None:
         """Return the association with another host, if one stands."""
         found = self._associations.get(peer)
-        return found if found is not None and found.state in (State.R2_SENT, State.ESTABLISHED) else None
+        return found if found is not None and found.stands else None
 
     def associations(self) -> Iterator[Association]:
         """Return all associations, also those that are being closed."""
@@ -174,11 +156,7 @@ class Host:
 
         :raises BadPacket: if it is not valid; nothing has changed then.
         """
-        own = self.own.hit
-        if packet.receiver != own and not (packet.receiver == NULL_HIT and packet.type in TO_ANYBODY):
-            raise BadPacket("the packet is for another host", NotifyType.INVALID_HIT)
-        if packet.sender == own:
-            raise BadPacket("the packet is from ourselves", NotifyType.INVALID_HIT)
+        check_hits(packet, self.own.hit)
         if packet.type == PacketType.I1:
             self._i1(packet, path, now)
         elif packet.type == PacketType.R1:
@@ -194,27 +172,29 @@ class Host:
         if packet.receiver == NULL_HIT and not self._opportunistic:
             return
         sender = packet.sender
-        if (
-            self._diallings and sender > self.own.hit
-        ):  # the greater HIT is to be the Responder: it answers ours
-            dialling = self._diallings.get(sender)
-            if dialling is not None and dialling.is_patient(now):
-                return
+        if self._diallings and self._leaves_it_to_them(sender, now):
+            return
         self._load.i1_received(now)
         if not self._limit.admits(path.host, path.port, sender, now):
             return
         check_critical([parameter.type for parameter in packet.parameters])
-        r1 = self._pool.answer(
-            packet, path.host, path.is_encapsulated, self._incarnations.get(sender, 0), now
-        )
+        number = self._incarnations.number(sender)
+        r1 = self._pool.answer(packet, path.host, path.is_encapsulated, number, now)
         self._out.append(Send(r1, path))
         self._sweep_later(now)
+
+    def _leaves_it_to_them(self, sender: bytes, now: float) -> bool:
+        """Tell whether an I1 is dropped, as the other side, with the greater HIT, will answer ours (RFC 7401 §6.7, step 3)."""
+        dialling = self._diallings.get(sender)
+        return dialling is not None and sender > self.own.hit and dialling.is_patient(now)
 
     def _sweep_later(self, now: float) -> None:
         if self._sweep_at is None:
             self._sweep_at = now + LIFETIME_SECONDS
 
     def _r1(self, packet: Packet, path: Path, now: float) -> None:
+        if not self._diallings:
+            return
         check(packet)
         dialling = self._diallings.get(packet.sender) or self._opportune(packet, path)
         if dialling is None:
@@ -235,17 +215,18 @@ class Host:
 
     def _i2(self, packet: Packet, path: Path, now: float) -> None:
         sender = packet.sender
-        answered = self._answered.get(sender)
-        if answered is not None and answered.i2 == packet.raw:
-            self._answer_again(sender, answered, path)
+        if self._answers.was_answered(sender, packet.raw):
+            r2 = self._answers.again(sender) if self.association(sender) is not None else None
+            if r2 is not None:
+                self._out.append(Send(r2, path))
             return
         dialling = self._diallings.get(sender)
         if dialling is not None and dialling.has_sent_i2 and sender > self.own.hit:
             return
-        busy = "" if self._has_room(sender) else "there are too many associations"
-        incarnation = self._incarnations.get(sender, 0)
+        has_room = sender in self._associations or len(self._associations) < MOST_ASSOCIATIONS
+        number = self._incarnations.number(sender)
         try:
-            accepted = self._responder.i2(packet, path.host, incarnation, now, busy)
+            accepted = self._responder.i2(packet, path.host, number, now, has_room)
         except Rejected as error:
             self._tell(error, sender, path, now)
             raise
@@ -253,20 +234,12 @@ class Host:
             self._end(dialling)
         self._out.append(Send(accepted.r2, path))
         self._make(accepted.agreement, path, State.R2_SENT, now)
-        self._answered[sender] = Answered(accepted)
-
-    def _has_room(self, peer: bytes) -> bool:
-        return peer in self._associations or len(self._associations) < MOST_ASSOCIATIONS
+        self._answers.keep(sender, accepted)
 
     def _tell(self, error: Rejected, peer: bytes, path: Path, now: float) -> None:
         """Tell the sender of an I2 what was wrong with it (RFC 7401 §6.9.1)."""
         if error.told is not None and self._notices.admits(peer, now):
             self._out.append(Send(notify_packet(self.own, peer, error.told, error.data), path))
-
-    def _answer_again(self, peer: bytes, answered: Answered, path: Path) -> None:
-        if self.association(peer) is not None and answered.left:
-            answered.left -= 1
-            self._out.append(Send(answered.r2, path))
 
     def _r2(self, packet: Packet, now: float) -> None:
         dialling = self._diallings.get(packet.sender)
@@ -280,10 +253,8 @@ class Host:
 
     def _make(self, agreement: Agreement, path: Path, state: State, now: float) -> None:
         """Have an association, in place of the one that may stand."""
-        peer = agreement.peer.hit
         association = self._new_association(agreement, path, state, now)
-        self._incarnation += 1
-        self._incarnations[peer] = self._incarnation
+        self._incarnations.made(agreement.peer.hit)
         self._out.append(Made(association, state is State.ESTABLISHED))
 
     def _new_association(self, agreement: Agreement, path: Path, state: State, now: float) -> Association:
@@ -304,8 +275,10 @@ class Host:
             return
         association = self._associations.get(packet.sender)
         if association is not None:
-            association.received(packet, path, now)
-            self._settle(association, now)
+            try:
+                association.received(packet, path, now)
+            finally:
+                self._settle(association, now)
 
     def _during_exchange(self, dialling: Dialling, packet: Packet, path: Path, now: float) -> bool:
         """Take what comes in I2-SENT, and tell whether it was for that: the other side may have closed what we do not have yet.
@@ -316,6 +289,7 @@ class Host:
         if agreement is None:
             return False
         if packet.type == PacketType.NOTIFY:
+            check(packet)
             dialling.notified(packet)
             return True
         if packet.type != PacketType.CLOSE or not has_mac(packet, agreement.rhash, agreement.peer_keys.mac):
@@ -340,7 +314,7 @@ class Host:
 
     def rekey(self, association: Association, now: float) -> None:
         """Have an association's keys changed."""
-        if association.state in (State.R2_SENT, State.ESTABLISHED):
+        if association.stands:
             association.rekey.begin(association.path, now)
             self._settle(association, now)
 
@@ -367,7 +341,7 @@ class Host:
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
         for association in self._associations.values():
-            if association.state in (State.R2_SENT, State.ESTABLISHED):
+            if association.stands:
                 self.announce(association, hosts, now)
 
     def close(self, association: Association, now: float, reason: str) -> None:
@@ -396,10 +370,9 @@ class Host:
         self._agenda.drop(association)
         if self._associations.get(peer) is association:
             del self._associations[peer]
-            self._answered.pop(peer, None)
-            if peer in self._incarnations:
-                self._gone.append((now, peer, self._incarnations[peer]))
-                self._sweep_later(now)
+            self._answers.forget(peer)
+            self._incarnations.ended(peer, now)
+            self._sweep_later(now)
 
     def due(self) -> float | None:
         """Return when :meth:`timer_fired` should be called; None if time alone changes nothing."""
@@ -419,11 +392,9 @@ class Host:
 
     def _sweep(self, now: float) -> None:
         self._pool.forget_old(now)
-        while self._gone and self._gone[0][0] <= now - LIFETIME_SECONDS:
-            _, peer, number = self._gone.popleft()
-            if peer not in self._associations and self._incarnations.get(peer) == number:
-                del self._incarnations[peer]
-        self._sweep_at = now + LIFETIME_SECONDS if self._pool.answers_any or self._gone else None
+        self._incarnations.forget_old(now)
+        waits = self._pool.answers_any or self._incarnations.waits
+        self._sweep_at = now + LIFETIME_SECONDS if waits else None
 
     def _is_known(self, thing: Dialling | Association) -> bool:
         if isinstance(thing, Dialling):

@@ -61,7 +61,8 @@ LONGEST_LIFETIME = 40
 "Of a puzzle, as 2^(n-32) s: nobody is believed to wait longer than four minutes for a solution."
 
 MOST_R1S = 64
-"R1s that are looked at in one attempt: each costs a verification, and anybody may send them who saw the I1."
+"""R1s that are looked at in a second: each costs a verification, and anybody may send them who knows both HITs. Were it for the whole
+attempt, they could end it with so many packets."""
 
 
 class Refused(BadPacket):
@@ -84,6 +85,7 @@ class Initiator:
         self._groups = tuple(groups)
         self._random = random
         self._new_spi = new_spi
+        self._second = 0
         self._left = MOST_R1S
         self._r1: Packet | None = None
         self._generation = -1
@@ -119,13 +121,12 @@ class Initiator:
         :raises Refused: if it is from the right host, and there is nothing to agree on.
         :raises BadPacket: if it is not valid: another one may be.
         """
-        if self.peer_hit not in (packet.sender, bytes(HIT_SIZE)) or not self._left:
+        if self.peer_hit not in (packet.sender, bytes(HIT_SIZE)):
             return False
         counter = packet.find(ParameterType.R1_COUNTER)
         generation = decode_counter(counter) if counter is not None else 0
-        if generation <= self._generation:
+        if generation <= self._generation or not self._may_look(now):
             return False
-        self._left -= 1
         peer = read_host_identity(packet.need(ParameterType.HOST_ID))
         if peer.hit != packet.sender:
             raise BadPacket("the HIT is not that of the Host Identity", NotifyType.INVALID_HIT)
@@ -143,6 +144,12 @@ class Initiator:
         self.solver = Solver(rhash, (puzzle.random, self.own.hit, peer.hit), puzzle.difficulty, self._random)
         self.solve_until = now + 2.0 ** (min(puzzle.lifetime, LONGEST_LIFETIME) - 32)
         return True
+
+    def _may_look(self, now: float) -> bool:
+        if int(now) != self._second:
+            self._second, self._left = int(now), MOST_R1S
+        self._left -= 1
+        return self._left >= 0
 
     def _check(self, packet: Packet) -> None:
         """Check that we can agree, and that nobody has changed what we offered (RFC 7401 §4.1.7, §6.8)."""

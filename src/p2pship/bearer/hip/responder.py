@@ -13,6 +13,7 @@ from p2pship.bearer.hip.esp import SMALLEST_SPI
 from p2pship.bearer.hip.hostidentity import HostIdentity, OwnHostIdentity, read_host_identity
 from p2pship.bearer.hip.keymat import HIPKeys, Keymat
 from p2pship.bearer.hip.load import Load
+from p2pship.bearer.hip.natparameters import decode_modes
 from p2pship.bearer.hip.numbers import (
     Cipher,
     ESPSuite,
@@ -76,8 +77,8 @@ class Responder:
         self._new_spi = new_spi
         self._rhash = rhash_of(own.hit)
 
-    def i2(self, packet: Packet, host: str, incarnation: int, now: float, busy: str = "") -> Accepted:
-        """Take an I2 that came from an IP address; ``busy`` says why none is taken, if none is.
+    def i2(self, packet: Packet, host: str, incarnation: int, now: float, has_room: bool) -> Accepted:
+        """Take an I2 that came from an IP address, unless there are too many associations.
 
         ``incarnation`` is the number of the association that stands with its sender, 0 if none does.
 
@@ -88,8 +89,8 @@ class Responder:
         r1, solution = self._pool.solved(packet, host, incarnation, now)
         self._load.i2_received(now)
         try:
-            if busy:
-                raise BadPacket(busy, NotifyType.RESPONDER_BUSY_PLEASE_RETRY)
+            if not has_room:
+                raise BadPacket("there are too many associations", NotifyType.RESPONDER_BUSY_PLEASE_RETRY)
             check(packet)
             agreement = self._agree(packet, r1, solution)
         except BadPacket as error:
@@ -159,7 +160,7 @@ def _chosen(packet: Packet) -> tuple[Cipher, ESPSuite]:
     if suite is None or formats != (TransportFormat.ESP,):
         raise BadPacket("the ESP suite was not offered", NotifyType.INVALID_ESP_TRANSFORM_CHOSEN)
     mode = packet.find(ParameterType.NAT_TRAVERSAL_MODE)
-    if mode is not None and mode[2:4] != NATTraversalMode.UDP_ENCAPSULATION.to_bytes(2, "big"):
+    if mode is not None and decode_modes(mode) != (NATTraversalMode.UDP_ENCAPSULATION,):
         raise BadPacket(
             "the mode of NAT traversal was not offered", NotifyType.NO_VALID_NAT_TRAVERSAL_MODE_PARAMETER
         )

@@ -70,6 +70,8 @@ class Sockets:
         self._raw: dict[str, RawPort] = {}
         self._listening: dict[str, DatagramPort] = {}
         self._dialling: dict[str, DatagramPort] = {}
+        self.missing: set[str] = set()
+        "addresses that this machine has, but which could not be used"
         self.number = 0
         "the port number that they have in common; 0 until they listen"
 
@@ -101,6 +103,7 @@ class Sockets:
             self.number = port.number
         for host in self._listening:
             self._add_raw(host)
+        self.missing = {host for host in hosts if host not in self._listening}
 
     def _add_raw(self, host: str) -> None:
         if self._open_raw is None:
@@ -115,7 +118,11 @@ class Sockets:
             )
 
     def change(self, hosts: Sequence[str]) -> bool:
-        """Open and close sockets as addresses have come and gone; returns whether any have."""
+        """Open and close sockets as addresses have come and gone; returns whether others are listened on now.
+
+        An address that cannot be used yet is in :attr:`missing`.
+        """
+        before = set(self._listening)
         gone = [host for host in self._listening if host not in hosts]
         new = [host for host in hosts if host not in self._listening]
         for host in gone:
@@ -126,17 +133,22 @@ class Sockets:
             try:
                 self._listening[host] = self._adopt(bind(host, self.number))
             except OSError as error:
-                log.warn(
-                    "cannot use the address {host} at port {port}: {error}",
-                    host=host,
-                    port=self.number,
-                    error=error.strerror,
-                )
+                self._cannot_use(host, error)
                 continue
             self._add_raw(host)
+        self.missing = {host for host in hosts if host not in self._listening}
         order = {host: index for index, host in enumerate(hosts)}
         self._listening = dict(sorted(self._listening.items(), key=lambda item: order[item[0]]))
-        return bool(gone or new)
+        return set(self._listening) != before
+
+    def _cannot_use(self, host: str, error: OSError) -> None:
+        if host not in self.missing:
+            log.warn(
+                "cannot use the address {host} at port {port}: {error}",
+                host=host,
+                port=self.number,
+                error=error.strerror,
+            )
 
     def towards(self, host: str) -> DatagramPort | None:
         """Return the socket from which a remote address is reached; None if there is no way to it."""

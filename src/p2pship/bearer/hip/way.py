@@ -86,7 +86,7 @@ class HIPWay:
 
     def send(self, next_header: int, inner: bytes, head: bytes = b"", size: int = 0) -> bool:
         """Send one packet in ESP, ``head`` first; ``size`` is what is looked at if it is too large."""
-        if not self._is_verified and not self._afford(len(head) + len(inner)):
+        if not self._is_verified and not self._afford(len(head) + len(inner) + overhead(self.outbound.suite)):
             return True
         try:
             sealed = self.seal(next_header, inner, head)
@@ -129,8 +129,13 @@ class Incoming:
         way: HIPWay,
         first: Callable[[int], None],
     ) -> None:
-        """Tell ``first`` the SPI when something true has come for the first time. Give what is carried to ``taken``, other payloads to ``other``; tell ``elsewhere`` what came from another address."""
+        """Give what is carried to ``taken``, other payloads to ``other``; call ``answer`` after a batch.
+
+        ``first`` is told the SPI when something true has come for the first time, ``elsewhere`` when something newer than all
+        before came from another address than ``way`` sends to, or to another socket.
+        """
         self._journal = journal
+        self._inbound = inbound
         self._open = inbound.open
         self._taken = taken
         self._other = other
@@ -160,7 +165,7 @@ class Incoming:
             first(self.spi)
         way = self._way
         way.octets += len(datagram)
-        if source != way.address or port is not way.port:
+        if (source != way.address or port is not way.port) and self._is_newest(datagram):
             self._elsewhere(source, port)
         if to == MEDIA_PORT:
             self._taken(_MEDIA, data)
@@ -170,6 +175,10 @@ class Incoming:
             self._other(next_header, data)
         else:
             self._journal.count("hip.unknown")
+
+    def _is_newest(self, datagram: bytes) -> bool:
+        """Tell whether a packet that was taken is the newest of all: what is late says nothing of where the other side is now."""
+        return int.from_bytes(datagram[4:8], "big") == self._inbound.newest & 0xFFFF_FFFF
 
     def batch_ended(self) -> None:
         """Hear that all of a batch that had something for it were delivered."""

@@ -1,0 +1,45 @@
+"""The R2s that were sent: the same I2 again is answered by the same again, and costs nothing (RFC 7401 §6.9, step 4)."""
+
+from __future__ import annotations
+
+from p2pship.bearer.hip.responder import Accepted
+
+MOST_R2S = 8
+"How often the R2 for one I2 is sent again."
+
+
+class _Answered:
+    __slots__ = ("i2", "left", "r2")
+
+    def __init__(self, accepted: Accepted) -> None:
+        self.i2 = accepted.i2.raw
+        self.r2 = accepted.r2
+        self.left = MOST_R2S
+
+
+class Answers:
+    """The last R2 to each host."""
+
+    def __init__(self) -> None:
+        self._all: dict[bytes, _Answered] = {}
+
+    def keep(self, peer: bytes, accepted: Accepted) -> None:
+        """Remember what a host was answered."""
+        self._all[peer] = _Answered(accepted)
+
+    def forget(self, peer: bytes) -> None:
+        """Forget it; harmless if there is nothing."""
+        self._all.pop(peer, None)
+
+    def was_answered(self, peer: bytes, i2: bytes) -> bool:
+        """Tell whether this I2 was the one that was accepted last."""
+        answered = self._all.get(peer)
+        return answered is not None and answered.i2 == i2
+
+    def again(self, peer: bytes) -> bytes | None:
+        """Return the R2 once more; None if that was done often enough."""
+        answered = self._all[peer]
+        if not answered.left:
+            return None
+        answered.left -= 1
+        return answered.r2

@@ -1,0 +1,27 @@
+"""Tests for p2pship.bearer.hip.credit (RFC 8046 §5.6)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.hip.credit import Credit
+
+
+class CreditTests(TestCase):
+    """What may be sent to an address that is not verified."""
+
+    def test_spent(self) -> None:
+        """As much as came may be sent, and no more."""
+        credit = Credit(100.0)
+        self.assertEqual(credit.left(0, 100.0), 0)
+        self.assertEqual(credit.left(1000, 101.0), 1000)
+        credit.spend(600)
+        self.assertEqual(credit.left(1000, 102.0), 400)
+        self.assertEqual(credit.left(1500, 103.0), 900)
+
+    def test_ages(self) -> None:
+        """Every five seconds an eighth of it is gone, so that nothing can be saved up for long."""
+        credit = Credit(100.0)
+        credit.left(8000, 100.0)
+        self.assertEqual([credit.left(8000, now) for now in (104.9, 105.0, 110.0)], [8000, 7000, 6125])
+        self.assertEqual(credit.left(8000, 10_000.0), 0)

@@ -1,0 +1,233 @@
+"""Tests for p2pship.bearer.hip.dialling: what is sent when, in a time of its own (RFC 7401 §6.6, §6.8)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.hip.association import Ended, State
+from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, PATIENCE, STAGGER
+from p2pship.bearer.hip.host import NULL_HIT, Failed, Host
+from p2pship.bearer.hip.numbers import PacketType, ParameterType
+from p2pship.bearer.hip.packet import BadPacket, parse
+from p2pship.bearer.hip.path import Path, Send
+from p2pship.errors import LocalError
+from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
+from tests.bearer.hip.test_responder import away
+from tests.bearer.hip.test_states import spoiled
+
+
+class DiallingTests(TestCase):
+    """One base exchange, of which as much arrives as the test wants."""
+
+    def setUp(self) -> None:
+        both = sorted((identity("P-256", name) for name in ("one", "other")), key=lambda each: each.hit)
+        self.two = TwoHosts(host(both[0], os.urandom), host(both[1], os.urandom))
+        self.one, self.other = self.two.hosts
+        self.sent: list[tuple[float, PacketType, Path]] = []
+        self.failed: list[Failed] = []
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for the first one, and note what it sends when."""
+        until = self.two.now + seconds
+        while True:
+            self.note()
+            due = self.one.due()
+            if due is None or due > until:
+                break
+            self.two.now = max(self.two.now, due)
+            self.one.timer_fired(self.two.now)
+        self.two.now = until
+
+    def note(self) -> None:
+        for thing in self.one.take():
+            if isinstance(thing, Send):
+                sent = PacketType(parse(thing.octets).type)
+                self.sent.append((round(self.two.now - BEGIN, 3), sent, thing.path))
+            elif isinstance(thing, Failed):
+                self.failed.append(thing)
+
+    def times(self, type_: PacketType) -> list[float]:
+        return [time for time, sent, _ in self.sent if sent == type_]
+
+    def dial(self, *paths: Path) -> None:
+        self.one.dial(self.other.own.hit, paths or [path(1)], self.two.now)
+
+    def test_one_path(self) -> None:
+        """An I1 that is not answered is sent again, ever more slowly, and then it is over."""
+        self.dial()
+        self.pass_time(LONGEST + 1)
+        self.assertEqual(self.times(PacketType.I1), [0, 0.4, 1.0, 1.9, 3.25, 5.275, 8.312])
+        self.assertEqual(self.failed, [(self.other.own.hit, "no answer")])
+        self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
+
+    def test_many_paths(self) -> None:
+        """Several paths are tried one after the other, never two at a time, and all of them again."""
+        paths = [away(number) for number in range(6)]
+        self.dial(*paths)
+        self.pass_time(LONGEST + 1)
+        times = self.times(PacketType.I1)
+        gaps = [later - sooner for sooner, later in itertools.pairwise(times)]
+        self.assertGreaterEqual(min(gaps), STAGGER - 0.001)
+        self.assertEqual([where for _, _, where in self.sent[:12]], 2 * paths)
+
+    def test_further_paths(self) -> None:
+        """Paths that are learnt later are tried as well, each once in its turn."""
+        self.dial(away(0))
+        self.pass_time(0.1)
+        self.dial(away(0), away(1))
+        self.pass_time(3)
+        self.assertEqual({where for _, _, where in self.sent}, {away(0), away(1)})
+
+    def begin(self) -> bytes:
+        """Get as far as the I2, and return the R1."""
+        self.dial()
+        self.two.deliver(1, self.two.work(0)[0])
+        (r1,) = self.two.work(1)
+        self.two.deliver(0, r1)
+        self.two.work(0)
+        return r1
+
+    def test_i2_again(self) -> None:
+        """An I2 is sent again a few times; then another R1 is asked for, as the first one may have been false."""
+        self.begin()
+        self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
+        self.pass_time(3.4)
+        self.assertEqual(self.times(PacketType.I2), [0.4, 1.0, 1.9])
+        self.assertEqual(len(self.times(PacketType.I2)), MOST_I2S - 1)
+        self.assertEqual(self.times(PacketType.I1), [3.25])
+        self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
+        self.two.said.clear()
+        self.one.timer_fired(self.two.now)
+        self.pass_time(3)
+
+    def test_responder_begun_anew(self) -> None:
+        """A Responder that forgets everything between R1 and I2 is reached all the same."""
+        self.begin()
+        again = TwoHosts(self.one, host(self.other.own, os.urandom))
+        again.now = self.two.now
+        for _ in range(30):
+            again.now += 0.2
+            self.one.timer_fired(again.now)
+            for octets in again.work(0):
+                try:
+                    again.deliver(1, octets)
+                except BadPacket:
+                    continue
+                for answer in again.work(1):
+                    again.deliver(0, answer)
+        self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)
+
+    def test_false_puzzle(self) -> None:
+        """Whoever sends the Initiator somebody else's R1 first, with another #I, delays it and no more."""
+        self.dial()
+        (_i1,) = self.two.work(0)
+        other = host(identity("P-256", "third"), os.urandom)
+        other.dial(self.other.own.hit, [path(1)], self.two.now)
+        foreign = TwoHosts(other, self.other)
+        foreign.deliver(1, foreign.work(0)[0])
+        (r1,) = foreign.work(1)
+        self.two.deliver(0, r1[:24] + self.one.own.hit + r1[40:])
+        for _ in range(30):
+            for octets in self.two.work(0):
+                try:
+                    self.two.deliver(1, octets)
+                except BadPacket:
+                    continue
+                for answer in self.two.work(1):
+                    self.two.deliver(0, answer)
+            self.two.now += 0.2
+            self.one.timer_fired(self.two.now)
+        self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)
+
+    def test_same_r1(self) -> None:
+        """An R1 that is no newer than the one that was answered is not answered."""
+        r1 = self.begin()
+        self.two.deliver(0, r1)
+        self.assertEqual(self.two.work(0), [])
+
+    def test_many_wrong_r1s(self) -> None:
+        """R1s with wrong signatures are looked at for a while only, and a right one among them is taken."""
+        self.dial()
+        self.two.deliver(1, self.two.work(0)[0])
+        (r1,) = self.two.work(1)
+        for _ in range(20):
+            self.assertRaises(BadPacket, self.two.deliver, 0, spoiled(r1, ParameterType.HIP_SIGNATURE_2))
+        self.two.deliver(0, r1)
+        self.assertEqual([parse(octets).type for octets in self.two.work(0)], [PacketType.I2])
+
+    def test_glare_one_way(self) -> None:
+        """The greater HIT's I1 is left alone at first; if ours does not get there, it is answered after all."""
+        other = TwoHosts(self.other, self.one)
+        self.dial()
+        self.two.work(0)
+        other.dial()
+        (i1,) = other.work(0)
+        self.two.deliver(0, i1)
+        self.assertEqual(self.two.work(0), [])
+        self.two.now += PATIENCE
+        self.two.deliver(0, i1)
+        self.assertEqual([parse(octets).type for octets in self.two.work(0)], [PacketType.R1])
+
+    def test_given_up(self) -> None:
+        """Who does not want it any longer hears so, and an answer that comes then is dropped."""
+        self.dial()
+        self.two.deliver(1, self.two.work(0)[0])
+        self.one.give_up(self.other.own.hit, "not wanted")
+        self.two.deliver(0, self.two.work(1)[0])
+        self.pass_time(1)
+        self.assertEqual((self.failed, self.sent), ([(self.other.own.hit, "not wanted")], []))
+        self.assertIsNone(self.one.due())
+
+    def test_closed_before_r2(self) -> None:
+        """When the R2 is lost and the other side closes, the dial ends with that (RFC 7401 §4.4.3, Table 4)."""
+        self.begin()
+        i2 = next(octets for number, octets in self.two.said if parse(octets).type == PacketType.I2)
+        self.two.deliver(1, i2)
+        self.two.work(1)
+        association = self.other.association(self.one.own.hit)
+        assert association is not None
+        self.other.close(association, self.two.now, "nobody came")
+        (close,) = self.two.work(1)
+        self.assertRaises(BadPacket, self.two.deliver, 0, spoiled(close, ParameterType.HIP_SIGNATURE))
+        self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
+        self.two.deliver(0, close)
+        things = self.one.take()
+        self.assertIn(Failed(self.other.own.hit, "the other side has closed it"), things)
+        self.assertEqual([thing for thing in things if isinstance(thing, Ended)], [])
+        (ack,) = (thing.octets for thing in things if isinstance(thing, Send))
+        self.two.deliver(1, ack)
+        self.assertEqual(self.other.state(self.one.own.hit), State.UNASSOCIATED)
+        self.two.deliver(0, close)
+        self.assertEqual([parse(octets).type for octets in self.two.work(0)], [PacketType.CLOSE_ACK])
+        self.pass_time(10)
+        self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
+
+    def test_nobody_in_particular(self) -> None:
+        """Dialling nobody in particular, or oneself, is refused where it is not switched on."""
+        for peer in (NULL_HIT, self.one.own.hit):
+            self.assertRaises(LocalError, self.one.dial, peer, [path(1)], self.two.now)
+
+    def test_opportunistic(self) -> None:
+        """Where it is, whoever is there and answers is taken; an answer from elsewhere is not."""
+        for each in (self.one, self.other):
+            each._opportunistic = True
+        self.one.dial(NULL_HIT, [path(1)], self.two.now)
+        self.two.deliver(1, self.two.work(0)[0])
+        (r1,) = self.two.work(1)
+        self.one.received(parse(r1), away(7), self.two.now)
+        self.assertEqual(self.two.work(0), [])
+        self.two.deliver(0, r1)
+        self.two.talk()
+        self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)
+
+    def test_many_at_once(self) -> None:
+        """A thousand dials that fail leave nothing."""
+        one: Host = self.one
+        for number in range(1000):
+            one.dial(bytes.fromhex("20010022") + number.to_bytes(12, "big"), [away(number)], self.two.now)
+        self.pass_time(LONGEST + 1)
+        self.assertEqual(len(self.failed), 1000)
+        self.assertEqual((one._diallings, one.due()), ({}, None))

@@ -1,0 +1,66 @@
+"""Tests for p2pship.bearer.hip.r1limit."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.hip.r1limit import (
+    MOST_KEPT,
+    PER_HOST,
+    PER_NETWORK,
+    PER_PORT,
+    SECOND_CHANCES,
+    R1Limit,
+)
+
+HIT = bytes(16)
+
+
+class R1LimitTests(TestCase):
+    """How many R1s go where."""
+
+    def setUp(self) -> None:
+        self.limit = R1Limit()
+
+    def test_port(self) -> None:
+        """One port gets some in a second, and as many in the next."""
+        for now in (10.0, 11.0):
+            admitted = [self.limit.admits("192.0.2.1", 10500, HIT, now) for _ in range(100)]
+            self.assertEqual(sum(admitted), PER_PORT)
+
+    def test_host(self) -> None:
+        """One address gets no more than a village needs, however many ports and HITs are made up."""
+        admitted = [self.limit.admits("192.0.2.1", port, b"%016d" % port, 10.0) for port in range(1, 5_000)]
+        self.assertEqual(sum(admitted), PER_HOST)
+
+    def test_network(self) -> None:
+        """Nor does one network: those in it share a line."""
+        for form in ("192.0.2.{}", "2001:db8:1:2::{:x}"):
+            limit = R1Limit()
+            admitted = [
+                limit.admits(form.format(number % 250), 1000 + number, b"%016d" % number, 10.0)
+                for number in range(20_000)
+            ]
+            self.assertEqual(sum(admitted), PER_NETWORK)
+
+    def test_second_chance(self) -> None:
+        """Who was refused as others have made up addresses of its network is admitted when it asks again."""
+        for number in range(5_000):
+            self.limit.admits(f"192.0.2.{number % 250}", 1000 + number, b"%016d" % number, 10.0)
+        self.assertFalse(self.limit.admits("192.0.2.7", 10500, HIT, 10.1))
+        self.assertTrue(self.limit.admits("192.0.2.7", 10500, HIT, 10.5))
+        self.assertTrue(self.limit.admits("192.0.2.7", 10500, HIT, 11.0))
+
+    def test_bounded(self) -> None:
+        """Nothing that is made up takes much memory, nor opens the door wide."""
+        admitted = 0
+        for number in range(3 * MOST_KEPT):
+            host = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+            admitted += self.limit.admits(host, number % 60_000 + 1, b"%016d" % number, 10.0)
+        self.assertLessEqual(len(self.limit._counts), MOST_KEPT)
+        self.assertLessEqual(len(self.limit._refused), MOST_KEPT)
+        self.assertLessEqual(admitted, MOST_KEPT + SECOND_CHANCES)
+
+    def test_loopback(self) -> None:
+        """Nobody needs to be protected from this machine itself."""
+        self.assertTrue(all(self.limit.admits("127.0.0.1", 10500, HIT, 10.0) for _ in range(5_000)))

@@ -1,0 +1,415 @@
+"""Tests for p2pship.bearer.hip.responder and its pool of R1s: it keeps nothing of strangers, and takes nothing twice."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import tracemalloc
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.hip import host as host_module
+from p2pship.bearer.hip.association import State
+from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
+from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.numbers import DHGroup, NotifyType, PacketType, ParameterType
+from p2pship.bearer.hip.packet import BadPacket, Builder, parse
+from p2pship.bearer.hip.parameters import DiffieHellman, Notification, Puzzle, decode_counter
+from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, LONGEST_OFFERED, MOST_BAD, MOST_GOOD, Repeated, Stale
+from p2pship.bearer.hip.responder import Rejected
+from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
+from tests.bearer.hip.test_states import spoiled
+from tests.scale import scaled
+
+P = ParameterType
+
+STRANGERS = scaled(2_000, 100_000)
+
+GUESTS = scaled(50, 2_000)
+
+
+def away(number: int) -> Path:
+    """Return a path to somewhere else."""
+    address = f"198.51.{number >> 8 & 255}.{number & 255}"
+    return Path("socket", (address, 10500), "192.0.2.1", address, 10500)
+
+
+class ResponderCase(TestCase):
+    """One that answers, and another one that dials it as often as it likes."""
+
+    def setUp(self) -> None:
+        self.responder = host(identity("P-256", "other"), os.urandom)
+        self.now = BEGIN
+        self.asked: dict[TwoHosts, bytes] = {}
+
+    def i1(self, groups: bytes = bytes((7, 8)), sender: bytes = b"") -> bytes:
+        sender = sender or bytes.fromhex("20010022") + os.urandom(12)
+        builder = Builder(PacketType.I1, sender, self.responder.own.hit)
+        return builder.add(P.DH_GROUP_LIST, groups).octets()
+
+    def answer(self, octets: bytes, by: Path | None = None) -> list[bytes]:
+        """Give the Responder a packet, and return what it sends."""
+        self.responder.received(parse(octets), by or path(0), self.now)
+        return [thing.octets for thing in self.responder.take() if hasattr(thing, "octets")]
+
+    def initiator(self, name: str = "one") -> TwoHosts:
+        """Return one that has sent its I1, and the Responder."""
+        two = TwoHosts(host(identity("P-256", name), os.urandom), self.responder, self.now)
+        two.dial()
+        (self.asked[two],) = two.work(0)
+        return two
+
+    def i2(self, two: TwoHosts) -> bytes:
+        """Have it get an R1, and return its I2."""
+        two.deliver(1, self.asked[two])
+        two.deliver(0, two.work(1)[0])
+        (octets,) = two.work(0)
+        return octets
+
+    def state(self, two: TwoHosts) -> State:
+        return self.responder.state(two.hosts[0].own.hit)
+
+
+class StrangerTests(ResponderCase):
+    """Those who only ask."""
+
+    def sizes(self) -> dict[str, int]:
+        """Return how much is in each table of the Responder, and of what it is made of."""
+        found = {}
+        for thing in (self.responder, *vars(self.responder).values()):
+            for name, value in getattr(thing, "__dict__", {}).items():
+                if isinstance(value, (dict, list, set, tuple)):
+                    found[f"{type(thing).__name__}.{name}"] = len(value)
+        return found
+
+    def test_nothing_is_kept(self) -> None:
+        """I1s, and I2s that are not right, leave nothing behind."""
+        before: dict[str, int] = {}
+        held = 0
+        self.answer(self.i1())
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(STRANGERS):
+            (r1,) = self.answer(self.i1(), away(0)) if number % 100 == 0 else (b"",)
+            with contextlib.suppress(BadPacket):
+                self.answer(self.wrong_i2() if r1 else self.i1(), away(number))
+            if number % 1000 == 999:
+                self.now += 1
+            if number == STRANGERS // 2 - 1:
+                before, held = self.sizes(), self.held()
+        before.pop("R1Limit._counts", None)
+        for name, size in self.sizes().items():
+            if name in before:
+                self.assertLessEqual(size, before[name] + 2, name)
+        self.assertLess(self.held() - held, 50_000)
+        self.assertEqual(list(self.responder.associations()), [])
+
+    def held(self) -> int:
+        """Return the octets that are held, without the counts of a second that is over."""
+        self.responder._limit._begin(0)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    def wrong_i2(self) -> bytes:
+        """Return an I2 of a stranger who has not solved the puzzle."""
+        two = self.initiator()
+        octets = self.i2(two)
+        self.asked.clear()
+        return spoiled(octets, P.SOLUTION)
+
+    def test_gone_again(self) -> None:
+        """Strangers who make associations, and are sent away as they say nothing, leave nothing behind either."""
+        two = [self.stranger() for _ in range(GUESTS)]
+        for each in two:
+            self.answer(self.i2(each))
+        associations = list(self.responder.associations())
+        self.assertEqual(len(associations), GUESTS)
+        for association in associations:
+            self.responder.close(association, self.now, "no hello passed")
+        while (due := self.responder.due()) is not None:
+            self.now = max(self.now, due)
+            self.responder.timer_fired(self.now)
+            self.responder.take()
+        self.assertLess(self.now, BEGIN + 3 * LIFETIME_SECONDS + LONGEST_OFFERED)
+        for name, size in self.sizes().items():
+            if name.split(".")[0] in ("Host", "Agenda", "Answers", "Incarnations", "R1Pool"):
+                self.assertLessEqual(size, 2, name)
+        self.assertEqual(len(self.responder._agenda._heap), 0)
+
+    def stranger(self) -> TwoHosts:
+        """Return somebody who was never seen before, and has sent an I1."""
+        own = OwnHostIdentity(ec.generate_private_key(ec.SECP256R1()))
+        two = TwoHosts(host(own, os.urandom), self.responder, self.now)
+        two.dial()
+        (self.asked[two],) = two.work(0)
+        return two
+
+    def test_null_hit(self) -> None:
+        """Nobody is told who is here unless that is switched on."""
+        octets = Builder(PacketType.I1, os.urandom(16), bytes(16)).add(P.DH_GROUP_LIST, b"\7").octets()
+        self.assertEqual(self.answer(octets), [])
+        self.responder._opportunistic = True
+        (r1,) = self.answer(octets)
+        self.assertEqual(parse(r1).sender, self.responder.own.hit)
+
+
+class ReplayTests(ResponderCase):
+    """I2s that come again, late, or from elsewhere."""
+
+    def test_same_again(self) -> None:
+        """The same I2 is answered by the same R2 a few times, and makes no second association."""
+        two = self.initiator()
+        octets = self.i2(two)
+        (r2,) = self.answer(octets)
+        (association,) = self.responder.associations()
+        again = [each for _ in range(50) for each in self.answer(octets)]
+        self.assertEqual(set(again), {r2})
+        self.assertLessEqual(len(again), 8)
+        self.assertEqual(list(self.responder.associations()), [association])
+
+    def test_after_the_end(self) -> None:
+        """Nor does it when the association is over, at any time."""
+        two = self.initiator()
+        octets = self.i2(two)
+        self.answer(octets)
+        (association,) = self.responder.associations()
+        self.responder.close(association, self.now, "enough")
+        for later in (0.0, 1.0, 5.0, 20.0, 31.0, 40.0, 100.0, 1000.0):
+            self.now = BEGIN + later
+            self.responder.timer_fired(self.now)
+            self.responder.take()
+            try:
+                self.assertEqual(self.answer(octets), [])
+            except BadPacket as error:
+                self.assertIsInstance(error, (Stale, Repeated))
+            self.assertIsNone(self.responder.association(two.hosts[0].own.hit))
+
+    def test_older(self) -> None:
+        """An I2 that is older than the association, and was never seen, does not take its place."""
+        late, two = self.initiator(), self.initiator()
+        octets = self.i2(late)
+        self.answer(self.i2(two))
+        standing = self.responder.association(two.hosts[0].own.hit)
+        self.assertRaises(Stale, self.answer, octets)
+        self.assertIs(self.responder.association(two.hosts[0].own.hit), standing)
+
+    def test_begun_anew(self) -> None:
+        """One that was started anew is taken at once: it has asked for another R1."""
+        self.answer(self.i2(self.initiator()))
+        (before,) = self.responder.associations()
+        (r2,) = self.answer(self.i2(self.initiator()))
+        self.assertEqual(parse(r2).type, PacketType.R2)
+        (after,) = self.responder.associations()
+        self.assertIsNot(after, before)
+
+    def test_from_elsewhere(self) -> None:
+        """A puzzle is for one address and one HIT."""
+        two = self.initiator()
+        octets = self.i2(two)
+        self.assertRaises(Stale, self.answer, octets, away(1))
+        other = octets[:8] + identity("P-256", "third").hit + octets[24:]
+        self.assertRaises(Stale, self.answer, other)
+        self.assertEqual([parse(each).type for each in self.answer(octets)], [PacketType.R2])
+
+    def test_other_host(self) -> None:
+        """A host that was started anew takes none of what was sent to it before."""
+        octets = self.i2(self.initiator())
+        self.responder = host(self.responder.own, os.urandom)
+        self.assertRaises(Stale, self.answer, octets)
+
+    def test_banned(self) -> None:
+        """What is wrong for one puzzle three times is not looked at a fourth time, whatever its solution."""
+        two = self.initiator()
+        octets = self.i2(two)
+        wrong = spoiled(octets, P.HIP_MAC)
+        for _ in range(MOST_BAD):
+            self.assertRaises(Rejected, self.answer, wrong)
+        self.assertRaises(Repeated, self.answer, wrong)
+        self.assertRaises(Repeated, self.answer, octets)
+
+    def test_told_once(self) -> None:
+        """The sender of wrong I2s is told why, once a second."""
+        two = self.initiator()
+        wrong = spoiled(self.i2(two), P.HIP_MAC)
+        for _ in range(MOST_BAD):
+            self.assertRaises(Rejected, self.answer, wrong)
+        said = [parse(thing.octets) for thing in self.responder.take()]  # type: ignore[attr-defined]
+        self.assertEqual([packet.type for packet in said], [PacketType.NOTIFY])
+        notification = Notification.decode(said[0].need(P.NOTIFICATION))
+        self.assertEqual(notification.type, NotifyType.HIP_MAC_FAILED)
+        two.deliver(0, said[0].raw)
+        (dialling,) = two.hosts[0]._diallings.values()
+        self.assertEqual(dialling._why, "the other side says HIP_MAC_FAILED")
+
+    def test_under_load(self) -> None:
+        """Under load one R1 is for many: yet no puzzle can be used without end."""
+        self.responder._load.i1_received(self.now)
+        self.responder._load._count = 1000
+        fixed = os.urandom(48)
+        self.patch(self.responder._pool, "_puzzle_random", lambda *_: fixed)
+        for _ in range(MOST_GOOD):
+            (r2,) = self.answer(self.i2(self.initiator()))
+            self.assertEqual(parse(r2).type, PacketType.R2)
+        self.assertRaises(Repeated, self.answer, self.i2(self.initiator()))
+
+    def test_full(self) -> None:
+        """When there are too many associations a new host is told so; one that is known is not sent away."""
+        self.patch(host_module, "MOST_ASSOCIATIONS", 1)
+        self.answer(self.i2(self.initiator()))
+        self.assertRaises(Rejected, self.answer, self.i2(self.initiator("third")))
+        (said,) = (parse(thing.octets) for thing in self.responder.take())  # type: ignore[attr-defined]
+        notification = Notification.decode(said.need(P.NOTIFICATION))
+        self.assertEqual(notification.type, NotifyType.RESPONDER_BUSY_PLEASE_RETRY)
+        (r2,) = self.answer(self.i2(self.initiator()))
+        self.assertEqual(parse(r2).type, PacketType.R2)
+
+
+class PoolTests(ResponderCase):
+    """Which R1 is given out, and for how long it is answered."""
+
+    def public(self, groups: bytes = bytes((7, 8))) -> tuple[int, bytes]:
+        (r1,) = self.answer(self.i1(groups))
+        return DiffieHellman.decode(parse(r1).need(P.DIFFIE_HELLMAN))
+
+    def test_retired(self) -> None:
+        """A key is offered until the first valid I2 has come for it."""
+        first = self.public()
+        self.assertEqual(self.public(), first)
+        two = self.initiator()
+        octets = self.i2(two)
+        self.assertEqual(self.public(), first)
+        self.answer(octets)
+        self.assertNotEqual(self.public(), first)
+
+    def test_retired_at_all_difficulties(self) -> None:
+        """Also when it is offered with a harder puzzle meanwhile."""
+        first = self.public()
+        octets = self.i2(self.initiator())
+        self.responder._load._count = 100
+        self.assertEqual(self.public(), first)
+        self.now += 5
+        self.answer(octets)
+        self.assertNotEqual(self.public(), first)
+
+    def test_under_load(self) -> None:
+        """While many ask it is offered for five minutes, whatever comes."""
+        first = self.public()
+        self.busy()
+        for step in range(5):
+            self.answer(self.i2(self.initiator()))
+            self.assertEqual(self.public(), first, step)
+            self.now += LONGEST_OFFERED / 5 - 1
+            self.busy()
+        self.now += 6
+        self.busy()
+        self.assertNotEqual(self.public(), first)
+
+    def busy(self) -> None:
+        self.responder._load.i1_received(self.now)
+        self.responder._load._count = 1000
+
+    def test_answered(self) -> None:
+        """A retired key is answered until the last puzzle of it has ended, and then erased."""
+        two, late = self.initiator(), self.initiator("third")
+        octets = self.i2(late)
+        self.answer(self.i2(two))
+        self.now += LIFETIME_SECONDS - 1
+        self.assertEqual([parse(each).type for each in self.answer(octets)], [PacketType.R2])
+        self.now += 2 * LIFETIME_SECONDS
+        self.responder.timer_fired(self.now)
+        self.assertEqual(self.responder._pool._answered, {})
+
+    def test_too_late(self) -> None:
+        """A puzzle is not taken when its time is over."""
+        octets = self.i2(self.initiator())
+        self.now += LIFETIME_SECONDS + 1
+        self.assertRaises(Stale, self.answer, octets)
+
+    def test_erased_by_itself(self) -> None:
+        """Whoever is asked no more has no key left in the end, and no timer runs."""
+        self.public()
+        while (due := self.responder.due()) is not None:
+            self.assertLess(due, BEGIN + LONGEST_OFFERED + 3 * LIFETIME_SECONDS)
+            self.now = due
+            self.responder.timer_fired(due)
+        self.assertEqual((self.responder._pool._answered, self.responder._pool._offered), ({}, {}))
+
+    def test_secret(self) -> None:
+        """#I is another one for another HIT, address, R1 and secret, and the same for the same."""
+
+        def random(sender: bytes, by: Path) -> bytes:
+            (r1,) = self.answer(self.i1(sender=sender), by)
+            return Puzzle.decode(parse(r1).need(P.PUZZLE)).random
+
+        one, other = (bytes.fromhex("20010022") + bytes([number] * 12) for number in (1, 2))
+        first = random(one, away(1))
+        self.assertEqual(random(one, away(1)), first)
+        self.assertNotIn(first, (random(other, away(1)), random(one, away(2))))
+        self.now += 200
+        self.assertNotEqual(random(one, away(1)), first)
+
+    def test_secrets_overlap(self) -> None:
+        """A puzzle of the secret before is taken as long as it lasts."""
+        self.public()
+        self.now += 63
+        octets = self.i2(self.initiator())
+        self.now += 20
+        self.public()
+        self.assertEqual([parse(each).type for each in self.answer(octets)], [PacketType.R2])
+
+    def test_groups(self) -> None:
+        """The best group that both have is taken; who has none of ours gets our best."""
+        for listed, chosen in (
+            (b"\7\x08", 7),
+            (b"\x08\7", 7),
+            (b"\x08", 8),
+            (b"\4\x08", 8),
+            (b"\4\3", 7),
+            (b"\xff", 7),
+        ):
+            self.assertEqual(self.public(listed)[0], chosen)
+        (r1,) = self.answer(self.i1(b"\4"))
+        self.assertEqual(parse(r1).need(P.DH_GROUP_LIST), bytes(OFFERED_GROUPS))
+
+    def test_legacy(self) -> None:
+        """The MODP groups are there only where they are switched on, and never best."""
+        self.responder = host(self.responder.own, os.urandom, (*OFFERED_GROUPS, *LEGACY_GROUPS))
+        for listed, chosen in ((b"\3", 3), (b"\4", 4), (b"\3\4", 4), (b"\3\4\x08", 8)):
+            self.assertEqual(self.public(listed)[0], chosen)
+
+    def test_generations(self) -> None:
+        """Each R1 has a generation of its own, higher than all before, also after a new start."""
+
+        def generation() -> int:
+            (r1,) = self.answer(self.i1())
+            return decode_counter(parse(r1).need(P.R1_COUNTER))
+
+        first = generation()
+        self.answer(self.i2(self.initiator()))
+        second = generation()
+        self.assertGreater(second, first)
+        self.now += 10
+        self.responder = host(identity("P-256", "other"), os.urandom, now=self.now)
+        self.assertGreater(generation(), second)
+
+
+class AgreementTests(TestCase):
+    """All kinds of Host Identities and groups with each other."""
+
+    def test_all(self) -> None:
+        """Both sides agree, with every pair of kinds and every group."""
+        for one in ("P-256", "P-384", "RSA-2048"):
+            for other in ("P-256", "P-384", "RSA-2048"):
+                for group in (*OFFERED_GROUPS, DHGroup.MODP_1536):
+                    two = TwoHosts(
+                        host(identity(one, "a"), os.urandom, (group,)),
+                        host(identity(other, "b"), os.urandom, (group,)),
+                    )
+                    two.dial()
+                    two.talk()
+                    near, far = two.associations()
+                    self.assertEqual(far.inbound.open(near.outbound.seal(59, b"word")), (59, b"word"))
+                    self.assertEqual(near.inbound.open(far.outbound.seal(59, b"word")), (59, b"word"))

@@ -1,0 +1,95 @@
+"""Links over HIP between two machines: they move, lose a cable, change keys, and nobody who talks over them notices much."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from p2pship.testing.cable import require_cables
+from p2pship.testing.line import Conditions
+from p2pship.testing.namespace import run_in_namespace
+from p2pship.testing.programs import require_program
+from tests.scale import SCALE
+
+SCRIPT = Path(__file__).with_name("namespace_hip.py")
+CALL = Path(__file__).with_name("namespace_moving_call.py")
+
+LINE = Conditions(delay=0.01)
+"A round trip of 20 ms."
+
+
+class HIPTests(TestCase):
+    """Two machines on cables with a delay, each with a bearer; the script looks at what was heard and when."""
+
+    timeout = 60
+
+    async def check(self, happens: str, line: Conditions = LINE) -> None:
+        """Let something happen to a call."""
+        require_cables()
+        printed = await run_in_namespace(reactor, SCRIPT, happens, json.dumps(asdict(line)), limit=20)
+        self.assertIn("as it should be", printed)
+
+    async def test_ipv6(self) -> None:
+        """The base exchange passes over IPv6, and all packets do."""
+        await self.check("ipv6")
+
+    async def test_raw(self) -> None:
+        """So it does in IP itself, without UDP."""
+        await self.check("raw")
+
+    async def test_raw_ipv6(self) -> None:
+        """Over IPv6 too, where the kernel sees to checksums in another way."""
+        await self.check("raw ipv6")
+
+    async def test_moves(self) -> None:
+        """One side's address becomes another: less than 300 ms are lost."""
+        await self.check("move")
+        await self.check("move back")
+
+    async def test_path_dies(self) -> None:
+        """Everything on the cable in use is silently lost: it goes on over the other one within a second."""
+        await self.check("cut")
+
+    async def test_path_dies_while_held(self) -> None:
+        """Also when nobody speaks, so that it was noticed before anybody does."""
+        await self.check("cut held")
+
+    async def test_path_dies_one_way(self) -> None:
+        """Also when only one side speaks."""
+        await self.check("cut one way")
+
+    async def test_both_move(self) -> None:
+        """Neither knows where the other is: it goes on within two seconds, once each is told by others."""
+        await self.check("both")
+
+    async def test_keys_change(self) -> None:
+        """Not one packet is lost when the keys change."""
+        await self.check("rekey")
+        if SCALE:
+            await self.check("rekey", Conditions(delay=0.03, jitter=0.02, early=0.05))
+
+
+class CallTests(TestCase):
+    """Real nodes and phones: what moves is the link, and no phone is asked for anything."""
+
+    timeout = 90
+
+    async def check(self, who: str) -> None:
+        """Let somebody move during a call."""
+        require_program("baresip")
+        require_cables()
+        folder = Path(self.mktemp()).absolute()
+        printed = await run_in_namespace(reactor, CALL, str(folder), who, limit=60)
+        self.assertIn("as it should be", printed)
+
+    async def test_caller_moves(self) -> None:
+        """The caller's address becomes another while they talk."""
+        await self.check("caller")
+
+    async def test_both_move(self) -> None:
+        """Both addresses do at the same moment; the lookup says where everybody is."""
+        await self.check("both")
