@@ -19,8 +19,8 @@ from psutil import Process
 from bench.hipends import Device, End, Receiver
 from bench.nodes import Served
 
-A_BATCH = 0.005
-"Seconds that pass with each batch of packets: 50 links come in a second, which is no load, and none of them gets old."
+A_BATCH = 0.015
+"Seconds that pass with each batch of packets: some 40 links come in a second, which is no load, and none of them gets old."
 
 SOON = 0.01
 "Seconds until what is to be done without a packet is done."

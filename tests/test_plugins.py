@@ -152,7 +152,7 @@ class BuiltInTests(SynchronousTestCase):
     def test_names(self) -> None:
         """Each built-in plug-in is found."""
         self.assertEqual([card.name for card in lookups()], ["lan"])
-        self.assertEqual([card.name for card in bearers()], ["tcp", "tls", "udp"])
+        self.assertEqual([card.name for card in bearers()], ["hip", "tcp", "tls", "udp"])
         self.assertEqual([card.name for card in applications()], [])
 
     def test_usable(self) -> None:

@@ -29,6 +29,7 @@ class SectionsTests(SynchronousTestCase):
                 "screen",
                 "privacy",
                 "lookup.lan",
+                "bearer.hip",
                 "bearer.tcp",
                 "bearer.tls",
                 "bearer.udp",

@@ -13,7 +13,12 @@ from tests.interop.namespace_captured import ALICE, DISPLAYS, DOMAIN, SECRETS, T
 
 SCRIPT = Path(__file__).with_name("namespace_captured.py")
 
-IN_THE_CLEAR = ("bearer.tls.enabled=false", "bearer.udp.enabled=true", 'bearer.udp.listen=["0.0.0.0"]')
+IN_THE_CLEAR = (
+    "bearer.hip.enabled=false",
+    "bearer.tls.enabled=false",
+    "bearer.udp.enabled=true",
+    'bearer.udp.listen=["0.0.0.0"]',
+)
 
 
 class CapturedTests(TestCase):
@@ -28,11 +33,19 @@ class CapturedTests(TestCase):
         frames, read = [line for line in printed.splitlines() if line.startswith(("read:", *"0123456789"))]
         return frames, read
 
-    async def test_encrypted(self) -> None:
-        """Attack: captured LAN lookups and TLS links, searched for names, domain, display names, texts, in plain, hex and base64."""
-        frames, read = await self.heard()
-        self.assertRegex(frames, r"^\d{2,} frames, [1-9]\d* of the LAN lookup, over tls ")
+    async def check_encrypted(self, bearer: str, *settings: str) -> None:
+        """Let two machines talk by an encrypted bearer, and find nothing."""
+        frames, read = await self.heard(*settings)
+        self.assertRegex(frames, rf"^\d{{2,}} frames, [1-9]\d* of the LAN lookup, over {bearer} ")
         self.assertEqual(read, "read: []")
+
+    async def test_hip(self) -> None:
+        """Attack: captured LAN lookups and HIP links, searched for names, domain, display names, texts, in plain, hex and base64."""
+        await self.check_encrypted("hip", "bearer.tls.enabled=false")
+
+    async def test_tls(self) -> None:
+        """Attack: the same with links over TLS."""
+        await self.check_encrypted("tls", "bearer.hip.enabled=false")
 
     async def test_in_the_clear(self) -> None:
         """The same over ``udp``, which hides nothing, as documented: who searches like that finds what there is."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from p2pship.address import Locator
 from p2pship.testing.bearer import MemoryBearer
 from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase, Reached
+from tests.scale import SEED, scaled
 
 
 class OneLinkBearer(MemoryBearer):
@@ -57,8 +58,8 @@ class GlareTests(OverlayCase):
 
     def test_whenever(self) -> None:
         """It is so whoever is earlier, and by how much."""
-        random = Random(1)
-        for _ in range(30):
+        random = Random(SEED)
+        for _ in range(scaled(6, 300)):
             self.setUp()
             alice, bob = self.two(bearers=one)
             reached = [Reached(), Reached()]

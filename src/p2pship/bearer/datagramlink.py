@@ -48,6 +48,26 @@ class Way(Protocol):
 class DatagramLink:
     """One link. A subclass says what it is, opens what comes and hears when it is gone."""
 
+    __slots__ = (
+        "_arq",
+        "_begun",
+        "_clock",
+        "_closing",
+        "_cutter",
+        "_heard",
+        "_journal",
+        "_over",
+        "_parts",
+        "_put",
+        "_reason",
+        "_receiver",
+        "_released",
+        "_silence",
+        "_timers",
+        "_told_full",
+        "_way",
+    )
+
     name: str
     "the bearer's"
 

@@ -38,25 +38,32 @@ def _show(desk: Desk, given: dict[str, Any]) -> HostReport:
 
 
 def _associations(desk: Desk, given: dict[str, Any]) -> list[AssociationReport]:
-    return [_with_people(desk, report) for report in _hip(desk).associations()]
+    return _with_people(desk, _hip(desk).associations())
 
 
-def _with_people(desk: Desk, report: AssociationReport) -> AssociationReport:
-    """Return a report with the names of whom the other side's device is."""
+def _with_people(desk: Desk, reports: list[AssociationReport]) -> list[AssociationReport]:
+    """Return reports with the names of those whom the other sides' devices serve."""
+    names = _people(desk)
+    return [{**report, "people": list(names.get(report["peer"], ()))} for report in reports]
+
+
+def _people(desk: Desk) -> dict[str, dict[str, None]]:
+    """Return the names that go with each HIT, each once: people with whom there is a link, and our own other devices."""
     from p2pship.identity.hit import format_hit
     from p2pship.relations.devicenames import named_devices
 
-    peers = desk.node.overlay.peers() if report["carries"] == "link" else ()
-    names = [peer.aor for peer in peers if format_hit(peer.hit) == report["peer"]]
+    found: dict[str, dict[str, None]] = {}
+    for peer in desk.node.overlay.peers():
+        found.setdefault(format_hit(peer.hit), {})[peer.aor] = None
     for identity in desk.keyring.identities():
         for device in named_devices(desk.ledger, identity.aor).values():
-            if format_hit(device.hit) == report["peer"] and device.name:
-                names.append(f"{identity.aor} ({device.name})")
-    return {**report, "people": list(dict.fromkeys(names))}
+            if device.name:
+                found.setdefault(format_hit(device.hit), {})[f"{identity.aor} ({device.name})"] = None
+    return found
 
 
 def _close(desk: Desk, given: dict[str, Any]) -> list[AssociationReport]:
-    return [_with_people(desk, report) for report in _hip(desk).close(given["hit"], given["as"])]
+    return _with_people(desk, _hip(desk).close(given["hit"], given["as"]))
 
 
 def _ping(desk: Desk, given: dict[str, Any]) -> Deferred[PingReport]:

@@ -227,8 +227,12 @@ class SeveralTests(DeskCase, TestCase):
         )
         under_way = self.pinger.desk.ping(f"{hit(key)}@{self.at(self.pinged)}", number=50)
         await self.until(lambda: self.pinged.desk.associations())
+        whom = f"{hit(device('carol'))}@{self.at(self.pinger)}"
+        dialling = self.pinged.desk.ping(whom, own=hit(key))
+        await self.turn()
         self.keys.become()
         await self.assert_refused(under_way, NotReached, "ended")
+        await self.assert_refused(dialling, NotReached, "was removed")
         self.assertEqual(self.pinged._parties, {})
         whom = f"{hit(key)}@{self.at(self.pinged)}"
         await self.assert_refused(self.pinger.desk.ping(whom), NotReached, "no answer")

@@ -7,10 +7,10 @@ import os
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.bearer.hip.association import Ended, State
-from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, PATIENCE, STAGGER
+from p2pship.bearer.hip.association import Ended, State, notify_packet
+from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, MOST_NOTICES, PATIENCE, STAGGER
 from p2pship.bearer.hip.host import NULL_HIT, Failed, Host
-from p2pship.bearer.hip.numbers import PacketType, ParameterType
+from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.errors import LocalError
@@ -96,12 +96,30 @@ class DiallingTests(TestCase):
         self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
         self.pass_time(3.4)
         self.assertEqual(self.times(PacketType.I2), [0.4, 1.0, 1.9])
-        self.assertEqual(len(self.times(PacketType.I2)), MOST_I2S - 1)
+        self.assertEqual(len(self.times(PacketType.I2)), MOST_I2S - 1)  # the first one was taken before
         self.assertEqual(self.times(PacketType.I1), [3.25])
         self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
-        self.two.said.clear()
-        self.one.timer_fired(self.two.now)
-        self.pass_time(3)
+
+    def test_busy(self) -> None:
+        """Who hears that the other side is busy does not send the same solution again, but asks for another puzzle."""
+        self.begin()
+        for kind in (NotifyType.BLOCKED_BY_POLICY, NotifyType.RESPONDER_BUSY_PLEASE_RETRY):
+            self.two.deliver(0, notify_packet(self.other.own, self.one.own.hit, kind))
+        self.pass_time(0.5)
+        self.assertEqual([sent for _, sent, _ in self.sent], [PacketType.I1])
+
+    def test_notified_by_another(self) -> None:
+        """A NOTIFY of somebody else is refused, and few of them are looked at."""
+        self.begin()
+        forged = notify_packet(
+            identity("P-256", "third"), self.one.own.hit, NotifyType.RESPONDER_BUSY_PLEASE_RETRY
+        )
+        forged = forged[:8] + self.other.own.hit + forged[24:]
+        for _ in range(MOST_NOTICES):
+            self.assertRaises(BadPacket, self.two.deliver, 0, forged)
+        self.two.deliver(0, forged)
+        self.pass_time(0.5)
+        self.assertEqual([sent for _, sent, _ in self.sent], [PacketType.I2])
 
     def test_responder_begun_anew(self) -> None:
         """A Responder that forgets everything between R1 and I2 is reached all the same."""

@@ -6,7 +6,6 @@ A machine: packets and the time are handed in; what it wants done it appends to 
 from __future__ import annotations
 
 import hmac
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -134,8 +133,8 @@ class Association:
         )
         self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
         self._notices = notices
-        self._noticed: set[int] = set()
-        self._notified_at = deque([float("-inf")] * MOST_NOTICES, MOST_NOTICES)
+        self._noticed: tuple[int, ...] = ()
+        self._notices_in = 0, 0
         self._look_at = now + UNUSED_TIME
         self._seen = 0
         self._controls = 0
@@ -251,9 +250,11 @@ class Association:
 
     def _notified(self, packet: Packet, now: float) -> None:
         """Take a NOTIFY: it changes nothing, as anybody may send one again (RFC 7401 §6.13)."""
-        if now < self._notified_at[0] + 1:
+        second, count = self._notices_in
+        count = count + 1 if second == int(now) else 1
+        self._notices_in = int(now), count
+        if count > MOST_NOTICES:
             return
-        self._notified_at.append(now)
         check(packet)
         check_signature(packet, self.agreement.peer)
         for contents in packet.all(ParameterType.NOTIFICATION):
@@ -264,7 +265,7 @@ class Association:
     def _is_first(self, notification: Notification) -> bool:
         if notification.type in self._noticed or len(self._noticed) >= MOST_NOTICED:
             return False
-        self._noticed.add(notification.type)
+        self._noticed += (notification.type,)
         return True
 
     # the end

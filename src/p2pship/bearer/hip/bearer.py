@@ -124,6 +124,7 @@ class HIPBearer:
 
         def changed() -> None:
             self._host.become(keys, self._reactor.seconds())
+            self._pings.hosts_changed()
             self._act()
 
         self._host.become(keys, self._reactor.seconds())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.initiator import Initiator, Refused
-from p2pship.bearer.hip.numbers import ParameterType
+from p2pship.bearer.hip.numbers import NotifyType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
@@ -141,6 +141,10 @@ class Dialling:
             notification = Notification.decode(contents)
             if notification.is_error:
                 self._why = f"the other side says {notification.name}"
+            if notification.type == NotifyType.RESPONDER_BUSY_PLEASE_RETRY:
+                self._i2s = (
+                    MOST_I2S  # with another solution (RFC 7401 §5.2.19), when this one would be sent again
+                )
 
     # time
 

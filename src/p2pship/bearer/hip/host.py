@@ -197,11 +197,10 @@ class Host:
             return
         check(packet)
         dialling = self._diallings.get(packet.sender) or self._opportune(packet, path)
-        if dialling is None:
-            return
-        if dialling.r1(packet, path, now):
-            self._out.append(Solve(dialling))
-        self._settle(dialling, now)
+        if dialling is not None:
+            if dialling.r1(packet, path, now):
+                self._out.append(Solve(dialling))
+            self._settle(dialling, now)
 
     def _opportune(self, packet: Packet, path: Path) -> Dialling | None:
         """Return the exchange with whoever is there, if this R1 comes from there; it is with that host from now on."""
@@ -376,10 +375,7 @@ class Host:
 
     def due(self) -> float | None:
         """Return when :meth:`timer_fired` should be called; None if time alone changes nothing."""
-        first = self._agenda.due()
-        if first is None or self._sweep_at is None:
-            return first if self._sweep_at is None else self._sweep_at
-        return min(first, self._sweep_at)
+        return min((time for time in (self._agenda.due(), self._sweep_at) if time is not None), default=None)
 
     def timer_fired(self, now: float) -> None:
         """Do what is due."""

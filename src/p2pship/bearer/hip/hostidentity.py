@@ -47,10 +47,10 @@ class HostIdentity:
         :raises BadPacket: if it is of a kind that we do not use, or is no key.
         """
         self.host_id = host_id
-        self._public = _public_key(host_id.algorithm, host_id.identity)
+        public = _public_key(host_id.algorithm, host_id.identity)
         self.hit = hit_of_host_identity(host_id.algorithm, host_id.identity)
         "of the Host Identity as it is spelled"
-        self.key = self._public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.key = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         "the same as DER SubjectPublicKeyInfo"
 
     def verify(self, signature: Signature, octets: bytes) -> None:
@@ -61,7 +61,8 @@ class HostIdentity:
         try:
             if signature.algorithm != self.host_id.algorithm:
                 raise InvalidSignature
-            _verify(self._public, signature.signature, octets)
+            public = _public_key(self.host_id.algorithm, self.host_id.identity)
+            _verify(public, signature.signature, octets)
         except InvalidSignature:
             raise BadPacket("the signature is not valid", NotifyType.AUTHENTICATION_FAILED) from None
 
@@ -112,7 +113,9 @@ def _verify(key: PublicKey, signature: bytes, octets: bytes) -> None:
     key.verify(encode_dss_signature(r, s), octets, _SHA384)
 
 
+@lru_cache(maxsize=IDENTITIES_REMEMBERED)
 def _public_key(algorithm: int, encoded: bytes) -> PublicKey:
+    """Return a public key ready to verify with; whoever has a Host Identity keeps only its octets, as a key takes 2 kB."""
     try:
         if algorithm == Algorithm.ECDSA:
             return _elliptic(encoded)

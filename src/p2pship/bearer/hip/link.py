@@ -45,6 +45,27 @@ ASTRAY_EVERY = 8
 class HIPLink(DatagramLink):
     """One link; it lives as long as its association."""
 
+    __slots__ = (  # a node has thousands, and without them each has a dictionary of 1.5 kB
+        "_came_elsewhere",
+        "_closed",
+        "_first",
+        "_octets_seen",
+        "_seek",
+        "_silent",
+        "_silent_pulses",
+        "_takes",
+        "_tired",
+        "_watched",
+        "association",
+        "dialled",
+        "echoes",
+        "has_spoken",
+        "incoming",
+        "locator",
+        "proof",
+        "traffic",
+    )
+
     name = NAME
     encrypted = True
 

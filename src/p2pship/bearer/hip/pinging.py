@@ -206,6 +206,12 @@ class Pings:
                 del self._waiting[goal]
                 waiting.errback(NotReached(f"{_named(goal)}: {_advice(reason, goal)}"))
 
+    def hosts_changed(self) -> None:
+        """Let those hear who ping by a Host Identity of ours that is gone."""
+        for goal in tuple(self._waiting):
+            if self._hosts.get(goal.own) is None:
+                self.failed(goal.own, goal.peer, "the Host Identity that pings was removed")
+
     def stop(self) -> None:
         """Let everybody hear that the node is stopping."""
         for goal in tuple(self._waiting):

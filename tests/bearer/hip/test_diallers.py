@@ -1,0 +1,96 @@
+"""Tests for p2pship.bearer.hip.diallers, over real sockets on loopback: dials to a device with which an association stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from p2pship.bearer.hip.bearer import HIPBearer
+from p2pship.bearer.hip.diallers import DOUBT_TIME
+from p2pship.errors import NotReached
+from tests.bearer.fakes import Recorder, device
+from tests.bearer.hip.pair import HOST, HIPPair
+
+
+class DiallersTests(HIPPair, TestCase):
+    """Alice has a link to Bob, and dials him again."""
+
+    async def dial(self, locators: Any = None) -> Any:
+        """Dial once more; returns the link, or why there is none."""
+        results: list[Any] = []
+        where = self.bob.locators() if locators is None else locators
+        self.alice.dial(device("bob").key, where).addBoth(results.append)
+        await self.until(lambda: results, step=0.01)
+        return results[0]
+
+    async def bob_is_restarted(self) -> HIPBearer:
+        """Let Bob's node be killed, and begin anew at the same port."""
+        number = self.bob.locators()[0].port
+        self.bearers.remove(self.bob)
+        self.bob._sockets.close()
+        self.bob = self.bearer(device("bob"), port=number)
+        self.accepted.clear()
+        self.successResultOf(self.bob.listen(self.accepted.append, lambda: None))
+        self.assertEqual(self.bob.locators()[0].port, number)
+        return self.bob
+
+    async def test_same_link(self) -> None:
+        """If Bob is there, it is the link that there is, and no other is made."""
+        near, *_ = await self.talk()
+        began = self.clock.seconds()
+        self.assertIs(await self.dial(), near)
+        self.assertLess(self.clock.seconds() - began, DOUBT_TIME)
+        self.assertEqual(self.accepted, [])
+
+    async def test_nowhere_new(self) -> None:
+        """He need not be at any locator that is given now."""
+        near, *_ = await self.talk()
+        self.assertIs(await self.dial([]), near)
+
+    async def test_restarted(self) -> None:
+        """If he knows nothing of the link any more, there is another one soon, and the old one is lost."""
+        near, _, hears, _ = await self.talk()
+        await self.bob_is_restarted()
+        began = self.clock.seconds()
+        made = await self.dial()
+        self.assertIsNot(made, near)
+        self.assertTrue(made.dialled)
+        self.assertLess(self.clock.seconds() - began, DOUBT_TIME + 0.3)
+        await self.until(lambda: hears.losses and self.accepted, step=0.01)
+        told = Recorder(), Recorder()
+        for link, receiver in ((made, told[0]), (self.accepted[0], told[1])):
+            link.start(receiver)
+        made.send(b"again")
+        await self.until(lambda: told[1].frames)
+        self.assertEqual(told[1].frames, [b"again"])
+
+    async def test_gone(self) -> None:
+        """If he is nowhere, the dial fails; the link is not lost by that."""
+        _, _, hears, _ = await self.talk()
+        self.bearers.remove(self.bob)
+        where = self.bob.locators()
+        self.bob._sockets.close()
+        failure = await self.dial(where)
+        self.assertIsInstance(failure.value, NotReached)
+        self.assertIn(HOST, str(failure.value))
+        self.assertEqual(hears.losses, [])
+        failure = await self.dial([])
+        self.assertIn("does not answer", str(failure.value))
+
+    async def test_closing(self) -> None:
+        """A link that is being closed is not given to anybody: another one is made."""
+        near, *_ = await self.talk()
+        near.close("enough")
+        made = await self.dial()
+        self.assertIsNot(made, near)
+
+    async def test_cancelled(self) -> None:
+        """Who waits no longer disturbs nothing."""
+        near, *_ = await self.talk()
+        dialled = self.alice.dial(device("bob").key, [])
+        dialled.addErrback(lambda _: None)
+        dialled.cancel()
+        self.advance(DOUBT_TIME * 2)
+        self.assertIs(await self.dial(), near)
+        self.assertEqual(self.accepted, [])
