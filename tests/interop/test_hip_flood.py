@@ -20,8 +20,11 @@ from tests.scale import SCALE, scaled
 
 FLOOD = Path(__file__).parent / "hip_flood.py"
 
-RATE = scaled(3_000, 10_000) if SCALE < 1 else 10_000
+RATE = 10_000 if SCALE else 3_000
 "Packets a second."
+
+WITHIN = 2.0 if SCALE else 5.0
+"Seconds for an honest base exchange meanwhile. In the short form other tests use the same processors."
 
 SECONDS = scaled(2, 20)
 "How long the flood goes on."
@@ -123,7 +126,7 @@ class FloodTests(HIPPair, TestCase):
             f"{during.p99() * 1000:.1f} ms; base exchange {took * 1000:.0f} ms, difficulty then {self.difficulty()}"
         )
         self.assertLess(sent - len(during.delays), 0.01 * sent, self.figures)
-        self.assertLess(took, 2.0, self.figures)
+        self.assertLess(took, WITHIN, self.figures)
         self.assertGreater(int(mad.tail()), 0.5 * RATE * SECONDS, self.figures)
         if SCALE:  # in the short form other tests use the same processors
             self.assertLess(during.p99(), before.p99() + SPARE, self.figures)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterator
 
 from p2pship.bearer.arqreceiver import END_RECORD, FIRST_WINDOW, frame_record
@@ -53,7 +52,7 @@ class ArqSender:
         self.round_trip = RoundTrip()
         self._mtu = mtu
         self._window = CongestionWindow(mtu.base_room)
-        self._records: deque[bytes] = deque()
+        self._records: list[bytes] = []
         self._at = 0  # where in the first record the next octet is
         self._next_offset = 0
         self._limit = FIRST_WINDOW
@@ -188,14 +187,17 @@ class ArqSender:
             self._mtu.wanted(now)
         left = size = min(room, self.waiting, self._limit - self._next_offset)
         parts: list[bytes] = []
+        taken = 0
         while left:
-            part = self._records[0][self._at : self._at + left]
+            record = self._records[taken]
+            part = record[self._at : self._at + left]
             parts.append(part)
             left -= len(part)
             self._at += len(part)
-            if self._at == len(self._records[0]):
-                self._records.popleft()
+            if self._at == len(record):
+                taken += 1
                 self._at = 0
+        del self._records[:taken]
         self.waiting -= size
         chunk = _Chunk(self._next_offset, b"".join(parts))
         self._next_offset += size

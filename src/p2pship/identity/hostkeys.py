@@ -35,6 +35,7 @@ MOST = 16
 
 _END = ".pem"
 _EXPONENT = 65537
+_WAY_OUT = "move it away: it is for no identity, and `p2pship device key create` makes another one"
 
 HostPrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -45,6 +46,9 @@ class KeyAlgorithm(Enum):
     P256 = "p256"
     P384 = "p384"
     RSA_2048 = "rsa-2048"
+
+
+_CURVES = {"secp256r1": KeyAlgorithm.P256, "secp384r1": KeyAlgorithm.P384}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,18 +69,9 @@ class HostKey:
 
     @property
     def algorithm(self) -> str:
-        """What kind of key it is, such as ``p384``."""
-        return algorithm_of(self.private_key)
-
-
-def algorithm_of(key: HostPrivateKey) -> str:
-    """Return what kind of key a key pair is, as it is written for ``device key create``."""
-    if isinstance(key, rsa.RSAPrivateKey):
-        return f"rsa-{key.key_size}"
-    return _CURVES[key.curve.name].value
-
-
-_CURVES = {"secp256r1": KeyAlgorithm.P256, "secp384r1": KeyAlgorithm.P384}
+        """What kind of key it is, as it is written for ``device key create``."""
+        key = self.private_key
+        return f"rsa-{key.key_size}" if isinstance(key, rsa.RSAPrivateKey) else _CURVES[key.curve.name].value
 
 
 def new_host_key(algorithm: KeyAlgorithm) -> HostKey:
@@ -172,9 +167,6 @@ class HostKeys:
     def _tell(self) -> None:
         for changed in tuple(self._watchers):
             changed()
-
-
-_WAY_OUT = "move it away: it is for no identity, and `p2pship device key create` makes another one"
 
 
 def _private_key(path: Path, pem: bytes) -> HostPrivateKey:

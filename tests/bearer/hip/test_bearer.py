@@ -1,12 +1,47 @@
-"""Tests for p2pship.bearer.hip.bearer, over real sockets on loopback: the contract."""
+"""Tests for p2pship.bearer.hip.bearer, over real sockets on loopback: the contract, and what is its own."""
 
 from __future__ import annotations
 
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.hip.association import UNUSED_TIME
+from p2pship.bearer.hip.numbers import NotifyType
 from tests.bearer.contract import BearerContract
 from tests.bearer.hip.pair import HIPPair
 
 
 class HIPBearerTests(HIPPair, BearerContract, TestCase):
     """The contract of all bearers."""
+
+
+class OwnTests(HIPPair, TestCase):
+    """What no other bearer does."""
+
+    async def test_told_once(self) -> None:
+        """What the other side finds wrong with our packets is in the log once, and counted."""
+        _, far = await self.connect()
+        with capturedLogs() as logs:
+            for _ in range(3):
+                far.association.notify(NotifyType.BLOCKED_BY_POLICY)
+                self.bob._act()
+                await self.turn()
+                self.advance(1.1)
+        self.assertEqual(self.journal.counts["hip.noticed"], 1)
+        warned = [event for event in logs if event["log_level"] is LogLevel.warn]
+        self.assertEqual([event["name"] for event in warned], ["BLOCKED_BY_POLICY"])
+
+    async def test_unused(self) -> None:
+        """A link that nobody uses, and nobody closes, is closed in the end on both sides."""
+        *_, near_told, far_told = await self.talk()
+        await self.until(lambda: near_told.losses and far_told.losses, step=UNUSED_TIME / 10)
+        self.assertIn("nobody used it", near_told.losses + far_told.losses)
+        self.assertEqual((self.alice._links, self.bob._links), ({}, {}))
+
+    async def test_timer(self) -> None:
+        """One timer runs for all that is to be done, and packets that change nothing do not set it anew."""
+        await self.connect()
+        timer = self.bob._signalling._timer
+        for _ in range(5):
+            self.bob._act()
+        self.assertIs(self.bob._signalling._timer, timer)

@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from p2pship.bearer.carried import Carried
 from p2pship.bearer.hip.bearer import HIPBearer
 from p2pship.bearer.hip.desk import read_address, read_hit
 from p2pship.bearer.hip.guests import GUEST_TIME, MOST_FROM_ONE_SOURCE
@@ -89,6 +90,16 @@ class PingTests(DeskCase, TestCase):
         await self.until(lambda: not self.pinged.desk.associations())
         self.assertEqual(self.pinger.desk.associations(), [])
         self.assertEqual((self.pinger._parties, self.pinged._parties), ({}, {}))
+
+    async def test_ipv6(self) -> None:
+        """An IPv6 address is written in brackets, with its port."""
+        near, far = (self.bearer(device(name), listen=("::1",)) for name in ("alice", "bob"))
+        for bearer in (near, far):
+            self.successResultOf(bearer.listen(lambda link: None, lambda: None))
+        [at] = far.desk.show()["listening"]
+        report = await self.done(near.desk.ping(f"{hit(device('bob'))}@{at}"))
+        self.assertEqual((report["received"], report["address"]), (4, at))
+        self.assertTrue(at.startswith("[::1]:"))
 
     async def test_standing(self) -> None:
         """A link's association is pinged as it is, and neither it nor the link is closed afterwards."""
@@ -304,6 +315,16 @@ class GuestTests(DeskCase, TestCase):
         self.advance(GUEST_TIME)
         await self.until(lambda: not self.pinged._links)
 
+    async def test_nothing_else(self) -> None:
+        """A guest that sends what links carry gets no link for it: that is counted, and dropped."""
+        link = await self.greeted_by_nobody()
+        before = self.journal.counts["hip.unknown"]
+        for number in range(3):
+            self.pinger_link()._way.put(Carried.MEDIA, b"%d" % number)
+            self.pinger_link()._way.put(Carried.SEGMENT, b"%d" % number)
+        await self.until(lambda: self.journal.counts["hip.unknown"] >= before + 6)
+        self.assertEqual((len(self.links), link.has_spoken), (1, False))
+
     async def test_our_kind(self) -> None:
         """One over which frames came is closed with its link, as ever."""
         near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
@@ -387,6 +408,19 @@ class ReportTests(DeskCase, TestCase):
         self.assertEqual(told.losses, ["the user closed the association"])
         with self.assertRaises(LocalError):
             self.pinger.desk.close(hit(device("bob")))
+
+    async def test_close_one(self) -> None:
+        """With several associations with one host, only that of the HIT that is named is closed."""
+        key = host_key(KeyAlgorithm.P384)
+        await self.done(self.pinged.dial(device("alice").key, self.pinger.locators()))
+        whom = f"{hit(device('alice'))}@{self.at(self.pinger)}"
+        under_way = self.pinged.desk.ping(whom, own=hit(key), number=50)
+        await self.until(lambda: len(self.pinged.desk.associations()) == 2)
+        [closed] = self.pinged.desk.close(hit(device("alice")), hit(key))
+        self.assertEqual(closed["own"], hit(key))
+        await self.assert_refused(under_way, NotReached, "ended")
+        [left] = self.pinged.desk.associations()
+        self.assertEqual(left["own"], hit(device("bob")))
 
     async def test_show(self) -> None:
         """All Host Identities are shown, with what strangers asked of them."""

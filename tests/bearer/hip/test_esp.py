@@ -346,6 +346,7 @@ class ReplayTests(_Pair):
         self.assertGreaterEqual(WINDOW, 2048)
         random = Random(SEED)
         for spread in (2, 50, WINDOW // 2, 3 * WINDOW):
+            taken: set[int] = set()
             opens = self.opener()
             order = sorted(range(1, 2 * WINDOW), key=lambda number: number + random.random() * spread)
             for number in random.choices(order, k=300) + order + order[:: scaled(7, 1)]:

@@ -63,6 +63,21 @@ class RekeyTests(HIPPair, TestCase):
         near, far, *_ = await self.streaming(begin)
         self.assert_changed(near, far, spis)
 
+    async def test_end_of_keymat(self) -> None:
+        """Whoever names octets of KEYMAT that there are not is refused, and the keys can be changed afterwards."""
+
+        def begin(near: Any, far: Any) -> None:
+            association = near.association
+            wish = ESPInfo(65_000, association.inbound.spi, 0x12345678)
+            contents = [(ParameterType.ESP_INFO, wish.encode())]
+            association.updates.request(
+                contents, (association.path,), self.clock.seconds(), lambda *_: None, lambda: None
+            )
+            self.clock.callLater(2.0, self.begin, self.alice, near)
+
+        near, far, *_ = await self.streaming(begin)
+        self.assertEqual((near.association.rekey.count, far.association.rekey.count), (1, 1))
+
     async def test_both_sides(self) -> None:
         """Both sides begin at the same moment, which comes to the same."""
         spis: set[int] = set()

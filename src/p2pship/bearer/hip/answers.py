@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from p2pship.bearer.hip.responder import Accepted
 
 MOST_R2S = 8
 "How often the R2 for one I2 is sent again."
 
 
+def _digest(i2: bytes) -> bytes:
+    """Return what an I2 is known again by: a host keeps thousands of them, for as long as it has associations."""
+    return blake2b(i2, digest_size=16).digest()
+
+
 class _Answered:
     __slots__ = ("i2", "left", "r2")
 
     def __init__(self, accepted: Accepted) -> None:
-        self.i2 = accepted.i2.raw
+        self.i2 = _digest(accepted.i2.raw)
         self.r2 = accepted.r2
         self.left = MOST_R2S
 
@@ -34,7 +41,7 @@ class Answers:
     def was_answered(self, peer: bytes, i2: bytes) -> bool:
         """Tell whether this I2 was the one that was accepted last."""
         answered = self._all.get(peer)
-        return answered is not None and answered.i2 == i2
+        return answered is not None and answered.i2 == _digest(i2)
 
     def again(self, peer: bytes) -> bytes | None:
         """Return the R2 once more; None if that was done often enough."""

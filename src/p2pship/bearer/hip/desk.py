@@ -75,15 +75,11 @@ class HIPDesk:
 
     def associations(self) -> list[AssociationReport]:
         """Describe all associations, the oldest first."""
-        return [
-            association_report(
-                association,
-                self._links[association],
-                association in self.guests,
-                self._hosts.device.own.hit,
-            )
-            for association in sorted(self._links, key=lambda one: one.made_at)
-        ]
+        return [self._report(one) for one in sorted(self._links, key=lambda one: one.made_at)]
+
+    def _report(self, association: Association) -> AssociationReport:
+        is_guest = association in self.guests
+        return association_report(association, self._links[association], is_guest, self._hosts.device.own.hit)
 
     def close(self, hit: str, own: str | None = None) -> list[AssociationReport]:
         """Close the associations with a host, and the links that they carry; returns how they were.
@@ -103,7 +99,7 @@ class HIPDesk:
             raise LocalError(
                 f"there is no association with {format_hit(peer)}: `p2pship hip associations` shows those there are"
             )
-        reports = [one for one in self.associations() if one["peer"] == format_hit(peer)]
+        reports = [self._report(association) for association in found]
         for association in found:
             self._close(association, "the user closed the association")
         return reports

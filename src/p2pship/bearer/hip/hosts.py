@@ -111,21 +111,11 @@ class Hosts:
         for host in self:
             host.timer_fired(now)
 
-    # dialling
-
-    def dial(self, peer: bytes, paths: Sequence[Path], now: float) -> None:
-        """Begin a base exchange by the device's Host Identity."""
-        self.device.dial(peer, paths, now)
-
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
         """Take the solution of a puzzle."""
         host = self._all.get(dialling.initiator.own.hit)
         if host is not None:
             host.solved(dialling, solution, now)
-
-    def give_up(self, peer: bytes, reason: str) -> None:
-        """End a base exchange that the device's Host Identity began."""
-        self.device.give_up(peer, reason)
 
     # associations
 
@@ -136,10 +126,6 @@ class Hosts:
     def association(self, peer: bytes) -> Association | None:
         """Return the association of the device's Host Identity with another host, if one stands."""
         return self.device.association(peer)
-
-    def associations(self) -> list[Association]:
-        """Return all of them, also those that are being closed."""
-        return [association for host in self._all.values() for association in host.associations()]
 
     def data_received(self, association: Association, spi: int, now: float) -> None:
         """Hear of the first data that came to an SPI."""

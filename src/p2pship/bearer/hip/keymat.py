@@ -44,16 +44,23 @@ class Keymat:
         other._begin(secret)
         return other
 
-    def octets(self, start: int, count: int) -> bytes:
-        """Return octets from a place on.
+    def check(self, start: int, count: int) -> None:
+        """Check that there are so many octets from a place on.
 
-        :raises BadPacket: if there are not so many; new secrets have to be agreed on then.
+        :raises BadPacket: if there are not; new secrets have to be agreed on then.
         """
         most = MOST_BLOCKS * self._rhash.size
         if start + count > most:
             raise BadPacket(
                 f"KEYMAT has {most} octets, {start + count} are needed", NotifyType.INVALID_SYNTAX
             )
+
+    def octets(self, start: int, count: int) -> bytes:
+        """Return octets from a place on.
+
+        :raises BadPacket: if there are not so many; new secrets have to be agreed on then.
+        """
+        self.check(start, count)
         if start + count > len(self._octets):
             expand = HKDFExpand(self._rhash.algorithm, start + count, self._info)
             self._octets = expand.derive(self._key)

@@ -153,6 +153,7 @@ class Rekey:
         public = None if contents is None else self._public(DiffieHellman.decode(contents))
         if public is None and info.keymat_index < self._index and self._own is None:
             raise BadPacket("these octets of KEYMAT were used before")
+        self._keymat.check(info.keymat_index, 2 * ESP_KEYS[self._agreement.suite].size)
         self._peer = info, public
         if self._own is None:
             pair = None if public is None else new_key_pair(self._agreement.group)
