@@ -70,8 +70,8 @@ def run(quick: bool) -> list[Figure]:
     return [
         *exchanges(10 if quick else EXCHANGES),
         *packets(200 if quick else 2000),
-        *relayed(*(50, 3, 1.2) if quick else (100, 5, 6.0)),
-        *idle(1000 if quick else 10_000),
+        *relayed(*(100, 3, 2.0) if quick else (100, 5, 6.0)),
+        *(idle(500, 500) if quick else idle(10_000)),
     ]
 
 

@@ -20,7 +20,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.cli.command import make_parser
-from p2pship.commands.table import NOUNS
+from p2pship.commands.table import NOUNS, all_verbs
 from p2pship.sections import sections
 from p2pship.testing.programs import free_ports
 
@@ -212,7 +212,8 @@ class DocumentTests(SynchronousTestCase):
         words = re.sub(r"^p2pship (--state \S+ ?)?", "", command).split()
         if not words:
             return
-        path = list(takewhile(re.compile(r"[a-z]+$").match, words[:2]))
+        most = 3 if " ".join(words[:3]) in {verb.command for verb in all_verbs()} else 2
+        path = list(takewhile(re.compile(r"[a-z]+$").match, words[:most]))
         with (
             redirect_stdout(StringIO()) as help,
             redirect_stderr(StringIO()),

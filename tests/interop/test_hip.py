@@ -38,12 +38,10 @@ class HIPTests(TestCase):
         await self.check("ipv6")
 
     async def test_raw(self) -> None:
-        """So it does in IP itself, without UDP."""
-        await self.check("raw")
-
-    async def test_raw_ipv6(self) -> None:
-        """Over IPv6 too, where the kernel sees to checksums in another way."""
+        """So it does in IP itself, without UDP; over IPv6 too, where the kernel sees to checksums in another way."""
         await self.check("raw ipv6")
+        if SCALE:
+            await self.check("raw")
 
     async def test_moves(self) -> None:
         """One side's address becomes another: less than 300 ms are lost."""
@@ -86,10 +84,8 @@ class CallTests(TestCase):
         printed = await run_in_namespace(reactor, CALL, str(folder), who, limit=60)
         self.assertIn("as it should be", printed)
 
-    async def test_caller_moves(self) -> None:
-        """The caller's address becomes another while they talk."""
-        await self.check("caller")
-
-    async def test_both_move(self) -> None:
-        """Both addresses do at the same moment; the lookup says where everybody is."""
+    async def test_move(self) -> None:
+        """Both addresses become others at the same moment, and the lookup says where everybody is; or only the caller's does."""
         await self.check("both")
+        if SCALE:
+            await self.check("caller")

@@ -1,41 +1,30 @@
-"""Tests for p2pship.bearer.hip.esp."""
+"""Tests for p2pship.bearer.hip.esp: what packets are made of, and what is refused."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-from collections.abc import Callable
 from random import Random
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.bearer.hip.esp import (
-    LAST,
-    REKEY_AT,
-    WINDOW,
-    Exhausted,
-    Forged,
-    Inbound,
-    Outbound,
-    Replayed,
-    inbound,
-    outbound,
-    overhead,
-)
+from p2pship.bearer.hip.esp import Forged, Replayed, inbound, outbound, overhead
 from p2pship.bearer.hip.numbers import ESPSuite
 from p2pship.bearer.hip.suites import ESP_KEYS, OFFERED_ESP
 from p2pship.errors import RemoteError
+from tests.bearer.hip.espbook import (
+    CBC,
+    KEYS,
+    LARGEST,
+    SPI,
+    ESPPair,
+    by_the_book,
+    icv,
+    made_by_the_book,
+    padded,
+)
 from tests.scale import SEED, scaled
-
-SPI = 0x4321
-KEYS = {suite: bytes(range(ESP_KEYS[suite].size)) for suite in OFFERED_ESP}
-CBC = tuple(suite for suite in OFFERED_ESP if suite != ESPSuite.AES_GCM_16)
-LARGEST = 1600
 
 GCM_VECTOR = bytes.fromhex(
     """0000a5f80000000afacedbaddecaf888
@@ -89,49 +78,7 @@ CBC_VECTORS = (
 "RFC 3602 §4, cases 5 to 8, which have no ICV: key, packet, next header, payload."
 
 
-def icv(key: bytes, packet: bytes) -> bytes:
-    """Return an HMAC-SHA-256-128, by RFC 2104 with nothing but the hash."""
-    inner, outer = (bytes(each ^ pad for each in key.ljust(64, b"\0")) for pad in (0x36, 0x5C))
-    return hashlib.sha256(outer + hashlib.sha256(inner + packet).digest()).digest()[:16]
-
-
-def by_the_book(suite: ESPSuite, keys: bytes, packet: bytes) -> bytes:
-    """Return what is inside a packet, with trailer, by the library's operations for single messages alone."""
-    if suite == ESPSuite.AES_GCM_16:
-        return AESGCM(keys[:16]).decrypt(keys[16:] + packet[8:16], packet[16:], packet[:8])
-    sizes = ESP_KEYS[suite]
-    assert hmac.compare_digest(packet[-16:], icv(keys[sizes.encryption :], packet[:-16]))
-    cipher = Cipher(algorithms.AES(keys[: sizes.encryption]), modes.CBC(packet[8:24])).decryptor()
-    return cipher.update(packet[24:-16]) + cipher.finalize()
-
-
-def made_by_the_book(suite: ESPSuite, keys: bytes, sequence: int, inner: bytes) -> bytes:
-    """Return a packet around what is to be inside, trailer included, by those operations as well."""
-    header = SPI.to_bytes(4, "big") + (sequence & 0xFFFF_FFFF).to_bytes(4, "big")
-    if suite == ESPSuite.AES_GCM_16:
-        iv = sequence.to_bytes(8, "big")
-        return header + iv + AESGCM(keys[:16]).encrypt(keys[16:] + iv, inner, header)
-    sizes, iv = ESP_KEYS[suite], os.urandom(16)
-    cipher = Cipher(algorithms.AES(keys[: sizes.encryption]), modes.CBC(iv)).encryptor()
-    packet = header + iv + cipher.update(inner) + cipher.finalize()
-    return packet + icv(keys[sizes.encryption :], packet)
-
-
-def padded(suite: ESPSuite, payload: bytes, next_header: int = 17) -> bytes:
-    """Return a payload with its trailer (RFC 4303 §2.4)."""
-    block = 4 if suite == ESPSuite.AES_GCM_16 else 16
-    length = -(len(payload) + 2) % block
-    return payload + bytes(range(1, length + 1)) + bytes([length, next_header])
-
-
-class _Pair(SynchronousTestCase):
-    """What seals and what opens."""
-
-    def pair(self, suite: ESPSuite, random: Callable[[int], bytes] = os.urandom) -> tuple[Outbound, Inbound]:
-        return outbound(suite, SPI, KEYS[suite], random), inbound(suite, SPI, KEYS[suite])
-
-
-class VectorTests(_Pair):
+class VectorTests(ESPPair):
     """Packets that others have made."""
 
     def test_gcm(self) -> None:
@@ -161,7 +108,7 @@ class VectorTests(_Pair):
         return seals.seal(next_header, payload)
 
 
-class RoundTripTests(_Pair):
+class RoundTripTests(ESPPair):
     """What one side seals the other opens, and so does the library by its ordinary means."""
 
     def test_every_length(self) -> None:
@@ -220,7 +167,7 @@ class RoundTripTests(_Pair):
             self.assertEqual(max(more), overhead(suite))
 
 
-class IVTests(_Pair):
+class IVTests(ESPPair):
     """What makes two packets with one key differ."""
 
     def test_gcm(self) -> None:
@@ -267,7 +214,7 @@ class IVTests(_Pair):
             self.assertIn(sum(iv >> bit & 1 for iv in ivs), range(800, 1200))
 
 
-class ForgedTests(_Pair):
+class ForgedTests(ESPPair):
     """What is not from the other side."""
 
     def test_truncated(self) -> None:
@@ -317,163 +264,3 @@ class ForgedTests(_Pair):
             self.assertRaises(Forged, opens.open, packet)
             packet = made_by_the_book(suite, KEYS[suite], 2, bytes(14) + b"\x0e\x11")
             self.assertEqual(opens.open(packet), (17, b""))
-
-
-class ReplayTests(_Pair):
-    """Each number is taken once."""
-
-    def packet(self, sequence: int) -> bytes:
-        """Return the packet of a number."""
-        return made_by_the_book(ESPSuite.AES_GCM_16, KEYS[ESPSuite.AES_GCM_16], sequence, b"\0\x11" * 2)
-
-    def opener(self) -> Inbound:
-        return inbound(ESPSuite.AES_GCM_16, SPI, KEYS[ESPSuite.AES_GCM_16])
-
-    def test_twice(self) -> None:
-        """A packet is taken once, also after others, however often it comes, with every suite."""
-        for suite in OFFERED_ESP:
-            seals, opens = self.pair(suite)
-            packets = [seals.seal(17, b"%d" % number) for number in range(3 * WINDOW)]
-            for packet in packets:
-                opens.open(packet)
-                self.assertRaises(Replayed, opens.open, packet)
-            for packet in packets:
-                self.assertRaises(Replayed, opens.open, packet)
-            self.assertEqual(opens.taken, len(packets))
-
-    def test_any_order(self) -> None:
-        """Within the window any order is taken, each packet once; what the window has left behind may be refused, never repeated."""
-        self.assertGreaterEqual(WINDOW, 2048)
-        random = Random(SEED)
-        for spread in (2, 50, WINDOW // 2, 3 * WINDOW):
-            taken: set[int] = set()
-            opens = self.opener()
-            order = sorted(range(1, 2 * WINDOW), key=lambda number: number + random.random() * spread)
-            for number in random.choices(order, k=300) + order + order[:: scaled(7, 1)]:
-                newest = opens.newest
-                try:
-                    opens.open(self.packet(number))
-                except Replayed:
-                    self.assertTrue(number in taken or number <= newest - WINDOW, number)
-                else:
-                    self.assertNotIn(number, taken)
-                    taken.add(number)
-            self.assertEqual(opens.taken, len(taken))
-            if spread < WINDOW:
-                self.assertLess(len(taken), 2 * WINDOW)
-
-    def test_late(self) -> None:
-        """Of 10,000 packets a second, those that are up to 200 ms late are all taken, and none of them twice."""
-        random, late = Random(SEED), 0.2
-        numbers = range(1, scaled(10_000, 100_000))
-        arrivals = sorted((number / 10_000 + random.uniform(0, late), number) for number in numbers)
-        opens = self.opener()
-        for _, number in arrivals:
-            opens.open(self.packet(number))
-        self.assertEqual(opens.taken, len(numbers))
-        for _, number in arrivals[:: scaled(10, 1)]:
-            self.assertRaises(Replayed, opens.open, self.packet(number))
-
-    def test_latest(self) -> None:
-        """The oldest that the window still knows is taken, and the one before it is not, after a leap."""
-        opens = self.opener()
-        opens.open(self.packet(10))
-        opens.open(self.packet(10 + 3 * WINDOW))
-        self.assertRaises(Replayed, opens.open, self.packet(10 + 2 * WINDOW - 1))
-        for number in (10 + 2 * WINDOW, 9 + 3 * WINDOW):
-            opens.open(self.packet(number))
-            self.assertRaises(Replayed, opens.open, self.packet(number))
-
-    def test_leaps(self) -> None:
-        """Leaps of every size, and numbers about the window's edges, agree with a set that remembers everything."""
-        random = Random(SEED)
-        taken: set[int] = set()
-        opens, newest = self.opener(), 0
-        for _ in range(scaled(3000, 50_000)):
-            number = newest + random.choice(
-                (1, 1, 2, 3, 0, -1, -5, 65, WINDOW, -WINDOW, WINDOW + 1, 9999, -100)
-            )
-            number = max(1, number + random.randrange(-1, 2))
-            fresh = number not in taken
-            try:
-                opens.open(self.packet(number))
-            except Replayed:
-                self.assertTrue(not fresh or number <= newest - WINDOW)
-            else:
-                self.assertTrue(fresh)
-                taken.add(number)
-                newest = max(newest, number)
-        self.assertEqual((opens.newest, opens.taken), (newest, len(taken)))
-
-    def test_forged_do_not_move(self) -> None:
-        """A forged packet with a high number does not move the window."""
-        opens = self.opener()
-        opens.open(self.packet(1))
-        forged = self.packet(1_000_000)[:-1] + b"?"
-        self.assertRaises(Forged, opens.open, forged)
-        opens.open(self.packet(2))
-        self.assertEqual(opens.newest, 2)
-
-    def test_no_number_zero(self) -> None:
-        """The number 0 and those before it are never used (RFC 4303 §3.3.3)."""
-        for sequence in (0, 0xFFFF_FFFF, 0x8000_0001):
-            opens = self.opener()
-            self.assertRaises(Replayed, opens.open, self.packet(sequence))
-            self.assertRaises(Replayed, opens.open, self.packet(sequence))
-
-    def test_wrap(self) -> None:
-        """When the 32 bits that travel come round, the whole number that is nearest is meant, with every suite."""
-        around = 1 << 32
-        for suite in OFFERED_ESP:
-            opens = inbound(suite, SPI, KEYS[suite])
-            for number in (
-                0x7000_0000,
-                0xE000_0000,
-                around - 1,
-                around + 1,
-                around,
-                around - 5,
-                around + 0x7000_0000,
-            ):
-                packet = made_by_the_book(suite, KEYS[suite], number, padded(suite, b"%d" % number))
-                self.assertEqual(opens.open(packet), (17, b"%d" % number))
-                self.assertEqual(opens.newest, max(opens.newest, number))
-                self.assertRaises(Replayed, opens.open, packet)
-            self.assertEqual(opens.newest, around + 0x7000_0000)
-
-    def test_small(self) -> None:
-        """An association that is idle, or whose packets come in order, keeps hardly anything of them."""
-        opens = self.opener()
-        for number in range(1, 3000):
-            opens.open(self.packet(number))
-        self.assertEqual(opens._missing, 0)  # type: ignore[attr-defined]
-        opens.open(self.packet(10_000_000))
-        self.assertLessEqual(opens._missing.bit_length(), WINDOW)  # type: ignore[attr-defined]
-
-
-class UsedUpTests(_Pair):
-    """A key seals only so many packets."""
-
-    def test_tired(self) -> None:
-        """At the limit it is told once that the key should be replaced; packets pass on."""
-        for suite in OFFERED_ESP:
-            told: list[str] = []
-            seals = outbound(suite, SPI, KEYS[suite], os.urandom, rekey_at=5)
-            seals.tired = lambda told=told: told.append("tired")  # type: ignore[misc]
-            counts = []
-            for _ in range(10):
-                seals.seal(17, b"")
-                counts.append(len(told))
-            self.assertEqual(counts, [0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
-
-    def test_exhausted(self) -> None:
-        """The last packet is the one with the number 2^31; after it none is sealed, however often it is tried."""
-        self.assertLess(REKEY_AT, LAST)
-        for suite in OFFERED_ESP:
-            seals, opens = self.pair(suite)
-            seals.seal(17, b"")
-            seals.sequence = LAST - 1
-            opens.newest = LAST - 1
-            self.assertEqual(opens.open(seals.seal(17, b"last")), (17, b"last"))
-            for _ in range(3):
-                self.assertRaises(Exhausted, seals.seal, 17, b"too many")

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.address import Locator
 from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.journal import Journal
 from tests.bearer.fakes import FakeNetwork, Recorder, device
@@ -81,6 +82,70 @@ class MovingTests(HIPPair, TestCase):
         await self.until(lambda: near.remote.host != used and far.path, step=0.01)
         await self.exchange(near, far, told, b"after")
         self.assertLess(self.clock.seconds() - began, 1.0)
+
+    async def test_told_when_watched(self) -> None:
+        """When a call begins, both know all of each other's addresses; before, and with one address only, nothing is said of them."""
+        for name, hosts in (("alice", ("127.0.0.2", "127.0.0.8")), ("bob", ("127.0.0.3", "127.0.0.9"))):
+            self.networks[name].become(*hosts)
+        near, far, _ = await self.ready()
+        self.assertEqual([len(link.association.paths.locators()) for link in (near, far)], [1, 1])
+        near.watch(True)
+        far.watch(True)
+        await self.until(lambda: all(len(link.association.paths.locators()) == 2 for link in (near, far)))
+
+    async def test_both_move(self) -> None:
+        """When both move at once, the link says soon that it is astray, and goes on where it is told that the other side is."""
+        near, far, told = await self.ready()
+        near.watch(True)
+        far.watch(True)
+        began = self.clock.seconds()
+        self.networks["alice"].become("127.0.0.4")
+        self.networks["bob"].become("127.0.0.5")
+        await self.until(lambda: told[0].seeks, step=0.01)
+        self.assertLess(self.clock.seconds() - began, 1.0)
+        self.assertEqual(told[0].stalls, 0)
+        told[0].seeks[0]([Locator("tls", "127.0.0.1", 1), *self.bob.locators()])
+        await self.until(lambda: near.remote.host == "127.0.0.5" and far.remote.host == "127.0.0.4")
+        await self.exchange(near, far, told, b"after")
+        self.assertLess(self.clock.seconds() - began, 2.0)
+        self.assertEqual((told[0].losses, told[1].losses), ([], []))
+
+    async def test_sought_in_vain(self) -> None:
+        """A link that is told wrong places, or nothing, or told too late, is none the worse."""
+        near, far, told = await self.ready()
+        near.watch(True)
+        self.networks["bob"].become()
+        await self.until(lambda: len(told[0].seeks) > 1, step=0.01)
+        told[0].seeks[0]([])
+        told[0].seeks[0]([Locator("hip", "127.0.0.77", 9)])
+        self.networks["bob"].become("127.0.0.5")
+        told[0].seeks[0](self.bob.locators())
+        await self.exchange(near, far, told, b"after")
+        near.close("enough")
+        await self.until(lambda: told[0].losses, step=0.1)
+        told[0].seeks[0](self.bob.locators())
+        self.assertEqual(len(told[0].losses), 1)
+
+    async def test_address_comes_back(self) -> None:
+        """An address that goes and comes back has another socket, which is used then, though the path looks the same."""
+        near, far, told = await self.ready()
+        self.networks["alice"].become()
+        self.advance(0.1)
+        self.networks["alice"].become("127.0.0.2")
+        await self.exchange(near, far, told, b"after")
+        await self.exchange(near, far, told, b"and again")
+
+    async def test_lost_questions(self) -> None:
+        """However many questions were asked where nobody is, the next one is taken: the other side never saw the others."""
+        near, far, told = await self.ready()
+        for number in range(60):
+            near._seek([Locator("hip", "127.0.1.1", 1000 + number)])
+            await self.turn()
+        self.networks["bob"].become("127.0.0.5")
+        self.networks["alice"].become("127.0.0.4")
+        near._seek(self.bob.locators())
+        await self.until(lambda: near.remote.host == "127.0.0.5")
+        await self.exchange(near, far, told, b"after")
 
     def cut(self, port: Any, host: str) -> None:
         """Lose what is sent from or to an address."""

@@ -42,7 +42,7 @@ MOST_PROBED = 8
 "Paths that are asked at once: each costs both sides a signature."
 
 MOST_OUTSTANDING = 4 * MOST_PROBED
-"Paths from which no answer has come yet."
+"Paths from which no answer has come yet; the one that was asked first is given up for another."
 
 MOST_KNOWN = 32
 "Locators of the other side that are kept."
@@ -257,8 +257,15 @@ class Paths:
         asked = set(self._probes.values())
         wanted = dict.fromkeys(self.others(now) if paths is None else paths)
         new = [path for path in wanted if path not in asked]
-        for path in new[: min(MOST_PROBED, MOST_OUTSTANDING - len(asked))]:
+        for path in new[:MOST_PROBED]:
+            if len(self._probes) >= MOST_OUTSTANDING:
+                self._give_up_oldest()
             self._probe(path, now)
+
+    def _give_up_oldest(self) -> None:
+        oldest = next(iter(self._probes))
+        self._updates.cancel(oldest)
+        del self._probes[oldest]
 
     def _probe(
         self, path: Path, now: float, acks: Sequence[int] = (), contents: Sequence[Contents] = ()
