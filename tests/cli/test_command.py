@@ -130,6 +130,18 @@ class CommandTests(TestCase):
         self.assertEqual(code, 0)
         self.assertIn("Exit codes:", output)
 
+    async def test_too_many_words(self) -> None:
+        """Words that are too many are told by the command that they were given to, with the options that take some."""
+        words = ("contact", "add", "bob@example.com", "Bob", "Builder")
+        code, _, complaint = await self.run_command(*words)
+        self.assertEqual((code, "usage: p2pship contact add" in complaint), (2, True))
+        told = "'Bob Builder' is too much: there is --name VALUE, --note VALUE, --own VALUE, with a value of several words in quotes"
+        self.assertIn(told, complaint)
+        _, output, _ = await self.run_command(*words, "--json")
+        self.assertIn("--name VALUE", json.loads(output)["error"])
+        _, _, complaint = await self.run_command("status", "--verbose")
+        self.assertIn("p2pship: '--verbose' is too much; `p2pship status --help` says more", complaint)
+
     async def test_what_is_wrong_in_json(self) -> None:
         """With --json, what is wrong is one JSON document as well, with the same exit code: usage, refusal, no node."""
         code, output, complaint = await self.run_command("status", "--json")

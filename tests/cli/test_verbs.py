@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import getpass
 import json
 import os
@@ -139,6 +140,39 @@ class OfflineTests(SynchronousTestCase):
         complaint = self.refused("identity", "remove", "alice@example.com")
         self.assertIn("lost for good. Give --yes if that is meant", complaint)
         self.do("identity", "remove", "alice@example.com", "--yes")
+
+    def test_warned_in_vain(self) -> None:
+        """Nobody is asked whether it is meant when it cannot be done: what is named is looked for first."""
+        self.do("identity", "create", "alice@example.com")
+        self.patch_stdin()
+        for words, wrong in (
+            ("identity remove bob@example.com", "bob@example.com is not an identity of this node"),
+            ("identity rotate bob@example.com", "bob@example.com is not an identity of this node"),
+            ("contact forget bob@example.com", "alice@example.com has nothing on bob@example.com"),
+            ("ca remove family", "there is no authority called family"),
+            ("ca revoke bob@example.com", "no certificate that still holds was issued here for bob"),
+            ("device revoke tablet", "alice@example.com has no device 'tablet'"),
+        ):
+            complaint = self.refused(*words.split())
+            self.assertIn(wrong, complaint)
+            self.assertNotIn("--yes", complaint)
+
+    def test_warned_with_a_passphrase(self) -> None:
+        """The passphrase of the keys is read once, though they are looked at before the question and after it."""
+        self.do("identity", "create", "alice@example.com")
+        self.do("passphrase", "set", "--passphrase-fd", self.secret("staple"))
+        self.patch(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+        self.patch(builtins, "input", lambda prompt: "yes")
+        self.do("identity", "remove", "alice@example.com", "--unlock-fd", self.secret("staple"))
+
+    def test_nothing_there(self) -> None:
+        """What only shows or ends something makes no state folder, and says that there is none, or nothing in it."""
+        for verb in ("identity list", "contact list", "device list", "ca list", "passphrase status"):
+            self.assertIn("nothing is kept in", self.refused(*verb.split()))
+        self.assertEqual([*self.folder.iterdir()], [])
+        (self.folder / "state").mkdir()
+        self.refused("identity", "list")
+        self.assertEqual([*(self.folder / "state").iterdir()], [])
 
     def patch_stdin(self) -> None:
         """Have no terminal on standard input, wherever the test runs."""

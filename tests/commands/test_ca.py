@@ -50,6 +50,13 @@ class FamilyTests(DeskTestCase):
         self.assertEqual((self.made["name"], self.made["operator"]), ("family-example", DAD))
         self.assertIn("p2pship identity request", verb("create").text(self.made))
 
+    def test_another(self) -> None:
+        """Whoever makes one for a domain for which another is trusted is told so, and how to end it."""
+        self.assertEqual(self.made["others"], [])
+        again = self.give("ca create", domain="family.example", name="again")
+        self.assertEqual(again["others"], [self.made["fingerprint"]])
+        self.assertIn(f"`p2pship ca remove {self.made['fingerprint'][:16]}`", verb("create").text(again))
+
     def test_two_messages(self) -> None:
         """A request out and an answer in, as files or as URIs: then the name is proven, and the authority trusted."""
         for uri in (False, True):

@@ -95,6 +95,9 @@ class ContactTests(DeskTestCase):
         shown = show_text(self.give("contact show", aor=BOB))
         self.assertIn(f"--fingerprint {fingerprint(new)} --safety", shown)
         self.assertNotIn("--confirmed", shown)
+        self.assert_refused("--fingerprint", "contact pin", aor=BOB, confirmed=True)
+        self.give("contact pin", aor=BOB, confirmed=True, fingerprint=fingerprint(self.key))
+        self.seen(new)
         own = self.desk.keyring.identity(ALICE)
         assert own is not None
         theirs = number(*in_one_go(hashes(BOB, new, ALICE, own.key)))

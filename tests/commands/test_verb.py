@@ -114,7 +114,7 @@ class TableTests(SynchronousTestCase):
 
     def test_arguments(self) -> None:
         """No argument is called like an option that the command line adds, and only choices have choices."""
-        taken = {"state", "json", "out", "force", "yes", "unlock_fd", "run"}
+        taken = {"state", "json", "out", "force", "yes", "unlock_fd", "run", "parser", "passphrase_read"}
         for verb in all_verbs():
             names = [argument.name for argument in verb.arguments]
             self.assertEqual(len(names), len(set(names)), verb.command)

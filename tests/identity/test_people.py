@@ -220,6 +220,21 @@ class StrangersTests(TestCase):
             self.people.accept(papers(10 + number, 100, device, revoked=revoked), 0.0, False)
         self.assertLessEqual(max(self.counts()), 4)
 
+    def test_many_keys(self) -> None:
+        """Nor one who comes with another key each time, however well known; who was looked for is kept before others."""
+        self.patch(module, "MOST_KEYS", 3)
+        aor = papers().aor
+        for number in range(10):
+            statement = replace(papers().statement, key=bytes([number]))
+            self.people.accept(replace(papers(), statement=statement), float(number), keep=number < 2)
+        self.assertEqual(self.counts(), [3, 3, 0, 3, 3])
+        kept = self.database.query("SELECT seen FROM identity_seen WHERE aor = ? ORDER BY seen", aor)
+        self.assertEqual([seen for (seen,) in kept], [0, 1, 9])
+        for number in range(10):
+            statement = replace(papers().statement, key=bytes([100 + number]))
+            self.people.accept(replace(papers(), statement=statement), float(100 + number), keep=True)
+        self.assertEqual(self.counts(), [3, 3, 0, 3, 3])
+
 
 class EncryptedTests(TestCase):
     """Which devices were reached encrypted."""

@@ -29,6 +29,9 @@ TALK = 6.5
 HEARD = 4
 "Whole seconds that must have been heard of it."
 
+SAME_VOICE = 0.6
+"The correlation with what was said, of which a tenth is missing: it is 0.80 to 0.89, and 0.05 with the other voice."
+
 CALLS = 3
 "Times that the caller tries: a first call may fail when the same packet is lost again and again, and people call again."
 
@@ -54,7 +57,7 @@ async def answer(reactor: Any, folder: Path, bearer: str) -> None:
     node, phone = await machine(reactor, folder, "bob", VOICES["bob"], only(bearer), answer="auto")
     print("ready", flush=True)
     await phone.when("CALL_CLOSED", CALLS * SET_UP + TALK)
-    await check_heard(VOICES["alice"], phone, HEARD)
+    await check_heard(VOICES["alice"], phone, HEARD, SAME_VOICE)
     print("as it should be", flush=True)
     await phone.stop()
     await node.stop()
@@ -90,7 +93,7 @@ async def call(reactor: Any, folder: Path, bearer: str, conditions: Conditions) 
     assert up["path"].startswith(bearer), up
     await phone.hangup()
     await phone.when("CALL_CLOSED")
-    await check_heard(VOICES["bob"], phone, HEARD)
+    await check_heard(VOICES["bob"], phone, HEARD, SAME_VOICE)
     other.wait_for("as it should be")
     await phone.stop()
     await node.stop()

@@ -27,8 +27,9 @@ SECONDS = scaled(3, 60)
 SOON = ("<10", "<20", "<50", "<100", "<200")
 "Where the time from INVITE to 180 must lie, as SIPp counts it in ms."
 
-LATE = 100 if SCALE else 5
-"One call in so many may be later. In the short form other tests use the same processors."
+LATE = 100 if SCALE else 2
+"""One call in so many may be later. In the short form other tests use the same processors, and a moment of theirs delays the
+calls of that moment; a flood that gets through delays those of its whole time."""
 
 
 class FloodTests(CallsCase):

@@ -202,6 +202,14 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertEqual(self.end().found, 2)
         self.assertEqual(self.find().found, [moved, other])
 
+    def test_verdict_expired(self) -> None:
+        """Nor is one whose name was verified by a certificate that has expired since."""
+        found = self.found()
+        self.remember(replace(found, verdict=replace(found.verdict, until=NOW + 60)))
+        self.assertEqual(len(self.find().found), 1)
+        self.clock.advance(60)
+        self.assertEqual(self.find().found, [])
+
     def test_expired(self) -> None:
         """A device whose record has expired is not told from memory."""
         self.remember(self.found())

@@ -20,6 +20,7 @@ from p2pship.overlay.peer import Surroundings
 from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.peers import Peers
 from p2pship.overlay.reach import Tried
+from tests.identity import example
 from tests.overlay.nodes import ALICE, BOB, OWN, STRANGER, Node, OverlayCase, Reached
 
 
@@ -155,6 +156,15 @@ class TableTests(OverlayCase):
         self.claim("a@x")
         self.assertIs(self.peers.get(key), peer)
         self.assertEqual(peer.session.own, 1)
+
+    def test_newer(self) -> None:
+        """What one device's peer has heard of the person is known to the next one's, which may come with an older statement."""
+        first = self.peers.get(self.claim("a@x"))
+        assert first is not None
+        first.newer = example.papers_of_another_key(1, 1).statement
+        other = PeerKey(ALICE, "a@x", bytes(15) + b"2")
+        second = self.peers.claim(other, self.home.own, b"other key", STRANGER, self.around)
+        self.assertIs(second.newer, first.newer)
 
     def test_room(self) -> None:
         """The eldest with nothing under way gives way; when all are busy there is no room."""

@@ -67,7 +67,7 @@ class Device(Node):
             self.vouches,
             self.overlay,
             self.journal,
-            Random(SEED + self.hit[-1]).randbytes,
+            Random(SEED + len(case.directory.nodes)).randbytes,
         )
         self.statements = Statements(
             self.clock, self.keyring, self.overlay, self.journal, self.overlay.statement_received
@@ -80,7 +80,7 @@ class Device(Node):
             case.directory,
             self.overlay,
             self.sync.meet,
-            Random(SEED + self.hit[-1]).randbytes,
+            Random(SEED + len(case.directory.nodes)).randbytes,
             PairSecrets(self.ledger, clock, lambda _: []),
         )
         self.overlay.offer(self.statements)

@@ -94,6 +94,10 @@ class MessageTests(SynchronousTestCase):
         for name in ("\x1b[2J", "a\nb", "x" * 65):
             self.assertRaises(BadMessage, NewDevice.read, encode({0: 1, 1: KEY, 2: name}))
 
+    def test_long_list(self) -> None:
+        """A revocation list that the other side would not read stays behind: the device is linked without."""
+        self.assertEqual(Welcome.read(Welcome(b"s", (), bytes(20_000), b"").encode()).revocations, b"")
+
     def test_secrets_are_not_shown(self) -> None:
         """What a traceback shows of a bundle is not the identity key."""
         self.assertNotIn("secret key", repr(Welcome(b"s", (), b"", b"secret key")))

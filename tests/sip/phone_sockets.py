@@ -17,6 +17,7 @@ from p2pship.address import HostPort
 from p2pship.errors import RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.sip.message import Message
+from p2pship.testing.programs import free_ports
 
 reactor: Any = _reactor
 
@@ -72,11 +73,11 @@ class Receiver(Inbox):
 
 
 class DatagramPhone(DatagramProtocol, Inbox):
-    """A phone's UDP socket."""
+    """A phone's UDP socket, at a port that nobody has for TCP either."""
 
     def __init__(self) -> None:
         Inbox.__init__(self)
-        self.port = reactor.listenUDP(0, self, interface=HOST, maxPacketSize=65_535)
+        self.port = reactor.listenUDP(free_ports(1), self, interface=HOST, maxPacketSize=65_535)
         self.address = HostPort(HOST, self.port.getHost().port)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:

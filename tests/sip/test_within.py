@@ -6,6 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.sip import transfers
 from p2pship.sip.message import Request
+from p2pship.trust.wish import Decision, Wish
 from tests.sip.fakes import HIT, OTHER_HIT, FakePeer
 from tests.sip.station import LINK_OFFER, OFFER, Station
 
@@ -56,6 +57,29 @@ class CallCase(TestCase):
         """Return the method and status of what the peer was answered last."""
         response = self.peer.responses()[-1]
         return response.cseq[1], response.status
+
+
+class MessageTests(CallCase):
+    """A text within a call is a message like any other."""
+
+    def test_screened(self) -> None:
+        """Who may call and not write does not write within a call either; the call goes on, and the phone may write."""
+        self.up()
+        before = len(self.phone.requests())
+        self.station.screening.decision = Decision(False, "strangers", "they may not write")
+        self.hear("MESSAGE", body=b"buy", Content_Type="text/plain")
+        self.assertEqual(self.station.screening.asked[-1], (ALICE, BOB, Wish.MESSAGE))
+        self.assertEqual((self.last_to_peer(), len(self.phone.requests())), (("MESSAGE", 403), before))
+        self.hear("INFO")
+        self.assertEqual(self.phone.requests()[-1].method, "INFO")
+        self.say("MESSAGE", b"no", Content_Type="text/plain")
+        self.assertEqual(self.peer.requests()[-1].method, "MESSAGE")
+
+    def test_let_in(self) -> None:
+        """Whoever may write does so."""
+        self.up()
+        self.hear("MESSAGE", body=b"psst", Content_Type="text/plain")
+        self.assertEqual(self.phone.requests()[-1].body, b"psst")
 
 
 class TransferTests(CallCase):

@@ -98,9 +98,10 @@ class StateFolderTests(TestCase):
 
     def test_of_another_user(self) -> None:
         """A folder of another user is refused."""
-        if os.geteuid():
-            self.skipTest("only root can give a folder away")
         self.path.mkdir()
-        os.chown(self.path, 12345, -1)
+        try:
+            os.chown(self.path, 12345, -1)
+        except OSError:  # of a container, too, which may have no such user
+            self.skipTest("only root can give a folder away")
         error = self.assertRaises(ConfigError, StateFolder, self.path)
         self.assertIn("belongs to user 12345", str(error))

@@ -197,8 +197,13 @@ def _chosen(desk: Desk, own: str, given: dict[str, Any], found: dict[bytes, Any]
     aor, wanted = given["aor"], (given["fingerprint"] or "").lower().replace(" ", "")
     pin = desk.pins.get(own, aor)
     keys = list(found) or ([pin.key] if pin else [])
+    offered = [offer.key for offer in desk.trust.offers.of(own, aor)]
+    if pin and given["confirmed"] and not (given["safety"] or wanted) and set(offered) - {pin.key}:
+        raise LocalError(
+            f"another key of {aor} has been seen than the one that you know: say of which you compared the safety number, "
+            f"with --safety NUMBER, or --fingerprint {fingerprint(pin.key)} for the one that you know"
+        )
     if wanted:
-        offered = [offer.key for offer in desk.trust.offers.of(own, aor)]
         known = dict.fromkeys([*keys, *offered])
         keys = [key for key in known if fingerprint(key) == wanted]
     if not keys:

@@ -66,6 +66,8 @@ class Peers:
             self._make_room()
         session = int.from_bytes(self._random(_SESSION_OCTETS), "big") | 1
         peer = Peer(key, identity, device_key, self._own_hit, verdict, session, around)
+        newer = [each.newer for each in self._named(key.aor) if each.newer is not None]
+        peer.newer = max(newer, key=lambda statement: statement.version, default=None)
         self._all[key] = self._of.setdefault(key.aor, {})[key] = peer
         return peer
 

@@ -121,6 +121,9 @@ class WithinDialogs:
 
         fork = self._under_way.fork(transaction, sent_on, _route(transaction), done=done)
         fork.begin()
+        if peer is not None and request.method == "MESSAGE":  # who may call may not always write
+            self._doorway.enter(fork, peer, [[leg]], (403, "messages are not taken"))
+            return
         fork.add(leg)
         fork.complete()
 

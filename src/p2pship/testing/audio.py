@@ -49,6 +49,10 @@ class Sound:
         return len(self.samples) / self.rate
 
 
+ALIKE = 0.8
+"The correlation above which nothing but a packet here and there is missing; that of two voices is 0.05."
+
+
 @dataclass(frozen=True)
 class Comparison:
     """How what was heard compares with what was sent."""
@@ -64,8 +68,8 @@ class Comparison:
 
     @property
     def alike(self) -> bool:
-        """Whether a person would call it the same: correlation above 0.8, and within 3 dB in every second."""
-        return self.correlation > 0.8 and self.as_loud
+        """Whether a person would call it the same: correlation above :data:`ALIKE`, and within 3 dB in every second."""
+        return self.correlation > ALIKE and self.as_loud
 
     @property
     def as_loud(self) -> bool:
