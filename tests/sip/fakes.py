@@ -325,6 +325,8 @@ class FakeDevice:
 class FakeKeyring:
     """A keyring that makes identities without keys."""
 
+    host_keys = None
+
     def __init__(self) -> None:
         self.device = FakeDevice()
         self._identities: dict[str, FakeIdentity] = {}

@@ -6,7 +6,6 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.bearer.hip.bearer import HIPBearer
 from p2pship.bearer.hip.diallers import DOUBT_TIME
 from p2pship.errors import NotReached
 from tests.bearer.fakes import Recorder, device
@@ -24,7 +23,7 @@ class DiallersTests(HIPPair, TestCase):
         await self.until(lambda: results, step=0.01)
         return results[0]
 
-    async def bob_is_restarted(self) -> HIPBearer:
+    async def bob_is_restarted(self) -> None:
         """Let Bob's node be killed, and begin anew at the same port."""
         number = self.bob.locators()[0].port
         self.bearers.remove(self.bob)
@@ -33,7 +32,6 @@ class DiallersTests(HIPPair, TestCase):
         self.accepted.clear()
         self.successResultOf(self.bob.listen(self.accepted.append, lambda: None))
         self.assertEqual(self.bob.locators()[0].port, number)
-        return self.bob
 
     async def test_same_link(self) -> None:
         """If Bob is there, it is the link that there is, and no other is made."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.bearer.hip.following import MOST_TRIES, RETRY_TIME, Following
+from p2pship.bearer.hip.sockets import Sockets
 from tests.bearer.fakes import FakeNetwork
 
 ANYWHERE = ("0.0.0.0", "::")
@@ -41,9 +42,10 @@ class FollowingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.network = FakeNetwork("192.0.2.1")
-        self.sockets: Any = TentativeSockets()
+        self.sockets = TentativeSockets()
         self.changes = 0
-        self.following = Following(self.clock, self.network, ANYWHERE, self.sockets, self.changed)
+        sockets = cast(Sockets, self.sockets)
+        self.following = Following(self.clock, self.network, ANYWHERE, sockets, self.changed)
         self.following.begin()
 
     def changed(self) -> None:
