@@ -75,13 +75,14 @@ def place(cable: int, number: int, happens: str = "") -> Locator:
     return Locator("hip", host, NOBODY if "raw" in happens else UDP_PORT)
 
 
-def connect(name: str, number: int, cables: int) -> None:
-    """Give this machine its addresses."""
+def connect(name: str, number: int, happens: str) -> None:
+    """Give this machine its addresses, all of one version: there is no other way to it."""
     ip("link set lo up")
-    for cable in range(cables):
-        for version, prefix in PREFIXES.items():
-            quick = "nodad " if version == 6 else ""  # can be used at once
-            ip(f"addr add {ADDRESSES[version].format(cable, number)}/{prefix} {quick}dev {name}{cable}")
+    version = 6 if "ipv6" in happens else 4
+    quick = "nodad " if version == 6 else ""  # can be used at once
+    for cable in range(cables_of(happens)):
+        host = ADDRESSES[version].format(cable, number)
+        ip(f"addr add {host}/{PREFIXES[version]} {quick}dev {name}{cable}")
         ip(f"link set {name}{cable} up")
 
 
@@ -99,7 +100,7 @@ def cables_of(happens: str) -> int:
 async def answer(reactor: Any, happens: str) -> None:
     """Be the other machine."""
     sys.stdin.readline()
-    connect("far", FAR, cables_of(happens))
+    connect("far", FAR, happens)
     bob, key = bearer(reactor, raw="raw" in happens)
     made: list[ILink] = []
     await bob.listen(made.append, lambda: None)
@@ -153,7 +154,7 @@ async def call(reactor: Any, happens: str, conditions: Conditions) -> None:
         other.take(f"far{number}")
     assert other.process.stdin is not None and other.process.stdout is not None
     print("the cables are there", file=other.process.stdin, flush=True)
-    connect("near", NEAR, len(cables))
+    connect("near", NEAR, happens)
     key = other.process.stdout.readline()
     alice, _ = bearer(reactor, raw="raw" in happens)
     await alice.listen(lambda link: None, lambda: None)
