@@ -107,6 +107,10 @@ class ARQ:
         """Octets that came and were not given back."""
         return self._receiver.kept
 
+    def measured(self, round_trip: float) -> None:
+        """Hear how many seconds a way there and back took before the first segment, so that its loss is noticed sooner."""
+        self._sender.round_trip.measured(round_trip)
+
     def release(self) -> None:
         """Let the other side send more than the first few octets: frames are given back at once from now on."""
         self._receiver.release()

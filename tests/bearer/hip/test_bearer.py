@@ -7,6 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.association import UNUSED_TIME
 from p2pship.bearer.hip.numbers import NotifyType
+from p2pship.bearer.rto import INITIAL
 from tests.bearer.contract import BearerContract
 from tests.bearer.hip.pair import HIPPair
 
@@ -45,3 +46,11 @@ class OwnTests(HIPPair, TestCase):
         for _ in range(5):
             self.bob._act()
         self.assertIs(self.bob._signalling._timer, timer)
+
+    async def test_round_trip(self) -> None:
+        """Both ends know the round trip from the base exchange, so that a lost hello is not waited for a whole second."""
+        near, far, _, far_told = await self.talk()
+        self.assertLess(near._arq._sender.round_trip.timeout, INITIAL)
+        near.send(b"hello")
+        await self.until(lambda: far_told.frames)
+        self.assertLess(far._arq._sender.round_trip.timeout, INITIAL)

@@ -59,7 +59,7 @@ class DiallingTests(TestCase):
         """An I1 that is not answered is sent again, ever more slowly, and then it is over."""
         self.dial()
         self.pass_time(LONGEST + 1)
-        self.assertEqual(self.times(PacketType.I1), [0, 0.4, 1.0, 1.9, 3.25, 5.275, 8.312])
+        self.assertEqual(self.times(PacketType.I1), [0, 0.25, 0.6, 1.09, 1.776, 2.736, 4.081, 5.963, 8.599])
         self.assertEqual(self.failed, [(self.other.own.hit, "no answer")])
         self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
 
@@ -95,7 +95,7 @@ class DiallingTests(TestCase):
         self.begin()
         self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
         self.pass_time(3.4)
-        self.assertEqual(self.times(PacketType.I2), [0.4, 1.0, 1.9])
+        self.assertEqual(self.times(PacketType.I2), [0.25, 0.6, 1.09])
         self.assertEqual(len(self.times(PacketType.I2)), MOST_I2S - 1)  # the first one was taken before
         self.assertEqual(self.times(PacketType.I1), [3.25])
         self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)

@@ -123,6 +123,8 @@ class Association:
         self.agreement = agreement
         self.state = state
         self.made_at = now
+        self.round_trip: float | None = None
+        "seconds, as the base exchange has measured; None if it has not"
         self._random = random
         self._out = out
         self.updates = Updates(agreement, out)

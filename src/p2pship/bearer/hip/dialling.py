@@ -15,11 +15,11 @@ from p2pship.bearer.hip.puzzle import Solver
 STAGGER = 0.25
 "Seconds between I1s along two paths, at least: what RFC 8305 §5 has between two connection attempts."
 
-FIRST_TIMEOUT = 0.4
-"Seconds until a packet is sent again, half as much again each time: a lost one should not be felt in a call's setup."
+FIRST_TIMEOUT = 0.25
+"Seconds until a packet is sent again, and two fifths more each time: a lost one should not be felt in a call's setup."
 
 MOST_I2S = 4
-"""How often an I2 is sent: then, after more than three seconds, another R1 is asked for. The one that it answers may have been somebody
+"""How often an I2 is sent: then, after almost two seconds, another R1 is asked for. The one that it answers may have been somebody
 else's, with another #I, which the signature does not cover; or the other side was started anew."""
 
 PATIENCE = 1.0
@@ -29,7 +29,7 @@ then, ours do not get there, and the other way may be open."""
 MOST_NOTICES = 4
 "NOTIFYs that are looked at: each costs a verification."
 
-BACK_OFF = 1.5
+BACK_OFF = 1.4
 
 LONGEST = 10.0
 "Seconds for the whole exchange."
@@ -127,6 +127,12 @@ class Dialling:
         :raises BadPacket: if it is not valid: another one may be.
         """
         return self.initiator.r2(packet)
+
+    def round_trip(self, now: float) -> float | None:
+        """Return the seconds from the I2 to its R2, which came now; None if the I2 was sent more than once (RFC 6298 §3)."""
+        if self._i2_due is None or self._i2s != 1:
+            return None
+        return now - self._i2_due + self._i2_timeout
 
     def notified(self, packet: Packet) -> None:
         """Take a NOTIFY: it only tells why it may fail, as anybody may send one again (RFC 7401 §6.13).

@@ -246,13 +246,17 @@ class Host:
             return
         check(packet)
         agreement = dialling.r2(packet)
+        round_trip = dialling.round_trip(now)
         self._end(dialling)
         assert dialling.path is not None
-        self._make(agreement, dialling.path, State.ESTABLISHED, now)
+        self._make(agreement, dialling.path, State.ESTABLISHED, now, round_trip)
 
-    def _make(self, agreement: Agreement, path: Path, state: State, now: float) -> None:
+    def _make(
+        self, agreement: Agreement, path: Path, state: State, now: float, round_trip: float | None = None
+    ) -> None:
         """Have an association, in place of the one that may stand."""
         association = self._new_association(agreement, path, state, now)
+        association.round_trip = round_trip
         self._incarnations.made(agreement.peer.hit)
         self._out.append(Made(association, state is State.ESTABLISHED))
 

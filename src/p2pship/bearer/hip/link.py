@@ -20,6 +20,7 @@ from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.traffic import Traffic
 from p2pship.bearer.hip.way import HIPWay, Incoming
 from p2pship.bearer.pathcheck import TOKEN_SIZE
+from p2pship.bearer.rto import INITIAL
 from p2pship.interfaces import ILink
 from p2pship.journal import Journal
 
@@ -117,6 +118,8 @@ class HIPLink(DatagramLink):
         self._watched = watched
         self.open(association.inbound)
         self.renew(association.outbound)
+        if association.round_trip is not None:
+            self._arq.measured(association.round_trip)
 
     @property
     def remote(self) -> HostPort:
@@ -204,6 +207,8 @@ class HIPLink(DatagramLink):
     def _first_taken(self, kind: int, data: bytes) -> None:
         """Take the first datagram that is for a link; those that follow are taken without this."""
         self.has_spoken = True
+        if not self.dialled:  # the R2 has brought it, so that this is at most a round trip too many
+            self._arq.measured(min(INITIAL, self._clock.seconds() - self.association.made_at))
         self._deliver_to(self.taken)
         self.taken(kind, data)
 
