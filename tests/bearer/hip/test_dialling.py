@@ -97,7 +97,7 @@ class DiallingTests(TestCase):
         self.pass_time(3.4)
         self.assertEqual(self.times(PacketType.I2), [0.25, 0.6, 1.09])
         self.assertEqual(len(self.times(PacketType.I2)), MOST_I2S - 1)  # the first one was taken before
-        self.assertEqual(self.times(PacketType.I1), [3.25])
+        self.assertEqual(self.times(PacketType.I1), [1.776, 2.126, 2.616, 3.302])
         self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
 
     def test_busy(self) -> None:
