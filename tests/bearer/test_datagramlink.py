@@ -47,6 +47,10 @@ class Link(DatagramLink):
     def _gone(self) -> None:
         self.gone += 1
 
+    def lost_way(self) -> None:
+        """Hear that nothing can be sent any more."""
+        self._finish("worn out")
+
 
 class _LinkCase(SynchronousTestCase):
     def setUp(self) -> None:
@@ -80,6 +84,49 @@ class _LinkCase(SynchronousTestCase):
 
     def kinds(self) -> list[int]:
         return [kind for kind, _ in self.way.sent]
+
+
+class WornOutWay(FakeWay):
+    """A way whose link ends when something is sent, as when its keys may seal no more."""
+
+    link: Link
+    is_worn_out = False
+
+    def put(self, kind: int, data: bytes) -> bool:
+        if self.is_worn_out:
+            self.link.lost_way()
+        return super().put(kind, data)
+
+
+class WornOutTests(SynchronousTestCase):
+    """A link that ends while it sends."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.way = WornOutWay()
+        self.link = self.way.link = Link(self.clock, Journal(), self.way)
+        self.told = Recorder()
+        self.link.start(self.told)
+        self.clock.advance(0)
+
+    def assert_over(self) -> None:
+        """It is lost once, and nothing of it is left."""
+        self.clock.advance(0)
+        self.assertEqual((self.told.losses, self.link.gone), (["worn out"], 1))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_frame(self) -> None:
+        """No timer waits for an acknowledgement of what was not sent."""
+        self.way.is_worn_out = True
+        self.link.send(b"frame")
+        self.assert_over()
+
+    def test_alive(self) -> None:
+        """Nothing keeps a link alive that is over."""
+        self.link.watch(True)
+        self.way.is_worn_out = True
+        self.clock.advance(ALIVE_TIME)
+        self.assert_over()
 
 
 class MediaTests(_LinkCase):

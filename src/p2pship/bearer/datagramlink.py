@@ -207,6 +207,8 @@ class DatagramLink:
         now = self._clock.seconds()
         for segment in self._arq.outgoing(now):
             self._put(_SEGMENT, segment)
+        if self._over:  # the way was worn out by it
+            return
         due = self._arq.due()
         if due is not None:
             self._timers.start_before("arq", due, self._look)
@@ -255,8 +257,8 @@ class DatagramLink:
             self._timers.start("alive", ALIVE_TIME, self._keep_alive)
 
     def _keep_alive(self) -> None:
-        self._put(_ALIVE, b"")
         self._timers.start("alive", ALIVE_TIME, self._keep_alive)
+        self._put(_ALIVE, b"")  # which may be the end of the link, and of its timers
 
     def _astray(self, seek: Seek) -> None:
         if self._receiver is not None and self._begun:

@@ -10,8 +10,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from p2pship.bearer.hip.association import Made
+from p2pship.bearer.hip.dialling import Solve
 from p2pship.bearer.hip.diffiehellman import OFFERED_GROUPS
-from p2pship.bearer.hip.host import Host, Solve
+from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity, PrivateKey
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.numbers import DHGroup

@@ -12,9 +12,10 @@ from typing import Any
 
 from p2pship.bearer.hip import agreement, esp
 from p2pship.bearer.hip.association import Association, Ended, Made, Rekeyed
+from p2pship.bearer.hip.dialling import Failed, Solve
 from p2pship.bearer.hip.diffiehellman import OFFERED_GROUPS
 from p2pship.bearer.hip.esp import Inbound, Outbound
-from p2pship.bearer.hip.host import Failed, Host, Solve
+from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.packet import BadPacket, parse

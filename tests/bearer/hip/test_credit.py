@@ -19,6 +19,11 @@ class CreditTests(TestCase):
         self.assertEqual(credit.left(1000, 102.0), 400)
         self.assertEqual(credit.left(1500, 103.0), 900)
 
+    def test_clock_set_back(self) -> None:
+        """When the clock is set back, it goes on ageing from there."""
+        credit = Credit(10_000.0)
+        self.assertEqual([credit.left(8000, now) for now in (100.0, 105.0)], [8000, 7000])
+
     def test_ages(self) -> None:
         """Every five seconds an eighth of it is gone, so that nothing can be saved up for long."""
         credit = Credit(100.0)

@@ -6,6 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.address import Locator
+from p2pship.bearer.hip.association import State
 from p2pship.bearer.hip.diallers import DOUBT_TIME
 from p2pship.errors import NotReached
 from tests.bearer.fakes import Recorder, device
@@ -82,6 +84,32 @@ class DiallersTests(HIPPair, TestCase):
         near.close("enough")
         made = await self.dial()
         self.assertIsNot(made, near)
+
+    async def test_further_locators(self) -> None:
+        """Who dials while he is asked adds where he may be: he is dialled there too when he knows nothing of the link any more."""
+        near, *_ = await self.talk()
+        await self.bob_is_restarted()
+        results: list[Any] = []
+        for where in ([Locator("hip", HOST, 9)], self.bob.locators()):
+            self.alice.dial(device("bob").key, where).addBoth(results.append)
+        await self.until(lambda: len(results) == 2, step=0.01)
+        self.assertTrue(results[0].dialled)
+        self.assertIs(results[0], results[1])
+        self.assertIsNot(results[0], near)
+
+    async def test_dialled_by_who_waited(self) -> None:
+        """Who dials again as soon as he is there, hears nothing of how the dial before it ended."""
+        near, *_ = await self.talk()
+        results: list[Any] = []
+
+        def again(link: object) -> None:
+            self.alice.dial(device("bob").key, self.bob.locators()).addBoth(results.append)
+
+        self.alice.dial(device("bob").key, self.bob.locators()).addCallback(again)
+        self.advance(DOUBT_TIME)
+        self.assertIs(self.alice._host.device.state(self.bob._host.device.own.hit), State.I1_SENT)
+        await self.until(lambda: results, step=0.01)
+        self.assertEqual(results, [near])
 
     async def test_cancelled(self) -> None:
         """Who waits no longer disturbs nothing."""

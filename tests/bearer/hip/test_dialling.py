@@ -8,8 +8,8 @@ import os
 from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.association import Ended, State, notify_packet
-from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, MOST_NOTICES, PATIENCE, STAGGER
-from p2pship.bearer.hip.host import NULL_HIT, Failed, Host
+from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, MOST_NOTICES, PATIENCE, STAGGER, Failed, Solve
+from p2pship.bearer.hip.host import NULL_HIT, Host
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.path import Path, Send
@@ -222,6 +222,52 @@ class DiallingTests(TestCase):
         self.assertEqual([parse(octets).type for octets in self.two.work(0)], [PacketType.CLOSE_ACK])
         self.pass_time(10)
         self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
+
+    def test_puzzle_given_up(self) -> None:
+        """Nobody works on the puzzle of a dial that was given up."""
+        self.dial()
+        self.two.deliver(1, self.two.work(0)[0])
+        self.two.deliver(0, self.two.work(1)[0])
+        (solve,) = (thing for thing in self.one.take() if isinstance(thing, Solve))
+        self.assertIsNotNone(solve.dialling.solver)
+        self.one.give_up(self.other.own.hit, "not wanted")
+        self.assertIsNone(solve.dialling.solver)
+
+    def test_other_addresses(self) -> None:
+        """When our address changes, I1s leave at once from the one that we have then, to where they went before."""
+        after = path(1)._replace(carrier="another socket", own_host="192.0.2.9")
+        self.one._reach = lambda host, port: [after]
+        self.dial()
+        self.pass_time(0.5)
+        self.one.own_changed(["192.0.2.9"], self.two.now)
+        self.pass_time(0.5)
+        self.assertEqual([where for _, _, where in self.sent], [path(1), path(1), after, after])
+        self.assertEqual(self.times(PacketType.I1), [0, 0.25, 0.5, 0.75])
+
+    def test_other_addresses_after_i2(self) -> None:
+        """When the address is gone that the other side would answer, the exchange begins anew from another."""
+        self.begin()
+        after = path(1)._replace(carrier="another socket", own_host="192.0.2.9")
+        self.one._reach = lambda host, port: [after]
+        self.one.own_changed(["192.0.2.9"], self.two.now)
+        self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
+        (i1,) = (thing for thing in self.one.take() if isinstance(thing, Send))
+        self.assertEqual(i1.path, after)
+        self.two.deliver(1, i1.octets)
+        self.two.talk()
+        self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)
+
+    def test_no_address(self) -> None:
+        """While we have no address, it is remembered whither to go on; while it stays, nothing changes."""
+        self.begin()
+        self.one.own_changed([path(1).own_host], self.two.now)
+        self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
+        ways, self.one._reach = self.one._reach, lambda host, port: []
+        self.one.own_changed([], self.two.now)
+        self.one._reach = ways
+        self.one.own_changed([path(1).own_host], self.two.now)
+        self.two.talk()
+        self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)
 
     def test_nobody_in_particular(self) -> None:
         """Dialling nobody in particular, or oneself, is refused where it is not switched on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from p2pship.bearer.hip.composition import MOST_ECHOED
 from p2pship.bearer.hip.encrypted import encrypt
@@ -80,6 +81,17 @@ class R1Tests(Stages):
         refused = [self.give(hosts, 0, forged) for _ in range(10 * MOST_R1S)].count(False)
         self.assertEqual(refused, MOST_R1S)
         hosts.now += 1
+        hosts.deliver(0, octets)
+        self.assert_answered(hosts)
+
+    def test_flood_from_elsewhere(self) -> None:
+        """Attack: R1s by who cannot forge addresses, as many as they like: the Responder's own is looked at in the same second."""
+        hosts, octets = self.r1()
+        forged = parse(octets[:-8] + bytes(8))
+        elsewhere = path(1)._replace(host="198.51.100.1")
+        for _ in range(10 * MOST_R1S):
+            with suppress(BadPacket):
+                hosts.hosts[0].received(forged, elsewhere, hosts.now)
         hosts.deliver(0, octets)
         self.assert_answered(hosts)
 

@@ -322,6 +322,24 @@ class InsideTests(RelayedHIPPair, TestCase):
         self.assertEqual((far_told.frames, near_told.losses, far_told.losses), ([b"and on"], [], []))
 
 
+class CreditTests(HIPPair, TestCase):
+    """What is sent where the other side may be, in the midst of a call."""
+
+    async def test_long_call(self) -> None:
+        """After minutes of a call, what is said goes on while a new address is asked: the credit is of late, not of the beginning."""
+        near, far, _, hears = await self.talk()
+        near.watch(True)
+        for _ in range(960):
+            far.cast(bytes(100))
+            await self.turn()
+            self.advance(0.25)
+        near.moved(near.association.path, False)
+        for _ in range(10):
+            near.cast(bytes(160))
+        await self.turn()
+        self.assertEqual((self.journal.counts["hip.over_credit"], len(hears.datagrams)), (0, 10))
+
+
 class IPv6Tests(HIPPair, TestCase):
     """A link over IPv6."""
 

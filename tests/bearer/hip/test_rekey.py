@@ -144,6 +144,7 @@ class ExchangeTests(TestCase):
             except BadPacket:
                 break
             count += 1
+            self.two.now += 0.1
             self.assert_agreed(count)
         self.assertGreater(count, 100)
         self.assertEqual(self.keys.repeated, [])

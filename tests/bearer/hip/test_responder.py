@@ -18,7 +18,15 @@ from p2pship.bearer.hip.numbers import DHGroup, NotifyType, PacketType, Paramete
 from p2pship.bearer.hip.packet import BadPacket, Builder, parse
 from p2pship.bearer.hip.parameters import DiffieHellman, Notification, Puzzle, decode_counter
 from p2pship.bearer.hip.path import Path
-from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, LONGEST_OFFERED, MOST_BAD, MOST_GOOD, Repeated, Stale
+from p2pship.bearer.hip.r1pool import (
+    LIFETIME_SECONDS,
+    LONGEST_OFFERED,
+    MOST_BAD,
+    MOST_GOOD,
+    MOST_TURNS,
+    Repeated,
+    Stale,
+)
 from p2pship.bearer.hip.responder import Rejected
 from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
 from tests.bearer.hip.test_states import spoiled
@@ -229,6 +237,28 @@ class ReplayTests(ResponderCase):
             self.assertRaises(Rejected, self.answer, wrong)
         self.assertRaises(Repeated, self.answer, wrong)
         self.assertRaises(Repeated, self.answer, octets)
+
+    def test_spoiled(self) -> None:
+        """Attack: I2s are spoiled on their way. When that ends, who asks again is let in at once: it gets another puzzle."""
+        for _ in range(3):
+            wrong = spoiled(self.i2(self.initiator()), P.HIP_MAC)
+            for _ in range(MOST_BAD):
+                self.assertRaises(Rejected, self.answer, wrong)
+            self.responder.take()
+        (r2,) = self.answer(self.i2(self.initiator()))
+        self.assertEqual(parse(r2).type, PacketType.R2)
+
+    def test_spoiled_without_end(self) -> None:
+        """Attack: the same by the thousand. Each puzzle is good for a few, and there are so many in all until the secret changes."""
+        given = set()
+        for _ in range(2 * MOST_TURNS):
+            octets = self.i2(self.initiator())
+            given.add(parse(octets).need(P.SOLUTION)[4:52])
+            wrong = spoiled(octets, P.HIP_MAC)
+            for _ in range(MOST_BAD):
+                self.assertRaises(BadPacket, self.answer, wrong)
+            self.responder.take()
+        self.assertEqual(len(given), MOST_TURNS + 1)
 
     def test_told_once(self) -> None:
         """The sender of wrong I2s is told why, once a second."""

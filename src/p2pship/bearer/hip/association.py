@@ -21,6 +21,7 @@ from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, UnknownCritica
 from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.paths import Paths
+from p2pship.bearer.hip.persecond import PerSecond
 from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound, Rekey
 from p2pship.bearer.hip.updates import Updates, echoes
 
@@ -45,7 +46,8 @@ MOST_NOTICED = 32
 "Kinds of errors that are told of one association, each once."
 
 MOST_NOTICES = 4
-"NOTIFYs that are looked at in a second: each costs a verification, and carries no MAC."
+"""NOTIFYs that are looked at in a second: each costs a verification, and carries no MAC. Of a host that goes on to close what it has closed,
+no more CLOSEs are."""
 
 NONCE_SIZE = 16
 
@@ -136,7 +138,7 @@ class Association:
         self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
         self._notices = notices
         self._noticed: tuple[int, ...] = ()
-        self._notices_in = 0, 0
+        self._pace = PerSecond(MOST_NOTICES)
         self._look_at = now + UNUSED_TIME
         self._seen = 0
         self._controls = 0
@@ -252,10 +254,7 @@ class Association:
 
     def _notified(self, packet: Packet, now: float) -> None:
         """Take a NOTIFY: it changes nothing, as anybody may send one again (RFC 7401 §6.13)."""
-        second, count = self._notices_in
-        count = count + 1 if second == int(now) else 1
-        self._notices_in = int(now), count
-        if count > MOST_NOTICES:
+        if not self._pace.admits(now):
             return
         check(packet)
         check_signature(packet, self.agreement.peer)
@@ -293,6 +292,8 @@ class Association:
 
     def _closed_by_peer(self, packet: Packet, path: Path, now: float) -> None:
         if packet.raw != self._acknowledged[0]:
+            if self.state is State.CLOSED and not self._pace.admits(now):
+                return
             check_signature(packet, self.agreement.peer)
             asked = packet.need(ParameterType.ECHO_REQUEST_SIGNED)
             builder = self._builder(PacketType.CLOSE_ACK).add(ParameterType.ECHO_RESPONSE_SIGNED, asked)

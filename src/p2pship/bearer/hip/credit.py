@@ -18,10 +18,12 @@ class Credit:
     def left(self, received: int, now: float) -> int:
         """Return the credit, given all octets that were ever received from the peer.
 
-        What came since it was asked last ages as if it had come then, so it is never more than the RFC's.
+        What came since it was asked last ages as if it had come then, so it is never more than the RFC's; and it is much less if it was
+        not asked for long.
         """
         self._counter += received - self._seen
         self._seen = received
+        self._aged_at = min(self._aged_at, now)  # the clock may have been set back
         intervals = int((now - self._aged_at) / AGING_INTERVAL)
         if intervals > 0:
             self._counter *= AGING_FACTOR**intervals

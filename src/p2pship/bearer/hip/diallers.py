@@ -35,6 +35,7 @@ class Diallers:
         self._waiting: dict[bytes, list[Deferred[ILink]]] = {}
         self._locators: dict[bytes, tuple[Locator, ...]] = {}
         self._doubts: dict[bytes, IDelayedCall] = {}
+        self._paths: dict[bytes, list[Path]] = {}
 
     def dial(self, peer: bytes, locators: Sequence[Locator], paths: Sequence[Path]) -> Deferred[ILink]:
         """Begin a base exchange with a host, or try further paths for one that was begun."""
@@ -52,13 +53,15 @@ class Diallers:
         now = self._clock.seconds()
         self._host.learn(association, [(one.host, one.port) for one in locators], now)
         self._host.silent(association, now)
+        self._paths.setdefault(peer, []).extend(paths)
         if peer not in self._doubts:
-            self._doubts[peer] = self._clock.callLater(DOUBT_TIME, self._dial_anew, peer, paths)
+            self._doubts[peer] = self._clock.callLater(DOUBT_TIME, self._dial_anew, peer)
         self._act()
         return waiting
 
-    def _dial_anew(self, peer: bytes, paths: Sequence[Path]) -> None:
+    def _dial_anew(self, peer: bytes) -> None:
         del self._doubts[peer]
+        paths = list(dict.fromkeys(self._paths.pop(peer, ())))
         if paths:
             self._host.dial(peer, paths, self._clock.seconds())
         else:
@@ -85,6 +88,7 @@ class Diallers:
         doubt = self._doubts.pop(peer, None)
         if doubt is not None:
             doubt.cancel()
+        self._paths.pop(peer, None)
         self._locators.pop(peer, None)
         return self._waiting.pop(peer, [])
 
@@ -115,6 +119,7 @@ class Diallers:
             return
         waiting = self._take(peer)
         self._host.give_up(peer, "it is there")
+        self._act()  # so that nobody who dials because of this link hears that this dial has ended
         for each in waiting:
             each.callback(link)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.initiator import Initiator, Refused
@@ -33,6 +34,20 @@ BACK_OFF = 1.4
 
 LONGEST = 10.0
 "Seconds for the whole exchange."
+
+
+class Failed(NamedTuple):
+    """A base exchange that we began has failed."""
+
+    peer: bytes
+    "the HIT that was dialled"
+    reason: str
+
+
+class Solve(NamedTuple):
+    """A puzzle is to be worked on; the solution goes to :meth:`~p2pship.bearer.hip.host.Host.solved`."""
+
+    dialling: Dialling
 
 
 class Dialling:
@@ -89,6 +104,21 @@ class Dialling:
         tried = self._paths[: self._i1s]
         return any(each.host == path.host and each.port == path.port for each in tried)
 
+    def own_changed(self, reach: Callable[[str, int], Sequence[Path]], now: float) -> None:
+        """Hear that we have other addresses: go on from those, and begin anew if the path that was answered by is gone."""
+        paths: list[Path] = []
+        for path in self._paths:
+            ways = reach(path.host, path.port)
+            paths += [path] if path in ways or not ways else ways[:1]
+        if paths != self._paths:
+            self._paths, self._i1s, self._i1_due = list(dict.fromkeys(paths)), 0, now
+        if self.path is not None and self.path not in reach(self.path.host, self.path.port):
+            self._begin_anew(now)
+
+    def end(self) -> None:
+        """Hear that nobody waits for it any longer: its puzzle is worked on no more."""
+        self.initiator.begin_anew()
+
     # what comes
 
     def r1(self, packet: Packet, path: Path, now: float) -> bool:
@@ -97,7 +127,7 @@ class Dialling:
         :raises BadPacket: if it is not valid: another one may be.
         """
         try:
-            used = self.initiator.r1(packet, now)
+            used = self.initiator.r1(packet, now, self.knows(path))
         except Refused as error:
             self.failed = str(error)
             return False

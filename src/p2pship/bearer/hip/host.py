@@ -7,7 +7,6 @@ with another host, and beside it at most one base exchange that we began.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from p2pship.bearer.hip.agenda import Agenda
 from p2pship.bearer.hip.agreement import Agreement
@@ -15,7 +14,7 @@ from p2pship.bearer.hip.answers import Answers
 from p2pship.bearer.hip.association import Association, Made, State, notify_packet
 from p2pship.bearer.hip.authentication import has_mac
 from p2pship.bearer.hip.composition import check, check_critical, check_hits
-from p2pship.bearer.hip.dialling import Dialling
+from p2pship.bearer.hip.dialling import Dialling, Failed, Solve
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.incarnations import Incarnations
 from p2pship.bearer.hip.initiator import Initiator
@@ -34,20 +33,6 @@ NULL_HIT = bytes(HIT_SIZE)
 
 MOST_ASSOCIATIONS = 12_000
 "Associations of one Host Identity, also those that are being closed; each has paid with a puzzle. They hold 20 kB each."
-
-
-class Failed(NamedTuple):
-    """A base exchange that we began has failed."""
-
-    peer: bytes
-    "the HIT that was dialled"
-    reason: str
-
-
-class Solve(NamedTuple):
-    """A puzzle is to be worked on; the solution goes to :meth:`Host.solved`."""
-
-    dialling: Dialling
 
 
 class Host:
@@ -148,6 +133,7 @@ class Host:
     def _end(self, dialling: Dialling) -> None:
         del self._diallings[dialling.peer]
         self._agenda.drop(dialling)
+        dialling.end()
 
     # what comes
 
@@ -343,7 +329,10 @@ class Host:
 
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
-        for association in self._associations.values():
+        for dialling in tuple(self._diallings.values()):
+            dialling.own_changed(self._reach, now)
+            self._settle(dialling, now)
+        for association in self.associations():
             if association.stands:
                 self.announce(association, hosts, now)
 

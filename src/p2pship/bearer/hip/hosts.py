@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from p2pship.bearer.hip.association import Association
-from p2pship.bearer.hip.dialling import Dialling
-from p2pship.bearer.hip.host import NULL_HIT, Failed, Host
+from p2pship.bearer.hip.dialling import Dialling, Failed
+from p2pship.bearer.hip.host import NULL_HIT, Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.numbers import NotifyType

@@ -45,6 +45,7 @@ from p2pship.bearer.hip.parameters import (
     encode_esp_transform,
     encode_list,
 )
+from p2pship.bearer.hip.persecond import PerSecond
 from p2pship.bearer.hip.puzzle import Solver
 from p2pship.bearer.hip.suites import (
     CIPHER_KEY,
@@ -62,7 +63,8 @@ LONGEST_LIFETIME = 40
 
 MOST_R1S = 64
 """R1s that are looked at in a second: each costs a verification, and anybody may send them who knows both HITs. Were it for the whole
-attempt, they could end it with so many packets."""
+attempt, they could end it with so many packets. Those from where an I1 went are counted apart from others, so that who cannot forge addresses
+keeps none from being heard."""
 
 
 class Refused(BadPacket):
@@ -85,8 +87,8 @@ class Initiator:
         self._groups = tuple(groups)
         self._random = random
         self._new_spi = new_spi
-        self._second = 0
-        self._left = MOST_R1S
+        self._expected = PerSecond(MOST_R1S)
+        self._unexpected = PerSecond(MOST_R1S)
         self._r1: Packet | None = None
         self._generation = -1
         self._peer: HostIdentity | None = None
@@ -115,8 +117,10 @@ class Initiator:
 
     # R1
 
-    def r1(self, packet: Packet, now: float) -> bool:
+    def r1(self, packet: Packet, now: float, is_expected: bool = True) -> bool:
         """Take an R1; returns whether it is used, and its puzzle is now :attr:`solver`'s.
+
+        ``is_expected`` tells whether it came from where an I1 was sent to.
 
         :raises Refused: if it is from the right host, and there is nothing to agree on.
         :raises BadPacket: if it is not valid: another one may be.
@@ -125,7 +129,8 @@ class Initiator:
             return False
         counter = packet.find(ParameterType.R1_COUNTER)
         generation = decode_counter(counter) if counter is not None else 0
-        if generation <= self._generation or not self._may_look(now):
+        pace = self._expected if is_expected else self._unexpected
+        if generation <= self._generation or not pace.admits(now):
             return False
         peer = read_host_identity(packet.need(ParameterType.HOST_ID))
         if peer.hit != packet.sender:
@@ -144,12 +149,6 @@ class Initiator:
         self.solver = Solver(rhash, (puzzle.random, self.own.hit, peer.hit), puzzle.difficulty, self._random)
         self.solve_until = now + 2.0 ** (min(puzzle.lifetime, LONGEST_LIFETIME) - 32)
         return True
-
-    def _may_look(self, now: float) -> bool:
-        if int(now) != self._second:
-            self._second, self._left = int(now), MOST_R1S
-        self._left -= 1
-        return self._left >= 0
 
     def _check(self, packet: Packet) -> None:
         """Check that we can agree, and that nobody has changed what we offered (RFC 7401 §4.1.7, §6.8)."""

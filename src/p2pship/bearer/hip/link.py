@@ -195,6 +195,7 @@ class HIPLink(DatagramLink):
         octets = self._way.octets
         self._silent_pulses = self._silent_pulses + 1 if octets == self._octets_seen else 0
         self._octets_seen = octets
+        self._way.earn()
         if self._silent_pulses >= QUESTION_AFTER:
             self._put(Carried.QUESTION, bytes(TOKEN_SIZE))
         if self._silent_pulses >= SILENT_AFTER and not self._silent_pulses % SILENT_AFTER:

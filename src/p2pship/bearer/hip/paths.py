@@ -34,7 +34,8 @@ from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
 from p2pship.bearer.hip.packet import Packet
 from p2pship.bearer.hip.parameters import ESPInfo
 from p2pship.bearer.hip.path import Path
-from p2pship.bearer.hip.updates import Contents, Updates, echoes
+from p2pship.bearer.hip.persecond import PerSecond
+from p2pship.bearer.hip.updates import MOST_TRIES, Contents, Updates, echoes
 
 NONCE_SIZE = 16
 
@@ -43,6 +44,13 @@ MOST_PROBED = 8
 
 MOST_OUTSTANDING = 4 * MOST_PROBED
 "Paths from which no answer has come yet; the one that was asked first is given up for another."
+
+MOST_LED = 8
+"New places a second that are asked because the other side names them, or seems to send from there: none of it is proven."
+
+LED_TRIES = 3
+"""How often such a place is asked, at most: nobody may have us send many times what they send themselves to a third party. The other side says
+or sends it again if it is really there."""
 
 MOST_KNOWN = 32
 "Locators of the other side that are kept."
@@ -102,6 +110,7 @@ class Paths:
         self.current = path
         self._confirmed_at = float("-inf")
         self._probes: dict[int, Path] = {}
+        self._led = PerSecond(MOST_LED)
         self._announcement: int | None = None
         self._told: frozenset[str] = frozenset({path.own_host})
         self._is_told = True
@@ -155,14 +164,18 @@ class Paths:
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now; the one in use may be gone."""
         usable = [host for host in hosts if is_loopback(host) == is_loopback(self.current.own_host)]
-        gone = self.current.own_host not in usable or self._is_closed(self.current)
+        gone = self._is_closed(self.current)
         if frozenset(usable) == self._told and not gone:
             return
         others = self.others(now)
         if gone and others:
-            self._use(others[0])
+            self._use(others[0], self._is_verified(others[0]))
         if usable and (others or not gone):
             self._announce(usable, [self.current, *others] if gone else [self.current], now)
+
+    def _is_verified(self, path: Path) -> bool:
+        locator = self._known.get((path.host, path.port))
+        return locator is not None and locator.status is Status.ACTIVE
 
     def _is_closed(self, path: Path) -> bool:
         """Tell whether the socket of a path is no more: its address may have gone and come back."""
@@ -175,7 +188,7 @@ class Paths:
         if self._announcement is not None:
             self._updates.cancel(self._announcement)
         self._announcement = self._updates.request(
-            self._announced(hosts), paths[:MOST_PROBED], now, self._heard_of, self._not_heard_of
+            self._announced(hosts), paths[:MOST_PROBED], now, partial(self._heard_of, now), self._not_heard_of
         )
 
     def _announced(self, hosts: Sequence[str]) -> list[Contents]:
@@ -196,12 +209,12 @@ class Paths:
             self._announce(tuple(self._told), [self._found], now)
         self._found = None
 
-    def _heard_of(self, packet: Packet, path: Path) -> None:
-        """Hear that the other side has our addresses; the path of its answer works in both directions."""
+    def _heard_of(self, now: float, _packet: Packet, path: Path) -> None:
+        """Hear that the other side has our addresses; where its answer seems to come from, it need not be."""
         self._announcement = None
         self._is_told = True
         if path != self.current:
-            self._use(path)
+            self._follow(path, now)
 
     def _not_heard_of(self) -> None:
         self._announcement = None
@@ -241,7 +254,11 @@ class Paths:
             if locator is not None and target != self.current:
                 self._use(target)
             return
-        self._probe(target, now, () if number is None else (number,), echoed)
+        if self._led.admits(now):
+            self._forget_probes(target)
+            self._probe(target, now, () if number is None else (number,), echoed, LED_TRIES)
+        elif number is not None:
+            self._updates.answer(number, echoed, path)
         current = self._known.get((self.current.host, self.current.port))
         if current is None or current.status is Status.DEPRECATED:
             self._use(target, verified=False)
@@ -252,24 +269,33 @@ class Paths:
         """Hear that nothing comes, though something should: ask along every path, also the one in use."""
         self.ask(now, [self.current, *self.others(now)])
 
-    def ask(self, now: float, paths: Sequence[Path] | None = None) -> None:
+    def ask(self, now: float, paths: Sequence[Path] | None = None, most_tries: int = MOST_TRIES) -> None:
         """Ask along some paths whether the other side is there; all others by default."""
         asked = set(self._probes.values())
         wanted = dict.fromkeys(self.others(now) if paths is None else paths)
         new = [path for path in wanted if path not in asked]
         for path in new[:MOST_PROBED]:
-            if len(self._probes) >= MOST_OUTSTANDING:
-                self._give_up_oldest()
-            self._probe(path, now)
+            self._probe(path, now, most_tries=most_tries)
 
-    def _give_up_oldest(self) -> None:
-        oldest = next(iter(self._probes))
-        self._updates.cancel(oldest)
-        del self._probes[oldest]
+    def _give_up(self, probes: Sequence[int]) -> None:
+        for number in probes:
+            self._updates.cancel(number)
+            del self._probes[number]
+
+    def _forget_probes(self, path: Path) -> None:
+        """Ask no more along a path, as it is asked anew."""
+        self._give_up([number for number, each in self._probes.items() if each == path])
 
     def _probe(
-        self, path: Path, now: float, acks: Sequence[int] = (), contents: Sequence[Contents] = ()
+        self,
+        path: Path,
+        now: float,
+        acks: Sequence[int] = (),
+        contents: Sequence[Contents] = (),
+        most_tries: int = MOST_TRIES,
     ) -> None:
+        if len(self._probes) >= MOST_OUTSTANDING:
+            self._give_up([next(iter(self._probes))])
         nonce = self._random(NONCE_SIZE)
         spi = self._spi()
         numbers: list[int] = []
@@ -285,6 +311,7 @@ class Paths:
             partial(self._unconfirmed, numbers),
             acks,
             is_vital=False,
+            most_tries=most_tries,
         )
         numbers.append(number)
         self._probes[number] = path
@@ -300,9 +327,7 @@ class Paths:
         if locator is not None and locator.status is not Status.DEPRECATED:
             locator.status = Status.ACTIVE
         self._confirmed_at = max(self._confirmed_at, now)
-        for number in tuple(self._probes):
-            self._updates.cancel(number)
-        self._probes.clear()
+        self._give_up(tuple(self._probes))
         self._found = path
         self._use(path)
 
@@ -314,14 +339,19 @@ class Paths:
 
     def heard_elsewhere(self, path: Path, now: float) -> None:
         """Hear that something true, newer than all before, came by another path than the one in use."""
+        if not self._leads or not 0 <= now - self._confirmed_at < CONFIRMED_TIME:
+            self._follow(path, now)
+
+    def _follow(self, path: Path, now: float) -> None:
+        """Use a path by which something true came, once its locator is verified."""
         locator = self._learn(path.host, path.port)
-        if locator is None or (self._leads and now < self._confirmed_at + CONFIRMED_TIME):
+        if locator is None:
             return
         if locator.status is Status.ACTIVE:
             self._use(path)
-        elif now >= locator.asked_at + PAUSE:
+        elif abs(now - locator.asked_at) >= PAUSE and self._led.admits(now):
             locator.asked_at = now
-            self.ask(now, [path])
+            self.ask(now, [path], LED_TRIES)
 
     def _use(self, path: Path, verified: bool = True) -> None:
         """Send along a path from now on."""

@@ -62,6 +62,10 @@ MOST_BAD = 3
 MOST_GOOD = 8
 "I2s that are accepted with one and the same #I: who begins anew more often has to ask for another one."
 
+MOST_TURNS = 32
+"""Times that who asks again gets another #I because the one before is used up. Else whoever spoils three I2s on their way, or is behind
+the same address, would keep an Initiator out for as long as #I stays the same; without end each I1 would cost as many hashes."""
+
 MOST_PUZZLES = 4096
 "Puzzles remembered for one R1, as something came for them: it is then no longer answered, so that no memory is eaten up."
 
@@ -194,6 +198,7 @@ class R1Pool:
         return self._secret
 
     def _puzzle_random(self, secret: bytes, r1: R1, initiator: bytes, host: str, incarnation: int) -> bytes:
+        """Return #I: the first of those for this Initiator that is not used up."""
         said = b"%d %d %d %b %b" % (
             r1.generation,
             r1.difficulty,
@@ -201,7 +206,12 @@ class R1Pool:
             initiator,
             host.encode("ascii"),
         )
-        return random_of(secret, said, self._rhash)
+        random = random_of(secret, said, self._rhash)
+        for turn in range(MOST_TURNS):
+            if not _is_used_up(r1, random):
+                break
+            random = random_of(secret, b"%d %b" % (turn, said), self._rhash)
+        return random
 
     # what comes back
 
@@ -219,10 +229,10 @@ class R1Pool:
             raise Stale()
         if solution.difficulty != r1.difficulty or len(solution.solution) != self._rhash.size:
             raise BadPacket("the solution is of another puzzle")
-        if solution.random != self._puzzle_random(secret, r1, i2.sender, host, incarnation):
-            raise Stale("the puzzle was given to somebody else, or before another association was made")
         if _is_used(r1, solution):
             raise Repeated()
+        if solution.random != self._puzzle_random(secret, r1, i2.sender, host, incarnation):
+            raise Stale("the puzzle was given to somebody else, or before another association was made")
         puzzle = solution.random, i2.sender, self._own.hit
         if not is_solved(self._rhash, puzzle, solution.solution, r1.difficulty):
             raise BadPacket("the puzzle is not solved")
@@ -263,12 +273,12 @@ def _is_offered(r1: R1, now: float) -> bool:
 def _is_used(r1: R1, solution: Solution) -> bool:
     """Tell whether a solution was accepted, or its #I was answered too often."""
     accepted = r1.accepted.get(solution.random, ())
-    return (
-        solution.solution in accepted
-        or len(accepted) >= MOST_GOOD
-        or r1.wrong.get(solution.random, 0) >= MOST_BAD
-        or r1.is_full
-    )
+    return solution.solution in accepted or _is_used_up(r1, solution.random) or r1.is_full
+
+
+def _is_used_up(r1: R1, random: bytes) -> bool:
+    """Tell whether a #I was answered too often."""
+    return len(r1.accepted.get(random, ())) >= MOST_GOOD or r1.wrong.get(random, 0) >= MOST_BAD
 
 
 def check_group(r1: R1, chosen: DiffieHellman) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 
 from p2pship.bearer.datagramport import Address, DatagramPort
-from p2pship.bearer.hip.dialling import Dialling
-from p2pship.bearer.hip.host import Solve
+from p2pship.bearer.hip.dialling import Dialling, Solve
 from p2pship.bearer.hip.hosts import Hosts
 from p2pship.bearer.hip.packet import HEADER_SIZE, BadPacket, has_checksum, parse, with_checksum
 from p2pship.bearer.hip.path import Path, Send
@@ -42,6 +41,7 @@ class Signalling:
         self._solving = Solving(reactor)
         self._due = 0.0
         self._timer: IDelayedCall | None = None
+        self._stopped = False
 
     def stray(self, datagram: bytes, source: Address, port: DatagramPort) -> None:
         """Take a datagram that is on no link: a control packet, or nothing of ours."""
@@ -100,10 +100,10 @@ class Signalling:
             self._hosts.solved(dialling, solution, self._reactor.seconds())
             self.act()
 
-        self._solving.add(solver, lambda: dialling.solver is solver, solved)
+        self._solving.add(solver, lambda: dialling.solver is solver and not self._stopped, solved)
 
     def _set_timer(self) -> None:
-        due = self._hosts.due()
+        due = None if self._stopped else self._hosts.due()
         if self._timer is not None and self._timer.active():
             if due is not None and self._due <= due:
                 return
@@ -119,6 +119,6 @@ class Signalling:
         self.act()
 
     def stop(self) -> None:
-        """Let no more time pass for the machines."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        """Let no more time pass for the machines, and work on no puzzle."""
+        self._stopped = True
+        self._set_timer()

@@ -15,6 +15,7 @@ from p2pship.bearer.hip.numbers import PacketType, ParameterType
 from p2pship.bearer.hip.packet import Builder, Packet
 from p2pship.bearer.hip.parameters import decode_list, decode_seq, encode_list, encode_seq
 from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.persecond import PerSecond
 
 Contents: TypeAlias = tuple[int, bytes]
 "The type and contents of one parameter."
@@ -31,6 +32,10 @@ LONGEST_TIMEOUT = 4.0
 MOST_TRIES = 8
 """How often an UPDATE is sent: UPDATE_RETRY_MAX (RFC 7401 §6.11). They take 14 to 24 seconds, less than the time after which a link
 gives up what is not acknowledged."""
+
+MOST_TAKEN = 64
+"""New UPDATEs that are taken in a second: each costs a verification and a signature, those about keys four more operations on curves. One
+more is as good as lost: an honest peer says it again."""
 
 WINDOW = 32
 "Update IDs older than the newest that are still taken if they have not come."
@@ -63,6 +68,7 @@ class Outstanding:
     is_vital: bool
     due: float
     timeout: float
+    most_tries: int
     tries: int = 1
 
 
@@ -78,6 +84,7 @@ class Updates:
         self.is_broken = False
         "whether the other side has not answered what it must (RFC 7401 §6.11)"
         self._answers: dict[int, tuple[bytes | None, int]] = {}
+        self._pace = PerSecond(MOST_TAKEN)
         self.round_trip = FIRST_TIMEOUT / 2
         "seconds, as measured last"
 
@@ -92,18 +99,19 @@ class Updates:
         given_up: Callable[[], None],
         acks: Sequence[int] = (),
         is_vital: bool = True,
+        most_tries: int = MOST_TRIES,
     ) -> int:
         """Send an UPDATE with these parameters along some paths until it is acknowledged, and return its Update ID.
 
         ``acknowledged`` gets the UPDATE that does so, and the path that it came by; ``given_up`` is called instead when nothing
-        came for so many tries, and the association is broken then if the UPDATE ``is_vital``. ``acks`` are the other side's Update
+        came for ``most_tries`` tries, and the association is broken then if the UPDATE ``is_vital``. ``acks`` are the other side's Update
         IDs that it acknowledges by the way.
         """
         number, self._next = self._next, (self._next + 1) % _CIRCLE
         octets = self._packet([*contents, (ParameterType.SEQ, encode_seq(number)), *_ack(acks)])
         timeout = max(2 * self.round_trip, SHORTEST_TIMEOUT)
         self._outstanding[number] = Outstanding(
-            octets, tuple(paths), acknowledged, given_up, is_vital, now + timeout, timeout
+            octets, tuple(paths), acknowledged, given_up, is_vital, now + timeout, timeout, most_tries
         )
         self._say(octets, paths)
         for each in acks:
@@ -162,10 +170,13 @@ class Updates:
         number = None if seq is None else decode_seq(seq)
         if number is not None and not self._is_new(number, path):
             number = None
-            if ack is None:
-                return None
+        acks = () if ack is None else decode_list(ParameterType.ACK, ack)
+        if number is None and not any(each in self._outstanding for each in acks):
+            return None  # it says nothing new, whoever says it
+        if number is not None and not self._pace.admits(now):
+            return None
         check_signature(packet, self._agreement.peer)
-        for each in () if ack is None else decode_list(ParameterType.ACK, ack):
+        for each in acks:
             self._acknowledged(each, packet, path, now)
         if number is not None:
             self._taken(number)
@@ -210,7 +221,7 @@ class Updates:
         for number, each in tuple(self._outstanding.items()):
             if each.due > now:
                 continue
-            if each.tries >= MOST_TRIES:
+            if each.tries >= each.most_tries:
                 self._outstanding.pop(number, None)
                 self.is_broken = self.is_broken or each.is_vital
                 each.given_up()

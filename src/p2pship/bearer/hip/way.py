@@ -72,6 +72,10 @@ class HIPWay:
         """Hear whether the path in use is verified."""
         self._is_verified = verified
 
+    def earn(self) -> None:
+        """Count what has come until now towards the credit: it ages from when it is counted last, not from when it came."""
+        self._credit.left(self.octets, self._clock.seconds())
+
     def renew(self, outbound: Outbound) -> None:
         """Seal with other keys from now on."""
         self.outbound = outbound
