@@ -36,6 +36,8 @@ SECRETS = (
     PRESENCE,
     "INVITE sip:",
     "z9hG4bK",
+    "m=audio ",
+    "a=rtpmap:",
 )
 "What nobody on the cable may read: who they are, and what they say."
 

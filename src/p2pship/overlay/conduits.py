@@ -179,11 +179,11 @@ class Conduits:
         self._attached(peer)
 
     def settled(self, conduit: Conduit) -> None:
-        for waiting in self._unready.pop(conduit, ()):
-            waiting.callback(None)
         device_key = conduit.link.proof
         if device_key != self._own_key and len(self._all[device_key]) > 1:
             self._reactor.callLater(0, self._gather, device_key)
+        for waiting in self._unready.pop(conduit, ()):
+            waiting.callback(None)  # last, as who waited may end the link
 
     def lost(self, conduit: Conduit) -> None:
         self._door.leave(conduit)

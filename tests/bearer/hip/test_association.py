@@ -106,6 +106,17 @@ class CloseTests(AssociationCase):
             answers += self.two.work(1)
         self.assertEqual((len(answers), len(set(answers))), (3, 1))
 
+    def test_nothing_else(self) -> None:
+        """Nobody is looked for any more, nor told our addresses."""
+        self.two.hosts[0].close(self.near, self.two.now, "enough")
+        self.two.work(0)
+        host = self.two.hosts[0]
+        host.silent(self.near, self.two.now)
+        host.learn(self.near, [(path(1).host, 4000)], self.two.now)
+        host.heard_elsewhere(self.near, path(1)._replace(port=4000), self.two.now)
+        host.announce(self.near, ["192.0.2.9"], self.two.now)
+        self.assertEqual(self.two.work(0), [])
+
     def test_other_nonce(self) -> None:
         """A CLOSE_ACK for another CLOSE ends nothing."""
         self.two.hosts[0].close(self.near, self.two.now, "enough")

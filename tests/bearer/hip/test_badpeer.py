@@ -8,9 +8,10 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.hip.association import MOST_NOTICES
 from p2pship.bearer.hip.inner import UDP
 from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locators
-from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
+from p2pship.bearer.hip.numbers import LocatorType, PacketType, ParameterType, TrafficType
 from p2pship.bearer.hip.parameters import ESPInfo, encode_seq
 from p2pship.bearer.hip.paths import LED_TRIES, MOST_LED, MOST_OUTSTANDING
 from p2pship.bearer.hip.rekey import OLD_TIME
@@ -181,6 +182,22 @@ class WorkTests(BadPeerCase):
             await self.turn()
         self.assertLessEqual(len(self.far.incoming), 2)
         await self.still_there()
+
+    async def test_closes(self) -> None:
+        """Attack: ever other CLOSEs: the first is answered, and few more, as each costs two operations with keys."""
+        await self.meet()
+        association: Any = self.near.association
+        acknowledged: set[bytes] = set()
+
+        def close(number: int) -> None:
+            builder = association._builder(PacketType.CLOSE)
+            builder.add(ParameterType.ECHO_REQUEST_SIGNED, number.to_bytes(16, "big"))
+            self.say(MARKER + association._authentic(builder))
+            acknowledged.add(self.far.association._acknowledged[0])
+
+        await self.flood(close, step=0.0)
+        self.assertLessEqual(len(acknowledged - {b""}), 1 + MOST_NOTICES)
+        self.assertEqual(len(self.told.losses), 1)
 
     async def still_there(self) -> None:
         """Look that both still hear each other."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet import reactor
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
@@ -9,6 +12,7 @@ from p2pship.bearer.hip.association import UNUSED_TIME
 from p2pship.bearer.hip.numbers import NotifyType
 from p2pship.bearer.rto import INITIAL
 from tests.bearer.contract import BearerContract
+from tests.bearer.fakes import device
 from tests.bearer.hip.pair import HIPPair
 
 
@@ -38,6 +42,22 @@ class OwnTests(HIPPair, TestCase):
         await self.until(lambda: near_told.losses and far_told.losses, step=UNUSED_TIME / 10)
         self.assertIn("nobody used it", near_told.losses + far_told.losses)
         self.assertEqual((self.alice._links, self.bob._links), ({}, {}))
+
+    async def test_dialled_while_stopping(self) -> None:
+        """Who stops takes no further link, though it waits for the last words of others to arrive."""
+        await self.talk()
+        for port in self.alice._sockets:
+            reactor.removeReader(port)
+        carol = self.bearer(device("carol"))
+        where = self.bob.locators()
+        stopped: list[Any] = []
+        self.bearers.remove(self.bob)
+        self.bob.stop().addBoth(stopped.append)
+        dialled: list[Any] = []
+        carol.dial(device("bob").key, where).addBoth(dialled.append)
+        await self.until(lambda: dialled and not carol._links)
+        self.assertEqual((self.accepted, stopped), ([], []))
+        await self.until(lambda: stopped, step=0.1)
 
     async def test_timer(self) -> None:
         """One timer runs for all that is to be done, and packets that change nothing do not set it anew."""

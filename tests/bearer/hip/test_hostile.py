@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from contextlib import suppress
 
 from p2pship.bearer.hip.composition import MOST_ECHOED
 from p2pship.bearer.hip.encrypted import encrypt
@@ -90,7 +90,7 @@ class R1Tests(Stages):
         forged = parse(octets[:-8] + bytes(8))
         elsewhere = path(1)._replace(host="198.51.100.1")
         for _ in range(10 * MOST_R1S):
-            with suppress(BadPacket):
+            with contextlib.suppress(BadPacket):
                 hosts.hosts[0].received(forged, elsewhere, hosts.now)
         hosts.deliver(0, octets)
         self.assert_answered(hosts)

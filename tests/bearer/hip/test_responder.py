@@ -84,6 +84,17 @@ class ResponderCase(TestCase):
 class StrangerTests(ResponderCase):
     """Those who only ask."""
 
+    def test_no_hit(self) -> None:
+        """Attack: an I1 from what is no HIT, or from ours, gets nothing, not even an R1, which is eight times as large."""
+        for sender in (
+            bytes(16),
+            b"\xff" * 16,
+            bytes.fromhex("20010db8") + bytes(12),
+            self.responder.own.hit,
+        ):
+            self.assertRaises(BadPacket, self.answer, self.i1(sender=sender or bytes(16)))
+        self.assertEqual(self.responder.take(), [])
+
     def sizes(self) -> dict[str, int]:
         """Return how much is in each table of the Responder, and of what it is made of."""
         found = {}
@@ -157,7 +168,8 @@ class StrangerTests(ResponderCase):
 
     def test_null_hit(self) -> None:
         """Nobody is told who is here unless that is switched on."""
-        octets = Builder(PacketType.I1, os.urandom(16), bytes(16)).add(P.DH_GROUP_LIST, b"\7").octets()
+        sender = bytes.fromhex("20010022") + os.urandom(12)
+        octets = Builder(PacketType.I1, sender, bytes(16)).add(P.DH_GROUP_LIST, b"\7").octets()
         self.assertEqual(self.answer(octets), [])
         self.responder._opportunistic = True
         (r1,) = self.answer(octets)
@@ -252,6 +264,7 @@ class ReplayTests(ResponderCase):
         """Attack: the same by the thousand. Each puzzle is good for a few, and there are so many in all until the secret changes."""
         given = set()
         for _ in range(2 * MOST_TURNS):
+            self.now += 0.4
             octets = self.i2(self.initiator())
             given.add(parse(octets).need(P.SOLUTION)[4:52])
             wrong = spoiled(octets, P.HIP_MAC)

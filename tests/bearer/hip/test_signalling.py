@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.trial.unittest import TestCase
@@ -14,8 +15,8 @@ class SignallingTests(HIPPair, TestCase):
 
     def of(self, bearer: Any) -> list[Any]:
         """Return the delayed calls of a bearer's signalling."""
-        calls = [call for call in self.clock.getDelayedCalls() if call.func == bearer._signalling._time_came]
-        return [call for call in calls if call.active()]
+        calls: Sequence[Any] = self.clock.getDelayedCalls()
+        return [call for call in calls if call.func == bearer._signalling._time_came]
 
     async def stop(self, bearer: Any) -> None:
         self.bearers.remove(bearer)
@@ -23,9 +24,27 @@ class SignallingTests(HIPPair, TestCase):
         bearer.stop().addBoth(stopped.append)
         await self.until(lambda: stopped)
 
+    async def test_careless_receiver(self) -> None:
+        """A receiver that fails when it is told something stops neither the time nor anybody else."""
+        near, *_, told, _ = await self.talk()
+        told.path_changed = _fail  # type: ignore[method-assign]
+        self.advance(0)
+        association = near.association
+        path = association.path._replace(address=("127.0.0.1", 9), port=9)
+        association._moved(path, True)
+        association._moved(association.path, True)
+        self.alice._act()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.assertEqual(near._way.path, association.path)
+        self.assertEqual(len(self.of(self.alice)), 1)
+
     async def test_closing(self) -> None:
         """No timer runs any more, though the associations were closed a moment ago and no CLOSE_ACK has come."""
         await self.talk()
         self.assertEqual(len(self.of(self.alice)), 1)
         await self.stop(self.alice)
         self.assertEqual(self.of(self.alice), [])
+
+
+def _fail(path: str) -> None:
+    raise ZeroDivisionError

@@ -158,6 +158,13 @@ class SocketsTests(SynchronousTestCase):
         self.sockets.close()
         self.assertEqual((list(self.sockets), [port.fileno() for port in ports]), ([], [-1]))
 
+    def test_none_after_it(self) -> None:
+        """Whoever asks for a way when all are closed is told of none, and no socket is opened that nobody would close."""
+        self.sockets.close()
+        self.assertEqual(
+            (self.sockets.towards(OTHER), self.sockets.reach(OTHER, 1), list(self.sockets)), (None, [], [])
+        )
+
 
 class HostsTests(SynchronousTestCase):
     """Which addresses are listened on."""

@@ -239,6 +239,9 @@ class HIPBearer:
     # associations
 
     def _made(self, association: Association, dialled: bool) -> None:
+        if self._stopped is not None:
+            self._close(association, "the node is stopping")
+            return
         peer = association.agreement.peer.hit
         locator = self._diallers.locator(peer, association.path) if dialled else None
         link = HIPLink(

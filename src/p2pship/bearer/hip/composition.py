@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Packet, UnknownCritical
+from p2pship.bearer.hip.suites import is_hit
 
 _P = ParameterType
 
@@ -79,7 +80,7 @@ def check(packet: Packet) -> None:
 
 
 def check_hits(packet: Packet, own: bytes) -> None:
-    """Check that a packet is for the host with our HIT, or for nobody in particular where that may be, and not from ourselves.
+    """Check that a packet is from a HIT that is not ours, and for the host with ours, or for nobody in particular where that may be.
 
     :raises BadPacket: if it is not.
     """
@@ -87,6 +88,8 @@ def check_hits(packet: Packet, own: bytes) -> None:
         raise BadPacket("the packet is for another host", NotifyType.INVALID_HIT)
     if packet.sender == own:
         raise BadPacket("the packet is from ourselves", NotifyType.INVALID_HIT)
+    if not is_hit(packet.sender):
+        raise BadPacket("the packet is from no HIT", NotifyType.INVALID_HIT)
 
 
 def check_critical(types: list[int]) -> None:

@@ -309,23 +309,27 @@ class Host:
 
     def silent(self, association: Association, now: float) -> None:
         """Hear that nothing comes though somebody listens."""
-        association.paths.silent(now)
-        self._settle(association, now)
+        if association.stands:
+            association.paths.silent(now)
+            self._settle(association, now)
 
     def heard_elsewhere(self, association: Association, path: Path, now: float) -> None:
         """Hear that something true came by another path than the one that we use."""
-        association.paths.heard_elsewhere(path, now)
-        self._settle(association, now)
+        if association.stands:
+            association.paths.heard_elsewhere(path, now)
+            self._settle(association, now)
 
     def learn(self, association: Association, addresses: Sequence[tuple[str, int]], now: float) -> None:
         """Hear where the other side may be now."""
-        association.paths.add(addresses, now)
-        self._settle(association, now)
+        if association.stands:
+            association.paths.add(addresses, now)
+            self._settle(association, now)
 
     def announce(self, association: Association, hosts: Sequence[str], now: float) -> None:
         """Tell the other side of an association all our addresses, unless it knows them."""
-        association.paths.own_changed(hosts, now)
-        self._settle(association, now)
+        if association.stands:
+            association.paths.own_changed(hosts, now)
+            self._settle(association, now)
 
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
@@ -333,8 +337,7 @@ class Host:
             dialling.own_changed(self._reach, now)
             self._settle(dialling, now)
         for association in self.associations():
-            if association.stands:
-                self.announce(association, hosts, now)
+            self.announce(association, hosts, now)
 
     def close(self, association: Association, now: float, reason: str) -> None:
         """Close an association."""

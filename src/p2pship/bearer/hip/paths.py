@@ -169,9 +169,16 @@ class Paths:
             return
         others = self.others(now)
         if gone and others:
-            self._use(others[0], self._is_verified(others[0]))
+            self._leave_for(others[0], now)
         if usable and (others or not gone):
-            self._announce(usable, [self.current, *others] if gone else [self.current], now)
+            self._announce(usable, others if gone else [self.current], now)
+
+    def _leave_for(self, path: Path, now: float) -> None:
+        """Use another path, as the one in use is gone; if its locator is not verified, ask there."""
+        verified = self._is_verified(path)
+        self._use(path, verified)
+        if not verified:
+            self.ask(now, [path])
 
     def _is_verified(self, path: Path) -> bool:
         locator = self._known.get((path.host, path.port))

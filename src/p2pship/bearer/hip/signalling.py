@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from p2pship.bearer.datagramport import Address, DatagramPort
 from p2pship.bearer.hip.dialling import Dialling, Solve
@@ -23,6 +24,8 @@ MARKER = bytes(4)
 
 class Signalling:
     """Gives the machines what comes, and does what they want done."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -76,8 +79,14 @@ class Signalling:
                     case Solve():
                         self._solve(thing.dialling)
                     case _:
-                        self._told(thing)
+                        self._tell(thing)
         self._set_timer()
+
+    def _tell(self, thing: object) -> None:
+        try:
+            self._told(thing)
+        except Exception:  # noqa: BLE001 (what one link's receiver does wrong must not stop the time of all)
+            self.log.failure("{thing} could not be told", thing=type(thing).__name__)
 
     def _send(self, send: Send) -> None:
         path = send.path

@@ -70,6 +70,7 @@ class Sockets:
         self._raw: dict[str, RawPort] = {}
         self._listening: dict[str, DatagramPort] = {}
         self._dialling: dict[str, DatagramPort] = {}
+        self._closed = False
         self.missing: set[str] = set()
         "addresses that this machine has, but which could not be used"
         self.number = 0
@@ -151,8 +152,8 @@ class Sockets:
             )
 
     def towards(self, host: str) -> DatagramPort | None:
-        """Return the socket from which a remote address is reached; None if there is no way to it."""
-        source = source_towards(host)
+        """Return the socket from which a remote address is reached; None if there is no way to it, or they are closed."""
+        source = None if self._closed else source_towards(host)
         if source is None:
             return None
         found = (
@@ -199,7 +200,8 @@ class Sockets:
         return [path_of(port, at) for port in ([first] if first is not None else []) + ports]
 
     def close(self) -> None:
-        """Close them all."""
+        """Close them all; none is opened any more."""
+        self._closed = True
         for port in self:
             port.close()
         self._listening.clear()
