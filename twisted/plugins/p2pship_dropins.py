@@ -3,7 +3,11 @@
 from p2pship.plugins import BearerMaker, LookupMaker
 
 lan = LookupMaker("lan", "p2pship.lookup.lan.protocol", "multicast on the local network")
-hip = BearerMaker("hip", "p2pship.bearer.hip.bearer", "HIPv2 and ESP in UDP: encrypted, and it moves along when addresses change")
+hip = BearerMaker(
+    "hip",
+    "p2pship.bearer.hip.bearer",
+    "HIPv2 and ESP in UDP: encrypted, and it moves along when addresses change",
+)
 tls = BearerMaker("tls", "p2pship.bearer.tls", "TCP and TLS 1.3, where each device proves its key")
 tcp = BearerMaker("tcp", "p2pship.bearer.tcp", "TCP, where each device proves its key, NOT ENCRYPTED")
 udp = BearerMaker("udp", "p2pship.bearer.udp", "UDP, where each device proves its key, NOT ENCRYPTED")

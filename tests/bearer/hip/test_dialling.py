@@ -15,7 +15,7 @@ from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.errors import LocalError
 from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
-from tests.bearer.hip.test_responder import away
+from tests.bearer.hip.respondercase import away
 from tests.bearer.hip.test_states import spoiled
 
 

@@ -13,7 +13,7 @@ from p2pship.bearer.hip.parameters import decode_list, decode_seq
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.updates import MOST_REPEATED, WINDOW, Updates
 from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
-from tests.bearer.hip.test_responder import away
+from tests.bearer.hip.respondercase import away
 from tests.scale import SEED, scaled
 
 P = ParameterType
