@@ -20,6 +20,7 @@ from p2pship.network import (
     NetworkWatcher,
     list_interfaces,
     networks_of,
+    source_towards,
 )
 from p2pship.testing.namespace import run_in_namespace
 from p2pship.testing.network import StaticNetwork, loopback
@@ -181,6 +182,15 @@ class ListTests(SynchronousTestCase):
             networks_of([LO, ETH0]),
             (ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("fe80::/64")),
         )
+
+
+class SourceTests(SynchronousTestCase):
+    """From where the system would send."""
+
+    def test_source(self) -> None:
+        """The system says from where it would send, or that there is no way."""
+        self.assertEqual(source_towards("127.0.0.9"), "127.0.0.1")
+        self.assertIsNone(source_towards("255.255.255.255"))
 
 
 class KernelTests(TestCase):

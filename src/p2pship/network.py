@@ -38,6 +38,9 @@ NETLINK_READ = 4096
 MOST_NETLINK_READS = 256
 "Reads in one turn of the reactor, so that a storm of changes cannot hold it; what is left rings again."
 
+DISCARD_PORT = 9
+"Where nothing is sent: the kernel only says from which address it would be (RFC 863)."
+
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -53,6 +56,17 @@ class Interface:
     "each address in its canonical spelling, without scope, and the length of its prefix"
     loopback: bool
     multicast: bool
+
+
+def source_towards(host: str) -> str | None:
+    """Return the address of this machine from which a remote one is reached; None if there is no way to it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, DISCARD_PORT))
+            return canonical_host(probe.getsockname()[0])
+    except OSError:
+        return None
 
 
 def networks_of(interfaces: Iterable[Interface]) -> tuple[IPNetwork, ...]:

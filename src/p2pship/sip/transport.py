@@ -15,6 +15,7 @@ from p2pship.address import HostPort, canonical_host
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ISIPHop
 from p2pship.journal import Journal
+from p2pship.network import source_towards
 from p2pship.sip.allowance import RegisterAllowance
 from p2pship.sip.connection import Connection
 from p2pship.sip.datagram_port import DatagramPort
@@ -37,9 +38,6 @@ BACKLOG = 50
 "TCP connections that may wait to be accepted"
 PAIRS_TRIED = 20
 "ports that are tried where the operating system chooses, until one is free for both UDP and TCP"
-
-DISCARD_PORT = 9
-"any port will do to ask the kernel for a route"
 
 _UNSPECIFIED = ("0.0.0.0", "::", "")
 
@@ -153,7 +151,7 @@ class PhoneTransport:
         """Return this node's own address as a phone sees it."""
         if self.address.host not in _UNSPECIFIED:
             return self.address
-        return HostPort(_own_host(remote) or self.address.host, self.address.port)
+        return HostPort(source_towards(remote) or self.address.host, self.address.port)
 
     def _stream_to(self, address: HostPort) -> TCPHop | None:
         """Return the hop over TCP for what is too large for a datagram."""
@@ -217,14 +215,3 @@ class PhoneTransport:
     def _unsent(self, failure: Failure) -> None:
         failure.trap(RemoteError)
         self._journal.count("sip.unsent")
-
-
-def _own_host(remote: str) -> str | None:
-    """Return the address of this machine from which a remote address is reached; nothing is sent for that."""
-    family = socket.AF_INET6 if ":" in remote else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((remote, DISCARD_PORT))
-            return canonical_host(probe.getsockname()[0])
-    except OSError:
-        return None

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pship.address import Locator
 from p2pship.bearer.datagramport import DatagramPort
 from p2pship.bearer.hip.rawport import RawPort
-from p2pship.bearer.hip.sockets import Sockets, listened_hosts, path_of, source_towards
+from p2pship.bearer.hip.sockets import Sockets, listened_hosts, path_of
 from p2pship.journal import Journal
 from p2pship.network import Interface
 from tests.bearer.fakes import has_ipv6
@@ -177,8 +177,3 @@ class HostsTests(SynchronousTestCase):
         self.assertEqual(listened_hosts(("0.0.0.0",), [interface]), ["192.0.2.1"])
         self.assertEqual(sorted(listened_hosts(("0.0.0.0", "::"), [interface])), ["192.0.2.1", "2001:db8::1"])
         self.assertEqual(listened_hosts(("127.0.0.1",), [interface]), ["127.0.0.1"])
-
-    def test_source(self) -> None:
-        """The system says from where it would send, or that there is no way."""
-        self.assertEqual(source_towards("127.0.0.9"), "127.0.0.1")
-        self.assertIsNone(source_towards("255.255.255.255"))

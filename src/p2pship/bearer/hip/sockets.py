@@ -17,10 +17,7 @@ from p2pship.bearer.datagramport import Address, DatagramPort, address_of, bind,
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
-from p2pship.network import Interface
-
-DISCARD_PORT = 9
-"Where nothing is sent: the kernel only says from which address it would be (RFC 863)."
+from p2pship.network import Interface, source_towards
 
 log = Logger()
 
@@ -31,17 +28,6 @@ def listened_hosts(listen: Sequence[str], interfaces: Iterable[Interface]) -> li
     """Return the addresses that a socket is wanted for, most preferred first."""
     named = [host for host in listen if host not in ANYWHERE.values()]
     return list(dict.fromkeys([*dialled_hosts(listen, interfaces), *named]))
-
-
-def source_towards(host: str) -> str | None:
-    """Return the address of this machine from which a remote one is reached; None if there is no way to it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((host, DISCARD_PORT))
-            return canonical_host(probe.getsockname()[0])
-    except OSError:
-        return None
 
 
 def socket_address(host: str, port: int) -> Address:
