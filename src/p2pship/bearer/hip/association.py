@@ -216,9 +216,11 @@ class Association:
     def _update(self, packet: Packet, path: Path, now: float) -> None:
         if not self.stands:
             return
+        waiting = self.updates.waiting
         number = self.updates.received(packet, path, now)
         self.paths.tell_again(now)
-        self._complete()
+        if number is not None or self.updates.waiting < waiting:
+            self._complete()
         if number is not None:
             self._act(number, packet, path, now)
 

@@ -88,6 +88,11 @@ class Updates:
         self.round_trip = FIRST_TIMEOUT / 2
         "seconds, as measured last"
 
+    @property
+    def waiting(self) -> int:
+        """How many of ours are not acknowledged."""
+        return len(self._outstanding)
+
     # sending
 
     def request(
