@@ -26,6 +26,7 @@ from p2pship.trust.ledger import CONTACT
 from tests.commands.changes import DOMAIN, OWNS, PASSPHRASES, PEOPLE, Change, Changes, facts_of, give
 from tests.commands.desks import NOW, DeskTestCase
 from tests.commands.test_ca import file
+from tests.forked import be_silent
 from tests.scale import SEED, scaled
 
 ALICE, BOB = OWNS[0], PEOPLE[0]
@@ -171,6 +172,7 @@ class KilledChangesTests(DeskTestCase):
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
+            be_silent()
             self._do(change, at, writer)
         os.close(writer)
         with open(reader, "rb", buffering=0) as told:

@@ -34,6 +34,7 @@ from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.journal import Fact, Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
+from tests.forked import be_silent
 from tests.identity.authority import Authority
 from tests.identity.example import AOR, NOW, other_devices
 from tests.scale import SEED, scaled
@@ -577,6 +578,7 @@ class CrashTests(LifecycleTestCase):
     def change_for_ever(self) -> NoReturn:
         """Change the identity until the process is killed; never comes back into the tests."""
         try:
+            be_silent()
             keyring = self.opened(self.state)
             while True:
                 device = Device.new().listed
