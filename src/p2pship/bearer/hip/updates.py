@@ -129,11 +129,6 @@ class Updates:
         self._keep_answer(number, octets)
         self._say(octets, (path,))
 
-    def redirect(self, number: int, paths: Sequence[Path]) -> None:
-        """Send an UPDATE of ours, if it is still outstanding, along other paths from now on."""
-        if number in self._outstanding:
-            self._outstanding[number].paths = tuple(paths)
-
     def cancel(self, number: int) -> None:
         """Send an UPDATE of ours no more."""
         self._outstanding.pop(number, None)
