@@ -69,6 +69,9 @@ _p2pship() {
         "config "*) words="--help --state --config --json" ;;
         *) words="status find calls identity passphrase ca contact vouch device hip phone config" ;;
     esac
+    case "${COMP_WORDS[COMP_CWORD-1]}" in
+        --algorithm) COMPREPLY=($(compgen -W "p256 p384 rsa-2048" -- "${COMP_WORDS[COMP_CWORD]}")); return ;;
+    esac
     if [[ $COMP_CWORD -eq 1 || "${COMP_WORDS[COMP_CWORD]}" == -* || -n $words && $COMP_CWORD -eq 2 ||
         $COMP_CWORD -eq 3 && $words == [a-z]* ]]; then
         COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))

@@ -20,6 +20,7 @@ from p2pship.journal import (
     LinkRefused,
     PapersRefused,
     PeerGone,
+    PeerMoved,
     PeerReached,
     PhoneRegistered,
     Published,
@@ -105,6 +106,10 @@ class FactTests(SynchronousTestCase):
             (PapersRefused("lan", "expired"), "refused papers from lan: expired"),
             (PeerReached(A, B, "tls x", True), f"{A} reached {B} over tls x, encrypted"),
             (PeerReached(A, B, "tcp x", False), f"{A} reached {B} over tcp x, NOT ENCRYPTED"),
+            (
+                PeerMoved(A, B, "hip x"),
+                f"{A} and {B} go on over hip x: an address has changed, or fell silent",
+            ),
             (PeerGone(A, B, "restarted"), f"{A} lost {B}: restarted"),
             (LinkRefused("192.0.2.1:9", "no hello"), "refused a link with 192.0.2.1:9: no hello"),
             (PhoneRegistered(A, "sip:x", 60), f"the phone at sip:x registered as {A} for 60 s"),

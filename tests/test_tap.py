@@ -23,7 +23,7 @@ from p2pship.errors import LocalError
 from p2pship.node import Node
 from p2pship.sip.settings import SIPSettings
 from p2pship.storage.vault import Vault
-from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_few_tracebacks
+from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_little
 from tests.statuses import STATUS
 from tests.storage.passphrases import lock
 
@@ -127,14 +127,15 @@ class TracebackTests(SynchronousTestCase):
     """The log is not filled with tracebacks."""
 
     def test_few(self) -> None:
-        """Of each kind and place a few are logged in a minute, and then how many more there were; all else is logged."""
+        """Of each kind and place a few are logged in a minute, and then how many more there were; all else is logged but for what only debugging needs."""
         clock, seen = Clock(), list[LogEvent]()
         publisher = LogPublisher(cast(ILogObserver, seen.append))
-        log_few_tracebacks(publisher, clock.seconds)
+        log_little(publisher, clock.seconds)
         failing = Logger("sip", observer=publisher)
         for number in range(1_000):
             failing.failure("it failed", Failure(ZeroDivisionError(number)))
             failing.info("all well")
+            failing.debug("for who mends it")
         failing.failure("it failed", Failure(KeyError()))
         clock.advance(TRACEBACKS_SPAN)
         failing.failure("it failed", Failure(ZeroDivisionError()))

@@ -31,6 +31,10 @@ class PeerLost(RemoteError):
     """The other node is gone, or was restarted, and what was under way with it has ended."""
 
 
+class PeerRestarted(PeerLost):
+    """The other node was restarted and is the same person's; it has not confirmed that it took this before."""
+
+
 class NotReached(RemoteError):
     """None of the device's addresses could be reached."""
 

@@ -92,6 +92,19 @@ class PeerReached(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class PeerMoved(Fact):
+    """The link with a peer goes another way than before: an address of either side is another, or fell silent."""
+
+    lines: ClassVar[int] = REFUSAL_LINES
+    own: str
+    aor: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.own} and {self.aor} go on over {self.path}: an address has changed, or fell silent"
+
+
+@dataclass(frozen=True, slots=True)
 class PeerGone(Fact):
     """A peer ended."""
 

@@ -20,6 +20,8 @@ from twisted.logger import (
     ILogObserver,
     LogEvent,
     Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
     LogPublisher,
     PredicateResult,
     globalLogPublisher,
@@ -84,11 +86,13 @@ class FewTracebacks:
                 self._log.info(text, more=more, kind=kind, place=namespace)
 
 
-def log_few_tracebacks(publisher: LogPublisher, seconds: Callable[[], float] = monotonic) -> None:
-    """Let those who observe the log now see few tracebacks."""
+def log_little(publisher: LogPublisher, seconds: Callable[[], float] = monotonic) -> None:
+    """Let those who observe the log now see few tracebacks, and nothing of level debug, which twistd would write as well."""
+    levels = LogLevelFilterPredicate(LogLevel.info)
     for observer in tuple(publisher._observers):  # there is no other way to all of them
         publisher.removeObserver(observer)
-        publisher.addObserver(FilteringLogObserver(observer, [FewTracebacks(observer, seconds)]))
+        predicates = [FewTracebacks(observer, seconds), levels]
+        publisher.addObserver(FilteringLogObserver(observer, predicates))
 
 
 def descriptor_number(text: str) -> int:
@@ -218,7 +222,7 @@ def makeService(options: Options) -> NodeService:
     """
     from twisted.internet import reactor
 
-    reactor.callWhenRunning(log_few_tracebacks, globalLogPublisher)
+    reactor.callWhenRunning(log_little, globalLogPublisher)
     allow_more()
     search = RareSearch()
     try:

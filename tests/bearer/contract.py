@@ -329,6 +329,7 @@ class ListenContract(BearerPair):
         carol = self.bearer(device("carol"), listen=("192.0.2.1",))
         failure = self.failureResultOf(carol.listen(self.accepted.append, lambda: None), NoSuchAddress)
         self.assertIn("192.0.2.1", failure.getErrorMessage())
+        self.assertIn(f"listen in [bearer.{carol.name}]", failure.getErrorMessage())
         self.assertEqual(carol.locators(), [])
 
     def test_some_addresses(self) -> None:

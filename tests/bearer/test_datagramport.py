@@ -139,7 +139,7 @@ class BindTests(TestCase):
 
     def bound(self, hosts: list[str], port: int) -> list[socket.socket]:
         """Return sockets that will be closed."""
-        opened = bind_everywhere(hosts, port)
+        opened = bind_everywhere("udp", hosts, port)
         for each in opened:
             self.addCleanup(each.close)
         return opened
@@ -154,10 +154,10 @@ class BindTests(TestCase):
         """When the port is taken on one of them nothing is open."""
         (taken,) = self.bound(["127.0.0.2"], 0)
         port = taken.getsockname()[1]
-        self.assertRaises(CannotListenError, bind_everywhere, ["127.0.0.1", "127.0.0.2"], port)
+        self.assertRaises(CannotListenError, bind_everywhere, "udp", ["127.0.0.1", "127.0.0.2"], port)
         self.bound(["127.0.0.1"], port)
 
     def test_none(self) -> None:
         """When this machine has none of them the error says which."""
-        error = self.assertRaises(NoSuchAddress, bind_everywhere, ["192.0.2.1"], 0)
+        error = self.assertRaises(NoSuchAddress, bind_everywhere, "udp", ["192.0.2.1"], 0)
         self.assertIn("192.0.2.1", str(error))

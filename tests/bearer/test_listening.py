@@ -24,7 +24,7 @@ class ListenEverywhereTests(TestCase):
 
     def listen(self, hosts: Sequence[str], port: int = 0) -> Sequence[Any]:
         """Listen until the test is over."""
-        listeners = listen_everywhere(reactor, hosts, port, Factory())
+        listeners = listen_everywhere(reactor, "tls", hosts, port, Factory())
         for listener in listeners:
             self.addCleanup(listener.stopListening)
         return listeners

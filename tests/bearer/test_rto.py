@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from p2pship.bearer.rto import INITIAL, LONGEST, SHORTEST, RoundTrip
+from p2pship.bearer.rto import INITIAL, LONGEST, SHORTEST, SHORTEST_PROBE, RoundTrip
 
 
 class RoundTripTests(TestCase):
@@ -47,3 +47,16 @@ class RoundTripTests(TestCase):
         self.assertAlmostEqual(trip.lateness, 0.09)
         trip.measured(0.16)
         self.assertAlmostEqual(trip.lateness, 0.18)
+
+    def test_probe(self) -> None:
+        """The tail waits for two round trips, no less than a busy machine needs, and no longer than the timeout (RFC 8985 §7.2)."""
+        trip = RoundTrip()
+        self.assertEqual(trip.probe, INITIAL)
+        trip.measured(0.0001)
+        self.assertEqual(trip.probe, SHORTEST_PROBE)
+        trip.measured(0.8001)
+        self.assertAlmostEqual(trip.probe, 0.2002)
+        trip = RoundTrip()
+        for _ in range(50):
+            trip.measured(0.5)
+        self.assertEqual(trip.probe, trip.timeout)

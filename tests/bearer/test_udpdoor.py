@@ -73,7 +73,7 @@ class DoorTests(UDPPair, TestCase):
         """Return what bob answers to a message; checks that it is not longer."""
         said = encode(message)
         who.say(said)
-        await self.settle()
+        await self.turn()
         heard = who.hear()
         self.assertLessEqual(sum(map(len, heard)), len(said), "no answer is larger than the question")
         return [parse(datagram) for datagram in heard]
@@ -132,7 +132,7 @@ class DoorTests(UDPPair, TestCase):
         victim.say(encode(Closed(answer.own, closing)))
         await self.until(lambda: self.accepted)
         self.accepted[0].send(b"a long answer")
-        await self.settle()
+        await self.turn()
         self.assertEqual((victim.hear(), len(who.hear())), ([], 2))
         self.assertEqual(self.accepted[0].remote.port, who.port)
 
@@ -140,7 +140,7 @@ class DoorTests(UDPPair, TestCase):
         """Return how many sealed datagrams come back to a message; checks that they are not longer."""
         said = encode(message)
         who.say(said)
-        await self.settle()
+        await self.turn()
         heard = who.hear()
         self.assertLessEqual(sum(map(len, heard)), len(said))
         return len(heard)
@@ -185,7 +185,7 @@ class DoorTests(UDPPair, TestCase):
             who.say(head + random.randbytes(random.randrange(250)))
             if number % 50 == 0:
                 near.send(b"%d" % number)
-                await self.settle()
+                await self.turn()
         await self.until(lambda: len(far_told.frames) == GARBAGE // 50)
         self.assertLess(len(who.hear()), GARBAGE // 300, "but what happens to be as long as a knock")
         self.assertEqual(self.bob._parties, parties)
@@ -202,7 +202,7 @@ class DoorTests(UDPPair, TestCase):
             who.say(knock)
             said += len(knock)
             if number % 100 == 99:
-                await self.settle()
+                await self.turn()
                 answered += sum(map(len, who.hear()))
         self.assertLess(answered * 5, said)
         self.assertGreater(answered, 0)
@@ -225,7 +225,7 @@ class DoorTests(UDPPair, TestCase):
         liar._target = (HOST, next(iter(self.alice._dialling_ports.values())).number)
         for _ in range(200):
             liar.say(encode(Retry(own_id, os.urandom(COOKIE_SIZE))))
-            await self.settle()
+            await self.turn()
         self.assertLessEqual(len(liar.hear()), 10)
         dial.cancel()
         self.failureResultOf(dial, CancelledError)

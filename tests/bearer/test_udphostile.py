@@ -126,7 +126,7 @@ class PeerTests(RelayedPair, TestCase):
             near.send(bytes(4000))
         await self.until(lambda: far_told.frames)
         self.advance(1)
-        await self.settle()
+        await self.turn()
         self.assertEqual(len(far_told.frames), FIRST_WINDOW // 4004)
         far.limit = 65_600
         near.send(bytes(65_600))

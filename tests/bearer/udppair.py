@@ -64,7 +64,7 @@ class UDPPair(BearerPair):
             self.clock.advance(step)
             await deferLater(reactor, 0, lambda: None)
 
-    async def settle(self) -> None:
+    async def turn(self) -> None:
         """Let everything arrive that is on its way, without time passing."""
         for _ in range(20):
             await deferLater(reactor, 0, lambda: None)

@@ -43,3 +43,9 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(complete("p2pship", "device", "key", "cr"), {"create"})
         self.assertEqual(complete("p2pship", "device", "key", "--js"), {"--json"})
         self.assertEqual(complete("p2pship", "device", "key", "create", "--al"), {"--algorithm"})
+
+    def test_values(self) -> None:
+        """An option that has but some values is followed by those."""
+        key = "p2pship", "device", "key", "create"
+        self.assertEqual(complete(*key, "--algorithm", ""), {"p256", "p384", "rsa-2048"})
+        self.assertEqual(complete(*key, "--algorithm", "p3"), {"p384"})

@@ -39,7 +39,7 @@ class StoryTests(SynchronousTestCase):
             "  The device 2001:21::2 was found by lan after 50 ms at tls:192.0.2.3:5566, was dialled for 4.9 s, and not "
             "reached: tls:192.0.2.3:5566: no route.\n"
             "  The name bob@example.com is unproven, and who bears it is a stranger: nobody vouches for the name.\n"
-            "  The path is tls 192.0.2.2:5566, encrypted.\n"
+            "  It began over tls 192.0.2.2:5566, encrypted.\n"
             "  After 80 ms the call was sent to peer bob@example.com.\n"
             "    After 100 ms it answered 180, it rings.\n"
             "    After 1 min 5 s it answered 486, Busy Here.\n"

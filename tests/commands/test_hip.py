@@ -29,12 +29,17 @@ ASSOCIATION: dict[str, Any] = {
     "own_address": "192.0.2.1",
     "peer_address": "192.0.2.2:10500",
     "encapsulated": True,
+    "moves": 0,
+    "moved": 0.0,
+    "round_trip": 0.0205,
     "locators": ["192.0.2.2", "2001:db8::2"],
     "peer_algorithm": "ECDSA P-256",
     "hit_suite": "ECDSA/SHA-384",
     "dh_group": "NIST P-256",
     "cipher": "AES-128-CBC",
     "esp_suite": "AES-GCM-16",
+    "spi_in": "0x000000ff",
+    "spi_out": "0xdeadbeef",
     "packets_sent": 12345,
     "octets_sent": 1,
     "packets_received": 2,
@@ -94,8 +99,9 @@ class RecordedBearer:
         """Say how it stands."""
         return SHOWN
 
-    def associations(self) -> Any:
+    def associations(self, *asked: Any) -> Any:
         """List one."""
+        self.asked.append(asked)
         return [ASSOCIATION]
 
     def close(self, *asked: Any) -> Any:
@@ -128,9 +134,41 @@ class HIPTests(DeskTestCase):
         result = self.give("hip associations")
         self.assertEqual(result[0]["people"], ["bob@example.com", f"{ALICE} (laptop)"])
         shown = TEXTS["associations"](result)
-        for part in ("bob@example.com", THEIRS, "192.0.2.2:10500, in UDP", "12,345 packets", "2001:db8::2"):
+        for part in (
+            "bob@example.com",
+            THEIRS,
+            "192.0.2.2:10500, in UDP",
+            "12,345 packets",
+            "2001:db8::2",
+            "0xdeadbeef",
+            "20.5 ms",
+        ):
             self.assertIn(part, shown)
+        self.assertIn("not measured", TEXTS["associations"]([{**ASSOCIATION, "round_trip": None}]))
+        self.give("hip associations", hit=THEIRS)
+        self.assertEqual(self.bearer.asked, [(None,), (THEIRS,)])
         self.assertIn("bob@example.com", TEXTS["close"](self.give("hip close", hit=THEIRS)))
+
+    def test_path(self) -> None:
+        """The path is told with when it was last another, and each other address that is known, also one that is a part of its text."""
+        shown = TEXTS["associations"]([ASSOCIATION])
+        self.assertIn("from 192.0.2.1 to 192.0.2.2:10500, in UDP\n", shown)
+        self.assertIn("changed 7 times", shown)
+        self.assertIn("never changed", TEXTS["associations"]([{**ASSOCIATION, "rekeys": 0}]))
+        for path, encapsulated in (
+            ("192.0.2.22:10500", True),
+            ("[2001:db8::22]:10500", True),
+            ("192.0.2.22", False),
+        ):
+            at = path.removesuffix(":10500").strip("[]")
+            moved = {
+                "peer_address": path,
+                "encapsulated": encapsulated,
+                "locators": [at, "192.0.2.2", "2001:db8::2"],
+            }
+            shown = TEXTS["associations"]([{**ASSOCIATION, **moved, "moves": 1, "moved": 1_800_000_060.0}])
+            self.assertRegex(shown, r"path .*, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(moved once\)\n")
+            self.assertRegex(shown, r"also known at +192\.0\.2\.2, 2001:db8::2\n")
 
     def test_nobody_known(self) -> None:
         """An association that carries no link is nobody's."""
@@ -146,6 +184,7 @@ class HIPTests(DeskTestCase):
         shown = TEXTS["ping"](result)
         for part in ("in IP itself", "12.3 ms", "25 % lost", "2.0 ms on average"):
             self.assertIn(part, shown)
+        self.assertIn("1 echo sent", TEXTS["ping"]({**PING, "sent": 1, "received": 1}))
         self.assertIn("no echo was answered", TEXTS["ping"]({**PING, "received": 0, "made": False}))
         [failed] = [verb.failed for verb in VERBS if verb.failed]
         self.assertEqual([failed(PING), failed({**PING, "received": 0})], [False, True])

@@ -12,11 +12,9 @@ from twisted.trial.unittest import TestCase
 from p2pship.testing.cable import require_cables
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import run_in_namespace
-from p2pship.testing.programs import require_program
 from tests.scale import SCALE
 
 SCRIPT = Path(__file__).with_name("namespace_hip.py")
-CALL = Path(__file__).with_name("namespace_moving_call.py")
 
 LINE = Conditions(delay=0.01)
 "A round trip of 20 ms."
@@ -69,23 +67,3 @@ class HIPTests(TestCase):
         await self.check("rekey")
         if SCALE:
             await self.check("rekey", Conditions(delay=0.03, jitter=0.02, early=0.05))
-
-
-class CallTests(TestCase):
-    """Real nodes and phones: what moves is the link, and no phone is asked for anything."""
-
-    timeout = 90
-
-    async def check(self, who: str) -> None:
-        """Let somebody move during a call."""
-        require_program("baresip")
-        require_cables()
-        folder = Path(self.mktemp()).absolute()
-        printed = await run_in_namespace(reactor, CALL, str(folder), who, limit=60)
-        self.assertIn("as it should be", printed)
-
-    async def test_move(self) -> None:
-        """Both addresses become others at the same moment, and the lookup says where everybody is; or only the caller's does."""
-        await self.check("both")
-        if SCALE:
-            await self.check("caller")

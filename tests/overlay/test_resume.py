@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from random import Random
+from shutil import rmtree
 
 from twisted.internet.defer import Deferred
 
-from p2pship.errors import PeerLost, RemoteError
+from p2pship.errors import PeerLost, PeerRestarted, RemoteError
 from p2pship.overlay.redial import CALL_SECONDS, SENDER_SECONDS
 from tests.overlay.nodes import ALICE, BOB, OverlayCase
 
@@ -119,13 +120,28 @@ class ResumeTests(OverlayCase):
         again.test.answer = lambda _: b"new"
         alice.links()[0].lose()
         self.clock.pass_time(2)
-        self.assertIsInstance(lost[0], PeerLost)
+        self.assertIsInstance(lost[0], PeerRestarted)
         self.assertEqual(alice.test.lost, ["the other node was restarted"])
         self.assertEqual(again.test.payloads, [])
         self.assertEqual(self.watch(peer.send("test", b"y")), [])
         self.clock.pass_time(1)
         self.assertEqual(again.test.payloads, [b"y"])
         self.assertIsNone(peer.lost_since)
+
+    def test_another_identity(self) -> None:
+        """Attack: whoever has the device's key comes back with another identity; what was under way has failed, and is nothing for them."""
+        alice, bob = self.two()
+        peer = alice.reach(BOB)
+        bob.test.answer = lambda _: Deferred()
+        lost = self.watch(peer.send("test", b"x"))
+        self.clock.pass_time(0.1)
+        bob.kill()
+        rmtree(bob.state / "identities")
+        again = self.node(BOB, state=bob.state)
+        again.reach(ALICE)
+        self.clock.pass_time(20)
+        self.assertEqual([type(error) for error in lost], [PeerLost])
+        self.assertEqual(again.test.payloads, [])
 
     def test_restarted_calls_first(self) -> None:
         """A node that was restarted and calls first is met anew; the old link gives way."""

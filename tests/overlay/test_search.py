@@ -145,8 +145,13 @@ class SoFarTests(OverlayCase):
         (tried,) = search.so_far().tried
         self.assertEqual((tried.hit, tried.reached, tried.locators), (bob.hit, False, tuple(bob.locators())))
         self.assertAlmostEqual(tried.dial_seconds, 0.99, 1)
-        self.network.heal()
         search.cancel()
+        reached = alice.people(BOB)
+        self.clock.pass_time(5.1)
+        (outcome,) = reached.outcomes
+        self.assertEqual((reached.peers, outcome.tried[0].reason), ([], "it did not answer in time"))
+        self.assertAlmostEqual(outcome.tried[0].dial_seconds, 4.99, 1)
+        self.network.heal()
         alice.reach(BOB)
         again = alice.overlay.people(BOB, alice.own, Reached())
         self.clock.pass_time(0.1)

@@ -6,7 +6,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import NotReached, PayloadRefused
 from p2pship.interfaces import IOverlay, IPeer, IReaching
-from p2pship.journal import PeerGone, PeerReached
+from p2pship.journal import PeerGone, PeerMoved, PeerReached
 from p2pship.lookup.candidate import Answer
 from p2pship.overlay.switchboard import TIDY_SECONDS
 from tests.overlay.nodes import ALICE, BOB, OverlayCase, Reached
@@ -205,6 +205,14 @@ class ReachTests(OverlayCase):
         """A payload for what the other node does not take part in is refused at once."""
         alice, _bob = self.two()
         self.assertIsInstance(self.watch(alice.reach(BOB).send("http", b""))[0], PayloadRefused)
+
+    def test_moved(self) -> None:
+        """A link that goes another way is told to the journal, for each whom it carries."""
+        alice, _bob = self.two()
+        berth = alice.reach(BOB).berth
+        assert berth is not None
+        berth._conduit.path_changed("memory elsewhere")
+        self.assertEqual(alice.facts[-1], PeerMoved(ALICE, BOB, "memory elsewhere"))
 
     def test_stop(self) -> None:
         """A node that stops tells its peers, and what they wait for fails."""

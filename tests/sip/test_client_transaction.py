@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from p2pship.errors import LocalError
+from p2pship.errors import LocalError, PeerLost, PeerRestarted
 from p2pship.sip.message import Request, response_to
 from p2pship.sip.transactions import Counts
 from tests.sip.exchange import NOT_SENT, RecordingHop, make_request
@@ -187,6 +187,71 @@ class ClientTests(LayerCase):
         self.assertEqual(self.phone.brief(), ["ACK"])
         self.assertTrue((self.phone.sent[0].via.branch or "").startswith("z9hG4bK"))
         self.assertEqual(self.layer.counts, Counts(0, 0))
+
+
+class RestartedPeerTests(LayerCase):
+    """A peer whose node is restarted before it has taken what was sent to it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.waiting = self.peer.waiting = Deferred()
+        self.client = self.send("INVITE", self.peer)
+
+    def restart(self) -> None:
+        """Hear that the peer was restarted, as the overlay says it: of each payload, and of the peer."""
+        waiting, self.peer.waiting = self.peer.waiting, None
+        if waiting is not None:
+            waiting.errback(PeerRestarted("the other node was restarted"))
+        self.layer.hop_lost("peer", "the other node was restarted", [self.client])
+
+    def test_sent_again(self) -> None:
+        """The request goes to its next life, and nobody is told."""
+        self.restart()
+        self.clock.advance(0)
+        self.assertEqual((self.peer.brief(), self.user.told), (["INVITE", "INVITE"], []))
+        self.answer(self.client, 180, self.peer)
+        self.assertEqual(self.user.told, ["180/INVITE"])
+
+    def test_told_late(self) -> None:
+        """Also when the peer's loss is told after that."""
+        self.peer.waiting = None
+        self.waiting.errback(PeerRestarted("the other node was restarted"))
+        self.clock.advance(0)
+        self.restart()
+        self.clock.advance(0)
+        self.assertEqual((self.peer.brief(), self.user.told), (["INVITE", "INVITE"], []))
+
+    def test_once(self) -> None:
+        """A second time it has failed."""
+        self.peer.failure = PeerRestarted("gone")
+        self.restart()
+        self.clock.advance(0)
+        self.clock.advance(0)
+        self.assertEqual((self.peer.brief(), self.user.told), (["INVITE"], ["failed 503: gone"]))
+
+    def test_taken(self) -> None:
+        """What it has taken before is not sent again: a phone may have rung."""
+        self.waiting.callback(None)
+        self.peer.waiting = None
+        self.restart()
+        self.clock.advance(0)
+        self.assertEqual(self.peer.brief(), ["INVITE"])
+        self.assertEqual(self.user.told, ["failed 503: the other node was restarted"])
+
+    def test_gone(self) -> None:
+        """A peer that is gone for good, or has another identity now, gets nothing more."""
+        self.peer.waiting = None
+        self.waiting.errback(PeerLost("gone"))
+        self.restart()
+        self.clock.advance(0)
+        self.assertEqual((self.peer.brief(), len(self.user.told)), (["INVITE"], 1))
+
+    def test_given_up(self) -> None:
+        """What is cancelled meanwhile is not sent again."""
+        self.restart()
+        self.client.cancel()
+        self.clock.advance(0)
+        self.assertEqual(self.peer.brief(), ["INVITE"])
 
 
 class CancelTests(LayerCase):

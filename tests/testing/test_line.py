@@ -34,6 +34,13 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(line.take(5.0), [b"one", b"two"])
         self.assertIsNone(line.due())
 
+    def test_largest(self) -> None:
+        """A frame that is longer than can be carried is lost, and counted; the others are not."""
+        line = Line(Conditions(largest=4), 1)
+        for frame in (b"four", b"fives", b"one"):
+            line.put(frame, 5.0)
+        self.assertEqual((line.take(5.0), line.lost), ([b"four", b"one"], 1))
+
     def test_loss(self) -> None:
         """About the share that was asked for is lost, and counted."""
         arrived = self.carried(Conditions(loss=0.3), 2000)

@@ -12,8 +12,9 @@ carries less than before. Two counts keep the halves simple:
   *before* something that has arrived can be judged, retransmissions included: it is lost when three later ones have
   arrived (RFC 5681 §3.2), or one has and 9/8 of a round trip have passed (RFC 9002 §6.1, RFC 8985).
 
-When nothing comes back for a retransmission timeout (RFC 6298), the two oldest segments are sent again and the timeout
-doubles. Their acknowledgement then shows what else was lost. So a lost tail costs one timeout, however long it is.
+When nothing comes back for two round trips, the newest segment is sent again, once: its acknowledgement shows what else was lost, so
+a lost tail costs little, however long it is (RFC 8985 §7). When nothing comes for a retransmission timeout (RFC 6298) after that, the
+two oldest segments are sent again and the timeout doubles.
 
 How much may be on its way follows :mod:`p2pship.bearer.congestion`, how large a datagram may be :mod:`p2pship.bearer.pathmtu`. A receiver's
 window is small until it is *released*, which is when somebody has use for the link's frames, and after that never closes, because
@@ -106,6 +107,11 @@ class ARQ:
     def kept(self) -> int:
         """Octets that came and were not given back."""
         return self._receiver.kept
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds there and back, as measured; None before anything was."""
+        return self._sender.round_trip.smoothed
 
     def measured(self, round_trip: float) -> None:
         """Hear how many seconds a way there and back took before the first segment, so that its loss is noticed sooner."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from operator import attrgetter
+from typing import NamedTuple
 
 from p2pship.bearer.arqreceiver import END_RECORD, FIRST_WINDOW, frame_record
 from p2pship.bearer.arqwire import DATA_HEADER, Ack, BadSegment, data_segment
@@ -37,6 +39,19 @@ class _Chunk:
         self.flying = False  # neither lost nor acknowledged, as far as we know
 
 
+class _Probe(NamedTuple):
+    """The tail was sent again, because nothing came back for a while (RFC 8985 §7)."""
+
+    offset: int
+    repeats: int
+    "the number of its transmission before"
+    number: int
+
+    def brought(self, chunk: _Chunk, newest: int) -> bool:
+        """Tell whether what arrived was lost before: then it counts as such (RFC 8985 §7.4)."""
+        return chunk.offset == self.offset and newest >= self.number
+
+
 class ArqSender:
     """Takes frames and gives back segments."""
 
@@ -66,6 +81,7 @@ class ArqSender:
         self._newest = 0
         self._sent_at: dict[int, float] = {}  # transmissions later than the newest that arrived
         self._timer_from = 0.0
+        self._probe: _Probe | None = None
         self._late_at: float | None = None
 
     def add(self, frame: bytes) -> None:
@@ -110,7 +126,7 @@ class ArqSender:
             self._arrived(chunk)
         self._find_lost(now)
         if later or arrived:
-            self._timer_from = now
+            self._timer_from, self._probe = now, None
             self.waits_since = None if self.done else now
 
     def _measure(self, newest: int, now: float) -> None:
@@ -125,6 +141,8 @@ class ArqSender:
     def _arrived(self, chunk: _Chunk) -> None:
         del self._chunks[chunk.offset]
         size = len(chunk.octets)
+        if self._probe is not None and self._probe.brought(chunk, self._newest):
+            self._window.lost(self._probe.repeats, self.next_number)
         self._window.acked(size, chunk.number, self._full)
         self._mtu.arrived(size + DATA_HEADER)
         if chunk.flying:
@@ -236,7 +254,12 @@ class ArqSender:
             return None
         if self._late_at is not None:
             return self._late_at
-        return self._timer_from + self.round_trip.timeout
+        return self._timer_from + (self.round_trip.probe if self._may_probe else self.round_trip.timeout)
+
+    @property
+    def _may_probe(self) -> bool:
+        """Whether the tail may be sent again before the timeout: once, until something new is acknowledged (RFC 8985 §7.3)."""
+        return bool(self._chunks) and self._probe is None and not self.round_trip.doublings
 
     def timer_fired(self, now: float) -> None:
         """Do what is due; :meth:`outgoing` has something afterwards."""
@@ -245,6 +268,10 @@ class ArqSender:
             return
         if self._late_at is not None:
             self._find_lost(now)
+            return
+        if self._may_probe:
+            tail = max(self._chunks.values(), key=attrgetter("number"))
+            self._probe, self._forced = _Probe(tail.offset, tail.number, self.next_number), [tail]
             return
         self.round_trip.expired()
         if self.round_trip.doublings == STARVED:

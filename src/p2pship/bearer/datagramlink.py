@@ -97,6 +97,11 @@ class DatagramLink:
         return self._arq.writable
 
     @property
+    def round_trip(self) -> float | None:
+        """Seconds there and back, as frames or what made the link have measured them; None if nothing has."""
+        return self._arq.round_trip
+
+    @property
     def largest_datagram(self) -> int:
         """The most octets that ``cast`` carries in one piece; what is larger goes in parts."""
         return self._way.mtu.room

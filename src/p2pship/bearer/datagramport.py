@@ -137,10 +137,11 @@ class DatagramPort:
 log = Logger()
 
 
-def bind_everywhere(hosts: Sequence[str], port: int) -> list[socket.socket]:
+def bind_everywhere(name: str, hosts: Sequence[str], port: int) -> list[socket.socket]:
     """Open a UDP socket on each of these addresses with the same port number (0: any that is free).
 
-    An address that this machine does not have is passed over with a line in the log, unless it has none of them.
+    An address that this machine does not have is passed over with a line in the log, unless it has none of them; ``name`` is the
+    bearer's.
 
     :raises CannotListenError: if the port is taken on one of them; nothing is open then.
     :raises NoSuchAddress: if this machine has none of them.
@@ -161,9 +162,7 @@ def bind_everywhere(hosts: Sequence[str], port: int) -> list[socket.socket]:
             each.close()
         raise
     if not opened:
-        raise NoSuchAddress(
-            f"this machine has none of the addresses {', '.join(hosts)} to listen on: name others, or 0.0.0.0 for all"
-        )
+        raise NoSuchAddress(name, hosts)
     if missing:
         log.warn("does not listen on {hosts}, which this machine does not have", hosts=", ".join(missing))
     return opened

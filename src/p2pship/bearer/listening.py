@@ -25,13 +25,21 @@ log = Logger()
 class NoSuchAddress(LocalError):
     """This machine has none of the addresses to listen on."""
 
+    def __init__(self, name: str, hosts: Sequence[str]) -> None:
+        """Name the bearer and the addresses that its section has."""
+        super().__init__(
+            f"this machine has none of the addresses {', '.join(hosts)} to listen on: name others as listen in [bearer.{name}], "
+            "or leave it out for all"
+        )
+
 
 def listen_everywhere(
-    reactor: Any, hosts: Sequence[str], port: int, factory: IProtocolFactory
+    reactor: Any, name: str, hosts: Sequence[str], port: int, factory: IProtocolFactory
 ) -> tuple[IListeningPort, ...]:
     """Listen on each of these addresses with the same port number (0: any that is free), and return the listeners.
 
-    An address that this machine does not have is passed over with a line in the log, unless it has none of them.
+    An address that this machine does not have is passed over with a line in the log, unless it has none of them; ``name`` is the
+    bearer's.
 
     :raises CannotListenError: if the port is taken on one of them; nothing is listened on then.
     :raises NoSuchAddress: if this machine has none of them: another port would not help.
@@ -44,9 +52,7 @@ def listen_everywhere(
                 missing.append(host)
             port = sockets[0].getsockname()[1] if sockets else port
         if not sockets:
-            raise NoSuchAddress(
-                f"this machine has none of the addresses {', '.join(hosts)} to listen on: name others, or 0.0.0.0 for all"
-            )
+            raise NoSuchAddress(name, hosts)
         if missing:
             log.warn("does not listen on {hosts}, which this machine does not have", hosts=", ".join(missing))
         return tuple(reactor.adoptStreamPort(each.fileno(), each.family, factory) for each in sockets)

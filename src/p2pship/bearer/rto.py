@@ -9,6 +9,9 @@ SHORTEST = 0.2
 """Seconds at least. RFC 6298 §2.4 asks for 1 s because receivers of its time kept acknowledgements back for up to 0.5 s; ours
 answers at once, so what is left is how late a busy machine may be. Linux uses the same 0.2 s."""
 
+SHORTEST_PROBE = 0.05
+"Seconds at least until the tail is sent again: how late a machine with something to do may be. Once too often costs one datagram."
+
 LONGEST = 4.0
 """Seconds at most, also when doubled. RFC 6298 §2.5 asks for 60, for connections that wait longer than that: ours are given up
 after 30 s, and one small datagram every 4 s is no load on any path that is worth keeping."""
@@ -49,6 +52,11 @@ class RoundTrip:
         return self._doublings
 
     @property
+    def smoothed(self) -> float | None:
+        """The time itself; None before anything was measured."""
+        return self._smoothed
+
+    @property
     def timeout(self) -> float:
         """How long to wait for an answer."""
         if self._smoothed is None:
@@ -56,6 +64,13 @@ class RoundTrip:
         else:
             wait = max(SHORTEST, self._smoothed + max(GRANULARITY, 4 * self._variation))
         return min(LONGEST, wait * 2.0 ** min(self._doublings, 16))
+
+    @property
+    def probe(self) -> float:
+        """How long to wait until the tail is sent again, which shows what else is lost before the timeout (RFC 8985 §7.2)."""
+        if self._smoothed is None:
+            return self.timeout
+        return min(self.timeout, max(SHORTEST_PROBE, 2 * self._smoothed))
 
     @property
     def lateness(self) -> float:

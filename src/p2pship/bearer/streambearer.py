@@ -98,7 +98,7 @@ class StreamBearer(ABC):
             self._settings.port,
             ", ".join(hosts),
             "tcp",
-            lambda port: listen_everywhere(self._reactor, hosts, port, factory),
+            lambda port: listen_everywhere(self._reactor, self.name, hosts, port, factory),
         )
         self._listeners = chosen.listening
         self._port = port_of(self._listeners)
@@ -112,9 +112,7 @@ class StreamBearer(ABC):
             secrecy=secrecy,
         )
         if chosen.moved_from is not None:
-            self.log.warn(
-                "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
-            )
+            self.log.warn("it was {old} before: a router may need to know", old=chosen.moved_from)
 
     def _network_changed(self, locators_changed: Callable[[], None]) -> None:
         locators = self.locators()

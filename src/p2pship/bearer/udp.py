@@ -114,7 +114,11 @@ class UDPBearer:
         self._link_made = link_made
         hosts = self._settings.listen
         chosen = self._ports.choose(
-            self.name, self._settings.port, ", ".join(hosts), "udp", partial(bind_everywhere, hosts)
+            self.name,
+            self._settings.port,
+            ", ".join(hosts),
+            "udp",
+            partial(bind_everywhere, self.name, hosts),
         )
         self._listeners = [self._port(opened) for opened in chosen.listening]
         self._unwatch = self._network.watch(lambda: self._network_changed(locators_changed))
@@ -122,9 +126,7 @@ class UDPBearer:
         port = self._listeners[0].number
         self.log.info("accepts links over udp at port {port}, NOT ENCRYPTED", port=port)
         if chosen.moved_from is not None:
-            self.log.warn(
-                "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
-            )
+            self.log.warn("it was {old} before: a router may need to know", old=chosen.moved_from)
 
     def _port(self, opened: socket.socket) -> DatagramPort:
         return DatagramPort(self._reactor, opened, self._parties, self._stray, self._journal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from p2pship.cli.command import make_parser
 
@@ -12,6 +12,9 @@ _HEAD = """# Completion of p2pship for bash: source this file, or copy it to /us
 _p2pship() {
     local words
     case "${COMP_WORDS[*]:1:3} " in"""
+
+_MIDDLE = """    esac
+    case "${COMP_WORDS[COMP_CWORD-1]}" in"""
 
 _FOOT = """    esac
     if [[ $COMP_CWORD -eq 1 || "${COMP_WORDS[COMP_CWORD]}" == -* || -n $words && $COMP_CWORD -eq 2 ||
@@ -26,7 +29,8 @@ def completion_text() -> str:
     """Return the script."""
     parser = make_parser()
     cases = [*_cases(parser, ""), f'        *) words="{" ".join(_subparsers(parser))}" ;;']
-    return "\n".join([_HEAD, *cases, _FOOT, ""])
+    values = [f"        {option}) {_offer(choices)} ;;" for option, choices in _choices(parser)]
+    return "\n".join([_HEAD, *cases, _MIDDLE, *values, _FOOT, ""])
 
 
 def _cases(parser: argparse.ArgumentParser, before: str) -> Iterator[str]:
@@ -36,6 +40,19 @@ def _cases(parser: argparse.ArgumentParser, before: str) -> Iterator[str]:
         yield from _cases(below, f"{before}{name} ")
         words = " ".join(verbs if verbs and not before else verbs + _options(below))
         yield f'        "{before}{name} "*) words="{words}" ;;'
+
+
+def _offer(choices: Iterable[str]) -> str:
+    return f'COMPREPLY=($(compgen -W "{" ".join(choices)}" -- "${{COMP_WORDS[COMP_CWORD]}}")); return'
+
+
+def _choices(parser: argparse.ArgumentParser) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield each option that has but some values, with those."""
+    for action in parser._actions:
+        if action.option_strings and action.choices:
+            yield action.option_strings[-1], action.choices
+    for below in _subparsers(parser).values():
+        yield from _choices(below)
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -90,7 +90,7 @@ def _peer(story: CallStory) -> Iterator[str]:
     yield f"The name {other} is {story['name_grade']}, and who bears it is a{_an(story['acquaintance'])}{why}."
     if story["path"]:
         secrecy = "encrypted" if story["encrypted"] else "NOT ENCRYPTED"
-        yield f"The path is {story['path']}, {secrecy}."
+        yield f"It began over {story['path']}, {secrecy}."
 
 
 def _an(acquaintance: str) -> str:

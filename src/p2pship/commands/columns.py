@@ -22,3 +22,8 @@ def day(moment: float) -> str:
 def minute(moment: float) -> str:
     """Print Unix time to the minute in this machine's time zone."""
     return f"{datetime.fromtimestamp(moment):%Y-%m-%d %H:%M}"
+
+
+def second(moment: float) -> str:
+    """Print Unix time to the second in this machine's time zone."""
+    return f"{datetime.fromtimestamp(moment):%Y-%m-%d %H:%M:%S}"

@@ -38,7 +38,7 @@ def _show(desk: Desk, given: dict[str, Any]) -> HostReport:
 
 
 def _associations(desk: Desk, given: dict[str, Any]) -> list[AssociationReport]:
-    return _with_people(desk, _hip(desk).associations())
+    return _with_people(desk, _hip(desk).associations(given["hit"]))
 
 
 def _with_people(desk: Desk, reports: list[AssociationReport]) -> list[AssociationReport]:
@@ -87,6 +87,7 @@ VERBS = (
         "list the associations: with whom, which way, and what has passed",
         run=_associations,
         text=associations_text,
+        arguments=(Argument("hit", "the other side's HIT, if not all are meant", optional=True),),
     ),
     Verb(
         "hip",
@@ -105,7 +106,7 @@ VERBS = (
         arguments=(
             Argument(
                 "whom",
-                "HIT@192.0.2.1, HIT@192.0.2.1:10500 or HIT@[2001:db8::1]:10500; the address alone asks whoever is there, if that is on",
+                "HIT@192.0.2.1, HIT@192.0.2.1:10500 or HIT@[2001:db8::1]:10500; the HIT alone, if an association stands; the address alone asks whoever is there, if that is on",
             ),
             _AS,
             Argument("raw", "speak HIP and ESP in IP itself, not in UDP", Kind.FLAG),

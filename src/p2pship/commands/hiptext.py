@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2pship.commands.columns import aligned, minute
+from p2pship.commands.columns import aligned, minute, second
 
 if TYPE_CHECKING:
     from p2pship.bearer.hip.reports import AssociationReport, HostReport, PingReport
@@ -69,18 +69,34 @@ def _association(one: AssociationReport) -> str:
     use = "for calls" if one["carries"] == "link" else "for echoes only"
     began = "we" if one["dialled"] else "they"
     way = "in UDP" if one["encapsulated"] else "in IP itself"
-    others = [host for host in one["locators"] if host not in one["peer_address"]]
+    at = one["peer_address"].rpartition(":")[0].strip("[]") if one["encapsulated"] else one["peer_address"]
+    others = [host for host in one["locators"] if host != at]
     return f"{who}\n" + aligned([
         ("  HIT", f"{one['peer']} ({one['peer_algorithm']}, {one['hit_suite']})"),
         ("  ours", one["own"]),
-        ("  state", f"{one['state']}, {use}, since {minute(one['since'])} ({began} began)"),
-        ("  path", f"{one['own_address']} - {one['peer_address']}, {way}"),
+        ("  state", f"{one['state']}, {use}, since {second(one['since'])} ({began} began)"),
+        ("  path", f"from {one['own_address']} to {one['peer_address']}, {way}{_moves(one)}"),
+        ("  round trip", "not measured" if one["round_trip"] is None else _milliseconds(one["round_trip"])),
         ("  also known at", ", ".join(others) or "-"),
-        ("  keys", f"{one['dh_group']}, {one['cipher']}; data: {one['esp_suite']}; changed {one['rekeys']} times"),
+        ("  keys", f"{one['dh_group']}, {one['cipher']}; data: {one['esp_suite']}; {_changed(one['rekeys'])}"),
+        ("  SPIs", f"{one['spi_in']} for what comes, {one['spi_out']} for what leaves"),
         ("  sent", f"{one['packets_sent']:,} packets, {one['octets_sent']:,} octets"),
         ("  received", f"{one['packets_received']:,} packets, {one['octets_received']:,} octets"),
         ("  lost", f"{one['lost']:,} packets; {one['replayed']:,} came twice or too late, {one['forged']:,} were forged"),
     ])  # fmt: skip
+
+
+def _moves(one: AssociationReport) -> str:
+    """Say whether it has ever gone another way."""
+    return f", since {second(one['moved'])} (moved {_times(one['moves'])})" if one["moves"] else ""
+
+
+def _changed(number: int) -> str:
+    return f"changed {_times(number)}" if number else "never changed"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def close_text(result: list[AssociationReport]) -> str:
@@ -92,12 +108,16 @@ def close_text(result: list[AssociationReport]) -> str:
 def ping_text(result: PingReport) -> str:
     """Say how a ping went."""
     way = "in UDP" if result["encapsulated"] else "in IP itself"
-    made = f"was made in {_milliseconds(result['base_exchange'])}" if result["made"] else "stood already"
+    made = (
+        f"was made in {_milliseconds(result['base_exchange'])}"
+        if result["made"]
+        else "stood already, and was pinged along its own path"
+    )
     lost = 100 * (result["sent"] - result["received"]) / result["sent"]
     lines = [
         f"{result['peer']} at {result['address']}, {way}, as {result['own']}",
         f"The association {made}: {result['algorithms']}.",
-        f"{result['sent']} echoes sent, {result['received']} answered, {lost:.0f} % lost.",
+        f"{result['sent']} echo{'es' if result['sent'] != 1 else ''} sent, {result['received']} answered, {lost:.0f} % lost.",
     ]
     if result["received"]:
         least, average, most = (_milliseconds(result[key]) for key in ("least", "average", "most"))

@@ -58,7 +58,7 @@ class ILinkReceiver(Interface):
         """Hear that ``writable`` is true again."""
 
     def path_changed(path: str) -> None:
-        """Hear that the same link now runs over another path."""
+        """Hear that the same link now runs over another path: for people, with both ends where they are known."""
 
     def link_stalled() -> None:
         """Hear that nothing came for 5 s though it was watched; a later frame or datagram shows that it lives."""

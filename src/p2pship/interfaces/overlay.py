@@ -77,7 +77,7 @@ class IPeer(Interface):
         """Send a payload of at most 65,536 octets; fires with the answer when the other side has taken it.
 
         Waits while the link is re-dialled. Fails with :class:`~p2pship.errors.PayloadRefused` or
-        :class:`~p2pship.errors.PeerLost`.
+        :class:`~p2pship.errors.PeerLost`, and that with :class:`~p2pship.errors.PeerRestarted` if it is the same person's node anew.
         """
 
     def hand_over(subprotocol: str, thing: object, octets: int) -> bool:

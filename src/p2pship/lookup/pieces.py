@@ -18,7 +18,7 @@ from p2pship.lookup.candidate import Candidate
 from p2pship.lookup.part import Part
 
 ANNEX_TIME = 1.5
-"""Seconds that a search waits for pieces: as long as a question on the local network lasts. Meanwhile nobody unproven is
+"""Seconds that a search waits for pieces: a question on the local network is sent four times by then. Meanwhile nobody unproven is
 dialled, as the pieces may prove somebody; whoever knows the name can cause that much delay, and no more."""
 
 MOST_FETCHED = 40

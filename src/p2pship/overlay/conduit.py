@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from p2pship.errors import NotReached, RemoteError
 from p2pship.interfaces import ILink, ILinkReceiver, Seek
-from p2pship.journal import Journal, LinkRefused
+from p2pship.journal import Journal, LinkRefused, PeerMoved
 from p2pship.overlay.berth import Berth
 from p2pship.overlay.flows import Receiver
 from p2pship.overlay.greeting import Arrival, Greeting
@@ -167,7 +167,9 @@ class Conduit:
         self.pump()
 
     def path_changed(self, path: str) -> None:
-        """Nothing is to be done: a peer's path is asked of its link."""
+        """Say so in the log; a peer's path is asked of its link."""
+        for berth in self.berths:
+            self._journal.tell(PeerMoved(berth.peer.identity.aor, berth.peer.aor, path))
 
     def link_stalled(self) -> None:
         self._vigil.stall()
@@ -188,7 +190,8 @@ class Conduit:
         elif not self.greeted and not isinstance(frame, Hello) and holder is None:
             raise BadFrame(f"a {type(frame).__name__} frame came before a hello had passed")
         elif parcel.peer == LINK:
-            self._take_own(frame)
+            if isinstance(frame, Ping):
+                self.send(Pong(frame.token), LINK)
         elif holder is not None:
             if frame.LAYOUT.counted:
                 self.touch()
@@ -197,10 +200,6 @@ class Conduit:
             self._opened(parcel.peer, frame)
         else:
             self._journal.count("overlay.stray_frame")
-
-    def _take_own(self, frame: Frame) -> None:
-        if isinstance(frame, Ping):
-            self.send(Pong(frame.token), LINK)
 
     def _opened(self, number: int, hello: Hello) -> None:
         if number % 2 == self._next_number % 2 or number <= self._their_last:

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pship.address import Locator
-from p2pship.errors import PayloadRefused, PeerLost, RemoteError
+from p2pship.errors import PayloadRefused, PeerLost, PeerRestarted, RemoteError
 from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.succession import is_followed, same_person
 from p2pship.identity.verdict import Verdict
@@ -242,7 +242,7 @@ class Peer:
         if hello.session == self._session.own:
             raise BadSession("it uses our own session number")
         if self._is_restart(hello, papers):
-            self._restart()
+            self._restart(papers)
         self._session.resume(hello.known, hello.received)
         self._session.theirs = hello.session
         self._names = hello.subprotocols
@@ -252,12 +252,14 @@ class Peer:
         new = hello.session != self._session.theirs
         return self.papers is not None and (new or not same_person(papers.statement, self.papers.statement))
 
-    def _restart(self) -> None:
+    def _restart(self, papers: Papers) -> None:
         berth, self.berth = self.berth, None
         if berth is not None:
             berth.leave(Ending.PAUSED, "another link is used")
         self._confirmations.stop()
-        self._fail_all("the other node was restarted", Session(self._session.own))
+        assert self.papers is not None
+        error = PeerRestarted if same_person(papers.statement, self.papers.statement) else PeerLost
+        self._fail_all(error("the other node was restarted"), Session(self._session.own))
 
     def attach(self, berth: Berth) -> None:
         """Use this berth from now on."""
@@ -364,16 +366,15 @@ class Peer:
         self._confirmations.stop()
         self._flows.receivers.clear()
         self._around.ended(self, self.over)
-        self._fail_all(self.over, Session(self._session.own))
+        self._fail_all(PeerLost(self.over), Session(self._session.own))
 
-    def _fail_all(self, reason: str, session: Session) -> None:
+    def _fail_all(self, error: PeerLost, session: Session) -> None:
         payloads, streams = self._payloads, self._streams
         self._begin(session)
-        error = PeerLost(reason)
         payloads.end(error)
         streams.end(error)
         for subprotocol in tuple(self._around.subprotocols.values()):
-            self._tell_lost(subprotocol, reason)
+            self._tell_lost(subprotocol, str(error))
 
     def _tell_lost(self, subprotocol: ISubprotocol, reason: str) -> None:
         try:

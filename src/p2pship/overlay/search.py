@@ -182,7 +182,7 @@ class PeopleSearch:
         """Dial a device; one that was not found is this node itself."""
         waited = self._reactor.seconds() - self._began
         locators = found.locators if found is not None else ()
-        tried = Tried(hit, False, lookup, waited, 0.0, 0.0, "there was no time left", locators)
+        tried = Tried(hit, False, lookup, waited, 0.0, 0.0, "", locators)
         try:
             peer = self._claim(found)
         except RemoteError as error:
@@ -259,8 +259,9 @@ class PeopleSearch:
         if self._finding:
             asked = Asked("all", Answer.TIMED_OUT, REACH_SECONDS, "the search took too long")
             self._outcome = FindOutcome((asked,), len(self._newest))
+        now = self._reactor.seconds()
         for _, tried, _ in self._dials.values():
-            self._note(tried)
+            self._note(replace(self._still_dialled(tried, now), reason="it did not answer in time"))
         self._end()
 
     def _end(self) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import ClassVar, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from p2pship.errors import PeerRestarted
 from p2pship.interfaces import ISIPHop
 from p2pship.sip.derived import ack_of, cancel_of
 from p2pship.sip.large import rerouted
@@ -71,6 +73,10 @@ class ClientTransaction(LiveTransaction):
         self._send_cancel_request = send_cancel
         self._instead = instead
         self._sending: Deferred[None] | None = None
+        self._repeated = False
+        "whether a peer was restarted before it took the request, which was sent to it once more"
+        self._spared = False
+        "whether that loss is still to be told, and does not concern what is sent now"
         self._response: Response | None = None
         self._reason: str | None = None
 
@@ -99,6 +105,24 @@ class ClientTransaction(LiveTransaction):
         """Take a response that has matched."""
         self._response = response
         self.feed(response_input(response.status))
+
+    def hop_lost(self, reason: str) -> None:
+        """Hear that the hop is gone, unless that is a peer's former life, which has not even taken the request."""
+        if self._spared:
+            self._spared = False
+            return
+        super().hop_lost(reason)
+
+    def _unsent(self, failure: Failure) -> None:
+        if failure.check(PeerRestarted) and not self._repeated and self.state is self._machine.kind.first:
+            self._repeated = self._spared = True
+            self._keeper.clock.callLater(0, self._send_again)
+            return
+        super()._unsent(failure)
+
+    def _send_again(self) -> None:
+        if self.state is self._machine.kind.first:  # it was not given up meanwhile
+            self.start_again()
 
     def _release(self) -> None:
         self._user = Nobody()

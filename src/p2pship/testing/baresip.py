@@ -87,6 +87,16 @@ module_app contact.so
 module ctrl_tcp.so
 """
 
+VIDEO = """\
+video_source fakevideo,nil
+video_display fakevideo,nil
+video_size 640x480
+video_bitrate 1000000
+video_fps 25
+module vp8.so
+module fakevideo.so
+"""
+
 RECEIVED = re.compile(r"psent=\d+ rcvd=(\d+)")
 "How ``audio_debug`` shows the packets that came from one sender."
 
@@ -117,6 +127,7 @@ class Baresip:
         parameters: Sequence[str] = (),
         host: str = HOST,
         password: str = "none",
+        video: bool = False,
     ) -> None:
         """Describe the phone; :meth:`start` starts it.
 
@@ -131,6 +142,7 @@ class Baresip:
         :param contacts: AORs to which it is going to write messages
         :param host: this machine's address that it uses for everything
         :param password: what it proves itself with where it is asked, with the user part of ``aor`` as user name
+        :param video: whether it sends and takes video too, a picture that nobody drew
         :param parameters: more of the account, such as ``mediaenc=srtp-mand`` or ``rtcp_mux=yes``
         """
         self.port = free_ports(4 + RTP_PORTS, host)
@@ -146,6 +158,7 @@ class Baresip:
         self._host = host
         self._codec = codec
         self._contacts = contacts
+        self._video = video
         self._registers = proxy is not None
         outbound = [f'outbound="sip:{proxy};transport={transport}"', "regint=600"] if proxy else ["regint=0"]
         own = [f"auth_pass={password}", f"audio_codecs={codec}", f"answermode={answer}", *parameters]
@@ -257,7 +270,7 @@ class Baresip:
             channels=channels,
             modules=next((name for name in MODULE_FOLDERS if Path(name).is_dir()), MODULE_FOLDERS[0]),
         )
-        (self._folder / "config").write_text(config)
+        (self._folder / "config").write_text(config + VIDEO if self._video else config)
         (self._folder / "accounts").write_text("")  # the account comes with a command, when events are heard
         contacts = (f'"{aor}" <sip:{aor}>\n' for aor in self._contacts)
         (self._folder / "contacts").write_text("".join(contacts))

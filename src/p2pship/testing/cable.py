@@ -53,7 +53,7 @@ class Carried:
     """What became of the frames, in both directions together."""
 
     lost: int
-    "at random"
+    "at random, or too long"
     overflowed: int
     "because the queue was full"
 

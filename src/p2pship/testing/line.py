@@ -32,6 +32,8 @@ class Conditions:
     "the share of frames that overtake those before them"
     rate: float = 0.0
     "bits a second, the frame's own octets alone being counted; 0 for as fast as can be"
+    largest: int = 0
+    "octets of the longest frame that is carried, and nothing is said of a longer one; 0 for all"
 
 
 class Line:
@@ -41,7 +43,7 @@ class Line:
         self.conditions = conditions
         "what holds for the frames that are put on it from now on"
         self.lost = 0
-        "frames that were lost at random"
+        "frames that were lost at random, or were too long"
         self.overflowed = 0
         "frames that were lost because too many waited"
         self._random = Random(seed)
@@ -52,7 +54,7 @@ class Line:
     def put(self, frame: bytes, now: float) -> None:
         """Put a frame on the line."""
         conditions, chance = self.conditions, self._random.random
-        if chance() < conditions.loss:
+        if chance() < conditions.loss or len(frame) > conditions.largest > 0:
             self.lost += 1
             return
         leaves = self._leaves(frame, now)

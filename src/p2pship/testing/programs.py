@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,7 @@ class Program(ProcessProtocol):
         """Send a signal, such as ``TERM``; harmless when it has ended."""
         if self.exit_code is None:
             try:
-                self._process.signalProcess(name)
+                self._process.signalProcess(signal.Signals[f"SIG{name}"])
             except ProcessExitedAlready:
                 return
 

@@ -10,8 +10,6 @@ from tests.bearer.fakes import device
 from tests.bearer.hip.pair import HOST, HIPPair
 from tests.bearer.roughrelay import RoughRelay
 
-MARKER = bytes(4)
-
 
 class RelayedHIPPair(HIPPair):
     """What one says to the other goes over :attr:`relay`."""
@@ -36,8 +34,3 @@ class RelayedHIPPair(HIPPair):
         self.alice.dial(device("bob").key, [self.locator]).addBoth(done.append)
         await self.until(lambda: done)
         return done[0] if ILink.providedBy(done[0]) else None
-
-
-def is_data(datagram: bytes) -> bool:
-    """Tell whether a datagram is ESP, not a control packet."""
-    return datagram[:4] != MARKER

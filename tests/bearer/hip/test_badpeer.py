@@ -9,6 +9,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.association import MOST_NOTICES
+from p2pship.bearer.hip.credit import FREE_RATE, MOST_FREE
 from p2pship.bearer.hip.inner import UDP
 from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locators
 from p2pship.bearer.hip.numbers import LocatorType, PacketType, ParameterType, TrafficType
@@ -122,6 +123,57 @@ class VictimTests(BadPeerCase):
         self.assertLessEqual(len(association.updates._outstanding), MOST_OUTSTANDING)
         self.assertLessEqual(len(association.paths._probes), 2 * MOST_LED)
 
+    async def test_named_then_silent(self) -> None:
+        """Attack: as many places as it has room for are named in a call, and then nothing comes: little is sent there."""
+        await self.meet()
+        await self.assert_little_sent(0)
+
+    async def test_named_after_media(self) -> None:
+        """Attack: the same after some seconds of media: no more is sent there than came before."""
+        await self.meet()
+        await self.flood(lambda _: self.near.cast(bytes(160)), step=0.02)
+        await self.assert_little_sent(self.far.octets_received)
+
+    async def assert_little_sent(self, credit: int) -> None:
+        self.update(self.named([f"127.0.7.{1 + at}" for at in range(16)], 9))
+        await self.turn()
+        for port in self.alice._sockets:
+            self.patch(port, "send", lambda datagram, at: len(datagram))
+        sent = self.sent_by_bob(lambda host: host.startswith("127.0.7."))
+        self.far.watch(True)
+        began = self.clock.seconds()
+        await self.heard()
+        passed = self.clock.seconds() - began
+        self.assertGreater(len(sent), 0)
+        self.assertLess(sum(sent), MOST_FREE + passed * FREE_RATE + self.said + credit)
+
+    def sent_by_bob(self, is_meant: Callable[[str], bool]) -> list[int]:
+        """Return where the sizes of what Bob sends to some addresses will be written down."""
+        sent: list[int] = []
+        for port in self.bob._sockets:
+            send = port.send
+
+            def spied(datagram: bytes, at: Any, send: Any = send) -> int:
+                if is_meant(at[0]):
+                    sent.append(len(datagram))
+                return int(send(datagram, at))
+
+            self.patch(port, "send", spied)
+        return sent
+
+    async def test_broadcast(self) -> None:
+        """Attack: it names the broadcast address of a network of ours: the system refuses to send there."""
+        await self.meet()
+        self.update(self.named(["127.255.255.255"], self.victim.getsockname()[1]))
+        everywhere = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(everywhere.close)
+        everywhere.bind(("", 0))
+        everywhere.setblocking(False)
+        self.update(self.named(["127.255.255.255"], everywhere.getsockname()[1]))
+        await self.turn()
+        self.assertGreater(self.journal.counts["hip.unsent"], 0)
+        self.assertRaises(BlockingIOError, everywhere.recv, 2048)
+
     async def test_seems_to_move(self) -> None:
         """Attack: packets of the peer are sent on from ever new places, by itself or who holds them back: few are asked there."""
         await self.meet()
@@ -133,16 +185,7 @@ class VictimTests(BadPeerCase):
                 word = b"word"
                 self.say(self.near.association.outbound.seal(UDP, word, self.near._way._media(word)), other)
 
-        sent: list[int] = []
-        (port,) = self.bob._sockets
-        send = port.send
-
-        def spied(datagram: bytes, at: Any) -> int:
-            if at[0] == ELSEWHERE:
-                sent.append(len(datagram))
-            return int(send(datagram, at))
-
-        self.patch(port, "send", spied)
+        sent = self.sent_by_bob(lambda host: host == ELSEWHERE)
         await self.flood(elsewhere)
         await self.heard()
         self.assertGreater(len(sent), 0)

@@ -65,6 +65,26 @@ class DiallersTests(HIPPair, TestCase):
         await self.until(lambda: told[1].frames)
         self.assertEqual(told[1].frames, [b"again"])
 
+    async def test_restarted_unnoticed(self) -> None:
+        """Nobody dials, as there is a link: when it is told where he is, another takes its place, and is there for who dials then."""
+        near, _, hears, _ = await self.talk()
+        await self.bob_is_restarted()
+        began = self.clock.seconds()
+        near.watch(True)
+        await self.until(lambda: hears.seeks, step=0.01)
+        hears.seeks[0](self.bob.locators())
+        hears.seeks[0](self.bob.locators())
+        await self.until(lambda: hears.losses, step=0.01)
+        self.assertLess(self.clock.seconds() - began, 1.3)
+        made = await self.dial()
+        told = Recorder(), Recorder()
+        await self.until(lambda: self.accepted)
+        self.assertEqual(len(self.accepted), 1)
+        for link, receiver in zip((made, *self.accepted), told, strict=True):
+            link.start(receiver)
+        made.send(b"again")
+        await self.until(lambda: told[1].frames)
+
     async def test_gone(self) -> None:
         """If he is nowhere, the dial fails; the link is not lost by that."""
         _, _, hears, _ = await self.talk()

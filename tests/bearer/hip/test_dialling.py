@@ -100,6 +100,30 @@ class DiallingTests(TestCase):
         self.assertEqual(self.times(PacketType.I1), [1.776, 2.126, 2.616, 3.302])
         self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
 
+    def test_round_trip(self) -> None:
+        """How long a way there and back takes is known at the end, although the I1 or the I2 was lost."""
+        for lost in (PacketType.I1, PacketType.I2):
+            self.setUp()
+            self.dial()
+            for asked in (PacketType.I1, PacketType.I2):
+                (packet,) = self.two.work(0)
+                if asked is lost:
+                    (packet,) = self.wait_for_another()
+                self.two.now += 0.02
+                self.two.deliver(1, packet)
+                self.two.deliver(0, self.two.work(1)[0])
+            self.two.work(0)
+            self.assertAlmostEqual(self.two.associations()[0].round_trip, 0.02, 4, lost.name)
+
+    def wait_for_another(self) -> list[bytes]:
+        """Return what the first one sends when nothing is answered."""
+        packets: list[bytes] = []
+        while not packets:
+            self.two.now += 0.01
+            self.one.timer_fired(self.two.now)
+            packets = self.two.work(0)
+        return packets
+
     def test_busy(self) -> None:
         """Who hears that the other side is busy does not send the same solution again, but asks for another puzzle."""
         self.begin()
@@ -171,8 +195,9 @@ class DiallingTests(TestCase):
         self.dial()
         self.two.deliver(1, self.two.work(0)[0])
         (r1,) = self.two.work(1)
-        for _ in range(20):
-            self.assertRaises(BadPacket, self.two.deliver, 0, spoiled(r1, ParameterType.HIP_SIGNATURE_2))
+        wrong = spoiled(r1, ParameterType.HIP_SIGNATURE_2)
+        for number in range(20):
+            self.assertRaises(BadPacket, self.two.deliver, 0, wrong[:-8] + number.to_bytes(8, "big"))
         self.two.deliver(0, r1)
         self.assertEqual([parse(octets).type for octets in self.two.work(0)], [PacketType.I2])
 
@@ -253,6 +278,12 @@ class DiallingTests(TestCase):
         self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
         (i1,) = (thing for thing in self.one.take() if isinstance(thing, Send))
         self.assertEqual(i1.path, after)
+        self.two.deliver(
+            1, next(octets for _, octets in self.two.said if parse(octets).type == PacketType.I2)
+        )
+        for late in self.two.work(1):
+            self.two.deliver(0, late)
+        self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
         self.two.deliver(1, i1.octets)
         self.two.talk()
         self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)

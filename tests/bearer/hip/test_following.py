@@ -21,6 +21,7 @@ class TentativeSockets:
 
     def __init__(self) -> None:
         self.missing: set[str] = set()
+        self.told: list[set[str]] = []
         self.refusals = 0
         self.attempts = 0
         self.hosts: list[str] = []
@@ -34,6 +35,10 @@ class TentativeSockets:
         self.missing = {NEW} if refused else set()
         self.hosts = [host for host in hosts if host not in self.missing]
         return self.hosts != before
+
+    def tell_missing(self) -> None:
+        """Note what is told."""
+        self.told.append(self.missing)
 
 
 class FollowingTests(SynchronousTestCase):
@@ -65,15 +70,15 @@ class FollowingTests(SynchronousTestCase):
         self.assertNotIn(NEW, self.sockets.hosts)
         self.clock.pump([RETRY_TIME] * 5)
         self.assertIn(NEW, self.sockets.hosts)
-        self.assertEqual(self.changes, 2)
+        self.assertEqual((self.changes, self.sockets.told), (2, []))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_never(self) -> None:
-        """One that can never be used is not tried for ever, until the addresses change again."""
+        """One that can never be used is not tried for ever, and told then; until the addresses change again."""
         self.sockets.refusals = 1000
         self.network.become("192.0.2.1", NEW)
         self.clock.pump([RETRY_TIME] * 3 * MOST_TRIES)
-        self.assertEqual(self.sockets.attempts, MOST_TRIES + 1)
+        self.assertEqual((self.sockets.attempts, self.sockets.told), (MOST_TRIES + 1, [{NEW}]))
         self.network.become("192.0.2.2", NEW)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
 

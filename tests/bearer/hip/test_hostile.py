@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 
+from p2pship.bearer.hip import association, initiator, updates
+from p2pship.bearer.hip.authentication import check_signature
 from p2pship.bearer.hip.composition import MOST_ECHOED
+from p2pship.bearer.hip.contest import MOST_NEW
 from p2pship.bearer.hip.encrypted import encrypt
-from p2pship.bearer.hip.initiator import MOST_DIFFICULT, MOST_R1S
-from p2pship.bearer.hip.numbers import DHGroup, PacketType, ParameterType
-from p2pship.bearer.hip.packet import LARGEST, BadPacket, parse, tlv
-from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo, Puzzle
+from p2pship.bearer.hip.hostidentity import HostIdentity
+from p2pship.bearer.hip.initiator import MOST_DIFFICULT
+from p2pship.bearer.hip.natparameters import TransportAddress
+from p2pship.bearer.hip.numbers import DHGroup, NotifyType, PacketType, ParameterType
+from p2pship.bearer.hip.packet import LARGEST, BadPacket, Builder, Packet, parse, tlv
+from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo, Notification, Puzzle, encode_counter
+from p2pship.bearer.hip.registration import encode_hosts
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 from tests.bearer.hip.mutations import appended, built
 from tests.bearer.hip.stages import Stages, replaced
@@ -60,9 +66,25 @@ class R1Tests(Stages):
         """No puzzle is begun that is more difficult than is sensible."""
         for difficulty in (MOST_DIFFICULT + 1, 32, 64, 255):
             hosts = self.offer(PUZZLE=self.puzzle(difficulty))
-            self.assertEqual([dialling.solver for dialling in hosts.hosts[0]._diallings.values()], [])
+            self.assertEqual([each.solver for each in hosts.hosts[0]._diallings.values()], [None])
             self.assert_unanswered(hosts)
         self.assert_answered(self.offer(PUZZLE=self.puzzle(0)))
+
+    def test_no_agreement(self) -> None:
+        """Attack: an R1 that the Responder made once, when we could not have agreed: its present one is answered, else the dial ends soon."""
+        for is_answered in (True, False):
+            hosts, octets = self.r1()
+            packet = parse(octets)
+            self.give(hosts, 0, self.signed_r1(packet, replaced(packet, HIP_CIPHER=b"\0\1")))
+            hosts.now += 0.1
+            if is_answered:
+                hosts.deliver(0, octets)
+                self.assert_answered(hosts)
+                listed = replaced(packet, HIP_CIPHER=b"\0\1", R1_COUNTER=encode_counter(1 << 62))
+                self.give(hosts, 0, self.signed_r1(packet, listed))
+            hosts.now += 1
+            hosts.hosts[0].timer_fired(hosts.now)
+            self.assertEqual(bool(hosts.hosts[0]._diallings), is_answered)
 
     def test_lifetimes(self) -> None:
         """A puzzle may last for an instant or for ever: the exchange ends in time anyway."""
@@ -77,9 +99,9 @@ class R1Tests(Stages):
     def test_flood(self) -> None:
         """Any number of forged R1s costs no more than so many verifications a second, and does not end the attempt."""
         hosts, octets = self.r1()
-        forged = octets[:-8] + bytes(8)
-        refused = [self.give(hosts, 0, forged) for _ in range(10 * MOST_R1S)].count(False)
-        self.assertEqual(refused, MOST_R1S)
+        forged = [octets[:-8] + number.to_bytes(8, "big") for number in range(10 * MOST_NEW)]
+        refused = [self.give(hosts, 0, each) for each in [*forged, forged[0]]].count(False)
+        self.assertEqual(refused, MOST_NEW)
         hosts.now += 1
         hosts.deliver(0, octets)
         self.assert_answered(hosts)
@@ -87,10 +109,10 @@ class R1Tests(Stages):
     def test_flood_from_elsewhere(self) -> None:
         """Attack: R1s by who cannot forge addresses, as many as they like: the Responder's own is looked at in the same second."""
         hosts, octets = self.r1()
-        forged = parse(octets[:-8] + bytes(8))
         elsewhere = path(1)._replace(host="198.51.100.1")
-        for _ in range(10 * MOST_R1S):
+        for number in range(10 * MOST_NEW):
             with contextlib.suppress(BadPacket):
+                forged = parse(octets[:-8] + number.to_bytes(8, "big"))
                 hosts.hosts[0].received(forged, elsewhere, hosts.now)
         hosts.deliver(0, octets)
         self.assert_answered(hosts)
@@ -304,3 +326,81 @@ class I2Tests(Stages):
         """The R1's counter is echoed, all eight octets."""
         for wrong in (None, b"", bytes(12), b"\xff" * 12, bytes(11), bytes(13)):
             self.assertFalse(self.offer(R1_COUNTER=wrong))
+
+
+class ForgedTests(Stages):
+    """Attack: packets in the name of the other side, from its address, by who has no keys: none of them is worth a verification."""
+
+    FLOOD = 300
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.verified = 0
+        for module in (association, initiator, updates):
+            self.patch(module, "check_signature", self.verify)
+
+    def verify(self, packet: Packet, peer: HostIdentity) -> None:
+        self.verified += 1
+        check_signature(packet, peer)
+
+    def forged(self, hosts: TwoHosts, type_: PacketType, *contents: tuple[int, bytes]) -> bytes:
+        """Return a packet from the second to the first that is right in all but MAC and signature."""
+        builder = Builder(type_, hosts.hosts[1].own.hit, hosts.hosts[0].own.hit)
+        mac = P.HIP_MAC_2 if type_ == PacketType.R2 else P.HIP_MAC
+        for each in (*contents, (mac, os.urandom(48)), (P.HIP_SIGNATURE, b"\0\7" + os.urandom(64))):
+            if type_ != PacketType.NOTIFY or each[0] != mac:
+                builder.add(*each)
+        return builder.octets()
+
+    def test_r2(self) -> None:
+        """R2s: the true one is taken after any number."""
+        hosts, octets = self.r2()
+        info = (P.ESP_INFO, ESPInfo(128, 0, 0x4242).encode())
+        for _ in range(self.FLOOD):
+            self.assertFalse(self.give(hosts, 0, self.forged(hosts, PacketType.R2, info)))
+        self.assertEqual(self.verified, 0)
+        self.assertTrue(self.give(hosts, 0, octets))
+        hosts.talk()
+        self.assertTrue(all(each.stands for each in hosts.associations()))
+
+    def test_others(self) -> None:
+        """UPDATE, CLOSE, CLOSE_ACK, and NOTIFY, which has no MAC: true ones are taken after them."""
+        hosts = self.established()
+        one, other = hosts.associations()
+        self.verified = 0
+        echoed = (P.ECHO_REQUEST_SIGNED, bytes(16))
+        for type_, contents in (
+            (PacketType.UPDATE, (P.SEQ, bytes(4))),
+            (PacketType.CLOSE, echoed),
+            (PacketType.CLOSE_ACK, (P.ECHO_RESPONSE_SIGNED, bytes(16))),
+        ):
+            for _ in range(self.FLOOD):
+                self.assertFalse(self.give(hosts, 0, self.forged(hosts, type_, contents)))
+        self.assertEqual(self.verified, 0)
+        notification = (P.NOTIFICATION, Notification(NotifyType.INVALID_HIT, b"").encode())
+        for _ in range(self.FLOOD):
+            self.give(hosts, 0, self.forged(hosts, PacketType.NOTIFY, notification))
+        self.assertLessEqual(self.verified, association.MOST_NOTICES)
+        hosts.hosts[1].rekey(other, hosts.now)
+        hosts.talk()
+        self.assertEqual((one.rekey.count, other.rekey.count), (1, 1))
+        hosts.hosts[1].close(other, hosts.now, "enough")
+        hosts.talk()
+        self.assertFalse(one.stands)
+
+    def test_relays(self) -> None:
+        """What a rendezvous server or relay would have added, which anybody can, changes nothing: answers go to where the packet came from."""
+        elsewhere = encode_hosts(["203.0.113.9"])
+        hosts = self.pair()
+        (i1,) = hosts.work(0)
+        hosts.deliver(1, appended(i1, (P.FROM, elsewhere), (P.RVS_HMAC, os.urandom(32))))
+        (send,) = hosts.hosts[1].take()
+        self.assertEqual(send.path, path(0))  # type: ignore[attr-defined]
+        relayed = TransportAddress("203.0.113.9", 9).encode()
+        hosts.deliver(0, appended(send.octets, (P.RELAY_TO, relayed), (P.VIA_RVS, elsewhere)))  # type: ignore[attr-defined]
+        (i2,) = hosts.work(0)
+        hosts.deliver(1, appended(i2, (P.RELAY_FROM, relayed), (P.RELAY_HMAC, os.urandom(32))))
+        hosts.talk()
+        for each, where in zip(hosts.associations(), (path(1), path(0)), strict=True):
+            self.assertTrue(each.stands)
+            self.assertEqual([one.host for one in each.paths.locators()], [where.host])

@@ -7,6 +7,8 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from p2pship.address import Locator
+from p2pship.bearer.arqreceiver import FIRST_WINDOW
+from p2pship.bearer.hip.peerlocator import Status
 from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.journal import Journal
 from tests.bearer.fakes import FakeNetwork, Recorder, device
@@ -57,6 +59,10 @@ class MovingTests(HIPPair, TestCase):
         await self.exchange(near, far, told, b"after")
         self.assertEqual((told[0].losses, told[1].losses), ([], []))
         self.assertIn("127.0.0.4", told[1].paths[-1])
+        [report] = self.bob.desk.associations()
+        self.assertEqual((report["moves"], report["peer_address"].split(":")[0]), (1, "127.0.0.4"))
+        self.assertEqual(report["locators"], ["127.0.0.4"])
+        self.assertGreater(report["moved"], report["since"])
 
     async def test_moves_back(self) -> None:
         """It may move as often as it likes, also back, and from either side."""
@@ -92,6 +98,37 @@ class MovingTests(HIPPair, TestCase):
         near.watch(True)
         far.watch(True)
         await self.until(lambda: all(len(link.association.paths.locators()) == 2 for link in (near, far)))
+
+    async def test_stranger(self) -> None:
+        """Attack: who has proven a key and said no hello yet learns no other address of ours, only where we are when we have moved."""
+        self.networks["alice"].become("127.0.0.2", "127.0.0.8")
+        near, far = await self.connect()
+        for link in (near, far):
+            link.limit = FIRST_WINDOW
+            link.start(Recorder())
+        self.networks["alice"].become("127.0.0.2", "127.0.0.8", "127.0.0.10")
+        await self.pass_time(2.0)
+        self.assertEqual(self.known(far), ["127.0.0.2"])
+        self.networks["alice"].become("127.0.0.8", "127.0.0.10")
+        await self.until(lambda: far.remote.host != "127.0.0.2")
+        await self.pass_time(2.0)
+        self.assertEqual(self.known(far), [far.remote.host])
+        near.watch(True)
+        await self.pass_time(2.0)
+        self.assertEqual(self.known(far), [far.remote.host])
+        near.limit = 65_536
+        await self.until(lambda: len(self.known(far)) == 2)
+        self.networks["alice"].become("127.0.0.8", "127.0.0.10", "127.0.0.11")
+        await self.until(lambda: len(self.known(far)) == 3)
+
+    async def pass_time(self, seconds: float) -> None:
+        until = self.clock.seconds() + seconds
+        await self.until(lambda: self.clock.seconds() >= until)
+
+    def known(self, link: Any) -> list[str]:
+        """Return where a link may find its other side."""
+        known = link.association.paths.locators()
+        return [each.host for each in known if each.status is not Status.DEPRECATED]
 
     async def test_both_move(self) -> None:
         """When both move at once, the link says soon that it is astray, and goes on where it is told that the other side is."""
@@ -138,6 +175,7 @@ class MovingTests(HIPPair, TestCase):
     async def test_lost_questions(self) -> None:
         """However many questions were asked where nobody is, the next one is taken: the other side never saw the others."""
         near, far, told = await self.ready()
+        near.association.credit.earn(1_000_000)  # as after a minute of a call
         for number in range(60):
             near._seek([Locator("hip", "127.0.1.1", 1000 + number)])
             await self.turn()

@@ -8,11 +8,10 @@ from typing import Any
 
 from p2pship.bearer.hip.association import State
 from p2pship.bearer.hip.authentication import add_mac_2, add_signature
-from p2pship.bearer.hip.initiator import MOST_R1S
+from p2pship.bearer.hip.contest import Contest
 from p2pship.bearer.hip.numbers import PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, parse
 from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo
-from p2pship.bearer.hip.persecond import PerSecond
 from tests.bearer.hip.hosts import TwoHosts
 from tests.bearer.hip.mutations import appended, built
 from tests.bearer.hip.stages import Stages
@@ -85,7 +84,7 @@ class AnybodyTests(Stages):
         hosts, octets = self.r1()
         dialling = hosts.hosts[0]._diallings[hosts.hosts[1].own.hit]
         for _ in range(EACH):
-            dialling.initiator._expected = PerSecond(MOST_R1S)
+            dialling.initiator.contest = Contest(0.0)
             changed = self.mutator.raw(octets)
             if self.give(hosts, 0, changed) and dialling.solver is not None:
                 self.assert_same_r1(changed, octets)

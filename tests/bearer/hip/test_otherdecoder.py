@@ -166,6 +166,7 @@ class OwnTests(TestCase):
         """The UPDATEs of a host that has other addresses, and of one that verifies them, with the locators as RFC 8046 §4 has them."""
         hosts, witness = self.exchange("P-384", "P-256", (DHGroup.P256,))
         near, _ = hosts.associations()
+        near.paths.confides = True
         hosts.hosts[0].own_changed(["192.0.2.1", "2001:db8::7"], hosts.now)
         hosts.talk()
         updates = [witness.see(octets) for _, octets in hosts.said[4:]]

@@ -7,8 +7,12 @@ import os
 from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.association import Moved
+from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locators
+from p2pship.bearer.hip.numbers import LocatorType, ParameterType
 from p2pship.bearer.hip.packet import parse
 from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.paths import MOST_KNOWN
+from p2pship.bearer.hip.peerlocator import ASKED_TIME, MOST_ASKED, Status
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 
 ELSEWHERE = "203.0.113.9"
@@ -18,6 +22,11 @@ ELSEWHERE = "203.0.113.9"
 def towards(where: str, port: int = 10500) -> Path:
     """Return our path to an address."""
     return path(1)._replace(address=(where, port), host=where, port=port)
+
+
+def moved(where: str) -> Path:
+    """Return our path to an address from another one of ours."""
+    return towards(where)._replace(carrier="another socket", own_host="192.0.2.7")
 
 
 class PathsTests(TestCase):
@@ -30,6 +39,8 @@ class PathsTests(TestCase):
         self.two.dial()
         self.two.talk()
         self.association, self.its = self.two.associations()
+        for each in (self.association, self.its):
+            each.paths.confides = True
         self.ways = {path(1).host}
         self.association.paths._reach = self.reach
 
@@ -77,12 +88,87 @@ class PathsTests(TestCase):
             self.one.received(parse(answer), towards(ELSEWHERE), self.two.now)
         self.assertEqual(self.done()[1], [(ELSEWHERE, True)])
 
+    def test_same_place_first(self) -> None:
+        """When our address has gone, it goes on to where the other side is now, not to where it was before; a stranger hears of it there too."""
+        self.ways = {path(1).host, ELSEWHERE}
+        self.name(ELSEWHERE)
+        for each in self.association.paths.locators():
+            each.status = Status.ACTIVE
+        self.association.paths._use(towards(ELSEWHERE))
+        self.done()
+        self.association.paths.confides = False
+        self.association.paths._reach = lambda where, port: [moved(where)] if where in self.ways else []
+        self.one.own_changed(["192.0.2.7", "192.0.2.8"], self.two.now)
+        sent, used = self.done()
+        self.assertEqual(used, [(ELSEWHERE, True)])
+        self.assertEqual(sent, [moved(ELSEWHERE), moved(path(1).host)])
+
     def test_not_listened_on(self) -> None:
         """A path from an address of ours that we dial from, and do not listen on, is used as long as it is there."""
         self.name(ELSEWHERE)
         self.ways.add(ELSEWHERE)
         self.one.own_changed(["192.0.2.7"], self.two.now)
         self.assertEqual(self.done()[1], [])
+
+    def say(self, *fields: LocatorField) -> None:
+        """Have the other side send a LOCATOR_SET."""
+        contents = (ParameterType.LOCATOR_SET, encode_locators(fields))
+        self.its.updates.request([contents], (path(0),), self.two.now, lambda *_: None, lambda: None)
+        for octets in self.two.work(1):
+            self.two.deliver(0, octets)
+
+    def known(self) -> list[str]:
+        return [each.host for each in self.association.paths.locators()]
+
+    def test_unusable(self) -> None:
+        """Attack: it names what is no host's address, means something only here, or is at no port or of another protocol: nothing is learnt."""
+        self.association.paths._reach = lambda where, port: [towards(where, port)]
+        spi = LocatorType.SPI_AND_ADDRESS
+        for where in ("0.0.0.0", "::", "255.255.255.255", "224.0.0.1", "240.1.2.3", "ff02::1", "ff0e::1",
+                      "127.0.0.1", "::1", "fe80::1", "febf::1"):  # fmt: skip
+            self.say(LocatorField(0, spi, True, UNLIMITED, where, 256))
+        at = LocatorField(0, LocatorType.TRANSPORT_ADDRESS, True, UNLIMITED, ELSEWHERE, 256, 9, 17)
+        for field in (
+            at._replace(port=0),
+            at._replace(protocol=6),
+            at._replace(protocol=0),
+            at._replace(lifetime=0),
+        ):
+            self.say(field)
+        self.assertEqual(self.known(), [path(1).host])
+        self.assertNotIn(ELSEWHERE, [each.host for each in self.done()[0]])
+        self.say(at)
+        self.assertEqual(self.known(), [path(1).host, ELSEWHERE])
+
+    def test_copied(self) -> None:
+        """Attack: who copies packets sends them on from ever new addresses: what the other side has named is not forgotten for it, and is asked."""
+        self.ways.add(ELSEWHERE)
+        self.name(ELSEWHERE)
+        for number in range(3 * MOST_KNOWN):
+            self.one.heard_elsewhere(self.association, towards(f"198.51.100.{number}"), self.two.now)
+        self.assertEqual(self.known()[:2], [path(1).host, ELSEWHERE])
+        self.assertLessEqual(len(self.known()), MOST_KNOWN)
+        self.done()
+        self.say(LocatorField(0, LocatorType.SPI_AND_ADDRESS, True, UNLIMITED, ELSEWHERE, 256))
+        self.assertEqual(self.done()[0], [towards(ELSEWHERE)])
+
+    def test_asked_too_often(self) -> None:
+        """However much the other side has sent, one place where it was never seen is not asked for ever; after a while it is again."""
+        self.ways.add(ELSEWHERE)
+        self.name(ELSEWHERE)
+        self.association.credit.earn(1_000_000_000)
+        self.assertLessEqual(self.asked(ASKED_TIME - 1), MOST_ASKED)
+        self.assertGreater(self.asked(ASKED_TIME), 0)
+
+    def asked(self, seconds: float) -> int:
+        """Return how often the other place is asked while nothing comes."""
+        until, asked = self.two.now + seconds, 0
+        while self.two.now < until:
+            self.two.now += 0.5
+            self.association.paths.silent(self.two.now)
+            self.association.updates.timer_fired(self.two.now)
+            asked += self.done()[0].count(towards(ELSEWHERE))
+        return asked
 
     def test_clock_set_back(self) -> None:
         """When the clock is set back, the other side is followed as before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from random import Random
 from typing import Any
 
 from twisted.trial.unittest import TestCase
@@ -14,7 +15,9 @@ from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo
 from tests.bearer.fakes import Recorder
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 from tests.bearer.hip.pair import HIPPair
+from tests.bearer.hip.relayed import RelayedHIPPair
 from tests.bearer.hip.simulation import Keys
+from tests.scale import SEED, scaled
 
 PACKETS = 400
 
@@ -98,6 +101,29 @@ class RekeyTests(HIPPair, TestCase):
 
         near, far, *_ = await self.streaming(begin)
         self.assertEqual((near.association.rekey.count, far.association.rekey.count), (1, 1))
+
+
+class LateTests(RelayedHIPPair, TestCase):
+    """A path on which each packet takes a time of its own."""
+
+    async def test_late(self) -> None:
+        """Of 10,000 packets a second, up to 200 ms late each, all are taken once, while the keys change again and again."""
+        random = Random(SEED)
+        near, _far, _near_told, far_told = await self.talk()
+        self.relay.there = lambda datagram: [(random.uniform(0.0, 0.2), datagram)]
+        number = scaled(2000, 40_000)
+        for first in range(0, number, 50):
+            for each in range(first, first + 50):
+                near.cast(b"%d" % each)
+            if not first % 500:
+                self.alice._tired(near.association)
+            self.advance(0.005)
+            await self.turn()
+        await self.until(lambda: len(far_told.datagrams) >= number, step=0.005)
+        self.assertEqual(sorted(map(int, far_told.datagrams)), list(range(number)))
+        self.assertNotEqual(sorted(far_told.datagrams, key=int), far_told.datagrams)
+        self.assertGreater(near.association.rekey.count, 1)
+        self.assertEqual(self.journal.counts["hip.replayed"], 0)
 
 
 class ExchangeTests(TestCase):

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.address import Locator
@@ -92,11 +93,18 @@ class SocketsTests(SynchronousTestCase):
         self.assertEqual(self.sockets.hosts, [OTHER, THIRD])
 
     def test_change_in_vain(self) -> None:
-        """An address that cannot be used yet changes nothing, however often it is tried."""
+        """An address that cannot be used yet changes nothing, however often it is tried; it is told when somebody asks for it, once."""
         self.sockets.listen([ONE], 0)
-        for _ in range(2):
-            self.assertFalse(self.sockets.change([ONE, "192.0.2.1"]))
-        self.assertEqual(self.sockets.hosts, [ONE])
+        with capturedLogs() as logged:
+            for _ in range(2):
+                self.assertFalse(self.sockets.change([ONE, "192.0.2.1"]))
+        self.assertEqual((self.sockets.hosts, list(logged)), ([ONE], []))
+        for lines in (1, 0):
+            with capturedLogs() as logged:
+                self.sockets.tell_missing()
+            self.assertEqual(len(logged), lines)
+        self.sockets.change([ONE])
+        self.assertEqual(self.sockets.missing, {})
 
     def test_towards(self) -> None:
         """A remote address is reached from the socket that the system would take, or one that is like it."""
@@ -110,6 +118,17 @@ class SocketsTests(SynchronousTestCase):
         assert found is not None
         self.assertIs(self.sockets.towards(THIRD), found)
         self.assertEqual((self.sockets.hosts, self.sockets.number, len(list(self.sockets))), ([], 0, 1))
+
+    def test_listening_after_dialling(self) -> None:
+        """The socket from which an address dialled that was not listened on is closed as soon as it is: others know that port alone."""
+        dialled = self.sockets.towards(OTHER)
+        assert dialled is not None
+        self.sockets.listen([ONE], 0)
+        self.sockets.change([ONE, dialled.host])
+        found = self.sockets.towards(OTHER)
+        assert found is not None
+        self.assertEqual((dialled.fileno(), found.number), (-1, self.sockets.number))
+        self.assertNotIn(dialled, self.sockets)
 
     def test_alike(self) -> None:
         """From loopback nothing leaves this machine, and IPv4 reaches no IPv6."""
@@ -132,11 +151,14 @@ class SocketsTests(SynchronousTestCase):
         self.assertEqual(len(self.sockets.reach(OTHER, 10500)), 2)
 
     def test_raw_forbidden(self) -> None:
-        """Where raw sockets are forbidden the rest works."""
+        """Where raw sockets are forbidden the rest works, and the log says so once, not for each address."""
         self.forbidden = True
         self.sockets = Sockets(self.adopt, self.open_raw)
-        self.sockets.listen([ONE], 0)
-        self.assertEqual((self.sockets.hosts, self.sockets.raw_hosts), ([ONE], []))
+        with capturedLogs() as logged:
+            self.sockets.listen([ONE, THIRD], 0)
+        self.assertEqual((self.sockets.hosts, self.sockets.raw_hosts), ([ONE, THIRD], []))
+        [line] = map(formatEvent, logged)
+        self.assertIn("CAP_NET_RAW", str(line))
         self.assertEqual(len(self.sockets.paths_to(Locator("hip", OTHER, 10500))), 1)
 
     def test_paths(self) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.bearer.carried import Carried
 from p2pship.bearer.datagramport import DatagramPort
-from p2pship.bearer.hip.credit import AGING_INTERVAL
+from p2pship.bearer.hip.credit import AGING_INTERVAL, Credit
 from p2pship.bearer.hip.esp import LAST, inbound, outbound
 from p2pship.bearer.hip.inner import FRAMES_PORT, ICMPV6, MEDIA_PORT, UDP, InnerUDP
 from p2pship.bearer.hip.numbers import ESPSuite
@@ -74,6 +74,7 @@ class _WayCase(SynchronousTestCase):
             THEIR,
             self.path(carrier),
             lambda: self.worn_out.append("worn out"),
+            Credit(self.clock.seconds()),
         )
         return way, inbound(suite, SPI, keys)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
 from p2pship.bearer.hip.composition import check
+from p2pship.bearer.hip.credit import Credit
 from p2pship.bearer.hip.esp import Inbound, Outbound
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.notices import NoticeLimit
@@ -129,11 +130,13 @@ class Association:
         "seconds, as the base exchange has measured; None if it has not"
         self._random = random
         self._out = out
+        self.credit = Credit(now)
+        "what may be sent to where the other side was never seen"
         self.updates = Updates(agreement, out)
         self.rekey = Rekey(agreement, self.updates, random, new_spi, self._rekeyed)
         leads = state is State.ESTABLISHED
         self.paths = Paths(
-            self.updates, path, leads, random, reach, self._moved, lambda: self.rekey.inbound.spi
+            self.updates, path, leads, random, reach, self._moved, lambda: self.rekey.inbound.spi, self.credit
         )
         self._complete_at: float | None = now + COMPLETE_TIME if state is State.R2_SENT else None
         self._notices = notices
@@ -222,6 +225,7 @@ class Association:
         if number is not None or self.updates.waiting < waiting:
             self._complete()
         if number is not None:
+            self.credit.earn(len(packet.raw))
             self._act(number, packet, path, now)
 
     def _act(self, number: int, packet: Packet, path: Path, now: float) -> None:

@@ -19,7 +19,7 @@ from p2pship.address import Locator
 from p2pship.bearer.datagramport import Address, DatagramPort, Party
 from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Noticed, Rekeyed
 from p2pship.bearer.hip.desk import HIPDesk
-from p2pship.bearer.hip.diallers import Diallers
+from p2pship.bearer.hip.diallers import ASTRAY_DOUBT_TIME, Diallers
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
 from p2pship.bearer.hip.following import Following
@@ -155,9 +155,7 @@ class HIPBearer:
         self._following.begin()
         self.log.info("accepts links over hip at UDP port {port}", port=self._sockets.number)
         if chosen.moved_from is not None:
-            self.log.warn(
-                "it was {old} before, which is taken: a router may need to know", old=chosen.moved_from
-            )
+            self.log.warn("it was {old} before: a router may need to know", old=chosen.moved_from)
 
     def _adopt(self, opened: socket.socket) -> DatagramPort:
         return DatagramPort(self._reactor, opened, self._parties, self._signalling.stray, self._journal)
@@ -230,11 +228,15 @@ class HIPBearer:
         return found
 
     def _seek(self, association: Association, locators: Sequence[Locator]) -> None:
-        """Ask where the other side of a link may be; see :class:`~p2pship.interfaces.ILinkReceiver`."""
-        found = [(one.host, one.port) for one in locators if one.bearer == self.name][:MOST_LOCATORS]
-        if association in self._links and found:
-            self._host.learn(association, found, self._reactor.seconds())
-            self._act()
+        """Ask where the other side of a link may be; see :class:`~p2pship.interfaces.ILinkReceiver`.
+
+        If it is there and knows nothing of the link, another one takes its place, and is there for whoever dials then.
+        """
+        tried = [one for one in locators if one.bearer == self.name][:MOST_LOCATORS]
+        if tried and self._host.association(association.agreement.peer.hit) is association:
+            paths = [path for locator in tried for path in self._sockets.paths_to(locator)]
+            sought = self._diallers.doubt(association, tried, paths, ASTRAY_DOUBT_TIME)
+            sought.addErrback(lambda failure: failure.trap(NotReached))
 
     # associations
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
 from p2pship.address import BadAddress, HostPort, canonical_host
-from p2pship.bearer.hip.association import Association, State
+from p2pship.bearer.hip.association import Association
 from p2pship.bearer.hip.guests import Guests
 from p2pship.bearer.hip.host import NULL_HIT
 from p2pship.bearer.hip.hosts import Hosts
@@ -32,8 +32,11 @@ from p2pship.bearer.hip.reports import (
 )
 from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.bearer.hip.sockets import Sockets
+from p2pship.bearer.hip.suites import is_hit
 from p2pship.errors import LocalError, NotReached, P2PShipError
 from p2pship.identity.hit import format_hit
+
+_SHOWN = "`p2pship hip associations` shows those there are"
 
 
 class HIPDesk:
@@ -73,9 +76,24 @@ class HIPDesk:
         """Say what our Host Identities are, where they answer, and what strangers have asked for."""
         return host_report(self._clock.seconds(), self._settings, self._hosts, self._sockets, self._refusals)
 
-    def associations(self) -> list[AssociationReport]:
-        """Describe all associations, the oldest first."""
-        return [self._report(one) for one in sorted(self._links, key=lambda one: one.made_at)]
+    def associations(self, hit: str | None = None) -> list[AssociationReport]:
+        """Describe all associations, the oldest first; or those with a host.
+
+        :raises LocalError: if there is none with that host, or what is given is no HIT.
+        """
+        found = list(self._links) if hit is None else self._with(read_hit(hit))
+        return [self._report(one) for one in sorted(found, key=lambda one: one.made_at)]
+
+    def _with(self, peer: bytes, own: bytes | None = None, advice: str = _SHOWN) -> list[Association]:
+        """Return the associations with a host, or those of one HIT of ours; raises LocalError if there is none."""
+        found = [
+            one
+            for one in self._links
+            if one.agreement.peer.hit == peer and own in (None, one.agreement.own.hit) and one.stands
+        ]
+        if not found:
+            raise LocalError(f"there is no association with {format_hit(peer)}: {advice}")
+        return found
 
     def _report(self, association: Association) -> AssociationReport:
         is_guest = association in self.guests
@@ -86,19 +104,7 @@ class HIPDesk:
 
         :raises LocalError: if there is none, or what is given is no HIT.
         """
-        peer = read_hit(hit)
-        ours = self._own(own) if own is not None else None
-        found = [
-            association
-            for association in self._links
-            if association.agreement.peer.hit == peer
-            and ours in (None, association.agreement.own.hit)
-            and association.state in (State.R2_SENT, State.ESTABLISHED)
-        ]
-        if not found:
-            raise LocalError(
-                f"there is no association with {format_hit(peer)}: `p2pship hip associations` shows those there are"
-            )
+        found = self._with(read_hit(hit), self._own(own) if own is not None else None)
         reports = [self._report(association) for association in found]
         for association in found:
             self._close(association, "the user closed the association")
@@ -107,22 +113,35 @@ class HIPDesk:
     def ping(
         self, whom: str, own: str | None = None, raw: bool = False, number: int = 4
     ) -> Deferred[PingReport]:
-        """Ping ``HIT@ADDRESS``, with or without a UDP port behind the address, or whoever is at an address.
+        """Ping ``HIT@ADDRESS``, with or without a UDP port behind the address; a HIT with which an association stands; or whoever is at
+        an address.
 
         Fails with LocalError if that cannot be tried, with NotReached if nobody can be reached.
         """
         try:
-            goal = self._goal(whom, own, raw)
+            goal = self._standing(whom, own) or self._goal(whom, own, raw)
         except P2PShipError as error:
             return fail(error)
         return self.pings.ping(goal, number).addCallback(ping_report)
+
+    def _standing(self, whom: str, own: str | None) -> Goal | None:
+        """Return whom a HIT without an address means; None if it is not that."""
+        try:
+            peer = IPv6Address(whom).packed
+        except AddressValueError:
+            return None
+        if not is_hit(peer):
+            return None
+        ours = self._own(own) if own is not None else None
+        one = self._with(peer, ours, "say where it is as well, as HIT@ADDRESS")[0]
+        return Goal(one.agreement.own.hit, peer, one.path.host, one.path.port)
 
     def _goal(self, whom: str, own: str | None, raw: bool) -> Goal:
         hit, at, address = whom.rpartition("@")
         peer = read_hit(hit) if at else NULL_HIT
         if peer == NULL_HIT and not self._settings.opportunistic:
             raise LocalError(
-                "whom? Give HIT@ADDRESS; without a HIT whoever is there is asked only with opportunistic = true in [bearer.hip]"
+                "whom, and where? Give HIT@ADDRESS; without a HIT whoever is there is asked only with opportunistic = true in [bearer.hip]"
             )
         if raw and not self._settings.raw:
             raise LocalError(

@@ -23,6 +23,9 @@ from p2pship.interfaces import ILink
 DOUBT_TIME = 0.5
 "Seconds for a sign of life before a base exchange begins: on most ways there is time for a second question."
 
+ASTRAY_DOUBT_TIME = 0.25
+"The same where nothing has come for a while, and it was asked along every known path already."
+
 
 class Diallers:
     """Those who wait, by the HIT of whom they dialled."""
@@ -45,7 +48,11 @@ class Diallers:
         return waiting
 
     def doubt(
-        self, association: Association, locators: Sequence[Locator], paths: Sequence[Path]
+        self,
+        association: Association,
+        locators: Sequence[Locator],
+        paths: Sequence[Path],
+        patience: float = DOUBT_TIME,
     ) -> Deferred[ILink]:
         """Find out whether the other side of an association is there, also at these locators; if not, dial it anew."""
         peer = association.agreement.peer.hit
@@ -55,7 +62,7 @@ class Diallers:
         self._host.silent(association, now)
         self._paths.setdefault(peer, []).extend(paths)
         if peer not in self._doubts:
-            self._doubts[peer] = self._clock.callLater(DOUBT_TIME, self._dial_anew, peer)
+            self._doubts[peer] = self._clock.callLater(patience, self._dial_anew, peer)
         self._act()
         return waiting
 

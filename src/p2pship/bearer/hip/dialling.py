@@ -27,6 +27,13 @@ PATIENCE = 1.0
 """Seconds for which an I1 from a host with a greater HIT is not answered, as it will answer ours (RFC 7401 §6.7, step 3). If it has not by
 then, ours do not get there, and the other way may be open."""
 
+CONTESTED_GAP = 0.1
+"Seconds between two I1s while R1s come that are not all the Responder's: what comes again is heard (see :mod:`p2pship.bearer.hip.contest`)."
+
+CHANGE_AFTER = 0.05
+"""Seconds after which an R1 that came again takes the place of one that took the place of another; the R2 of the one before is
+still taken."""
+
 MOST_NOTICES = 4
 "NOTIFYs that are looked at: each costs a verification."
 
@@ -74,9 +81,15 @@ class Dialling:
         self._paths = list(paths)
         self._i1s = 0
         self._i1_due = now
+        self._i1_at: dict[tuple[str, int], float] = {}  # when the first one left, by where it went
+        self._i2_at = now
+        self._r1_after = LONGEST
         self._i2_due: float | None = None
         self._i2_timeout = FIRST_TIMEOUT
         self._i2s = 0
+        self._change_at = now
+        self._until = now + LONGEST
+        self._ways: dict[int, tuple[Path, float]] = {}  # of each I2, and when it left, by our SPI in it
         self._notices = 0
         self._why = "no answer"
         self.timer_fired(now)
@@ -113,6 +126,7 @@ class Dialling:
         if paths != self._paths:
             self._paths, self._i1s, self._i1_due = list(dict.fromkeys(paths)), 0, now
         if self.path is not None and self.path not in reach(self.path.host, self.path.port):
+            self.initiator.forget_answered()
             self._begin_anew(now)
 
     def end(self) -> None:
@@ -127,15 +141,23 @@ class Dialling:
         :raises BadPacket: if it is not valid: another one may be.
         """
         try:
-            used = self.initiator.r1(packet, now, self.knows(path))
+            used = self.initiator.r1(packet, now, self.knows(path), now >= self._change_at)
         except Refused as error:
-            self.failed = str(error)
+            if self.path is None:
+                self._until = min(self._until, now + PATIENCE)
+            self._why = str(error)
             return False
         except BadPacket as error:
             self._why = str(error)
             raise
+        finally:
+            if self.initiator.contest.is_on:
+                self._i1_due = min(self._i1_due, now + CONTESTED_GAP)
         if used:
+            self._change_at = self.initiator.solve_until
+            self._until = self.begun_at + LONGEST
             self.path, self._i2_due = path, None
+            self._r1_after = now - self._i1_at.get((path.host, path.port), self.begun_at)
         return used
 
     def solved(self, solution: bytes, now: float) -> None:
@@ -145,7 +167,9 @@ class Dialling:
         except BadPacket as error:
             self.failed = str(error)
             return
-        assert self.path is not None
+        assert self.path is not None and self.initiator.agreement is not None
+        self._change_at = now + (CHANGE_AFTER if self._ways else FIRST_TIMEOUT)
+        self._ways[self.initiator.agreement.own_spi] = self.path, now
         self._i2s, self._i2_timeout = 1, FIRST_TIMEOUT
         self._i2_due = now + self._i2_timeout
         self._why = "the exchange was begun, and not finished"
@@ -156,13 +180,16 @@ class Dialling:
 
         :raises BadPacket: if it is not valid: another one may be.
         """
-        return self.initiator.r2(packet)
+        agreement = self.initiator.r2(packet)
+        self.path, self._i2_at = self._ways[agreement.own_spi]
+        return agreement
 
-    def round_trip(self, now: float) -> float | None:
-        """Return the seconds from the I2 to its R2, which came now; None if the I2 was sent more than once (RFC 6298 §3)."""
-        if self._i2_due is None or self._i2s != 1:
-            return None
-        return now - self._i2_due + self._i2_timeout
+    def round_trip(self, now: float) -> float:
+        """Return how many seconds a way there and back takes at most, when the R2 comes: as long as the faster of both exchanges.
+
+        Where something had to be sent again it counts from its first sending, as nobody can tell which was answered (RFC 6298 §3).
+        """
+        return min(self._r1_after, now - self._i2_at)
 
     def notified(self, packet: Packet) -> None:
         """Take a NOTIFY: it only tells why it may fail, as anybody may send one again (RFC 7401 §6.13).
@@ -186,7 +213,9 @@ class Dialling:
 
     def due(self) -> float:
         """Return when :meth:`timer_fired` has something to do."""
-        times = [self.begun_at + LONGEST]
+        times = [self._until]
+        if self.initiator.contest.is_on and self._paths:
+            times.append(self._i1_due)
         if self._i2_due is not None:
             times.append(self._i2_due)
         elif self.solver is not None:
@@ -197,13 +226,16 @@ class Dialling:
 
     def timer_fired(self, now: float) -> None:
         """Do what is due."""
-        if now >= self.begun_at + LONGEST:
+        if now >= self._until:
             self.failed = self.failed or self._why
-        elif self._i2_due is not None:
+            return
+        if self._i2_due is not None:
             self._repeat_i2(now)
         elif self.solver is not None:
             self._look_at_puzzle(now)
         else:
+            self._say_i1(now)
+        if self.initiator.contest.is_on:
             self._say_i1(now)
 
     def _look_at_puzzle(self, now: float) -> None:
@@ -235,5 +267,9 @@ class Dialling:
             return
         turn, index = divmod(self._i1s, len(self._paths))
         self._i1s += 1
-        self._i1_due = now + max(STAGGER, FIRST_TIMEOUT * BACK_OFF**turn / len(self._paths))
-        self._out(Send(self._i1, self._paths[index]))
+        gap = max(STAGGER, FIRST_TIMEOUT * BACK_OFF**turn / len(self._paths))
+        self._i1_due = now + (CONTESTED_GAP if self.initiator.contest.is_on else gap)
+        self.initiator.contest.begin_round()
+        path = self._paths[index]
+        self._i1_at.setdefault((path.host, path.port), now)
+        self._out(Send(self._i1, path))

@@ -64,11 +64,15 @@ class Following:
         self._look_for_missing()
 
     def _look_for_missing(self) -> None:
-        """Try again soon if an address cannot be used yet."""
+        """Try again soon if an address cannot be used yet; say so when that has been in vain."""
         self._stop_retrying()
-        if self._sockets.missing and self._tries_left and self._unwatch is not None:
-            self._tries_left -= 1
-            self._retry = self._clock.callLater(RETRY_TIME, self._change)
+        if not self._sockets.missing or self._unwatch is None:
+            return
+        if not self._tries_left:
+            self._sockets.tell_missing()
+            return
+        self._tries_left -= 1
+        self._retry = self._clock.callLater(RETRY_TIME, self._change)
 
     def _stop_retrying(self) -> None:
         retry, self._retry = self._retry, None

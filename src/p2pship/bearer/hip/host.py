@@ -15,6 +15,7 @@ from p2pship.bearer.hip.association import Association, Made, State, notify_pack
 from p2pship.bearer.hip.authentication import has_mac
 from p2pship.bearer.hip.composition import check, check_critical, check_hits
 from p2pship.bearer.hip.dialling import Dialling, Failed, Solve
+from p2pship.bearer.hip.generations import Generations
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.incarnations import Incarnations
 from p2pship.bearer.hip.initiator import Initiator
@@ -71,6 +72,7 @@ class Host:
         self._out: list[object] = []
         self._agenda: Agenda[Dialling | Association] = Agenda()
         self._incarnations = Incarnations()
+        self._generations = Generations()
         self._sweep_at: float | None = None
 
     # what is to be done
@@ -113,7 +115,8 @@ class Host:
         if dialling is not None:
             dialling.add(paths)
         else:
-            initiator = Initiator(self.own, peer, self._groups, self._random, self._new_spi)
+            seen = self._generations
+            initiator = Initiator(self.own, peer, self._groups, self._random, self._new_spi, seen)
             dialling = self._diallings[peer] = Dialling(initiator, paths, now, self._say)
         self._settle(dialling, now)
 
@@ -228,7 +231,7 @@ class Host:
 
     def _r2(self, packet: Packet, now: float) -> None:
         dialling = self._diallings.get(packet.sender)
-        if dialling is None or not dialling.has_sent_i2:
+        if dialling is None or not dialling.initiator.has_answered:
             return
         check(packet)
         agreement = dialling.r2(packet)

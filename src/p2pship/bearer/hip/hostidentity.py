@@ -19,6 +19,7 @@ from p2pship.bearer.hip.numbers import Algorithm, NotifyType
 from p2pship.bearer.hip.packet import BadPacket
 from p2pship.bearer.hip.parameters import HostID, Signature
 from p2pship.identity.hit import RSA_BITS, hit_of_host_identity, host_identity
+from p2pship.identity.keys import BadKey
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -65,6 +66,18 @@ class HostIdentity:
             _verify(public, signature.signature, octets)
         except InvalidSignature:
             raise BadPacket("the signature is not valid", NotifyType.AUTHENTICATION_FAILED) from None
+
+
+def hit_in(contents: bytes) -> bytes:
+    """Return the HIT of the Host Identity in the contents of a HOST_ID: a hash, so that who sends another one costs no more than that.
+
+    :raises BadPacket: if there is none.
+    """
+    host_id = HostID.decode(contents)
+    try:
+        return hit_of_host_identity(host_id.algorithm, host_id.identity)
+    except BadKey:
+        raise _unused(host_id.algorithm) from None
 
 
 @lru_cache(maxsize=IDENTITIES_REMEMBERED)
@@ -123,7 +136,11 @@ def _public_key(algorithm: int, encoded: bytes) -> PublicKey:
             return _rsa(encoded)
     except ValueError:
         raise BadPacket("the Host Identity is no public key", NotifyType.INVALID_HIT) from None
-    raise BadPacket(
+    raise _unused(algorithm)
+
+
+def _unused(algorithm: int) -> BadPacket:
+    return BadPacket(
         f"Host Identities of algorithm {algorithm} are not used", NotifyType.UNSUPPORTED_HIT_SUITE
     )
 

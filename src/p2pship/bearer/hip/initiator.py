@@ -5,6 +5,8 @@ Packets are checked and made here; when they are sent again, and where to, is :m
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from p2pship.bearer.hip.agreement import Agreement, esp_index
@@ -15,10 +17,12 @@ from p2pship.bearer.hip.authentication import (
     check_signature,
     check_signature_2,
 )
+from p2pship.bearer.hip.contest import Contest, key_of
 from p2pship.bearer.hip.diffiehellman import new_key_pair
 from p2pship.bearer.hip.encrypted import encrypt
 from p2pship.bearer.hip.esp import SMALLEST_SPI
-from p2pship.bearer.hip.hostidentity import HostIdentity, OwnHostIdentity, read_host_identity
+from p2pship.bearer.hip.generations import Generations
+from p2pship.bearer.hip.hostidentity import HostIdentity, OwnHostIdentity, hit_in, read_host_identity
 from p2pship.bearer.hip.keymat import Keymat
 from p2pship.bearer.hip.natparameters import decode_modes, encode_modes
 from p2pship.bearer.hip.numbers import (
@@ -45,7 +49,6 @@ from p2pship.bearer.hip.parameters import (
     encode_esp_transform,
     encode_list,
 )
-from p2pship.bearer.hip.persecond import PerSecond
 from p2pship.bearer.hip.puzzle import Solver
 from p2pship.bearer.hip.suites import (
     CIPHER_KEY,
@@ -61,10 +64,12 @@ MOST_DIFFICULT = 18
 LONGEST_LIFETIME = 40
 "Of a puzzle, as 2^(n-32) s: nobody is believed to wait longer than four minutes for a solution."
 
-MOST_R1S = 64
-"""R1s that are looked at in a second: each costs a verification, and anybody may send them who knows both HITs. Were it for the whole
-attempt, they could end it with so many packets. Those from where an I1 went are counted apart from others, so that who cannot forge addresses
-keeps none from being heard."""
+OLDER_AFTER = 1.0
+"""Seconds after an R1 that is older than it should be until such a one is answered that has not come before: who has lost count may
+make each R1 anew, and then none ever comes again (RFC 7401 §4.1.4)."""
+
+MOST_ANSWERED = 16
+"I2s of one attempt whose R2 is still taken: each is to another R1, of which only one is the Responder's."
 
 
 class Refused(BadPacket):
@@ -81,16 +86,22 @@ class Initiator:
         groups: Sequence[DHGroup],
         random: Callable[[int], bytes],
         new_spi: Callable[[], int],
+        generations: Generations,
     ) -> None:
+        """Begin; an R1 that is older than ``generations`` knows has to come again to be answered, or after :data:`OLDER_AFTER`."""
         self.own = own
         self.peer_hit = peer_hit
         self._groups = tuple(groups)
         self._random = random
         self._new_spi = new_spi
-        self._expected = PerSecond(MOST_R1S)
-        self._unexpected = PerSecond(MOST_R1S)
+        self._generations = generations
+        self._oldest = generations.oldest(peer_hit)
+        self.contest = Contest(int.from_bytes(random(2), "big") / 0x10000)
+        self._older_until = math.inf
+        self._answered: deque[tuple[Agreement, bytes]] = deque(maxlen=MOST_ANSWERED)
         self._r1: Packet | None = None
-        self._generation = -1
+        self.generation = -1
+        "the counter of the R1 that is being answered; -1 if none is"
         self._peer: HostIdentity | None = None
         self._agreement: Agreement | None = None
         self.solver: Solver | None = None
@@ -106,6 +117,11 @@ class Initiator:
         return builder.octets()
 
     @property
+    def has_answered(self) -> bool:
+        """Whether an I2 was made to which an R2 may come."""
+        return bool(self._answered)
+
+    @property
     def agreement(self) -> Agreement | None:
         """What will be agreed on when the R2 comes; None as long as no I2 was made."""
         return self._agreement
@@ -113,14 +129,20 @@ class Initiator:
     def begin_anew(self) -> None:
         """Take any R1 again: what was answered has led nowhere."""
         self._r1 = self._peer = self._agreement = self.solver = self.i2 = None
-        self._generation = -1
+        self.generation = -1
+        self.contest.forgive()
+
+    def forget_answered(self) -> None:
+        """Take no R2 to any I2 that was made."""
+        self._answered.clear()
 
     # R1
 
-    def r1(self, packet: Packet, now: float, is_expected: bool = True) -> bool:
+    def r1(self, packet: Packet, now: float, is_expected: bool = True, may_change: bool = False) -> bool:
         """Take an R1; returns whether it is used, and its puzzle is now :attr:`solver`'s.
 
-        ``is_expected`` tells whether it came from where an I1 was sent to.
+        ``is_expected`` tells whether it came from where an I1 was sent to, ``may_change`` whether it may be used in place of another one of
+        which nothing has come.
 
         :raises Refused: if it is from the right host, and there is nothing to agree on.
         :raises BadPacket: if it is not valid: another one may be.
@@ -129,14 +151,44 @@ class Initiator:
             return False
         counter = packet.find(ParameterType.R1_COUNTER)
         generation = decode_counter(counter) if counter is not None else 0
-        pace = self._expected if is_expected else self._unexpected
-        if generation <= self._generation or not pace.admits(now):
+        contest, key = self.contest, key_of(packet)
+        if contest.is_judged(key) or not self._is_wanted(generation, key, may_change, is_expected, now):
             return False
-        peer = read_host_identity(packet.need(ParameterType.HOST_ID))
-        if peer.hit != packet.sender:
+        contest.judge(key)
+        try:
+            self._use(packet, generation, now)
+        except BadPacket:
+            contest.is_on = True
+            raise
+        return True
+
+    def _is_wanted(
+        self, generation: int, key: bytes, may_change: bool, is_expected: bool, now: float
+    ) -> bool:
+        """Tell whether an R1 that was not seen before may be the one to be answered, and is to be verified now."""
+        came_before = self.contest.came_before(key)
+        is_newer = generation > self.generation and self._is_current(generation, now)
+        may_be = is_newer or (came_before and (may_change or self.generation < 0))
+        wanted = may_be and self.contest.admits(not came_before, is_expected, now)
+        self.contest.is_on = self.contest.is_on or not wanted
+        return wanted
+
+    def _is_current(self, generation: int, now: float) -> bool:
+        """Tell whether an R1 is not older than it should be, or has to do as no other is answered."""
+        if generation >= self._oldest:
+            return True
+        self._older_until = min(self._older_until, now + OLDER_AFTER)
+        return self.generation < 0 and now >= self._older_until
+
+    def _use(self, packet: Packet, generation: int, now: float) -> None:
+        """Answer an R1 from now on, if it is right."""
+        host_id = packet.need(ParameterType.HOST_ID)
+        if hit_in(host_id) != packet.sender:
             raise BadPacket("the HIT is not that of the Host Identity", NotifyType.INVALID_HIT)
+        peer = read_host_identity(host_id)
         check_signature_2(packet, peer)
         self._check(packet)
+        self._generations.note(peer.hit, generation)
         puzzle = Puzzle.decode(packet.need(ParameterType.PUZZLE))
         rhash = rhash_of(peer.hit)
         if len(puzzle.random) != rhash.size:
@@ -145,10 +197,9 @@ class Initiator:
             raise Refused(
                 f"the puzzle has a difficulty of {puzzle.difficulty}; more than {MOST_DIFFICULT} is not solved"
             )
-        self._r1, self._generation, self._peer, self._agreement = packet, generation, peer, None
+        self._r1, self.generation, self._peer, self._agreement = packet, generation, peer, None
         self.solver = Solver(rhash, (puzzle.random, self.own.hit, peer.hit), puzzle.difficulty, self._random)
         self.solve_until = now + 2.0 ** (min(puzzle.lifetime, LONGEST_LIFETIME) - 32)
-        return True
 
     def _check(self, packet: Packet) -> None:
         """Check that we can agree, and that nobody has changed what we offered (RFC 7401 §4.1.7, §6.8)."""
@@ -204,6 +255,9 @@ class Initiator:
             self._new_spi(),
             0,
         )
+        host_id = r1.parameter(ParameterType.HOST_ID)
+        assert host_id is not None
+        self._answered.append((self._agreement, r1.raw[host_id.start : host_id.end]))
         answer = Solution(puzzle.difficulty, puzzle.opaque, puzzle.random, solution)
         self.i2 = self._i2(r1, self._agreement, answer, DiffieHellman(their.group, pair.public))
         return self.i2
@@ -253,17 +307,26 @@ class Initiator:
 
         :raises BadPacket: if it is not valid: another one may be.
         """
-        agreement, r1 = self._agreement, self._r1
-        if agreement is None or r1 is None or packet.sender != agreement.peer.hit:
-            raise BadPacket("no R2 is waited for")
-        host_id = r1.parameter(ParameterType.HOST_ID)
-        assert host_id is not None
-        check_mac_2(packet, agreement.rhash, agreement.peer_keys.mac, r1.raw[host_id.start : host_id.end])
+        agreement = self._answers(packet)
         check_signature(packet, agreement.peer)
         info = ESPInfo.decode(packet.need(ParameterType.ESP_INFO))
         if info.new_spi < SMALLEST_SPI or info.keymat_index != esp_index(agreement.rhash, agreement.cipher):
             raise BadPacket("ESP_INFO is not that of a new association")
         return agreement.with_peer_spi(info.new_spi)
+
+    def _answers(self, packet: Packet) -> Agreement:
+        """Return what an R2 agrees to; the I2 that was sent last is the first that is looked at."""
+        error = BadPacket("no R2 is waited for")
+        for agreement, host_id in reversed(self._answered):
+            if packet.sender != agreement.peer.hit:
+                continue
+            try:
+                check_mac_2(packet, agreement.rhash, agreement.peer_keys.mac, host_id)
+            except BadPacket as found:
+                error = found
+            else:
+                return agreement
+        raise error
 
 
 def _first(preferred: Sequence[int], offered: Sequence[int]) -> int | None:

@@ -50,6 +50,7 @@ class HIPLink(DatagramLink):
         "_came_elsewhere",
         "_closed",
         "_first",
+        "_is_watched",
         "_octets_seen",
         "_seek",
         "_silent",
@@ -93,13 +94,15 @@ class HIPLink(DatagramLink):
         """
         agreement = association.agreement
         own, peer = agreement.own.hit, agreement.peer.hit
-        way = HIPWay(clock, journal, association.outbound, own, peer, association.path, self._worn_out)
+        sealed, path, credit = association.outbound, association.path, association.credit
+        way = HIPWay(clock, journal, sealed, own, peer, path, self._worn_out, credit)
         super().__init__(clock, journal, way)
         self._way: HIPWay = way
         self._closed = closed
         self._silent = silent
         self._came_elsewhere = elsewhere
         self._octets_seen = 0
+        self._is_watched = False
         self._silent_pulses = 0
         self.association = association
         self.proof = agreement.peer.key
@@ -177,7 +180,16 @@ class HIPLink(DatagramLink):
             self._way.verify(verified)
             return
         self._way.lead(path, verified)
-        self._path_changed(self.path)
+        self.traffic.moved(self._clock.seconds())
+        self._path_changed(f"{self.path} from {path.own_host}")
+
+    def _release(self) -> None:
+        """Hear that more is taken than a stranger's first words: a hello has passed."""
+        super()._release()
+        if self._released and not self.association.paths.confides:
+            self.association.paths.confides = True
+            if self._is_watched:
+                self._watched(self.association)
 
     def _elsewhere(self, source: Address, port: DatagramPort) -> None:
         self._came_elsewhere(self.association, port, source)
@@ -186,7 +198,8 @@ class HIPLink(DatagramLink):
         super().watch(closely)
         self._timers.stop("pulse")
         self._silent_pulses = 0
-        if closely and not self._over and not self._closing:
+        self._is_watched = closely and not self._over and not self._closing
+        if self._is_watched:
             self._timers.start("pulse", PULSE, self._pulse)
             self._watched(self.association)
 

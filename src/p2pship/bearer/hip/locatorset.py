@@ -16,6 +16,9 @@ MOST_LOCATORS = 16
 UNLIMITED = 0xFFFF_FFFF
 "The lifetime of what does not end (RFC 8046 §5.1)."
 
+UDP = 17
+"The protocol of a transport address (RFC 9028 §5.7)."
+
 _UNIT = 4
 _PREFERRED = 1
 _HEAD = struct.Struct(">BBBBI")
@@ -96,5 +99,7 @@ def _locator(
 
 
 def for_data(locator: LocatorField) -> bool:
-    """Tell whether a locator may be used for data as well as for control packets, as all of ours are."""
-    return locator.traffic == TrafficType.BOTH and bool(locator.lifetime)
+    """Tell whether a locator may be used for data as well as for control packets, as all of ours are; one with a port is in UDP."""
+    is_udp = locator.protocol == UDP and bool(locator.port)
+    is_usable = is_udp or locator.type != LocatorType.TRANSPORT_ADDRESS
+    return is_usable and locator.traffic == TrafficType.BOTH and bool(locator.lifetime)

@@ -2,11 +2,11 @@
 
 Theory of operation. A path is one of our addresses and one of the other side's locators. Everything goes along one path; one pair of
 SAs serves whichever it is. A locator is used once it is *verified*: a nonce that was sent there alone has come back (§5.4). What must
-not wait for that, because the old locator is gone, is sent within the *credit* of what the other side has sent before (§5.6), so
-that nobody can have a third party flooded.
+not wait for that, because the old locator is gone, is sent within the *credit* of what the other side has sent before (§5.6), and so are
+the questions themselves, so that nobody can have a third party flooded.
 
 - We have other addresses: the other side is told all of them (§5.2). If the one in use is gone, the packet that says so goes along
-  every path that is left, and data along the first of them at once.
+  every path that is left, and data along the first of them at once. A stranger, who has proven a key and said no hello, learns only the one in use.
 - The other side has other locators: a preferred one that is not the one in use is verified, and used then.
 - Nothing comes, though somebody listens: :meth:`Paths.silent` asks along every other path, and the first that answers is used.
 - Something true comes by another path than the one in use: the other side has moved, and we follow, after verifying what is new.
@@ -17,11 +17,11 @@ that nobody can have a third party flooded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
+from ipaddress import ip_address
 
 from p2pship.address import is_loopback, is_never_dialled
+from p2pship.bearer.hip.credit import Credit
 from p2pship.bearer.hip.locatorset import (
     MOST_LOCATORS,
     UNLIMITED,
@@ -34,6 +34,7 @@ from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
 from p2pship.bearer.hip.packet import Packet
 from p2pship.bearer.hip.parameters import ESPInfo
 from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.peerlocator import PeerLocator, Status
 from p2pship.bearer.hip.persecond import PerSecond
 from p2pship.bearer.hip.updates import MOST_TRIES, Contents, Updates, echoes
 
@@ -45,8 +46,12 @@ MOST_PROBED = 8
 MOST_OUTSTANDING = 4 * MOST_PROBED
 "Paths from which no answer has come yet; the one that was asked first is given up for another."
 
+QUESTION = 256
+"Octets of a question, with the shortest keys that there are."
+
 MOST_LED = 8
-"New places a second that are asked because the other side names them, or seems to send from there: none of it is proven."
+"""New places a second that are asked because the other side names them, and as many because it seems to send from there: none of it is proven,
+and the latter anybody can do who copies packets."""
 
 LED_TRIES = 3
 """How often such a place is asked, at most: nobody may have us send many times what they send themselves to a third party. The other side says
@@ -62,26 +67,6 @@ CONFIRMED_TIME = 2.0
 "Seconds for which a path that was confirmed is not left to follow the other side."
 
 
-class Status(Enum):
-    """RFC 8046 §5.1."""
-
-    UNVERIFIED = "UNVERIFIED"
-    ACTIVE = "ACTIVE"
-    DEPRECATED = "DEPRECATED"
-
-
-@dataclass(slots=True)
-class PeerLocator:
-    """One address of the other side."""
-
-    host: str
-    port: int
-    status: Status
-    until: float = float("inf")
-    "when it ends, in Unix time"
-    asked_at: float = float("-inf")
-
-
 class Paths:
     """The paths of one association."""
 
@@ -94,15 +79,18 @@ class Paths:
         reach: Callable[[str, int], Sequence[Path]],
         moved: Callable[[Path, bool], None],
         spi: Callable[[], int],
+        credit: Credit,
     ) -> None:
         """Begin on the path of the base exchange, which is verified by it.
 
         ``leads`` tells whether we were the Initiator. ``reach`` returns the paths to an address and port, from each of our own
         addresses that may lead there, best first. ``moved`` is told the path that is used from now on, and whether it is verified; ``spi`` says to
-        which the other side sends now.
+        which the other side sends now. ``credit`` is what may be sent to where it was never seen.
         """
         self._spi = spi
+        self._credit = credit
         self._updates = updates
+        updates.may_ask = self._may_ask
         self._leads = leads
         self._random = random
         self._reach = reach
@@ -110,13 +98,16 @@ class Paths:
         self.current = path
         self._confirmed_at = float("-inf")
         self._probes: dict[int, Path] = {}
-        self._led = PerSecond(MOST_LED)
+        self._named, self._led = PerSecond(MOST_LED), PerSecond(MOST_LED)
         self._announcement: int | None = None
         self._told: frozenset[str] = frozenset({path.own_host})
         self._is_told = True
         self._found: Path | None = None
+        self._question_size = 0
+        self.confides = False
+        "whether the other side may learn all our addresses: it has said hello"
         self._known: dict[tuple[str, int], PeerLocator] = {
-            (path.host, path.port): PeerLocator(path.host, path.port, Status.ACTIVE)
+            (path.host, path.port): PeerLocator(path.host, path.port, Status.ACTIVE, is_named=True)
         }
 
     # what is known
@@ -131,31 +122,40 @@ class Paths:
         paths = [path for host, port in learnt for path in self._reach(host, port)]
         self.ask(now, [*paths, *self.others(now)])
 
-    def _learn(self, host: str, port: int, until: float = float("inf")) -> PeerLocator | None:
+    def _learn(
+        self, host: str, port: int, until: float = float("inf"), is_named: bool = True
+    ) -> PeerLocator | None:
         found = self._known.get((host, port))
         if found is None:
-            if is_never_dialled(host) or is_loopback(host) != is_loopback(self.current.host):
+            if (
+                is_never_dialled(host)
+                or is_loopback(host) != is_loopback(self.current.host)
+                or _is_scoped(host)
+            ):
                 return None
             if len(self._known) >= MOST_KNOWN:
                 self._forget_one()
             found = self._known[host, port] = PeerLocator(host, port, Status.UNVERIFIED)
         elif found.status is Status.DEPRECATED:
             found.status = Status.UNVERIFIED
+        found.is_named = found.is_named or is_named
         found.until = until
         return found
 
     def _forget_one(self) -> None:
+        """Make room: what nobody has named goes first, then what was not verified, the oldest of them."""
         used = self.current.host, self.current.port
-        old = [key for key, each in self._known.items() if each.status is not Status.ACTIVE and key != used]
-        for key in (old or [key for key in self._known if key != used])[:1]:
-            del self._known[key]
+        others = (each for key, each in self._known.items() if key != used)
+        old = min(others, key=lambda each: (each.is_verified, each.is_named))
+        del self._known[old.host, old.port]
 
     def others(self, now: float) -> list[Path]:
-        """Return the other paths that there may be, verified locators first."""
+        """Return the other paths that there may be: verified locators first, and of these the one in use."""
         usable = [
             each for each in self._known.values() if each.status is not Status.DEPRECATED and each.until > now
         ]
-        usable.sort(key=lambda each: each.status is not Status.ACTIVE)
+        used = self.current.host, self.current.port
+        usable.sort(key=lambda each: (not each.is_verified, (each.host, each.port) != used))
         paths = [path for each in usable for path in self._reach(each.host, each.port)]
         return [path for path in dict.fromkeys(paths) if path != self.current]
 
@@ -165,11 +165,14 @@ class Paths:
         """Hear which addresses we have now; the one in use may be gone."""
         usable = [host for host in hosts if is_loopback(host) == is_loopback(self.current.own_host)]
         gone = self._is_closed(self.current)
-        if frozenset(usable) == self._told and not gone:
+        if not gone and (not self.confides or frozenset(usable) == self._told):
             return
         others = self.others(now)
         if gone and others:
             self._leave_for(others[0], now)
+        if not self.confides:
+            usable = [self.current.own_host]
+            others = [path for path in others if path.own_host in usable]
         if usable and (others or not gone):
             self._announce(usable, others if gone else [self.current], now)
 
@@ -182,11 +185,29 @@ class Paths:
 
     def _is_verified(self, path: Path) -> bool:
         locator = self._known.get((path.host, path.port))
-        return locator is not None and locator.status is Status.ACTIVE
+        return locator is not None and locator.is_verified
+
+    def _may_ask(self, path: Path, octets: int, now: float) -> bool:
+        """Tell whether an UPDATE of so many octets may be sent along a path, and count it where the other side was never seen."""
+        locator = self._known.get((path.host, path.port))
+        if locator is not None and locator.is_verified:
+            return True
+        if (locator is not None and not locator.may_be_asked(now)) or not self._credit.ask(octets, now):
+            return False
+        if locator is not None:
+            locator.asked += 1
+        return True
+
+    def _can_ask(self, path: Path, now: float) -> bool:
+        """Tell whether a question along a path would be sent."""
+        locator = self._known.get((path.host, path.port))
+        if locator is not None and (locator.is_verified or not locator.may_be_asked(now)):
+            return locator.is_verified
+        return self._credit.covers(QUESTION, now)
 
     def _is_closed(self, path: Path) -> bool:
         """Tell whether the socket of a path is no more: its address may have gone and come back."""
-        return path not in self._reach(path.host, path.port)
+        return not any(each.carrier is path.carrier for each in self._reach(path.host, path.port))
 
     def _announce(self, hosts: Sequence[str], paths: Sequence[Path], now: float) -> None:
         """Tell the other side all our addresses (RFC 8046 §5.2)."""
@@ -261,7 +282,7 @@ class Paths:
             if locator is not None and target != self.current:
                 self._use(target)
             return
-        if self._led.admits(now):
+        if self._named.admits(now) and self._can_ask(target, now):
             self._forget_probes(target)
             self._probe(target, now, () if number is None else (number,), echoed, LED_TRIES)
         elif number is not None:
@@ -280,7 +301,7 @@ class Paths:
         """Ask along some paths whether the other side is there; all others by default."""
         asked = set(self._probes.values())
         wanted = dict.fromkeys(self.others(now) if paths is None else paths)
-        new = [path for path in wanted if path not in asked]
+        new = [path for path in wanted if path not in asked and self._can_ask(path, now)]
         for path in new[:MOST_PROBED]:
             self._probe(path, now, most_tries=most_tries)
 
@@ -351,16 +372,21 @@ class Paths:
 
     def _follow(self, path: Path, now: float) -> None:
         """Use a path by which something true came, once its locator is verified."""
-        locator = self._learn(path.host, path.port)
+        locator = self._learn(path.host, path.port, is_named=False)
         if locator is None:
             return
         if locator.status is Status.ACTIVE:
             self._use(path)
-        elif abs(now - locator.asked_at) >= PAUSE and self._led.admits(now):
-            locator.asked_at = now
+        elif abs(now - locator.followed_at) >= PAUSE and self._led.admits(now):
+            locator.followed_at = now
             self.ask(now, [path], LED_TRIES)
 
     def _use(self, path: Path, verified: bool = True) -> None:
         """Send along a path from now on."""
         self.current = path
         self._moved(path, verified)
+
+
+def _is_scoped(host: str) -> bool:
+    """Tell whether an address means something only with the name of an interface, which is different on each machine (RFC 4007 §6)."""
+    return ":" in host and ip_address(host).is_link_local

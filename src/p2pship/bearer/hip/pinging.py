@@ -264,12 +264,13 @@ def _advice(reason: str, goal: Goal) -> str:
     """Return what went wrong, with what may be the matter where nothing came at all."""
     if reason != "no answer":
         return reason
+    whom = "and answer who names no HIT" if goal.peer == NULL_HIT else "with that HIT"
     if goal.port:
         return (
-            f"no answer: does a program speak HIP in UDP there, at port {goal.port}, with that HIT? One that speaks "
+            f"no answer: does a program speak HIP in UDP there, at port {goal.port}, {whom}? One that speaks "
             "it in IP itself needs --raw; a firewall may be in the way, too"
         )
     return (
-        "no answer: does a program speak HIP in IP itself there, with that HIT? A firewall has to let the protocols "
+        f"no answer: does a program speak HIP in IP itself there, {whom}? A firewall has to let the protocols "
         "139 and 50 pass"
     )

@@ -15,6 +15,7 @@ from p2pship.bearer.hip.link import HIPLink
 from p2pship.bearer.hip.numbers import Algorithm, Cipher, DHGroup, ECDSACurve, ESPSuite, HITSuite
 from p2pship.bearer.hip.packet import BadPacket, BadVersion, UnknownCritical
 from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.peerlocator import Status
 from p2pship.bearer.hip.pinging import Pinged
 from p2pship.bearer.hip.r1pool import Repeated, Stale
 from p2pship.bearer.hip.settings import HIPSettings
@@ -64,7 +65,7 @@ class AssociationReport(TypedDict):
     "those whom a link of this device with that one serves; filled in by who knows them"
     state: str
     carries: str
-    "``link`` for calls, ``echo`` for one that carries nothing but pings"
+    "``link`` for calls, ``echo`` for one that carries nothing but pings, or has carried nothing else yet"
     dialled: bool
     "whether we began the base exchange"
     since: float
@@ -72,13 +73,23 @@ class AssociationReport(TypedDict):
     peer_address: str
     encapsulated: bool
     "whether in UDP; else in IP itself"
+    moves: int
+    "how often it went on along another path"
+    moved: float
+    "when it did last; 0 if never"
+    round_trip: float | None
+    "seconds there and back, as measured last; null if nothing has measured them"
     locators: list[str]
-    "all addresses of the other side that are known"
+    "the addresses of the other side that it says are its own, or somebody else says"
     peer_algorithm: str
     hit_suite: str
     dh_group: str
     cipher: str
     esp_suite: str
+    spi_in: str
+    "the SPI of what comes now, as programs that look at packets print it: 0x and eight hexadecimal digits"
+    spi_out: str
+    "that of what leaves"
     packets_sent: int
     octets_sent: int
     packets_received: int
@@ -174,7 +185,7 @@ def association_report(
 ) -> AssociationReport:
     """Describe an association and what has passed over it; ``device`` is the HIT whose associations carry links."""
     agreement, path, traffic = association.agreement, association.path, link.traffic
-    is_link = agreement.own.hit == device and not is_guest
+    is_link = agreement.own.hit == device and not is_guest and (link.dialled or link.has_spoken)
     return {
         "own": format_hit(agreement.own.hit),
         "peer": format_hit(agreement.peer.hit),
@@ -186,12 +197,17 @@ def association_report(
         "own_address": path.own_host,
         "peer_address": _address(path),
         "encapsulated": path.is_encapsulated,
-        "locators": [one.host for one in association.paths.locators()],
+        "moves": traffic.moves,
+        "moved": traffic.moved_at,
+        "round_trip": link.round_trip,
+        "locators": [one.host for one in association.paths.locators() if one.status is not Status.DEPRECATED],
         "peer_algorithm": algorithm(agreement.peer),
         "hit_suite": _suite(agreement.peer.hit),
         "dh_group": _DH_GROUPS[DHGroup(agreement.group)],
         "cipher": _CIPHERS[agreement.cipher],
         "esp_suite": _ESP_SUITES[agreement.suite],
+        "spi_in": f"0x{association.inbound.spi:08x}",
+        "spi_out": f"0x{association.outbound.spi:08x}",
         "packets_sent": traffic.sent,
         "octets_sent": link.octets_sent,
         "packets_received": traffic.received,

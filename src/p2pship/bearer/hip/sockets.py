@@ -57,8 +57,9 @@ class Sockets:
         self._listening: dict[str, DatagramPort] = {}
         self._dialling: dict[str, DatagramPort] = {}
         self._closed = False
-        self.missing: set[str] = set()
-        "addresses that this machine has, but which could not be used"
+        self.missing: dict[str, str] = {}
+        "addresses that this machine has, but which could not be used, and why"
+        self._told: set[str] = set()
         self.number = 0
         "the port number that they have in common; 0 until they listen"
 
@@ -84,25 +85,28 @@ class Sockets:
         :raises CannotListenError: if the port is taken on one of them.
         :raises NoSuchAddress: if this machine has none of them.
         """
-        for opened in bind_everywhere(hosts, number):
+        for opened in bind_everywhere("hip", hosts, number):
             port = self._adopt(opened)
             self._listening[canonical_host(port.host)] = port
             self.number = port.number
         for host in self._listening:
             self._add_raw(host)
-        self.missing = {host for host in hosts if host not in self._listening}
+        self.missing = dict.fromkeys([host for host in hosts if host not in self._listening], "")
+        self._told = set(self.missing)  # by what has opened the others
 
     def _add_raw(self, host: str) -> None:
         if self._open_raw is None:
             return
         try:
             self._raw[host] = self._open_raw(host)
-        except OSError as error:
+        except PermissionError as error:
+            self._open_raw = None  # nor is it allowed at any other address
             log.warn(
-                "cannot speak HIP in IP itself at {host}: {error}; give the node CAP_NET_RAW, or set raw = false in [bearer.hip]",
-                host=host,
+                "cannot speak HIP in IP itself: {error}; give the node CAP_NET_RAW, or set raw = false in [bearer.hip]",
                 error=error.strerror,
             )
+        except OSError as error:
+            log.warn("cannot speak HIP in IP itself at {host}: {error}", host=host, error=error.strerror)
 
     def change(self, hosts: Sequence[str]) -> bool:
         """Open and close sockets as addresses have come and gone; returns whether others are listened on now.
@@ -110,6 +114,7 @@ class Sockets:
         An address that cannot be used yet is in :attr:`missing`.
         """
         before = set(self._listening)
+        self.missing = {}
         gone = [host for host in self._listening if host not in hosts]
         new = [host for host in hosts if host not in self._listening]
         for host in gone:
@@ -120,22 +125,26 @@ class Sockets:
             try:
                 self._listening[host] = self._adopt(bind(host, self.number))
             except OSError as error:
-                self._cannot_use(host, error)
+                self.missing[host] = str(error.strerror)
                 continue
+            if host in self._dialling:  # from before it could be listened on, at a port that nobody knows
+                self._dialling.pop(host).close()
             self._add_raw(host)
-        self.missing = {host for host in hosts if host not in self._listening}
+        self._told &= self.missing.keys()
         order = {host: index for index, host in enumerate(hosts)}
         self._listening = dict(sorted(self._listening.items(), key=lambda item: order[item[0]]))
         return set(self._listening) != before
 
-    def _cannot_use(self, host: str, error: OSError) -> None:
-        if host not in self.missing:
+    def tell_missing(self) -> None:
+        """Log which addresses still cannot be used, each once as long as that lasts."""
+        for host in self.missing.keys() - self._told:
             log.warn(
                 "cannot use the address {host} at port {port}: {error}",
                 host=host,
                 port=self.number,
-                error=error.strerror,
+                error=self.missing[host],
             )
+        self._told |= self.missing.keys()
 
     def towards(self, host: str) -> DatagramPort | None:
         """Return the socket from which a remote address is reached; None if there is no way to it, or they are closed."""

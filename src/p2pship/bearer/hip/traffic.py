@@ -9,7 +9,17 @@ from p2pship.errors import RemoteError
 class Traffic:
     """Adds up the counters of security associations, which count by themselves; those that are over are added once."""
 
-    __slots__ = ("_inbound", "_lost", "_outbound", "_received", "_sent", "forged", "replayed")
+    __slots__ = (
+        "_inbound",
+        "_lost",
+        "_outbound",
+        "_received",
+        "_sent",
+        "forged",
+        "moved_at",
+        "moves",
+        "replayed",
+    )
 
     def __init__(self) -> None:
         self._inbound: dict[int, Inbound] = {}
@@ -19,6 +29,15 @@ class Traffic:
         "packets that came twice, or far too late"
         self.forged = 0
         "packets that were not from the other side, or were altered"
+        self.moves = 0
+        "how often it went on along another path"
+        self.moved_at = 0.0
+        "when it did last (Unix time); 0 if never"
+
+    def moved(self, now: float) -> None:
+        """Hear that it goes on along another path."""
+        self.moves += 1
+        self.moved_at = now
 
     def opened(self, inbound: Inbound) -> None:
         """Hear of keys for what comes."""

@@ -78,6 +78,8 @@ class Updates:
     def __init__(self, agreement: Agreement, send: Callable[[Send], None]) -> None:
         self._agreement = agreement
         self._send = send
+        self.may_ask: Callable[[Path, int, float], bool] = _always
+        "tells whether so many octets that want an answer may be sent along a path; what may not is lost"
         self._next = 0
         self._outstanding: dict[int, Outstanding] = {}
         self._expected = 0
@@ -118,7 +120,7 @@ class Updates:
         self._outstanding[number] = Outstanding(
             octets, tuple(paths), acknowledged, given_up, is_vital, now + timeout, timeout, most_tries
         )
-        self._say(octets, paths)
+        self._ask(octets, paths, now)
         for each in acks:
             self._keep_answer(each, octets)
         return number
@@ -127,7 +129,7 @@ class Updates:
         """Acknowledge the other side's Update ID, with further parameters, along the path that it came by."""
         octets = self._packet([*contents, *_ack((number,))])
         self._keep_answer(number, octets)
-        self._say(octets, (path,))
+        self._send(Send(octets, path))
 
     def cancel(self, number: int) -> None:
         """Send an UPDATE of ours no more."""
@@ -147,9 +149,10 @@ class Updates:
                 builder.add(type_, octets)
         return builder.octets()
 
-    def _say(self, octets: bytes, paths: Sequence[Path]) -> None:
+    def _ask(self, octets: bytes, paths: Sequence[Path], now: float) -> None:
         for path in paths:
-            self._send(Send(octets, path))
+            if self.may_ask(path, len(octets), now):
+                self._send(Send(octets, path))
 
     def _keep_answer(self, number: int, octets: bytes) -> None:
         self._answers[number] = octets, MOST_REPEATED
@@ -187,7 +190,7 @@ class Updates:
             octets, left = self._answers[number]
             if octets is not None and left:
                 self._answers[number] = octets, left - 1
-                self._say(octets, (path,))
+                self._send(Send(octets, path))
             return False
         ahead = (number - self._expected) % _CIRCLE
         return ahead < MOST_AHEAD or ahead >= _CIRCLE - WINDOW
@@ -229,7 +232,12 @@ class Updates:
             each.tries += 1
             each.timeout = min(2 * each.timeout, LONGEST_TIMEOUT)
             each.due = now + each.timeout
-            self._say(each.octets, each.paths)
+            self._ask(each.octets, each.paths, now)
+
+
+def _always(path: Path, octets: int, now: float) -> bool:
+    """Let everything be sent."""
+    return True
 
 
 def echoes(packet: Packet) -> list[Contents]:

@@ -38,6 +38,7 @@ class HIPWay:
         peer: bytes,
         path: Path,
         worn_out: Callable[[], Any],
+        credit: Credit,
     ) -> None:
         """Send from one HIT to another; call ``worn_out`` when the key may seal no more."""
         self._clock = clock
@@ -55,7 +56,7 @@ class HIPWay:
         "received, of all packets that were true"
         self.sent = 0
         "octets sent, of all packets"
-        self._credit = Credit(clock.seconds())
+        self._credit = credit
         self._is_verified = True
         self.lead(path)
 

@@ -6,6 +6,7 @@ One that cannot be used is off by itself, is named once in the log with the reas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.logger import Logger
@@ -21,8 +22,21 @@ FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds until what could not be opened is tried again: first one, as for about that long a new IPv6 address is tested
 for duplicates and cannot be used (RFC 4862 §5.4), then twice as long each time."""
 
+PATIENCE = 2.5
+"Seconds for which an attachment may fail before the log says so: the test, which begins up to a second late, is over then."
+
 Key = tuple[Group, int]
 "A group and the index of an interface."
+
+
+@dataclass(slots=True)
+class _Failure:
+    """What keeps an attachment from being used."""
+
+    since: float
+    reason: str = ""
+    told: str = ""
+    "what the log has said of it"
 
 
 class Attachments:
@@ -48,7 +62,7 @@ class Attachments:
         self._answer = answer
         self._journal = journal
         self._open: dict[Key, Attachment] = {}
-        self._failures: dict[Key, str] = {}
+        self._failures: dict[Key, _Failure] = {}
         self._end_watch: Callable[[], None] | None = None
         self._retry: Any = None
         self._delay = FIRST_RETRY
@@ -74,7 +88,8 @@ class Attachments:
 
     def why_not(self) -> str:
         """Return why nothing can be sent, in words."""
-        return "; ".join(sorted(set(self._failures.values()))) or "there is no usable interface"
+        reasons = {failure.reason for failure in self._failures.values()}
+        return "; ".join(sorted(reasons)) or "there is no usable interface"
 
     def _ask(self, key: Key, attachment: Attachment, datagram: bytes) -> bool:
         try:
@@ -129,6 +144,7 @@ class Attachments:
         except OSError as error:
             self._failed(key, interface, error)
             return
+        self._failures.pop(key, None)
         self._open[key] = attachment
 
     def _close(self, key: Key) -> None:
@@ -154,11 +170,13 @@ class Attachments:
         self._follow()
 
     def _failed(self, key: Key, interface: Interface, error: OSError) -> None:
-        """Keep why an attachment cannot be used, and log it if it is news."""
-        reason = f"{interface.name}: {error.strerror or error}"
-        if self._failures.get(key) == reason:
+        """Keep why an attachment cannot be used, and log it if that lasts and is news."""
+        now = self._reactor.seconds()
+        failure = self._failures.setdefault(key, _Failure(now))
+        failure.reason = f"{interface.name}: {error.strerror or error}"
+        if now - failure.since < PATIENCE or failure.told == failure.reason:
             return
-        self._failures[key] = reason
+        failure.told = failure.reason
         self.log.warn(
             "the local network cannot be asked on {name} ({group}), which is tried again: {error}",
             name=interface.name,
