@@ -16,7 +16,7 @@ from p2pship.bearer.hip.guests import GUEST_TIME, MOST_FROM_ONE_SOURCE
 from p2pship.errors import LocalError, NotReached
 from p2pship.identity.hit import format_hit, hit_of
 from p2pship.identity.hostkeys import HostKey, KeyAlgorithm, new_host_key
-from tests.bearer.fakes import FakeDevice, FakeHostKeys, Recorder, device
+from tests.bearer.fakes import FakeDevice, Recorder, device
 from tests.bearer.hip.pair import HOST, HIPPair
 
 ALGORITHMS = {
@@ -44,12 +44,12 @@ class DeskCase(HIPPair):
 
     def setUp(self) -> None:
         super().setUp()
-        self.keys = FakeHostKeys(*map(host_key, KeyAlgorithm))
         self.pinger = self.bearer(device("alice"), opportunistic=self.opportunistic)
         self.pinged = self.bearer(device("bob"), opportunistic=self.opportunistic)
         self.links: list[Any] = []
+        self.keys = self.keyrings[self.pinged].host_keys
+        self.keys.become(*map(host_key, KeyAlgorithm))
         for bearer, links in ((self.pinger, []), (self.pinged, self.links)):
-            bearer._unwatch_keys = bearer._follow(self.keys if bearer is self.pinged else FakeHostKeys())
             self.successResultOf(bearer.listen(links.append, lambda: None))
 
     def at(self, bearer: HIPBearer) -> str:
@@ -104,7 +104,7 @@ class PingTests(DeskCase, TestCase):
     async def test_standing(self) -> None:
         """A link's association is pinged as it is, and neither it nor the link is closed afterwards."""
         locator = self.pinged.locators()[0]
-        link = await self.done(self.pinger.dial(device("bob").key, [locator]))
+        link = await self.done(self.pinger.dial(device("bob").key, [locator], device("alice")))
         told = Recorder()
         link.start(told)
         report = await self.ping()
@@ -151,13 +151,13 @@ class PingTests(DeskCase, TestCase):
             await self.turn()
             under_way.cancel()
             await self.assert_refused(under_way, CancelledError, "")
-            self.assertIsNone(self.pinger._host.due())
+            self.assertIsNone(self.pinger._hosts.due())
 
     async def test_dialled_meanwhile(self) -> None:
         """A dial while a ping is under way makes a link of its own; the ping says that its association has ended."""
         under_way = self.pinger.desk.ping(f"{hit(device('bob'))}@{self.at(self.pinged)}", number=20)
         await self.until(lambda: self.pinger.desk.associations())
-        link = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        link = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         self.assertEqual(link.proof, device("bob").key)
         await self.assert_refused(under_way, NotReached, "give the command again")
         [association] = self.pinger.desk.associations()
@@ -262,7 +262,7 @@ class OpportunisticTests(DeskCase, TestCase):
 
     async def test_standing(self) -> None:
         """Somebody with whom there is an association is pinged over that."""
-        link = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        link = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         report = await self.done(self.pinger.desk.ping(self.at(self.pinged)))
         self.assertFalse(report["made"])
         self.assertEqual(self.pinger.desk.associations()[0]["carries"], "link")
@@ -278,7 +278,7 @@ class GuestTests(DeskCase, TestCase):
 
     async def greeted_by_nobody(self) -> Any:
         """Have an association made whose link the other side's node closes, as no hello comes; return Bob's end."""
-        await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         await self.until(lambda: self.links)
         [link] = self.links
         link.start(Recorder())
@@ -327,7 +327,7 @@ class GuestTests(DeskCase, TestCase):
 
     async def test_our_kind(self) -> None:
         """One over which frames came is closed with its link, as ever."""
-        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         await self.until(lambda: self.links)
         near.start(Recorder())
         near.cast(b"something")
@@ -339,17 +339,18 @@ class GuestTests(DeskCase, TestCase):
         """A guest is no link: who is dialled gets a new one."""
         link = await self.greeted_by_nobody()
         locators = self.pinger.locators()
-        again = await self.done(self.pinged.dial(device("alice").key, locators))
+        again = await self.done(self.pinged.dial(device("alice").key, locators, device("bob")))
         self.assertIsNot(again, link)
         self.assertNotIn(link.association, self.pinged._links)
 
     async def test_bounded(self) -> None:
         """Those who come from one place push out the eldest, not each other's memory."""
-        bearers = [self.bearer(FakeDevice()) for _ in range(MOST_FROM_ONE_SOURCE + 2)]
-        for bearer in bearers:
+        owners = [FakeDevice() for _ in range(MOST_FROM_ONE_SOURCE + 2)]
+        bearers = [self.bearer(owner) for owner in owners]
+        for owner, bearer in zip(owners, bearers, strict=True):
             self.successResultOf(bearer.listen(lambda link: None, lambda: None))
             self.links.clear()
-            await self.done(bearer.dial(device("bob").key, self.pinged.locators()))
+            await self.done(bearer.dial(device("bob").key, self.pinged.locators(), owner))
             await self.until(lambda: self.links)
             next(iter(bearer._links.values())).retire()
             self.links[0].start(Recorder())
@@ -363,7 +364,7 @@ class ReportTests(DeskCase, TestCase):
 
     async def test_associations(self) -> None:
         """Both ends agree on who has sent how much, and on the algorithms."""
-        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         near.start(Recorder())
         for number in range(5):
             near.cast(b"%d" % number)
@@ -379,7 +380,7 @@ class ReportTests(DeskCase, TestCase):
 
     async def test_losses(self) -> None:
         """What was lost, came twice, or was forged is counted, also once the keys have changed."""
-        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         near.start(Recorder())
         port, at = near._way.port, near._way.address
         kept = [near.association.outbound.seal(59, bytes(8)) for _ in range(4)]
@@ -387,7 +388,7 @@ class ReportTests(DeskCase, TestCase):
             port.send(packet, at)
         await self.until(lambda: self.pinged.desk.associations()[0]["replayed"] >= 1)
         await self.turn()
-        self.pinger._tired(near.association)
+        self.pinger._house.tired(near.association)
         await self.until(lambda: self.pinged.desk.associations()[0]["rekeys"])
         self.advance(11)
         near.cast(b"after")
@@ -398,7 +399,7 @@ class ReportTests(DeskCase, TestCase):
 
     async def test_close(self) -> None:
         """An association is closed with its link, and both sides hear it."""
-        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        near = await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
         told = Recorder()
         near.start(told)
         await self.turn()
@@ -412,7 +413,7 @@ class ReportTests(DeskCase, TestCase):
     async def test_close_one(self) -> None:
         """With several associations with one host, only that of the HIT that is named is closed."""
         key = host_key(KeyAlgorithm.P384)
-        await self.done(self.pinged.dial(device("alice").key, self.pinger.locators()))
+        await self.done(self.pinged.dial(device("alice").key, self.pinger.locators(), device("bob")))
         whom = f"{hit(device('alice'))}@{self.at(self.pinger)}"
         under_way = self.pinged.desk.ping(whom, own=hit(key), number=50)
         await self.until(lambda: len(self.pinged.desk.associations()) == 2)

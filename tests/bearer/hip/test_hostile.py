@@ -60,7 +60,7 @@ class R1Tests(Stages):
         """No puzzle is begun that is more difficult than is sensible."""
         for difficulty in (MOST_DIFFICULT + 1, 32, 64, 255):
             hosts = self.offer(PUZZLE=self.puzzle(difficulty))
-            self.assertEqual([dialling.solver for dialling in hosts.hosts[0]._diallings.values()], [])
+            self.assertEqual([dialling.solver for dialling in hosts.hosts[0]._exchanges.all.values()], [])
             self.assert_unanswered(hosts)
         self.assert_answered(self.offer(PUZZLE=self.puzzle(0)))
 
@@ -68,11 +68,11 @@ class R1Tests(Stages):
         """A puzzle may last for an instant or for ever: the exchange ends in time anyway."""
         for lifetime in range(256):
             hosts = self.offer(PUZZLE=self.puzzle(1, lifetime))
-            (dialling,) = hosts.hosts[0]._diallings.values()
+            (dialling,) = hosts.hosts[0]._exchanges.all.values()
             self.assertLessEqual(dialling.initiator.solve_until, hosts.now + 256)
             hosts.now += 11
             hosts.hosts[0].timer_fired(hosts.now)
-            self.assertEqual(hosts.hosts[0]._diallings, {})
+            self.assertEqual(hosts.hosts[0]._exchanges.all, {})
 
     def test_flood(self) -> None:
         """Any number of forged R1s costs no more than so many verifications a second, and does not end the attempt."""

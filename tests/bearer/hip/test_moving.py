@@ -139,11 +139,11 @@ class MovingTests(HIPPair, TestCase):
         """However many questions were asked where nobody is, the next one is taken: the other side never saw the others."""
         near, far, told = await self.ready()
         for number in range(60):
-            near._seek([Locator("hip", "127.0.1.1", 1000 + number)])
+            near._house.found(near.association, [Locator("hip", "127.0.1.1", 1000 + number)])
             await self.turn()
         self.networks["bob"].become("127.0.0.5")
         self.networks["alice"].become("127.0.0.4")
-        near._seek(self.bob.locators())
+        near._house.found(near.association, self.bob.locators())
         await self.until(lambda: near.remote.host == "127.0.0.5")
         await self.exchange(near, far, told, b"after")
 

@@ -40,7 +40,7 @@ class RekeyTests(HIPPair, TestCase):
 
     def begin(self, bearer: Any, link: Any) -> None:
         """Have a link's keys changed."""
-        bearer._tired(link.association)
+        bearer._house.tired(link.association)
 
     def assert_changed(self, near: Any, far: Any, spis: set[int]) -> None:
         """Assert that both ends have other keys than at first, and that the old ones are forgotten."""

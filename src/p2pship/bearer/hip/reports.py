@@ -30,7 +30,9 @@ class OwnHITReport(TypedDict):
     algorithm: str
     hit_suite: str
     device: bool
-    "whether it is the device's own, which carries the links"
+    "whether it is that of the node's own device"
+    links: bool
+    "whether it is that of a device of ours, and so carries links"
     since: float
     "since when it answers (Unix time)"
     associations: int
@@ -151,6 +153,7 @@ def _own_hit(hosts: Hosts, host: Host) -> OwnHITReport:
         "algorithm": algorithm(host.own),
         "hit_suite": _suite(hit),
         "device": host is hosts.device,
+        "links": hit in hosts.carrying,
         "since": hosts.since(hit),
         "associations": sum(1 for _ in host.associations()),
     }
@@ -169,18 +172,15 @@ def _suite(hit: bytes) -> str:
     return _HIT_SUITES[HITSuite(hit_suite(hit))]
 
 
-def association_report(
-    association: Association, link: HIPLink, is_guest: bool, device: bytes
-) -> AssociationReport:
-    """Describe an association and what has passed over it; ``device`` is the HIT whose associations carry links."""
+def association_report(association: Association, link: HIPLink, carries: bool) -> AssociationReport:
+    """Describe an association and what has passed over it; ``carries`` says whether that is more than echoes."""
     agreement, path, traffic = association.agreement, association.path, link.traffic
-    is_link = agreement.own.hit == device and not is_guest
     return {
         "own": format_hit(agreement.own.hit),
         "peer": format_hit(agreement.peer.hit),
         "people": [],
         "state": association.state.value,
-        "carries": "link" if is_link else "echo",
+        "carries": "link" if carries else "echo",
         "dialled": link.dialled,
         "since": association.made_at,
         "own_address": path.own_host,
