@@ -65,6 +65,26 @@ class Device:
         return sign(self.private_key, data)
 
 
+class Keyring:
+    """A keyring that has one device."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.host_keys = self
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return the device."""
+        return (self.device,)
+
+    def all(self) -> tuple[()]:
+        """Return the further Host Identities: there are none."""
+        return ()
+
+    def watch(self, _changed: Callable[..., None]) -> Callable[[], None]:
+        """Nothing changes."""
+        return lambda: None
+
+
 class Receiver:
     """Counts what a link brings."""
 
@@ -97,8 +117,9 @@ class End:
         "seconds of processor time that it has taken"
         made: Callable[..., Any] = HIPBearer if kind == "hip" else UDPBearer
         settings: Any = (HIPSettings if kind == "hip" else UDPSettings)(listen=(HOST,), port=0)
+        whose = Keyring(device) if kind == "hip" else device
         network = StaticNetwork(loopback())
-        self.bearer = made(self.sockets, settings, device, network, _PORTS, Journal(), os.urandom)
+        self.bearer = made(self.sockets, settings, whose, network, _PORTS, Journal(), os.urandom)
 
     def listen(self) -> None:
         """Accept links from now on."""
@@ -107,7 +128,9 @@ class End:
     def dial(self, other: End) -> None:
         """Have a link made, which will be in :attr:`links`."""
         began = time.process_time()
-        self.bearer.dial(other.device.key, other.bearer.locators()).addCallback(self.links.append)
+        self.bearer.dial(other.device.key, other.bearer.locators(), self.device).addCallback(
+            self.links.append
+        )
         self.cpu += time.process_time() - began
 
     def turn(self, seconds: float = 0.0) -> None:

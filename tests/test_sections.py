@@ -25,6 +25,7 @@ class SectionsTests(SynchronousTestCase):
                 "sip",
                 "sip.network",
                 "media",
+                "identity",
                 "trust",
                 "screen",
                 "privacy",

@@ -19,11 +19,13 @@ from p2pship.config import CONFIG_FILE, Config, load
 from p2pship.errors import LocalError, P2PShipError
 from p2pship.identity.keyring import SCHEMAS as IDENTITY_SCHEMAS
 from p2pship.identity.keyring import Keyring
+from p2pship.identity.settings import IdentitySettings
+from p2pship.interfaces import IDevice
 from p2pship.journal import Journal
 from p2pship.lookup.privacy import Modes
 from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.lookup.settings import PrivacySettings
-from p2pship.relations.devicenames import name_this
+from p2pship.relations.devicenames import name_this, unname_device
 from p2pship.relations.secrets import PairSecrets
 from p2pship.sip.bindings import SCHEMA as BINDINGS_SCHEMA
 from p2pship.sip.bindings import forget_name
@@ -45,6 +47,9 @@ from p2pship.trust.vouchers import vouchers
 
 OWN_SCHEMAS = (*IDENTITY_SCHEMAS, LEDGER_SCHEMA, AUTHORITY_SCHEMA, BINDINGS_SCHEMA, PHONES_SCHEMA)
 "The tables of what a desk keeps."
+
+HIP = "bearer.hip"
+"The section of the bearer that serves several devices."
 
 
 class Desk:
@@ -112,8 +117,9 @@ class Desk:
     def _build(self) -> None:
         clock, database, journal = self.clock, self.database, self.journal
         self.keyring = Keyring(self.state, database, journal, clock, self.vault)
+        self.keyring.separate_device = self.config.get(IdentitySettings).separate_device
         self.keyring.beyond_ascii = self.config.get(ScreenSettings).international_names
-        self.ledger = Ledger(database, self.vault, clock, self.keyring.device.hit)
+        self.ledger = Ledger(database, self.vault, clock, self.random)
         self.blocks = Blocks(self.ledger, clock)
         self.secrets = PairSecrets(self.ledger, clock, self.keyring.revoked)
         self.authorities = Authorities(database, self.vault, self.state / "authorities", clock, journal)
@@ -132,6 +138,7 @@ class Desk:
         self.screening = Screening(self.config.get(ScreenSettings), self.blocks, journal)
         self.keyring.watch(self._identity_changed)
         self._catch_up()
+        self._warn()
         self.vault.finish_if_possible()
 
     def _catch_up(self) -> None:
@@ -142,19 +149,46 @@ class Desk:
 
     def _identity_changed(self, aor: str) -> None:
         """Name this device to the others of an identity; forget what was kept for one that is gone, or the next one has it."""
-        if self.keyring.identity(aor) is not None:
-            self._name_device(aor)
+        identity = self.keyring.identity(aor)
+        if identity is not None:
+            self._name_device(aor, identity.device)
+            if identity.separate:
+                self._forget_device(aor, self.keyring.device)
         else:
             forget_name(self.database, aor)
             self.phones.drop(aor)
             self.ledger.drop(aor)  # last: whoever is in the ledger is looked at again if this is interrupted
 
-    def _name_device(self, aor: str) -> None:
+    def _warn(self) -> None:
+        """Say whom nobody can reach."""
+        alone = [identity.aor for identity in self.keyring.identities() if identity.separate]
+        if (alone or self.keyring.separate_device) and not self.reaches_separate():
+            self.log.warn(
+                "only HIP reaches an identity with a device of its own, and HIP is off: nobody can call {who}; "
+                "set enabled = true in [bearer.hip], and start the node anew",
+                who=", ".join(alone) or "those who get one",
+            )
+
+    def _name_device(self, aor: str, device: IDevice) -> None:
         """Name this device; an identity can do without, where the ledger is full or the disk is."""
         try:
-            name_this(self.ledger, aor, self.keyring.device)
+            name_this(self.ledger, aor, device)
         except LocalError as error:
             self.log.warn("{aor}: this device has no name: {error}", aor=aor, error=error)
+
+    def _forget_device(self, aor: str, left: IDevice) -> None:
+        """Do not tell the other devices of an identity about one that it has left."""
+        try:
+            unname_device(self.ledger, aor, left)
+        except LocalError as error:
+            self.log.warn("{aor}: the device of before keeps its name: {error}", aor=aor, error=error)
+
+    def reaches_separate(self) -> bool:
+        """Tell whether others can reach the device of one identity alone: only a bearer that serves several can, such as HIP."""
+        if self.node is not None:
+            return any(bearer.several for bearer in self.node.bearers.values())
+        hip = self.config.section(HIP)
+        return hip is not None and bool(hip.enabled)
 
     def close(self) -> None:
         """Let another process use the state folder; harmless when repeated."""

@@ -24,7 +24,7 @@ from p2pship.config import Config
 from p2pship.desk import Desk
 from p2pship.entrance import Entrance
 from p2pship.errors import P2PShipError
-from p2pship.interfaces import IBearer, ILookup, INetwork, INode
+from p2pship.interfaces import IBearer, IIdentity, ILookup, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
@@ -259,8 +259,8 @@ class Node(MultiService):
         if kind in (PAIR, SETTING):
             self._publisher.privacy_changed()
 
-    def _locators(self) -> Sequence[Locator]:
-        return [locator for bearer in self.bearers.values() for locator in bearer.locators()]
+    def _locators(self, identity: IIdentity) -> Sequence[Locator]:
+        return self.overlay.locators(identity)
 
     # What is said of it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pship import plugins
+from p2pship.identity.settings import IdentitySettings
 from p2pship.lookup.settings import PrivacySettings
 from p2pship.media.relay import MediaSettings
 from p2pship.sip.settings import SIPNetworkSettings, SIPSettings
@@ -13,6 +14,7 @@ OWN: dict[str, type] = {
     "sip": SIPSettings,
     "sip.network": SIPNetworkSettings,
     "media": MediaSettings,
+    "identity": IdentitySettings,
     "trust": TrustSettings,
     "screen": ScreenSettings,
     "privacy": PrivacySettings,

@@ -59,7 +59,7 @@ class BearerPair(Case):
 
     async def connect(self) -> tuple[Any, Any]:
         """Return the two ends of a link that nobody has started: alice's, who dialled, and bob's."""
-        dial = self.alice.dial(device("bob").key, self.bob.locators())
+        dial = self.alice.dial(device("bob").key, self.bob.locators(), device("alice"))
         ends: list[Any] = []
         dial.addBoth(ends.append)
         await self.until(lambda: ends)
@@ -77,7 +77,7 @@ class BearerPair(Case):
 
     async def refused(self, key: bytes, locators: list[Locator]) -> NotReached:
         """Dial in vain, and return why."""
-        dial = self.alice.dial(key, locators)
+        dial = self.alice.dial(key, locators, device("alice"))
         outcome: list[Any] = []
         dial.addBoth(outcome.append)
         await self.until(lambda: outcome)
@@ -100,6 +100,7 @@ class BearerContract(BearerPair):
         """Each end knows the other's key and who dialled where."""
         near, far = await self.connect()
         self.assertEqual((near.proof, far.proof), (device("bob").key, device("alice").key))
+        self.assertEqual((near.own, far.own), (far.proof, near.proof))
         self.assertEqual((near.dialled, far.dialled), (True, False))
         self.assertEqual((near.locator, far.locator), (self.bob.locators()[0], None))
         self.assertEqual(near.remote.port, self.bob.locators()[0].port)
@@ -293,7 +294,7 @@ class BearerContract(BearerPair):
     async def test_second_locator(self) -> None:
         """A dial goes on to the next locator when one fails."""
         nobody = Locator(self.bob.name, "127.0.0.1", 1)
-        dial = self.alice.dial(device("bob").key, [nobody, *self.bob.locators()])
+        dial = self.alice.dial(device("bob").key, [nobody, *self.bob.locators()], device("alice"))
         ends: list[Any] = []
         dial.addBoth(ends.append)
         await self.until(lambda: ends)

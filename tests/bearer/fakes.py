@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from p2pship.address import Locator
+from p2pship.identity.hit import hit_of
 from p2pship.identity.hostkeys import HostKey
 from p2pship.identity.keys import sign
 from p2pship.interfaces import IDevice, IHostKeys, ILinkReceiver, INetwork, INode
@@ -33,7 +34,7 @@ class FakeDevice:
     def __init__(self) -> None:
         self.private_key = ec.generate_private_key(ec.SECP256R1())
         self.key = self.private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self.hit = self.key[-16:]
+        self.hit = hit_of(self.key)
 
     def sign(self, data: bytes) -> bytes:
         return sign(self.private_key, data)
@@ -91,14 +92,35 @@ class FakeHostKeys:
             changed()
 
 
+class FakeKeyring:
+    """What a bearer asks of a keyring: the node's own device, others, and further Host Identities."""
+
+    def __init__(self, own: FakeDevice, *separate: FakeDevice) -> None:
+        self.device = own
+        self.separate = list(separate)
+        self.host_keys = FakeHostKeys()
+        self.watchers: list[Callable[[str], None]] = []
+
+    def devices(self) -> Sequence[FakeDevice]:
+        return (self.device, *self.separate)
+
+    def watch(self, changed: Callable[[str], None]) -> Callable[[], None]:
+        self.watchers.append(changed)
+        return lambda: self.watchers.remove(changed)
+
+    def become(self, *separate: FakeDevice) -> None:
+        """Have other separate devices, and tell."""
+        self.separate = list(separate)
+        for changed in tuple(self.watchers):
+            changed("somebody@example.com")
+
+
 @implementer(INode)
 class FakeNode:
     """What a bearer asks of a node."""
 
     def __init__(self, journal: Journal) -> None:
-        self.keyring = self
-        self.device = device("alice")
-        self.host_keys = FakeHostKeys()
+        self.keyring = FakeKeyring(device("alice"))
         self.network = FakeNetwork("127.0.0.1")
         self.ports = Ports(Database(":memory:", [SCHEMA]))
         self.journal = journal

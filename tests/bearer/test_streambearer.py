@@ -39,7 +39,7 @@ class DialCases(StreamPair):
         """Who accepts and then says nothing is given up after 5 s."""
         locator, met = self.listen_mute()
         outcome: list[Any] = []
-        self.alice.dial(device("bob").key, [locator]).addErrback(outcome.append)
+        self.alice.dial(device("bob").key, [locator], device("alice")).addErrback(outcome.append)
         await self.until(lambda: met)
         await self.until(lambda: outcome, step=1)
         self.assertTrue(outcome[0].check(NotReached))
@@ -49,7 +49,7 @@ class DialCases(StreamPair):
     async def test_cancel(self) -> None:
         """A dial that is cancelled leaves nothing behind."""
         locator, met = self.listen_mute()
-        dial = self.alice.dial(device("bob").key, [locator])
+        dial = self.alice.dial(device("bob").key, [locator], device("alice"))
         await self.until(lambda: met)
         dial.cancel()
         self.failureResultOf(dial, CancelledError)
@@ -58,7 +58,7 @@ class DialCases(StreamPair):
 
     async def test_cancel_connecting(self) -> None:
         """A dial that is cancelled before there is a connection leaves nothing behind either."""
-        dial = self.alice.dial(device("bob").key, self.bob.locators())
+        dial = self.alice.dial(device("bob").key, self.bob.locators(), device("alice"))
         dial.cancel()
         self.failureResultOf(dial, CancelledError)
         self.assertEqual((self.alice._links, self.clock.getDelayedCalls()), (set(), []))
@@ -66,7 +66,7 @@ class DialCases(StreamPair):
     async def test_stop_dialling(self) -> None:
         """A bearer that stops fails the dials under way."""
         locator, met = self.listen_mute()
-        dial = self.alice.dial(device("bob").key, [locator, *self.bob.locators()])
+        dial = self.alice.dial(device("bob").key, [locator, *self.bob.locators()], device("alice"))
         await self.until(lambda: met)
         self.bearers.remove(self.alice)
         stopped: list[Any] = []
@@ -78,7 +78,9 @@ class DialCases(StreamPair):
         """A locator that does not answer is overtaken by the next after a quarter of a second."""
         locator, met = self.listen_mute()
         links: list[Any] = []
-        self.alice.dial(device("bob").key, [locator, *self.bob.locators()]).addCallback(links.append)
+        self.alice.dial(device("bob").key, [locator, *self.bob.locators()], device("alice")).addCallback(
+            links.append
+        )
         await self.until(lambda: met)
         self.advance(0.25)
         await self.until(lambda: links)
@@ -94,7 +96,7 @@ class DialCases(StreamPair):
 
         self.successResultOf(carol.listen(broken, lambda: None))
         links: list[Any] = []
-        self.alice.dial(device("carol").key, carol.locators()).addCallback(links.append)
+        self.alice.dial(device("carol").key, carol.locators(), device("alice")).addCallback(links.append)
         await self.until(lambda: links)
         told = Recorder()
         links[0].start(told)
@@ -114,7 +116,9 @@ class ListenCases(ListenContract, StreamPair):
         port = carol.locators()[0].port
         for host in (HOST, "::1"):
             links: list[Any] = []
-            self.alice.dial(device("carol").key, [Locator(self.alice.name, host, port)]).addBoth(links.append)
+            self.alice.dial(
+                device("carol").key, [Locator(self.alice.name, host, port)], device("alice")
+            ).addBoth(links.append)
             await self.until(lambda: self.accepted)
             self.assertEqual(links[0].remote.host, host)
             self.assertEqual(self.accepted.pop().remote.host, host)

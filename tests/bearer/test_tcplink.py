@@ -141,7 +141,7 @@ class BetweenTests(TCPPair, TestCase):
     async def talk(self) -> tuple[Any, Any, Recorder, Recorder]:
         """Return both ends of a link that leads through the one between, started."""
         ends: list[Any] = []
-        self.alice.dial(device("bob").key, self.way()).addBoth(ends.append)
+        self.alice.dial(device("bob").key, self.way(), device("alice")).addBoth(ends.append)
         await self.until(lambda: ends and self.accepted)
         near_told, far_told = Recorder(), Recorder()
         near, far = ends[0], self.accepted.pop()

@@ -36,7 +36,7 @@ class DialTests(UDPPair, TestCase):
         nobody = Locator("udp", HOST, 1)
         outcome: list[Any] = []
         began = self.clock.seconds()
-        self.alice.dial(device("bob").key, [nobody]).addErrback(outcome.append)
+        self.alice.dial(device("bob").key, [nobody], device("alice")).addErrback(outcome.append)
         await self.until(lambda: outcome, step=0.05)
         self.assertIn("5 s", outcome[0].getErrorMessage())
         self.assertLess(self.clock.seconds() - began, 5.2)
@@ -44,13 +44,13 @@ class DialTests(UDPPair, TestCase):
     def test_no_way(self) -> None:
         """An address to which there is no way from here fails at once."""
         carol = self.bearer(device("carol"))
-        dial = carol.dial(device("bob").key, [Locator("udp", "255.255.255.255", 5567)])
+        dial = carol.dial(device("bob").key, [Locator("udp", "255.255.255.255", 5567)], device("carol"))
         self.assertIn("255.255.255.255", self.failureResultOf(dial, NotReached).getErrorMessage())
         self.assertEqual((carol._parties, self.clock.getDelayedCalls()), ({}, []))
 
     async def test_cancel(self) -> None:
         """A dial that is cancelled leaves nothing behind."""
-        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, 1)])
+        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, 1)], device("alice"))
         self.advance(0.3)
         dial.cancel()
         self.failureResultOf(dial, CancelledError)
@@ -58,11 +58,11 @@ class DialTests(UDPPair, TestCase):
 
     async def test_stop_dialling(self) -> None:
         """A bearer that stops fails the dials under way, and dials no more."""
-        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, 1)])
+        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, 1)], device("alice"))
         self.bearers.remove(self.alice)
         self.successResultOf(self.alice.stop())
         self.failureResultOf(dial, NotReached)
-        late = self.alice.dial(device("bob").key, self.bob.locators())
+        late = self.alice.dial(device("bob").key, self.bob.locators(), device("alice"))
         self.failureResultOf(late, NotReached)
 
     async def test_overtaken(self) -> None:
@@ -70,14 +70,16 @@ class DialTests(UDPPair, TestCase):
         links: list[Any] = []
         nobody = Locator("udp", HOST, 1)
         began = self.clock.seconds()
-        self.alice.dial(device("bob").key, [nobody, *self.bob.locators()]).addCallback(links.append)
+        self.alice.dial(device("bob").key, [nobody, *self.bob.locators()], device("alice")).addCallback(
+            links.append
+        )
         await self.until(lambda: links)
         self.assertLess(self.clock.seconds() - began, 0.4)
         self.assertEqual(links[0].locator, self.bob.locators()[0])
 
     def test_bad_key(self) -> None:
         """A device whose key is of a kind that this bearer cannot use is not reached."""
-        dial = self.alice.dial(b"no key", self.bob.locators())
+        dial = self.alice.dial(b"no key", self.bob.locators(), device("alice"))
         self.assertIn(str(self.bob.locators()[0]), self.failureResultOf(dial, NotReached).getErrorMessage())
 
     async def test_several(self) -> None:
@@ -85,8 +87,8 @@ class DialTests(UDPPair, TestCase):
         self.successResultOf(self.alice.listen(self.accepted.append, lambda: None))
         carol = self.bearer(device("carol"))
         links: list[Any] = []
-        for who in (self.alice, carol, self.alice):
-            who.dial(device("bob").key, self.bob.locators()).addCallback(links.append)
+        for who, name in ((self.alice, "alice"), (carol, "carol"), (self.alice, "alice")):
+            who.dial(device("bob").key, self.bob.locators(), device(name)).addCallback(links.append)
         await self.until(lambda: len(links) == len(self.accepted) == 3)
         told = [Recorder() for _ in range(6)]
         for number, link in enumerate(links + self.accepted):
@@ -109,7 +111,7 @@ class DialTests(UDPPair, TestCase):
 
         self.successResultOf(carol.listen(broken, lambda: None))
         links: list[Any] = []
-        self.alice.dial(device("carol").key, carol.locators()).addCallback(links.append)
+        self.alice.dial(device("carol").key, carol.locators(), device("alice")).addCallback(links.append)
         await self.until(lambda: links)
         told = Recorder()
         links[0].start(told)
@@ -133,7 +135,7 @@ class ListenTests(ListenContract, UDPPair, TestCase):
     async def talk_at(self, locator: Locator) -> None:
         """Dial carol there, and see that a frame and a datagram pass."""
         links: list[Any] = []
-        self.alice.dial(device("carol").key, [locator]).addBoth(links.append)
+        self.alice.dial(device("carol").key, [locator], device("alice")).addBoth(links.append)
         await self.until(lambda: self.accepted)
         told = Recorder()
         accepted = self.accepted.pop()

@@ -220,7 +220,7 @@ class DoorTests(UDPPair, TestCase):
         """Somebody who sends a dialler one cookie after the other makes it knock a few times more, and no more."""
         liar = Stranger(1)
         self.addCleanup(liar.close)
-        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, liar.port)])
+        dial = self.alice.dial(device("bob").key, [Locator("udp", HOST, liar.port)], device("alice"))
         (own_id,) = self.alice._parties
         liar._target = (HOST, next(iter(self.alice._dialling_ports.values())).number)
         for _ in range(200):
@@ -235,7 +235,7 @@ class DoorTests(UDPPair, TestCase):
         told: list[Any] = []
         liar = Stranger(1)
         self.addCleanup(liar.close)
-        dial = self.alice.dial(device("bob").key, self.bob.locators())
+        dial = self.alice.dial(device("bob").key, self.bob.locators(), device("alice"))
         dial.addBoth(told.append)
         (own_id,) = self.alice._parties
         port = next(iter(self.alice._dialling_ports.values()), None) or self.alice._listeners[0]

@@ -39,7 +39,7 @@ class LossTests(RelayedPair, LossCases, TestCase):
         """A link whose other side never says anything is lost after 5 s."""
         self.relay.there = lambda datagram: [] if datagram[:2] == b"\0\4" else [(0.0, datagram)]
         links: list[Any] = []
-        self.alice.dial(device("bob").key, [self.locator]).addCallback(links.append)
+        self.alice.dial(device("bob").key, [self.locator], device("alice")).addCallback(links.append)
         await self.until(lambda: links)
         told = Recorder()
         links[0].start(told)

@@ -93,7 +93,7 @@ class RelayedPair(UDPPair):
     async def dialled(self) -> Any:
         """Return what one dial makes: a link that is confirmed, or given up, or None."""
         done: list[Any] = []
-        self.alice.dial(device("bob").key, [self.locator]).addBoth(done.append)
+        self.alice.dial(device("bob").key, [self.locator], device("alice")).addBoth(done.append)
         await self.until(lambda: done)
         if not ILink.providedBy(done[0]):
             return None

@@ -50,7 +50,8 @@ def facts_of(desk: Desk, passphrase: str) -> dict[Item, object]:
     facts: dict[Item, object] = {("passphrase",): passphrase}
     for identity in desk.keyring.identities():
         said = identity.newest
-        facts["identity", identity.aor] = (identity.key, identity.chain, said.devices, said.revoked)
+        here = identity.device.hit
+        facts["identity", identity.aor] = (identity.key, identity.chain, said.devices, said.revoked, here)
         for entry in desk.ledger.entries(identity.aor):
             if entry.value is not None and entry.kind != DEVICE:  # this device's name comes with the identity
                 facts["ledger", identity.aor, entry.kind, entry.name] = entry.value
@@ -78,6 +79,7 @@ class Changes:
             self.create,
             self.remove,
             self.rotate,
+            self.separate,
             self.install,
             self.restore,
             self.add_device,
@@ -109,7 +111,8 @@ class Changes:
     def create(self, desk: Desk) -> Change | None:
         """Make an identity."""
         free = [aor for aor in OWNS if desk.keyring.identity(aor) is None]
-        return _one("identity create", {"aor": free[0]}, ("identity", free[0])) if free else None
+        given = {"aor": free[0], "separate_device": self._random.random() < 0.3} if free else {}
+        return _one("identity create", given, ("identity", free[0])) if free else None
 
     def remove(self, desk: Desk) -> Change | None:
         """Remove an identity, of which a backup is made before; all that was kept for it goes with it."""
@@ -135,6 +138,13 @@ class Changes:
     def rotate(self, desk: Desk) -> Change | None:
         """Give the default identity a new key."""
         return _one("identity rotate", {}, ("identity", _own(desk))) if _own(desk) else None
+
+    def separate(self, desk: Desk) -> Change | None:
+        """Give the default identity a device of its own."""
+        identity = desk.keyring.default
+        if identity is None or identity.separate:
+            return None
+        return _one("identity separate", {"aor": identity.aor}, ("identity", identity.aor))
 
     def install(self, desk: Desk) -> Change | None:
         """Take a CA's answer. The CA is trusted first, which is whole by itself."""
@@ -296,7 +306,7 @@ def _others(desk: Desk, aor: str) -> list[bytes]:
     """Return the SHA-256 of each other device of an own identity."""
     identity = desk.keyring.identity(aor)
     assert identity is not None
-    own = host_identity_hash(desk.keyring.device.key)
+    own = host_identity_hash(identity.device.key)
     listed: Iterable[bytes] = (device.host_identity_hash for device in identity.newest.devices)
     return [digest for digest in listed if digest != own]
 

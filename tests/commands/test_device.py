@@ -158,7 +158,8 @@ class DeviceTests(DeskTestCase):
         code = str(Secret(Means.CODE, b"12345678"))
         result = self.successResultOf(self.give("device link", whom="bob@Example.com", code=code, name="pad"))
         self.assertIn("It has no identity key", TEXTS["link"](result))
-        self.assertEqual(linking.asked[0], ("bob@example.com", Secret(Means.CODE, b"12345678"), None, "pad"))
+        secret = Secret(Means.CODE, b"12345678")
+        self.assertEqual(linking.asked[0], ("bob@example.com", secret, None, "pad", None))
         self.successResultOf(self.give("device link", whom=linking.open(ALICE, False).uri))
         self.assertEqual(linking.asked[1][:3], (ALICE, SCANNED, HIT))
 

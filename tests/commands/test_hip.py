@@ -73,6 +73,7 @@ SHOWN: dict[str, Any] = {
             "algorithm": "ECDSA P-256",
             "hit_suite": "ECDSA/SHA-384",
             "device": True,
+            "links": True,
             "since": 0.0,
             "associations": 2,
         }
@@ -91,9 +92,10 @@ SHOWN: dict[str, Any] = {
 class RecordedBearer:
     """What a bearer is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: bytes) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.desk = self
+        self.association = {**ASSOCIATION, "own": format_hit(own)}
 
     def show(self) -> Any:
         """Say how it stands."""
@@ -102,12 +104,12 @@ class RecordedBearer:
     def associations(self, *asked: Any) -> Any:
         """List one."""
         self.asked.append(asked)
-        return [ASSOCIATION]
+        return [self.association]
 
     def close(self, *asked: Any) -> Any:
         """Close it."""
         self.asked.append(asked)
-        return [ASSOCIATION]
+        return [self.association]
 
     def ping(self, *asked: Any) -> Any:
         """Lose one echo of four."""
@@ -121,9 +123,11 @@ class HIPTests(DeskTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.give("identity create", aor=ALICE)
-        self.bearer = RecordedBearer()
-        peer = SimpleNamespace(aor="bob@example.com", hit=PEER.hit)
-        overlay = SimpleNamespace(peers=lambda: (peer,))
+        own = self.desk.keyring.device.hit
+        self.bearer = RecordedBearer(own)
+        peer = SimpleNamespace(aor="bob@example.com", own_hit=own, hit=PEER.hit)
+        other = SimpleNamespace(aor="of.another@example.com", own_hit=Device.new().hit, hit=PEER.hit)
+        overlay = SimpleNamespace(peers=lambda: (peer, other))
         node: Any = SimpleNamespace(bearers={"hip": self.bearer}, overlay=overlay)
         self.desk.node = node
 

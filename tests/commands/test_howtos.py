@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -86,6 +87,25 @@ class PrivacyTests(HowtoTestCase):
         missed = howto.begin_freely("carol", "find", "alice@example.com")
         self.assertIn("was not found", await deferToThread(missed.until, "(was not found)"))
         self.assertIn("is open", await howto.type("identity privacy"))
+        self.assertTrue(howto.done)
+
+
+class SeparateTests(HowtoTestCase):
+    """docs/howto/separate-identities.md"""
+
+    async def test_document(self) -> None:
+        """Each name is found on a device of its own, and none on that of the node."""
+        howto = await self.start("separate-identities.md", "bob")
+        await howto.type_freely("bob", "identity", "create", "bob@example.com")
+        for begins in ("identity create", "identity create", "identity create", "identity separate"):
+            await howto.type(begins)
+        keys = await howto.type("device key list")
+        hits = dict(re.findall(r"^(\S+) .*calls of (\S+)$", keys, re.MULTILINE))
+        names = ["alice@work.example", "me@home.example", "old@example.com"]
+        self.assertEqual(sorted(hits.values()), names, keys)
+        for hit, name in hits.items():
+            found = json.loads(await howto.type_freely("bob", "find", name, "--json"))
+            self.assertEqual([device["hit"] for device in found["devices"]], [hit])
         self.assertTrue(howto.done)
 
 

@@ -151,6 +151,8 @@ class KilledChangesTests(DeskTestCase):
         """Look that key, statement and certificates are each other's, and who vouches for them is trusted."""
         statement = verify_statement(identity.statement, NOW)
         self.assertEqual((statement.key, spki(identity.private_key())), (identity.key, identity.key))
+        self.assertIn(identity.device.listed, statement.devices)
+        self.assertEqual(desk.keyring.device.listed in statement.devices, not identity.separate)
         if statement.authority:
             desk.authorities.verify(identity.chain, identity.aor, identity.key, identity.revocations)
 

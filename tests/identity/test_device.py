@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import ConfigError
-from p2pship.identity.device import HOST_FILE, PUBLICATION_FILE, SEALING_FILE, Device
+from p2pship.identity.device import HOST_FILE, PUBLICATION_FILE, SEALING_FILE, Device, protect_device
 from p2pship.identity.hit import hit_of
 from p2pship.identity.keys import verify
 from p2pship.identity.papers import ListedDevice
@@ -79,7 +79,7 @@ class DeviceTests(TestCase):
         device = Device.open(self.folder, self.vault)
         for change in (lambda: lock(self.vault, b"p"), self.vault.remove_passphrase):
             change()
-            device.protect()
+            protect_device(self.folder, self.vault)
             plain = [b"PRIVATE KEY" in octets for octets in self.contents().values()]
             self.assertEqual(plain, [not self.vault.locked] * 3)
             self.assertEqual(Device.open(self.folder, self.vault).listed, device.listed)

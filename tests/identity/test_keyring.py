@@ -228,7 +228,9 @@ class KeyringTests(TestCase):
         thief = self.reopened(Path(self.mktemp()))
         self.keyring.add_device(ALICE, thief.device.listed)
         bundle = self.keyring.bundle(ALICE, with_key=True)
-        identity = thief.adopt_identity(ALICE, bundle.raw, bundle.chain, b"", bundle.private_key)
+        identity = thief.adopt_identity(
+            ALICE, bundle.raw, bundle.chain, b"", bundle.private_key, thief.device
+        )
         papers = papers_from(identity.statement, thief.record_for(identity, (), example.NOW), example.NOW)
         self.keyring.check(papers)
         self.keyring.revoke_device(ALICE, thief.device.listed.host_identity_hash)

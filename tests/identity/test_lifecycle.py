@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import sleep
@@ -74,7 +75,8 @@ class LifecycleTestCase(TestCase):
         other = self.opened()
         self.keyring.add_device(AOR, other.device.listed)
         bundle = self.keyring.bundle(AOR, with_key=owner)
-        other.adopt_identity(AOR, bundle.raw, bundle.chain, bundle.revocations, bundle.private_key or None)
+        key = bundle.private_key or None
+        other.adopt_identity(AOR, bundle.raw, bundle.chain, bundle.revocations, key, other.device)
         return other
 
     def pass_on(self, giver: Keyring, taker: Keyring) -> bool:
@@ -356,7 +358,7 @@ class DevicesTests(LifecycleTestCase):
         other = self.opened(state)
         self.keyring.add_device(AOR, other.device.listed)
         bundle = self.keyring.bundle(AOR, with_key=True)
-        other.adopt_identity(AOR, bundle.raw, bundle.chain, b"", bundle.private_key)
+        other.adopt_identity(AOR, bundle.raw, bundle.chain, b"", bundle.private_key, other.device)
         self.keyring.revoke_device(AOR, other.device.listed.host_identity_hash)
         self.assertTrue(self.pass_on(self.keyring, other))
         self.assertIn(RevokedHere(AOR), self.facts)
@@ -465,7 +467,16 @@ class RestoreTests(LifecycleTestCase):
         elsewhere = self.opened()
         elsewhere.create(AOR)
         bundle = elsewhere.bundle(AOR, with_key=False)
-        self.assertRaises(BadPapers, self.keyring.adopt_identity, AOR, bundle.raw, bundle.chain, b"", None)
+        self.assertRaises(
+            BadPapers,
+            self.keyring.adopt_identity,
+            AOR,
+            bundle.raw,
+            bundle.chain,
+            b"",
+            None,
+            self.keyring.device,
+        )
         self.assertEqual(self.keyring.identities(), ())
 
     def test_mixed_up(self) -> None:
@@ -474,10 +485,10 @@ class RestoreTests(LifecycleTestCase):
         other = self.opened()
         other.create(AOR)
         key = other.private_key(AOR)
-        take = self.keyring.adopt_identity
-        self.assertRaises(BadPapers, take, AOR, bundle.raw, bundle.chain, b"", key)
-        self.assertRaises(BadPapers, take, "bob@example.com", bundle.raw, bundle.chain, b"", None)
-        self.assertRaises(BadPapers, take, AOR, bundle.raw, (b"garbage",), b"", bundle.private_key)
+        take, device = self.keyring.adopt_identity, self.keyring.device
+        self.assertRaises(BadPapers, take, AOR, bundle.raw, bundle.chain, b"", key, device)
+        self.assertRaises(BadPapers, take, "bob@example.com", bundle.raw, bundle.chain, b"", None, device)
+        self.assertRaises(BadPapers, take, AOR, bundle.raw, (b"garbage",), b"", key, device)
         self.assertEqual(self.keyring.identities(), ())
 
     def opened_elsewhere(self) -> Any:
@@ -554,6 +565,19 @@ class CrashTests(LifecycleTestCase):
             else:
                 self.fail("it never ended")
 
+    def test_separating_cut_off(self) -> None:
+        """An identity is used on the device of before or on one of its own, and lists the one and not the other."""
+        done, step = False, 0
+        while not done:
+            step += 1
+            self.keyring.create(f"a{step}@example.com")
+            keyring = self.opened(self.state)
+            done = self.cut_off(partial(keyring.separate, f"a{step}@example.com"), step)
+            after = self.again(f"a{step}@example.com")
+            self.assertEqual(read_statement(after.statement).devices, (after.device.listed,))
+            self.assertTrue(after.separate or not done)
+        self.assertGreater(step, 15)
+
     def test_killed(self) -> None:
         """A process that is killed at any moment of one change after the other leaves what opens, and goes on from there."""
         known = self.keyring.create(AOR).key
@@ -564,6 +588,8 @@ class CrashTests(LifecycleTestCase):
             statement = verify_statement(identity.statement, self.clock.seconds())
             self.assertEqual((identity.owner, len(identity.chain)), (True, 1))
             self.assertTrue(identity.key == known or statement.succession)
+            self.assertIn(identity.device.listed, statement.devices)
+            self.assertEqual(self.keyring.device.listed in statement.devices, not identity.separate)
             known = identity.key
 
     def killed_after(self, seconds: float) -> None:
@@ -586,6 +612,7 @@ class CrashTests(LifecycleTestCase):
                 keyring.add_device(AOR, device)
                 keyring.revoke_device(AOR, device.host_identity_hash)
                 keyring.set_status(AOR, "here")
+                keyring.separate(AOR)
         finally:
             os._exit(1)
 

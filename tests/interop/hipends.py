@@ -20,7 +20,7 @@ from p2pship.journal import Journal
 from p2pship.network import NetworkWatcher
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
-from tests.bearer.fakes import FakeDevice, Recorder
+from tests.bearer.fakes import FakeDevice, FakeKeyring, Recorder
 
 FRAME_TIME = 0.02
 "Seconds between two packets, as a telephone sends them."
@@ -28,17 +28,14 @@ FRAME_TIME = 0.02
 STEP = 0.01
 "Seconds between looks."
 
-NO_MORE = SimpleNamespace(all=tuple, watch=lambda changed: lambda: None)
-"The Host Identities that a machine has beside its device's."
-
 _NUMBER = struct.Struct(">I160x")
 
 
-def bearer(reactor: Any, **settings: Any) -> tuple[HIPBearer, bytes]:
-    """Make a bearer on a machine of its own, and return its device's key too."""
+def bearer(reactor: Any, **settings: Any) -> tuple[HIPBearer, FakeDevice]:
+    """Make a bearer on a machine of its own, and return its device too."""
     device = FakeDevice()
     node = SimpleNamespace(
-        keyring=SimpleNamespace(device=device, host_keys=NO_MORE),
+        keyring=FakeKeyring(device),
         network=NetworkWatcher(reactor),
         journal=Journal(),
         random=os.urandom,
@@ -47,7 +44,7 @@ def bearer(reactor: Any, **settings: Any) -> tuple[HIPBearer, bytes]:
     chosen = HIPSettings(**{"listen": ("0.0.0.0", "::"), **settings})
     made = make(reactor, chosen, node)  # type: ignore[arg-type]
     assert isinstance(made, HIPBearer)
-    return made, device.key
+    return made, device
 
 
 class Ear(Recorder):
@@ -117,7 +114,7 @@ class Talk:
     def rekey(self) -> None:
         """Have the keys changed, as when they are worn out."""
         assert isinstance(self.link, HIPLink)
-        self.link._tired(self.link.association)
+        self.link._house.tired(self.link.association)
 
     async def wait(self, seconds: float) -> None:
         """Let them talk."""

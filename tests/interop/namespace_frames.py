@@ -29,8 +29,7 @@ from p2pship.storage.ports import SCHEMA, Ports
 from p2pship.testing.cable import Cable
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import Neighbour
-from tests.bearer.fakes import FakeDevice, Recorder
-from tests.interop.hipends import NO_MORE
+from tests.bearer.fakes import FakeDevice, FakeKeyring, Recorder
 from tests.interop.machine import ADDRESSES, FAR, NEAR, connect
 from tests.scale import SEED
 
@@ -50,19 +49,19 @@ def frames(number: int, largest: int, seed: int) -> Iterator[bytes]:
     return (random.randbytes(random.randint(1, largest)) for _ in range(number))
 
 
-def bearer(reactor: Any, name: str) -> tuple[IBearer, bytes]:
-    """Make a bearer that listens everywhere, on a machine of its own; returns its device's key too."""
+def bearer(reactor: Any, name: str) -> tuple[IBearer, FakeDevice]:
+    """Make a bearer that listens everywhere, on a machine of its own; returns its device too."""
     device = FakeDevice()
     module = import_module("p2pship.bearer.hip.bearer" if name == "hip" else f"p2pship.bearer.{name}")
     node = SimpleNamespace(
-        keyring=SimpleNamespace(device=device, host_keys=NO_MORE),
+        keyring=FakeKeyring(device),
         network=NetworkWatcher(reactor),
         journal=Journal(),
         random=os.urandom,
         ports=Ports(Database(":memory:", [SCHEMA])),
     )
     made: IBearer = module.make(reactor, module.SETTINGS(listen=("0.0.0.0",), port=5566), node)
-    return made, device.key
+    return made, device
 
 
 def place(bob: IBearer) -> Locator:
@@ -93,11 +92,11 @@ class Talk:
         assert self.heard.frames == list(frames(self._number, self._largest, other))
 
 
-async def dial(alice: IBearer, key: bytes, locator: Locator) -> ILink:
+async def dial(alice: IBearer, key: bytes, locator: Locator, own: FakeDevice) -> ILink:
     """Dial, and again if need be."""
     for _ in range(DIALS):
         try:
-            return await alice.dial(key, [locator])
+            return await alice.dial(key, [locator], own)
         except NotReached as error:
             why = error
     raise why
@@ -107,10 +106,10 @@ async def answer(reactor: Any, name: str, number: int, largest: int) -> None:
     """Be the other machine."""
     sys.stdin.readline()
     connect("end1", 4, FAR)
-    bob, key = bearer(reactor, name)
+    bob, device = bearer(reactor, name)
     made: list[ILink] = []
     await bob.listen(made.append, lambda: None)
-    print(json.dumps([str(place(bob)), key.hex()]), flush=True)
+    print(json.dumps([str(place(bob)), device.key.hex()]), flush=True)
     while not made:  # the last one is used: those before it were given up
         await deferLater(reactor, STEP)
     await Talk(reactor, number, largest).run(made[-1], FAR, NEAR)
@@ -127,9 +126,9 @@ async def call(reactor: Any, name: str, number: int, largest: int, conditions: C
     print("the cable is there", file=other.process.stdin, flush=True)
     connect("end0", 4, NEAR)
     locator, key = json.loads(other.process.stdout.readline())
-    alice, _ = bearer(reactor, name)
+    alice, own = bearer(reactor, name)
     await alice.listen(lambda link: None, lambda: None)
-    link = await dial(alice, bytes.fromhex(key), Locator.parse(locator))
+    link = await dial(alice, bytes.fromhex(key), Locator.parse(locator), own)
     await Talk(reactor, number, largest).run(link, NEAR, FAR)
     await deferToThread(other.wait_for, "as it should be")
     carried = cable.close()

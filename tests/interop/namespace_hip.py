@@ -101,10 +101,10 @@ async def answer(reactor: Any, happens: str) -> None:
     """Be the other machine."""
     sys.stdin.readline()
     connect("far", FAR, happens)
-    bob, key = bearer(reactor, raw="raw" in happens)
+    bob, device = bearer(reactor, raw="raw" in happens)
     made: list[ILink] = []
     await bob.listen(made.append, lambda: None)
-    print(key.hex(), flush=True)
+    print(device.key.hex(), flush=True)
     while not made:
         await deferLater(reactor, STEP)
     talk = Talk(reactor, made[0])
@@ -156,9 +156,9 @@ async def call(reactor: Any, happens: str, conditions: Conditions) -> None:
     print("the cables are there", file=other.process.stdin, flush=True)
     connect("near", NEAR, happens)
     key = other.process.stdout.readline()
-    alice, _ = bearer(reactor, raw="raw" in happens)
+    alice, device = bearer(reactor, raw="raw" in happens)
     await alice.listen(lambda link: None, lambda: None)
-    talk = Talk(reactor, await alice.dial(bytes.fromhex(key), [place(0, FAR, happens)]))
+    talk = Talk(reactor, await alice.dial(bytes.fromhex(key), [place(0, FAR, happens)], device))
     talk.ear.places = [place(0, FAR + NEW)]
     if happens != "cut held":
         talk.speak()

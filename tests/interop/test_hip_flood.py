@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.identity.hit import hit_of
 from p2pship.testing.programs import Program
-from tests.bearer.fakes import FakeDevice, Recorder, device
+from tests.bearer.fakes import Recorder, device
 from tests.bearer.hip.pair import HIPPair
 from tests.scale import SCALE, scaled
 
@@ -65,7 +65,7 @@ class FloodTests(HIPPair, TestCase):
             self.bearers.remove(bearer)
         self.successResultOf(self.bob.stop())
         self.alice, self.bob, self.carol = (
-            self.bearer(owner) for owner in (device("alice"), device("bob"), FakeDevice())
+            self.bearer(owner) for owner in (device("alice"), device("bob"), device("carol"))
         )
         self.successResultOf(self.bob.listen(self.accepted.append, lambda: None))
 
@@ -115,7 +115,7 @@ class FloodTests(HIPPair, TestCase):
         playing = Deferred.fromCoroutine(self.media(SECONDS))
         await deferLater(reactor, SECONDS / 2, lambda: None)
         began = reactor.seconds()
-        dial = self.carol.dial(device("bob").key, self.bob.locators())
+        dial = self.carol.dial(device("bob").key, self.bob.locators(), device("carol"))
         link = await dial
         took = reactor.seconds() - began
         link.close("it was shown")
@@ -134,13 +134,13 @@ class FloodTests(HIPPair, TestCase):
 
     def difficulty(self) -> int:
         """Return how difficult Bob's puzzles are."""
-        return int(self.bob._host.device._load.difficulty(reactor.seconds()))
+        return int(self.bob._hosts.device._reception._load.difficulty(reactor.seconds()))
 
     async def test_i1(self) -> None:
         """Forged I1s: puzzles become harder, and easier when they stop."""
         await self.check("i1")
-        honest = {hit_of(bearer._device.key) for bearer in (self.alice, self.carol)}
-        self.assertEqual(self.bob._host.device._associations.keys() - honest, set())
+        honest = {device(name).hit for name in ("alice", "carol")}
+        self.assertEqual(self.bob._hosts.device._associations.keys() - honest, set())
         await deferLater(reactor, 2.1, lambda: None)
         self.assertEqual(self.difficulty(), 8)
 

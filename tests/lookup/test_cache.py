@@ -68,6 +68,7 @@ class Own:
     key = certificate = statement = revocations = b""
     chain: tuple[bytes, ...] = ()
     owner = True
+    device = None
 
     def __init__(self, aor: str) -> None:
         self.aor = aor

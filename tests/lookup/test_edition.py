@@ -42,7 +42,7 @@ class EditionTests(SynchronousTestCase):
         """Return the days for which it is sealed, counted from today, in the order of publication."""
         now = self.clock.seconds()
         today = int(now // DAY)
-        items = sealed(edition, self.keyring.device, wide_area, now)
+        items = sealed(edition, wide_area, now)
         by_key = {
             Place.of_name(ALICE).lookup_key(today + day): day for day in range(-2, 3) if today + day >= 0
         }
@@ -84,7 +84,7 @@ class EditionTests(SynchronousTestCase):
     def test_renewed(self) -> None:
         """Renewed, it says the same for longer, under the same sequence: neither form is stale for who has the other."""
         edition = self.edition(PRIVATE, PUBLIC)
-        later = renewed(edition, self.keyring.device, NOW + 1000)
+        later = renewed(edition, NOW + 1000)
         assert edition.public is not None and later.public is not None
         for old, new in ((edition.full, later.full), (edition.public, later.public)):
             before, after = verify_record(old, NOW), verify_record(new, NOW + 1000)

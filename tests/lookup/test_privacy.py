@@ -43,7 +43,7 @@ class PublishedTests(PublisherTestCase):
             self.clock,
             self.keyring,
             [self.near, self.wide],
-            lambda: self.locators,
+            lambda _: self.locators,
             self.journal,
             lambda length: self.random[:length],
             Privacy(lambda own: self.mode, lambda own: self.secrets),

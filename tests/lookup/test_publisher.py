@@ -67,7 +67,7 @@ class PublisherTestCase(SynchronousTestCase):
             self.clock,
             self.keyring,
             [self.near, self.wide],
-            lambda: self.locators,
+            lambda _: self.locators,
             self.journal,
             lambda length: self.random[:length],
         )

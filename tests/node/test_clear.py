@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from p2pship.address import Locator
 from p2pship.bearer.tcp import TCPBearer, TCPSettings
 from p2pship.cli.report import calls_text, status_text
-from p2pship.interfaces import IBearer, ILink
+from p2pship.interfaces import IBearer, IDevice, ILink
 from p2pship.journal import LinkRefused, PeerReached
 from p2pship.node import Node
 from p2pship.overlay import redial
@@ -39,9 +39,9 @@ class CountedBearer(bearer.MemoryBearer):
         super().__init__(*arguments)
         self._nodes = nodes
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
         self._nodes.dials += 1
-        return super().dial(device_key, locators)
+        return super().dial(device_key, locators, own)
 
 
 class ClearNodes(MemoryNodes):

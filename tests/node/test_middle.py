@@ -17,7 +17,7 @@ from p2pship.address import Locator
 from p2pship.bearer.tcp import TCPBearer, TCPSettings
 from p2pship.bearer.tls import TLSBearer, TLSSettings
 from p2pship.bearer.udp import UDPBearer, UDPSettings
-from p2pship.interfaces import IBearer, ILink
+from p2pship.interfaces import IBearer, IDevice, ILink
 from p2pship.node import Node
 from p2pship.overlay import redial
 from p2pship.testing.nodes import MemoryNodes
@@ -138,6 +138,7 @@ class Disguised:
         self._seems = seems
         self.name = bearer.name
         self.encrypted = bearer.encrypted
+        self.several = bearer.several
         self.listen = bearer.listen
         self.stop = bearer.stop
 
@@ -152,8 +153,8 @@ class Disguised:
             return self._bearer._listeners[0].number if self._bearer._listeners else 0
         return int(self._bearer._port)
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-        dialled: Deferred[ILink] = self._bearer.dial(device_key, locators)
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
+        dialled: Deferred[ILink] = self._bearer.dial(device_key, locators, own)
         return dialled
 
 

@@ -40,7 +40,8 @@ class HelloTests(StrangerCase):
         """Return a link from Mallory's device to Bob's, of which Mallory's node knows nothing."""
         thief = Thief()
         bearer = self.nodes.bearers["mallory"]
-        link = await bearer.dial(self.node("bob").keyring.device.key, self.nodes.bearers["bob"].locators())
+        mallory, bob = (self.node(name).keyring.device for name in ("mallory", "bob"))
+        link = await bearer.dial(bob.key, self.nodes.bearers["bob"].locators(), mallory)
         link.start(thief)
         thief.link = link
         return thief

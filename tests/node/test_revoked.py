@@ -54,6 +54,7 @@ class RevokedTests(TwoDevicesCase):
         alice, home, laptop = await self.stolen()
         call = alice.call(f"sip:{BOB}")
         at_home, on_laptop = await self.rung(home, laptop)
+        await call.ringing
         await self.revoke()
         self.assertEqual((call.state, at_home.state), (State.RINGING, State.RINGING))
         await at_home.answer()

@@ -19,7 +19,7 @@ class ThiefTests(NodeTestCase):
         home.create(BOB)
         home.add_device(BOB, laptop.device.listed)
         bundle = home.bundle(BOB, with_key=False)
-        laptop.adopt_identity(BOB, bundle.raw, bundle.chain, bundle.revocations, None)
+        laptop.adopt_identity(BOB, bundle.raw, bundle.chain, bundle.revocations, None, laptop.device)
         self.alice = await self.phone(ALICE)
         self.home, self.stolen = await self.phone(BOB), await self.phone(BOB, node="laptop")
         # The thief's program believes no statement that takes the device out.

@@ -21,7 +21,7 @@ class TwoDevicesCase(NodeTestCase):
         home, laptop = self.node("bob").keyring, self.node("laptop").keyring
         home.add_device(BOB, laptop.device.listed)
         bundle = home.bundle(BOB, with_key=False)
-        laptop.adopt_identity(BOB, bundle.raw, bundle.chain, bundle.revocations, None)
+        laptop.adopt_identity(BOB, bundle.raw, bundle.chain, bundle.revocations, None, laptop.device)
 
     async def bobs(self) -> tuple[Phone, Phone, Phone]:
         """Make the laptop a device of Bob's, and register Alice's phone and both of Bob's."""

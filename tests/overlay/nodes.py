@@ -281,7 +281,9 @@ class Node:
         for aor in aors:
             if self.keyring.identity(aor) is None:
                 self.keyring.create(aor)
-        self.bearer = MemoryBearer(self.clock, case.network, self.keyring.device)
+        self.bearer = MemoryBearer(
+            self.clock, case.network, self.keyring.device, devices=self.keyring.devices
+        )
         self.bearers = bearers(self) if bearers else [self.bearer]
         self.test, self.sip = Recorder(), Recorder("sip")
         self.overlay = Switchboard(

@@ -7,7 +7,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from p2pship.interfaces import ILink, ILinkReceiver
+from p2pship.interfaces import IDevice, ILink, ILinkReceiver
 from p2pship.overlay.hello import HelloBody
 from p2pship.overlay.wire import Frame, Hello, Parcel, encode, parse
 from tests.overlay.nodes import DeafReceiver, Node, OverlayCase
@@ -17,8 +17,8 @@ from tests.overlay.nodes import DeafReceiver, Node, OverlayCase
 class Stranger:
     """One end of a link to a node, in the hands of a test."""
 
-    def __init__(self, case: OverlayCase, node: Node, home: Node) -> None:
-        """Dial ``node`` from the device of ``home``, whose own overlay knows nothing of it."""
+    def __init__(self, case: OverlayCase, node: Node, home: Node, device: IDevice | None = None) -> None:
+        """Dial ``node``, or a device of it, from the device of ``home``, whose own overlay knows nothing of it."""
         self.clock = case.clock
         self.node = node
         self.home = home
@@ -28,7 +28,9 @@ class Stranger:
         self.datagrams: list[bytes] = []
         self.lost: list[str] = []
         links: list[ILink] = []
-        home.bearer.dial(node.keyring.device.key, node.locators()).addCallback(links.append)
+        dialled = device or node.keyring.device
+        dial = home.bearer.dial(dialled.key, node.locators(), home.keyring.device)
+        dial.addCallback(links.append)
         case.clock.pass_time(0.01)
         self.link = links[0]
         self.link.start(self)

@@ -60,10 +60,12 @@ class CertifiedTests(OverlayCase):
             TellableTrust(),
             lambda identity, *rest: keyring.record_for(self.alice.own, *rest),
             lambda *_: True,
-            lambda: (),
+            lambda _: (),
             ("sip",),
         )
-        frame = vetting.hello(peer, cast(ILink, PretendedLink(HERE)), accepted=False)
+        frame = vetting.hello(
+            peer, cast(ILink, PretendedLink(HERE, own=peer.identity.device.key)), accepted=False
+        )
         self.assertLessEqual(len(encode(frame, 1)), MAX_HELLO)
         return parse_hello(frame.body)
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from p2pship.address import Locator
 from p2pship.errors import NotReached
-from p2pship.interfaces import ILink
+from p2pship.interfaces import IDevice, ILink
 from p2pship.overlay.dialling import ENCRYPTED_SECONDS, GREET_SECONDS
 from p2pship.testing.bearer import MemoryBearer
 from tests.overlay.nodes import ALICE, BOB, Node, OverlayCase
@@ -22,8 +22,8 @@ class PlainBearer(MemoryBearer):
     name = "plain"
     encrypted = False
 
-    def _pair(self, bearer: MemoryBearer, locator: Locator) -> Any:
-        pair = super()._pair(bearer, locator)
+    def _pair(self, *arguments: Any) -> Any:
+        pair = super()._pair(*arguments)
         for link in pair:
             link.encrypted = False
         return pair
@@ -39,12 +39,12 @@ class FussyBearer(MemoryBearer):
         self.mute = False
         "whether dials neither succeed nor fail"
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
         """Dial, or fail."""
         self.dialled.append(locators)
         if self.mute:
             return Deferred()
-        return super().dial(device_key, [] if self.broken else locators)
+        return super().dial(device_key, [] if self.broken else locators, own)
 
 
 def both(node: Node) -> list[MemoryBearer]:

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from p2pship.address import Locator
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Verdict
-from p2pship.interfaces import IIdentity, ILink, ITrustPolicy
+from p2pship.interfaces import IDevice, IIdentity, ILink, ITrustPolicy
 from p2pship.journal import Fact, PeerReached
 from tests.overlay.nodes import ALICE, BOB, STRANGER, Node, OverlayCase, Reached, StartedClock
 
@@ -160,8 +160,8 @@ class GlareTests(OverlayCase):
         told: Deferred[ILink] = Deferred()
         dial = node.bearer.dial
 
-        def held(device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-            dial(device_key, locators).addCallback(made.append)
+        def held(device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
+            dial(device_key, locators, own).addCallback(made.append)
             return told
 
         self.patch(node.bearer, "dial", held)

@@ -10,7 +10,10 @@ from p2pship.interfaces import IBearer, ILink, IPeer
 from p2pship.overlay.local import LARGEST, MAX_DATAGRAMS, WINDOW, LocalBearer
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.reach import Tried
+from tests.bearer.fakes import FakeDevice
 from tests.overlay.nodes import ALICE, BOB, DeafReceiver, OverlayCase, Reached
+
+OWN, OTHER, STRANGER = FakeDevice(), FakeDevice(), FakeDevice()
 
 
 class Taker(DeafReceiver):
@@ -41,10 +44,10 @@ class LocalLinkTests(OverlayCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.bearer = LocalBearer(self.clock, b"key")
+        self.bearer = LocalBearer(self.clock, lambda: (OWN, OTHER))
         made: list[ILink] = []
         self.bearer.listen(made.append, lambda: None)
-        self.dialled = self.successResultOf(self.bearer.dial(b"key", ()))
+        self.dialled = self.successResultOf(self.bearer.dial(OTHER.key, (), OWN))
         (self.listening,) = made
         self.takers = Taker(), Taker()
 
@@ -56,9 +59,10 @@ class LocalLinkTests(OverlayCase):
     def test_interfaces(self) -> None:
         """The bearer and both ends keep their contracts."""
         verifyObject(IBearer, self.bearer)
-        for link in (self.dialled, self.listening):
+        for link, own, other in ((self.dialled, OWN, OTHER), (self.listening, OTHER, OWN)):
             verifyObject(ILink, link)
-            self.assertEqual((link.proof, link.encrypted, link.path), (b"key", True, "local"))
+            self.assertEqual((link.own, link.proof), (own.key, other.key))
+            self.assertEqual((link.encrypted, link.path), (True, "local"))
         self.assertEqual((self.dialled.dialled, self.listening.dialled), (True, False))
 
     def test_in_order(self) -> None:
@@ -105,10 +109,11 @@ class LocalLinkTests(OverlayCase):
 
     def test_misuse(self) -> None:
         """It leads nowhere else, and carries no more than links do."""
-        self.assertRaises(LocalError, self.bearer.dial, b"other", ())
+        self.assertRaises(LocalError, self.bearer.dial, STRANGER.key, (), OWN)
+        self.assertRaises(LocalError, self.bearer.dial, OWN.key, (), STRANGER)
         self.assertRaises(LocalError, self.dialled.send, bytes(LARGEST + 1))
         self.bearer.stop()
-        self.assertRaises(LocalError, self.bearer.dial, b"key", ())
+        self.assertRaises(LocalError, self.bearer.dial, OTHER.key, (), OWN)
 
 
 class Eager(Reached):

@@ -17,17 +17,18 @@ from tests.scale import SEED, scaled
 class OneLinkBearer(MemoryBearer):
     """A bearer of which a dial ends with the link that there is, though the other side may have made it."""
 
-    def _connect(self, device_key: bytes, locator: Locator, result: Deferred[Any]) -> None:
-        standing = next((link for link in self._own_links() if link.proof == device_key), None)
+    def _connect(self, own: bytes, device_key: bytes, locator: Locator, result: Deferred[Any]) -> None:
+        ends = (own, device_key)
+        standing = next((link for link in self._own_links() if (link.own, link.proof) == ends), None)
         if standing is None:
-            super()._connect(device_key, locator, result)
+            super()._connect(own, device_key, locator, result)
         else:
             result.callback(standing)
 
 
 def one(node: Node) -> list[MemoryBearer]:
     """Return such a bearer."""
-    return [OneLinkBearer(node.clock, node.network, node.keyring.device)]
+    return [OneLinkBearer(node.clock, node.network, node.keyring.device, devices=node.keyring.devices)]
 
 
 class GlareTests(OverlayCase):

@@ -132,7 +132,7 @@ class TableTests(OverlayCase):
         self.patch(module, "MAX_PEERS", 2)
         self.home = self.node(ALICE)
         self.ended: list[str] = []
-        self.peers = Peers(self.home.keyring.device.key, self.home.hit, lambda octets: bytes(octets))
+        self.peers = Peers(lambda octets: bytes(octets))
         self.around = Surroundings(
             self.clock, self.home.journal, {}, lambda peer: None, lambda peer, _: self.end(peer.aor)
         )

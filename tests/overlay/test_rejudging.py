@@ -168,7 +168,7 @@ class StatementTests(OverlayCase):
             self.alice.reach(BOB)
             digest = host_identity_hash(self.alice.keyring.device.key)
             changes = {"revoked": (digest,)} if what == "revoked" else {"devices": (Device.new().listed,)}
-            bob.overlay.statement_received(self.statement(**changes))
+            bob.overlay.statement_received(BOB, self.statement(**changes))
             self.clock.pass_time(0.1)
             self.assertEqual((bob.overlay.peers(), bob.overlay.links()), ((), ()), what)
 
@@ -180,7 +180,7 @@ class StatementTests(OverlayCase):
         self.alice.reach(BOB)
         self.alice.reach(BOB, carol)
         digest = host_identity_hash(self.alice.keyring.device.key)
-        bob.overlay.statement_received(self.statement(revoked=(digest,)))
+        bob.overlay.statement_received(BOB, self.statement(revoked=(digest,)))
         self.clock.pass_time(HELLO_SECONDS + 1)
         self.assertEqual([peer.aor for peer in bob.overlay.peers()], [CAROL])
         self.assertEqual(len(bob.overlay.links()), 1)
@@ -190,7 +190,7 @@ class StatementTests(OverlayCase):
         self.alice, bob = self.two()
         self.alice.reach(BOB)
         older = replace(self.statement(devices=()), version=1)
-        bob.overlay.statement_received(older)
+        bob.overlay.statement_received(BOB, older)
         self.assertEqual(len(bob.overlay.peers()), 1)
 
 

@@ -23,6 +23,7 @@ class PretendedLink:
     """What vetting asks of a link."""
 
     remote: HostPort | None
+    own: bytes = b""
     encrypted: bool = True
     proof: bytes = b""
 
@@ -45,12 +46,13 @@ class VettingTests(OverlayCase):
             PlainTrust(keyring),
             keyring.record_for,
             lambda *_: True,
-            lambda: (PUBLIC, PRIVATE, LOOPBACK),
+            lambda _: (PUBLIC, PRIVATE, LOOPBACK),
             ("sip",),
         )
 
     def shown(self, link: PretendedLink, accepted: bool) -> tuple[Locator, ...]:
         """Return the locators in our hello over a link."""
+        link.own = self.alice.keyring.device.key
         body = parse_hello(self.vetting.hello(self.peer, cast(ILink, link), accepted).body)
         return papers_from(body.statement, body.record, self.clock.seconds(), ALICE).record.locators
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import Any
 
@@ -52,7 +53,7 @@ class Device(Node):
         trust = LateTrust()
         super().__init__(case, *aors, trust=trust, **options)
         self.ledger = Ledger(
-            Database(":memory:", [SCHEMA]), Vault.open(self.state), IReactorTime(self.clock), self.hit
+            Database(":memory:", [SCHEMA]), Vault.open(self.state), IReactorTime(self.clock), os.urandom
         )
         clock = IReactorTime(self.clock)
         trust.policy = TrustPolicy(self.keyring, self.ledger, [], clock, self.journal, lambda _: False)
@@ -132,7 +133,12 @@ class DevicesCase(OverlayCase):
         first.keyring.add_device(aor, second.keyring.device.listed)
         bundle = first.keyring.bundle(aor, owner)
         second.keyring.adopt_identity(
-            aor, bundle.raw, bundle.chain, bundle.revocations, bundle.private_key or None
+            aor,
+            bundle.raw,
+            bundle.chain,
+            bundle.revocations,
+            bundle.private_key or None,
+            second.keyring.device,
         )
         return second
 

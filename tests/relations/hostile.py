@@ -96,7 +96,7 @@ class Nowhere:
         """Keep it."""
         self.offered[subprotocol.name] = subprotocol
 
-    def statement_received(self, statement: Statement) -> None:
+    def statement_received(self, own: str, statement: Statement) -> None:
         """Keep it."""
         self.statements.append(statement)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from hashlib import sha256
 from random import Random
@@ -62,7 +63,7 @@ class Friend(Node):
         self.trust = Friendly()
         super().__init__(case, *aors, trust=self.trust)
         vault = Vault.open(self.state)
-        self.ledger = Ledger(Database(":memory:", [SCHEMA]), vault, IReactorTime(self.clock), self.hit)
+        self.ledger = Ledger(Database(":memory:", [SCHEMA]), vault, IReactorTime(self.clock), os.urandom)
 
     def secrets(self) -> PairSecrets:
         """Return the pair secrets in the ledger."""

@@ -85,6 +85,20 @@ class FakeHops:
         return address in self.connected
 
 
+@implementer(IDevice)
+class FakeDevice:
+    """A device without keys."""
+
+    hit = HIT
+    key = b"own device"
+    private_key: Any = None
+    publication_key = bytes(32)
+    sealing_key = bytes(32)
+
+    def sign(self, data: bytes) -> bytes:
+        return bytes(64)
+
+
 @implementer(IIdentity)
 @dataclass
 class FakeIdentity:
@@ -97,6 +111,7 @@ class FakeIdentity:
     owner: bool = True
     chain: tuple[bytes, ...] = ()
     revocations: bytes = b""
+    device: FakeDevice = field(default_factory=FakeDevice)
 
     def sign(self, data: bytes) -> bytes:
         return bytes(64)
@@ -307,20 +322,6 @@ class FakeOverlay:
         raise AssertionError("the node offers SIP, not SIP itself")
 
 
-@implementer(IDevice)
-class FakeDevice:
-    """A device without keys."""
-
-    hit = HIT
-    key = b"own device"
-    private_key: Any = None
-    publication_key = bytes(32)
-    sealing_key = bytes(32)
-
-    def sign(self, data: bytes) -> bytes:
-        return bytes(64)
-
-
 @implementer(IKeyring)
 class FakeKeyring:
     """A keyring that makes identities without keys."""
@@ -342,7 +343,13 @@ class FakeKeyring:
     def identity(self, aor: str) -> FakeIdentity | None:
         return self._identities.get(aor)
 
-    def create(self, aor: str) -> FakeIdentity:
+    def devices(self) -> list[FakeDevice]:
+        return [self.device]
+
+    def device_of(self, hit: bytes) -> FakeDevice | None:
+        return self.device if hit == self.device.hit else None
+
+    def create(self, aor: str, separate: bool | None = None) -> FakeIdentity:
         return self._identities.setdefault(aor, FakeIdentity(aor))
 
     def removed(self, aor: str) -> bool:

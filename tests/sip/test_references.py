@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from p2pship.errors import RemoteError
+from p2pship.sip.gruus import GRUUs
 from p2pship.sip.message import Request, request
 from p2pship.sip.references import References, take_out_commands
-from tests.sip.fakes import HIT
 from tests.sip.station import Station
 
 ALICE = "alice@example.com"
@@ -22,7 +22,7 @@ class ReferencesTests(TestCase):
         self.station = Station()
         self.addCleanup(self.station.stop)
         self.station.register(ALICE)
-        self.references = References(self.station.names, self.station.bindings, HIT)
+        self.references = References(self.station.names, self.station.bindings, GRUUs(self.station.keyring))
 
     def shown(self, name: str, value: str) -> Request:
         """Return a call of alice's phone with such a header as others see it."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from twisted.trial.unittest import TestCase
 
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
+from p2pship.sip.gruus import GRUUs
 from p2pship.sip.message import BadMessage, Request, request
 from p2pship.sip.references import References
 from p2pship.sip.screen import Screen
-from tests.sip.fakes import HIT, FakePeer
+from tests.sip.fakes import FakePeer
 from tests.sip.station import Station
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -21,7 +22,7 @@ class ScreenCase(TestCase):
         self.station = Station()
         self.addCleanup(self.station.stop)
         self.peer = FakePeer(BOB, ALICE)
-        references = References(self.station.names, self.station.bindings, HIT)
+        references = References(self.station.names, self.station.bindings, GRUUs(self.station.keyring))
         self.screen = Screen(references, anonymous=True)
         self.strict = Screen(references, anonymous=False)
 

@@ -94,6 +94,17 @@ class CreateFolderTests(TestCase):
         )
         self.assertEqual({mode(path) for path in self.path.iterdir()}, {0o600})
 
+    def test_folder_within(self) -> None:
+        """A file may stand in a folder within, which is its owner's alone, too, and goes when the whole is replaced."""
+        self.addCleanup(os.umask, os.umask(0))
+        create_folder(self.path, {"key": b"1", "device/key": b"2"})
+        within = self.path / "device"
+        self.assertEqual(
+            ((within / "key").read_bytes(), mode(within), mode(within / "key")), (b"2", 0o700, 0o600)
+        )
+        replace_folder(self.path, {"key": b"3"})
+        self.assertEqual(os.listdir(self.path), ["key"])
+
     def test_never_replaced(self) -> None:
         """A folder that is there keeps what it has."""
         create_folder(self.path, {"a": b"1"})
@@ -121,8 +132,8 @@ class Crash(BaseException):
 class CrashTests(TestCase):
     """Folders that are replaced or removed by a process that ends in the middle of it."""
 
-    OLD: ClassVar[dict[str, bytes]] = {"a": b"1", "b": b"1"}
-    NEW: ClassVar[dict[str, bytes]] = {"a": b"2", "c": b"2"}
+    OLD: ClassVar[dict[str, bytes]] = {"a": b"1", "b": b"1", "within/a": b"1"}
+    NEW: ClassVar[dict[str, bytes]] = {"a": b"2", "c": b"2", "within/c": b"2"}
 
     def setUp(self) -> None:
         self.parent = Path(self.mktemp())
@@ -161,7 +172,8 @@ class CrashTests(TestCase):
         self.assertLessEqual(len(list(self.parent.iterdir())), 1)
         if not self.path.exists():
             return None
-        return {path.name: path.read_bytes() for path in self.path.iterdir()}
+        files = [path for path in self.path.rglob("*") if path.is_file()]
+        return {str(path.relative_to(self.path)): path.read_bytes() for path in files}
 
     def outcomes(self, work: Callable[[], None]) -> list[dict[str, bytes] | None]:
         """Return what the next run finds, for an end at each step in turn."""

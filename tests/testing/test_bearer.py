@@ -105,7 +105,7 @@ class BreakTests(MemoryPair, TestCase):
         near, _far, _near_told, far_told = await self.talk()
         self.network.partition([self.alice], [self.bob])
         near.send(b"waits")
-        dial = self.alice.dial(device("bob").key, self.bob.locators())
+        dial = self.alice.dial(device("bob").key, self.bob.locators(), device("alice"))
         self.clock.advance(5)
         self.failureResultOf(dial, NotReached)
         self.assertEqual(far_told.frames, [])
@@ -117,7 +117,7 @@ class BreakTests(MemoryPair, TestCase):
     async def test_cancel(self) -> None:
         """A dial can be cancelled, and then makes no link."""
         self.network.latency = 0.1
-        dial = self.alice.dial(device("bob").key, self.bob.locators())
+        dial = self.alice.dial(device("bob").key, self.bob.locators(), device("alice"))
         dial.cancel()
         self.failureResultOf(dial, CancelledError)
         self.clock.advance(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -110,7 +111,7 @@ class PolicyCase(SynchronousTestCase):
         clock = cast(IReactorTime, self.clock)
         self.keyring = Keyring(folder, database, self.journal, clock, vault)
         self.own = self.keyring.create(ALICE)
-        self.ledger = Ledger(database, vault, clock, self.keyring.device.hit)
+        self.ledger = Ledger(database, vault, clock, os.urandom)
         self.voucher = PretendedVoucher()
         keyring = cast(IKeyring, self.keyring)
         vouchers = [cast(IVoucher, self.voucher)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,7 @@ from p2pship.identity.cbor import encode
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
 from p2pship.trust import ledger as module
-from p2pship.trust.entry import BadEntry, Entry
+from p2pship.trust.entry import WRITER_OCTETS, BadEntry, Entry
 from p2pship.trust.ledger import BLOCK, CONTACT, GUEST, PAIR, PIN, REVOKED, SCHEMA, Ledger
 
 OWN, BOB = "alice@example.com", "bob@example.org"
@@ -43,7 +44,9 @@ class PretendedVault:
 def ledger(clock: Clock, device: int = 1) -> Ledger:
     """Return an empty ledger of a device, in memory."""
     database = Database(":memory:", [SCHEMA])
-    return Ledger(database, cast(Vault, PretendedVault()), cast(IReactorTime, clock), bytes([device]) * 16)
+    return Ledger(
+        database, cast(Vault, PretendedVault()), cast(IReactorTime, clock), lambda n: bytes([device]) * n
+    )
 
 
 def contents(one: Ledger) -> set[tuple[object, ...]]:
@@ -149,6 +152,22 @@ class MergingTests(SynchronousTestCase):
         self.assertIsNone(laptop.get(OWN, CONTACT, BOB))
         self.assertEqual(told, [(OWN, CONTACT, BOB)])
         self.assertEqual(laptop.stamps(OWN), phone.stamps(OWN))
+
+    def test_two_identities(self) -> None:
+        """Nothing in the stamps of two identities says that one device wrote both, also if one is ahead of all clocks."""
+        database = Database(":memory:", [SCHEMA])
+        vault, clock = cast(Vault, PretendedVault()), clock_at(NOW)
+        one = Ledger(database, vault, cast(IReactorTime, clock), os.urandom)
+        ahead = (int(NOW * 1000) + 60_000).to_bytes(8, "big") + bytes(10)
+        one.merge(OWN, [Entry(CONTACT, BOB, ahead, encode({}))])
+        for own in (OWN, "other@example.com"):
+            for name in ("carol@example.com", "dave@example.com"):
+                one.put(own, CONTACT, name, {})
+        stamps = {own: [entry.stamp for entry in one.entries(own)] for own in one.owners()}
+        writers = [{stamp[-WRITER_OCTETS:] for stamp in stamps[own] if stamp != ahead} for own in stamps]
+        self.assertEqual([len(each) for each in writers], [1, 1])
+        self.assertNotEqual(*writers)
+        self.assertLess(max(stamps["other@example.com"]), ahead)
 
     def test_slow_clock(self) -> None:
         """Who writes after having read is newer, though their clock is behind."""
@@ -276,7 +295,7 @@ class KeepingTests(SynchronousTestCase):
         """Return the ledger as the next run finds it."""
         database = Database(self.path, [SCHEMA])
         self.addCleanup(database.close)
-        return Ledger(database, self.vault, cast(IReactorTime, clock_at(NOW)), b"d" * 16)
+        return Ledger(database, self.vault, cast(IReactorTime, clock_at(NOW)), os.urandom)
 
     def test_reopened(self) -> None:
         """Everything is there again, and new entries are newer than it; a dropped ledger is gone."""

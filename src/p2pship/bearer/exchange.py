@@ -66,6 +66,8 @@ class Exchange(ABC):
     def __init__(self, bearer: str, device: IDevice, random: Callable[[int], bytes]) -> None:
         self.done = False
         "whether the other side has proven its key"
+        self.own = device.key
+        "our Host Identity, a DER SubjectPublicKeyInfo"
         self.proof = b""
         "the Host Identity that it has proven, a DER SubjectPublicKeyInfo"
         self.send_key = b""

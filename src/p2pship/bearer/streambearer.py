@@ -22,6 +22,7 @@ from p2pship.bearer.listensettings import ListenSettings
 from p2pship.bearer.ownhosts import dialled_hosts
 from p2pship.bearer.race import race
 from p2pship.errors import NotReached, RemoteError
+from p2pship.identity.hit import format_hit
 from p2pship.interfaces import IBearer, IDevice, ILink, INetwork
 from p2pship.journal import Journal
 from p2pship.storage.ports import Ports
@@ -39,6 +40,7 @@ class StreamBearer(ABC):
 
     name: ClassVar[str]
     encrypted: ClassVar[bool]
+    several = False
     log = Logger()
 
     def __init__(
@@ -144,9 +146,11 @@ class StreamBearer(ABC):
         self.log.failure("a link that was made could not be taken", failure)
         link.give_up("it could not be taken")
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
         if device_key == self._own_key:
             return fail(NotReached("that is this device itself"))
+        if own.key != self._own_key:
+            return fail(not_of(self.name, own))
         tried = locators[:MOST_LOCATORS]
         return race(self._reactor, [partial(self._attempt, device_key, locator) for locator in tried])
 
@@ -213,6 +217,11 @@ class _Dial(ClientFactory):
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         self._link.not_connected(reason)
+
+
+def not_of(bearer: str, own: IDevice) -> NotReached:
+    """Return why a bearer whose listener proves one key, before it knows who is asked for, has no link of another device of ours."""
+    return NotReached(f"{bearer} makes no links of the separate device {format_hit(own.hit)}")
 
 
 def _named(failure: Failure, locator: Locator) -> Failure:

@@ -51,9 +51,10 @@ KEEP_ALIVE = (30, 10, 3)
 
 @implementer(ILink, IPullProducer)
 class StreamLink(Protocol):
-    """One link on a stream. A bearer's subclass sets ``proof`` and calls :meth:`hold` before it hands the link out."""
+    """One link on a stream. A bearer's subclass sets ``own`` and ``proof``, and calls :meth:`hold` before it hands the link out."""
 
     transport: Any
+    own = b""
     proof = b""
     encrypted = False
     largest_datagram = LARGEST_FRAME

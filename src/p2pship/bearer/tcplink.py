@@ -42,6 +42,7 @@ class TCPLink(HandshakeLink):
         :raises BadKey: if ``expected`` is a key of a kind that this bearer cannot prove.
         """
         super().__init__(NAME, clock, journal, ended, locator)
+        self.own = device.key
         self._exchange: Dialler | Listener
         if locator is not None:
             self._exchange = Dialler(NAME, device, random, expected)

@@ -40,7 +40,7 @@ class TLSLink(HandshakeLink):
     ) -> None:
         """Make a link that dials ``locator`` for the device of the key ``expected``; without them, one that listens."""
         super().__init__("tls", clock, journal, ended, locator)
-        self._own_key = own_key
+        self.own = own_key
         self._expected = expected
 
     def socket_of(self, transport: Any) -> Any:
@@ -56,7 +56,7 @@ class TLSLink(HandshakeLink):
         self.proven(key)
 
     def _checked(self, key: bytes) -> bytes:
-        if key == self._own_key:
+        if key == self.own:
             raise BadKey("the other side has this device's own key")
         if self._expected and key != self._expected:
             raise BadKey("another device answered")

@@ -24,7 +24,7 @@ from p2pship.bearer.exchange import Dialler
 from p2pship.bearer.listensettings import ListenSettings
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
 from p2pship.bearer.race import race
-from p2pship.bearer.streambearer import MOST_LOCATORS
+from p2pship.bearer.streambearer import MOST_LOCATORS, not_of
 from p2pship.bearer.udpdial import UDPDial
 from p2pship.bearer.udpdoor import Door, Guest
 from p2pship.bearer.udplink import NAME, UDPLink
@@ -69,6 +69,7 @@ class UDPBearer:
 
     name = NAME
     encrypted = False
+    several = False
     log = Logger()
 
     def __init__(
@@ -178,9 +179,11 @@ class UDPBearer:
 
     # dialling
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
         if device_key == self._device.key:
             return fail(NotReached("that is this device itself"))
+        if own.key != self._device.key:
+            return fail(not_of(self.name, own))
         tried = locators[:MOST_LOCATORS]
         return race(self._reactor, [partial(self._attempt, device_key, locator) for locator in tried])
 

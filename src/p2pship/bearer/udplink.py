@@ -54,6 +54,7 @@ class UDPLink(DatagramLink):
         sealer = DatagramSealer(exchange.send_key)
         way = UDPWay(clock, journal, sealer, their_id, port, address, random, self._worn_out)
         super().__init__(clock, journal, way)
+        self.own = exchange.own
         self.proof = exchange.proof
         self.dialled = locator is not None
         self.locator = locator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from p2pship.commands.devicekey import KEY_VERBS
@@ -14,6 +15,7 @@ from p2pship.commands.devicetext import (
     revoke_text,
     wait_text,
 )
+from p2pship.commands.identityseparate import FLAG, wanted
 from p2pship.commands.own import AS, need_node, own_identity
 from p2pship.commands.verb import Argument, Kind, Verb
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from p2pship.desk import Desk
+    from p2pship.identity.identity import Identity
 
 LEAST_DIGITS = 4
 "Digits of a device's id that may stand for it, if they are only one's."
@@ -33,15 +36,17 @@ def _list(desk: Desk, given: dict[str, Any]) -> DeviceList:
     from p2pship.identity.statement import read_statement
     from p2pship.relations.devicenames import name_device
 
-    identity, this = own_identity(desk, given["aor"]), desk.keyring.device
+    identity = own_identity(desk, given["aor"])
+    this = identity.device
     if given.get("name") is not None:
         name_device(
             desk.ledger, identity.aor, this.listed.host_identity_hash, this.hit, _readable(given["name"])
         )
     statement = read_statement(identity.statement)
     listed = [device.host_identity_hash for device in statement.devices]
-    devices = [_status(desk, identity.aor, digest, False) for digest in listed]
-    gone = [_status(desk, identity.aor, digest, True) for digest in statement.revoked]
+    devices = [_status(desk, identity, digest, False) for digest in listed]
+    revoked = [digest for digest in statement.revoked if not identity.has_left(digest)]
+    gone = [_status(desk, identity, digest, True) for digest in revoked]
     return {"aor": identity.aor, "owner": identity.owner, "devices": [*devices, *gone]}
 
 
@@ -54,15 +59,15 @@ def _readable(name: str) -> str:
     return name
 
 
-def _status(desk: Desk, aor: str, digest: bytes, revoked: bool) -> DeviceStatus:
+def _status(desk: Desk, identity: Identity, digest: bytes, revoked: bool) -> DeviceStatus:
     from p2pship.identity.hit import format_hit
     from p2pship.identity.statement import host_identity_hash
     from p2pship.relations.devicenames import named_devices
 
-    device = desk.keyring.device
+    device = identity.device
     this = digest == host_identity_hash(device.key)
-    known = named_devices(desk.ledger, aor).get(digest)
-    peer = None if this or revoked else _connected(desk, aor, digest)
+    known = named_devices(desk.ledger, identity.aor).get(digest)
+    peer = None if this or revoked else _connected(desk, identity.aor, digest)
     hit = device.hit if this else peer.hit if peer is not None else known.hit if known else b""
     return {
         "id": digest.hex(),
@@ -99,9 +104,12 @@ def _link(desk: Desk, given: dict[str, Any]) -> LinkStatus | Deferred[LinkStatus
 
 
 def _open(desk: Desk, whom: str, given: dict[str, Any]) -> LinkStatus:
+    from p2pship.errors import LocalError
     from p2pship.identity.aor import canonical_aor
     from p2pship.relations.qr import qr_text
 
+    if given[FLAG.name]:
+        raise LocalError("the new device says whether it is one of its own: give --separate-device there")
     identity = own_identity(desk, canonical_aor(whom.removeprefix("sip:")) if whom else None)
     window = need_node(desk).linking.open(identity.aor, given["owner"])
     return {
@@ -144,7 +152,8 @@ def _join(
         raise LocalError(
             "the device that shows the code says whether this one is an owner: give --owner there"
         )
-    joining = need_node(desk).linking.join(aor, secret, hit, given["name"] or host_name())
+    separate, name = wanted(desk, given), given["name"] or host_name()
+    joining = need_node(desk).linking.join(aor, secret, hit, name, separate)
     done: Deferred[LinkStatus] = joining.addCallback(_linked)
     return done
 
@@ -175,7 +184,7 @@ def _revocable(desk: Desk, given: dict[str, Any]) -> bytes:
 def _revoke(desk: Desk, given: dict[str, Any]) -> DeviceStatus:
     identity, digest = own_identity(desk, given["own"]), _revocable(desk, given)
     desk.keyring.revoke_device(identity.aor, digest)
-    return _status(desk, identity.aor, digest, True)
+    return _status(desk, identity, digest, True)
 
 
 def _chosen(listing: DeviceList, wanted: str) -> bytes:
@@ -209,6 +218,9 @@ WAIT = Verb(
     seconds=WAIT_SECONDS,
     hidden=True,
 )
+
+
+NEW_FLAG = replace(FLAG, help="on the new device: let no other identity of this node use it")
 
 
 def _after_opening(result: LinkStatus) -> tuple[Verb, dict[str, Any]] | None:
@@ -247,6 +259,7 @@ VERBS = (
             ),
             Argument("owner", "on the old device: give the identity key, too", Kind.FLAG),
             Argument("name", "on the new device: what to call it", option=True, optional=True),
+            NEW_FLAG,
         ),
         then=_after_opening,
     ),

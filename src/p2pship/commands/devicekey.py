@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from p2pship.commands.columns import aligned
 from p2pship.commands.devicetext import DeviceKey, key_text
+from p2pship.commands.own import own_identity
 from p2pship.commands.verb import Argument, Kind, Verb
 
 if TYPE_CHECKING:
     from p2pship.desk import Desk
+    from p2pship.identity.device import Device
     from p2pship.identity.hostkeys import HostKey
 
 ALGORITHMS = ("p256", "p384", "rsa-2048")
@@ -21,7 +23,9 @@ class HostKeyStatus(TypedDict):
     hit: str
     algorithm: str
     device: bool
-    "whether it is the device's own"
+    "whether it is that of a device, which carries calls"
+    people: list[str]
+    "the own identities that are used on it"
     host_identity: str
 
 
@@ -29,7 +33,7 @@ def _key(desk: Desk, given: dict[str, Any]) -> DeviceKey:
     from p2pship.identity.hit import format_hit
     from p2pship.identity.statement import host_identity_hash
 
-    device = desk.keyring.device
+    device = desk.keyring.device if given["own"] is None else own_identity(desk, given["own"]).device
     return {
         "id": host_identity_hash(device.key).hex(),
         "hit": format_hit(device.hit),
@@ -40,20 +44,26 @@ def _key(desk: Desk, given: dict[str, Any]) -> DeviceKey:
 
 
 def _list(desk: Desk, given: dict[str, Any]) -> list[HostKeyStatus]:
+    devices = [_device_status(desk, device) for device in desk.keyring.devices()]
+    return [*devices, *[_status(key) for key in desk.keyring.host_keys.all()]]
+
+
+def _device_status(desk: Desk, device: Device) -> HostKeyStatus:
     from p2pship.identity.hostkeys import HostKey
 
-    device = desk.keyring.device
-    own = _status(HostKey(device.hit, device.key, device.private_key), True)
-    return [own, *[_status(key) for key in desk.keyring.host_keys.all()]]
+    people = [identity.aor for identity in desk.keyring.identities() if identity.device.hit == device.hit]
+    status = _status(HostKey(device.hit, device.key, device.private_key))
+    return {**status, "device": True, "people": people}
 
 
-def _status(key: HostKey, device: bool = False) -> HostKeyStatus:
+def _status(key: HostKey) -> HostKeyStatus:
     from p2pship.identity.hit import format_hit
 
     return {
         "hit": format_hit(key.hit),
         "algorithm": key.algorithm,
-        "device": device,
+        "device": False,
+        "people": [],
         "host_identity": key.key.hex(),
     }
 
@@ -79,8 +89,8 @@ def _meant(desk: Desk, given: dict[str, Any]) -> HostKey:
     from p2pship.identity.hit import format_hit
 
     wanted = given["hit"]
-    if wanted == format_hit(desk.keyring.device.hit):
-        raise LocalError("that is the device's own key, by which identities list this device: it stays")
+    if wanted in [format_hit(device.hit) for device in desk.keyring.devices()]:
+        raise LocalError("that is a device's own key, by which identities list the device: it stays")
     for key in desk.keyring.host_keys.all():
         if format_hit(key.hit) == wanted:
             return key
@@ -94,7 +104,9 @@ def _list_text(result: list[HostKeyStatus]) -> str:
 
 
 def _use(one: HostKeyStatus) -> str:
-    return "calls (this device)" if one["device"] else "pings only"
+    if not one["device"]:
+        return "pings only"
+    return f"calls of {', '.join(one['people'])}" if one["people"] else "calls"
 
 
 def _create_text(result: HostKeyStatus) -> str:
@@ -110,11 +122,28 @@ def _remove_text(result: HostKeyStatus) -> str:
 
 
 KEY_VERBS = (
-    Verb("device", "key", "show this device's keys", run=_key, text=key_text, offline=True, founds=True),
+    Verb(
+        "device",
+        "key",
+        "show this device's keys",
+        run=_key,
+        text=key_text,
+        arguments=(
+            Argument(
+                "own",
+                "the own identity whose device is meant, if not that of the node",
+                Kind.AOR,
+                option=True,
+                optional=True,
+            ),
+        ),
+        offline=True,
+        founds=True,
+    ),
     Verb(
         "device",
         "key list",
-        "list the Host Identities: the device's own, and those beside it",
+        "list the Host Identities: those of devices, and those beside them",
         run=_list,
         text=_list_text,
         offline=True,

@@ -44,21 +44,22 @@ def _associations(desk: Desk, given: dict[str, Any]) -> list[AssociationReport]:
 def _with_people(desk: Desk, reports: list[AssociationReport]) -> list[AssociationReport]:
     """Return reports with the names of those whom the other sides' devices serve."""
     names = _people(desk)
-    return [{**report, "people": list(names.get(report["peer"], ()))} for report in reports]
+    return [{**one, "people": list(names.get((one["own"], one["peer"]), ()))} for one in reports]
 
 
-def _people(desk: Desk) -> dict[str, dict[str, None]]:
-    """Return the names that go with each HIT, each once: people with whom there is a link, and our own other devices."""
+def _people(desk: Desk) -> dict[tuple[str, str], dict[str, None]]:
+    """Return the names that go with each HIT of ours and another, each once: people with whom there is a link, and our own other devices."""
     from p2pship.identity.hit import format_hit
     from p2pship.relations.devicenames import named_devices
 
-    found: dict[str, dict[str, None]] = {}
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for peer in desk.node.overlay.peers():
-        found.setdefault(format_hit(peer.hit), {})[peer.aor] = None
+        found.setdefault((format_hit(peer.own_hit), format_hit(peer.hit)), {})[peer.aor] = None
     for identity in desk.keyring.identities():
+        own = format_hit(identity.device.hit)
         for device in named_devices(desk.ledger, identity.aor).values():
             if device.name:
-                found.setdefault(format_hit(device.hit), {})[f"{identity.aor} ({device.name})"] = None
+                found.setdefault((own, format_hit(device.hit)), {})[f"{identity.aor} ({device.name})"] = None
     return found
 
 
@@ -71,7 +72,7 @@ def _ping(desk: Desk, given: dict[str, Any]) -> Deferred[PingReport]:
     return _hip(desk).ping(given["whom"], given["as"], given["raw"], number)
 
 
-_AS = Argument("as", "the HIT of ours that it is about, if not the device's own", option=True, optional=True)
+_AS = Argument("as", "the HIT of ours that it is about, if not the node's own", option=True, optional=True)
 
 VERBS = (
     Verb(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from p2pship.commands.columns import aligned, minute, second
 
 if TYPE_CHECKING:
-    from p2pship.bearer.hip.reports import AssociationReport, HostReport, PingReport
+    from p2pship.bearer.hip.reports import AssociationReport, HostReport, OwnHITReport, PingReport
 
 _CAUSES = {
     "stale": "answers to no packet of ours, or too late",
@@ -28,9 +28,14 @@ def show_text(result: HostReport) -> str:
     """Print how the bearer stands."""
     rows = [("HIT", "KEY", "USED FOR", "SINCE", "ASSOCIATIONS")]
     for one in result["identities"]:
-        use = "calls (this device)" if one["device"] else "pings only"
-        rows.append((one["hit"], one["algorithm"], use, minute(one["since"]), str(one["associations"])))
+        rows.append((one["hit"], one["algorithm"], _use(one), minute(one["since"]), str(one["associations"])))
     return f"{aligned(rows)}\n\n{aligned(_facts(result))}"
+
+
+def _use(one: OwnHITReport) -> str:
+    if not one["links"]:
+        return "pings only"
+    return "calls (this device)" if one["device"] else "calls (of one identity)"
 
 
 def _facts(result: HostReport) -> list[tuple[str, str]]:

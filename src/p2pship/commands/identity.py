@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from p2pship.commands.aside import aside
 from p2pship.commands.identityimport import BEGINS_ENCRYPTED, IMPORT
 from p2pship.commands.identityprivacy import PRIVACY
+from p2pship.commands.identityseparate import FLAG, SEPARATE, wanted
 from p2pship.commands.identitystatus import (
     IdentityStatus,
     describe,
@@ -66,8 +67,8 @@ class RestoredStatus(TypedDict):
 
 def _create(desk: Desk, given: dict[str, Any]) -> IdentityStatus:
     if given["aor"] is None:
-        return describe(desk, desk.keyring.create_self_certifying())
-    return describe(desk, desk.keyring.create(given["aor"]))
+        return describe(desk, desk.keyring.create_self_certifying(separate=wanted(desk, given)))
+    return describe(desk, desk.keyring.create(given["aor"], wanted(desk, given)))
 
 
 def _created_text(one: IdentityStatus) -> str:
@@ -165,20 +166,22 @@ def _and_authorities(result: Any) -> str:
 def _restore(desk: Desk, given: dict[str, Any]) -> Any:
     from p2pship.identity.backup import read_backup
 
+    separate = wanted(desk, given)
+
     def opened(bundle: Bundle) -> RestoredStatus:
-        return _restored(desk, bundle, given["replace"])
+        return _restored(desk, bundle, given["replace"], separate)
 
     return aside(desk, lambda: read_backup(given["file"], given["passphrase"]), opened)
 
 
-def _restored(desk: Desk, bundle: Bundle, replace: bool) -> RestoredStatus:
+def _restored(desk: Desk, bundle: Bundle, replace: bool, separate: bool | None) -> RestoredStatus:
     if not replace and desk.keyring.identity(bundle.aor) is not None:
         raise LocalError(
             f"there is an identity of {bundle.aor} already: --replace puts that of the backup in its place"
         )
-    desk.keyring.check_restorable(bundle, replace)
+    desk.keyring.check_restorable(bundle, replace, separate)
     unpacked = unpack(desk, bundle.aor, bundle.extra)  # first: an identity that is there has its contacts
-    identity = desk.keyring.restore(bundle, replace)
+    identity = desk.keyring.restore(bundle, replace, separate)
     desk.keyring.mark_exported(identity.aor)
     return {
         "entries": unpacked.entries,
@@ -261,6 +264,7 @@ VERBS = (
                 Kind.AOR,
                 optional=True,
             ),
+            FLAG,
         ),
         founds=True,
         offline=True,
@@ -322,6 +326,7 @@ VERBS = (
                 wanted=lambda given: BEGINS_ENCRYPTED in given["file"],
             ),
             Argument("replace", "put it in the place of the one of this name that is here", Kind.FLAG),
+            FLAG,
         ),
         founds=True,
         offline=True,
@@ -378,4 +383,5 @@ VERBS = (
         offline=True,
     ),
     PRIVACY,
+    SEPARATE,
 )

@@ -25,6 +25,10 @@ class IdentityStatus(TypedDict):
     "whether it is meant where none is named"
     owner: bool
     "whether this device holds the identity key"
+    hit: str
+    "of the device that it is used on here, as an IPv6 address"
+    separate: bool
+    "whether that is a device of its own, which no other identity of this node uses"
     revoked: bool
     "whether its owner has revoked this device: it is not used here"
     phones: list[str]
@@ -51,6 +55,7 @@ class IdentityStatus(TypedDict):
 def describe(desk: Desk, identity: Identity) -> IdentityStatus:
     """Say how an identity is."""
     from p2pship.identity.fingerprint import fingerprint
+    from p2pship.identity.hit import format_hit
 
     holdings = identity.holdings()
     default = desk.keyring.default
@@ -61,6 +66,8 @@ def describe(desk: Desk, identity: Identity) -> IdentityStatus:
         "fingerprint": fingerprint(identity.key),
         "default": default is not None and default.aor == identity.aor,
         "owner": identity.owner,
+        "hit": format_hit(identity.device.hit),
+        "separate": identity.separate,
         "revoked": identity.revoked,
         "phones": [binding.contact for binding in bindings],
         "devices": len(statement.devices),
@@ -100,6 +107,11 @@ def _advice(desk: Desk, identity: Identity) -> list[str]:
     if not identity.owner:
         advice.append(
             "another device holds the identity key: while that one is away for 30 days, others stop believing this one"
+        )
+    if identity.separate and not desk.reaches_separate():
+        advice.append(
+            "it has a device of its own, which only HIP reaches, and HIP is off: nobody can call it until [bearer.hip] has "
+            "enabled = true"
         )
     ends = _ends(holdings.chain) if holdings.statement.authority else 0.0
     now = desk.clock.seconds()
@@ -169,6 +181,7 @@ def show_text(one: IdentityStatus) -> str:
         ("fingerprint", one["fingerprint"]),
         ("name from", _vouched(one)),
         ("identity key", "on this device" if one["owner"] else "on another device"),
+        ("device", f"{one['hit']} ({'its own' if one['separate'] else 'that of this node'})"),
         ("devices", str(one["devices"])),
         ("phones", ", ".join(one["phones"]) or "none"),
         ("created", day(one["created"])),

@@ -9,11 +9,16 @@ Two devices that hold the key may change the statement at the same time. Whoever
 every listed device of either that neither has revoked, every revoked one of either, and of the certificates those of a CA
 that were issued last. If that is not what the other says, it is signed as a new statement, which the other then finds to say
 all that it knows, and takes.
+
+An identity that gets a device of its own no longer lists the one that it was used on, which other identities still are; to name
+it as revoked would tell everybody whose device else it is. What is stated in the place of its digest is a mark that only
+those can make who hold the identity key: they do not put it back when they merge, and nobody else learns anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hmac
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from p2pship.errors import BadPapers, LocalError
 from p2pship.identity.certificate import BadCertificate, read_certificate, self_signed
+from p2pship.identity.device import Device
 from p2pship.identity.fingerprint import names_itself
 from p2pship.identity.holdings import About, Holdings
 from p2pship.identity.keys import from_der, new_p256, sign, spki, to_der
@@ -32,7 +38,7 @@ from p2pship.identity.ownchain import (
     check_stated,
 )
 from p2pship.identity.papers import ListedDevice, Statement
-from p2pship.identity.statement import MOST_DEVICES, sign_statement, verify_statement
+from p2pship.identity.statement import HASH_LENGTH, MOST_DEVICES, sign_statement, verify_statement
 from p2pship.identity.succession import predecessors, succeeded, succession
 from p2pship.identity.validity import STATEMENT_LIFETIME
 
@@ -42,6 +48,12 @@ enough. One that is no longer named is refused all the same, as it is not listed
 
 MOST_REVOKED_KEPT = 1_000
 "Revoked devices that are remembered, newest first: 32 kB, one new device a week for twenty years."
+
+_LEFT = b"p2pship device that was left v1"
+"What the key of marks is made for."
+
+_MARKED = 24
+"Octets of a mark that stand for the device."
 
 
 def begun(key: EllipticCurvePrivateKey, aor: str, device: ListedDevice, now: float) -> Holdings:
@@ -65,8 +77,7 @@ def restated(holdings: Holdings, now: float, last: Statement | None = None, **ch
 
     :raises LocalError: if the key is not held here, or the statement would not be believed.
     """
-    if not holdings.private_key:
-        raise LocalError("another device of the person holds the identity key; make the change there")
+    _check_held(holdings)
     key = from_der(holdings.private_key)
     last = last or holdings.statement
     values: dict[str, Any] = {
@@ -89,14 +100,23 @@ def restated(holdings: Holdings, now: float, last: Statement | None = None, **ch
     return replace(holdings, raw=raw)
 
 
+def _check_held(holdings: Holdings) -> None:
+    """Raise LocalError if the identity key is not held here."""
+    if not holdings.private_key:
+        raise LocalError("another device of the person holds the identity key; make the change there")
+
+
 def with_device(holdings: Holdings, device: ListedDevice, now: float) -> Holdings:
     """Return them with one more device listed, or with its entry replaced; the same if it is listed as it is.
 
     :raises LocalError: if it has been revoked, or there are too many.
     """
     last = holdings.statement
-    if device.host_identity_hash in _revoked(holdings):
+    gone = _gone(holdings.private_key, _revoked(holdings), device.host_identity_hash)
+    if gone == device.host_identity_hash:
         raise LocalError(f"that device of {last.aor} has been revoked, which is for ever; it needs new keys")
+    if gone:
+        raise LocalError(f"{last.aor} has left that device for one of its own; use --separate-device")
     if device in last.devices:
         return holdings
     others = [each for each in last.devices if each.host_identity_hash != device.host_identity_hash]
@@ -116,7 +136,7 @@ def brought(holdings: Holdings, device: ListedDevice, now: float, revoked: Seque
     last, holdings = holdings.statement, remembering(holdings, revoked)
     if holdings.private_key:
         gone = holdings.about.revoked
-        devices = [each for each in last.devices if each.host_identity_hash not in gone]
+        devices = _remaining(holdings, last.devices)
         stated = restated(holdings, now, devices=devices, revoked=gone[:MOST_REVOKED_STATED])
         return with_device(stated, device, now)
     verify_statement(holdings.raw, now)
@@ -131,6 +151,22 @@ def without_device(holdings: Holdings, digest: bytes, now: float) -> Holdings:
     devices = [each for each in last.devices if each.host_identity_hash != digest]
     kept = remembering(holdings, [digest])
     return restated(kept, now, devices=devices, revoked=kept.about.revoked[:MOST_REVOKED_STATED])
+
+
+def separated(holdings: Holdings, left: ListedDevice, device: Device, now: float) -> Holdings:
+    """Return them with a device of the identity's own in place of ``left``, which stays that of others, and is not revoked."""
+    _check_held(holdings)
+    mark = _mark(holdings.private_key, left.host_identity_hash)
+    kept = remembering(replace(holdings, device=device), [mark])
+    devices = _remaining(kept, holdings.statement.devices)
+    stated = restated(kept, now, devices=devices, revoked=kept.about.revoked[:MOST_REVOKED_STATED])
+    return with_device(stated, device.listed, now)
+
+
+def has_left(holdings: Holdings, device: ListedDevice) -> bool:
+    """Tell whether an identity was used on a device before it got one of its own there; only who holds the key can."""
+    gone = _gone(holdings.private_key, _revoked(holdings), device.host_identity_hash)
+    return bool(gone) and gone != device.host_identity_hash
 
 
 def remembering(holdings: Holdings, revoked: Sequence[bytes]) -> Holdings:
@@ -215,14 +251,12 @@ def _merged(before: Holdings, theirs: Statement, taken: Holdings, now: float) ->
     if theirs.version < ours.version:
         return None  # who signed it gets ours, and does the same
     # Of a device that the other one still lists it has not heard, however long ago it was revoked: that is said again.
-    unheard = [
-        one.host_identity_hash for one in theirs.devices if one.host_identity_hash in taken.about.revoked
-    ]
-    taken = remembering(taken, unheard)
+    gone = [_gone(taken.private_key, taken.about.revoked, one.host_identity_hash) for one in theirs.devices]
+    taken = remembering(taken, [digest for digest in gone if digest])
     stated = taken.about.revoked[:MOST_REVOKED_STATED]
     # Theirs first: of too many both sides then keep the same.
     listed = {each.host_identity_hash: each for each in (*theirs.devices, *ours.devices, *theirs.devices)}
-    devices = [each for digest, each in listed.items() if digest not in taken.about.revoked][:MOST_DEVICES]
+    devices = _remaining(taken, listed.values())[:MOST_DEVICES]
     changes: dict[str, Any] = {"devices": devices, "revoked": stated}
     if _is_better(before, taken):
         taken = replace(taken, chain=before.chain, revocations=before.revocations)
@@ -263,6 +297,41 @@ def _revoked(holdings: Holdings, newest: Sequence[bytes] = ()) -> tuple[bytes, .
     """Return the devices that were ever revoked, newest first."""
     known = dict.fromkeys((*newest, *holdings.statement.revoked, *holdings.about.revoked))
     return tuple(known)[:MOST_REVOKED_KEPT]
+
+
+def _remaining(holdings: Holdings, devices: Iterable[ListedDevice]) -> list[ListedDevice]:
+    """Return the devices that were neither revoked nor left."""
+    key, revoked = holdings.private_key, holdings.about.revoked
+    return [each for each in devices if not _gone(key, revoked, each.host_identity_hash)]
+
+
+def _gone(private_key: bytes, revoked: Sequence[bytes], digest: bytes) -> bytes:
+    """Return by what a device is among the revoked: its own digest, or the mark of one that was left; empty if it is not."""
+    if digest in revoked:
+        return digest
+    mark = _mark(private_key, digest) if private_key and revoked else b""
+    return mark if mark in revoked else b""
+
+
+def is_mark(private_key: bytes, entry: bytes) -> bool:
+    """Tell whether an entry of the revoked is the mark of a device that was left."""
+    return bool(private_key) and _marked(_mark_key(private_key), entry[:_MARKED]) == entry
+
+
+def _mark(private_key: bytes, digest: bytes) -> bytes:
+    """Return what stands for a device that an identity has left: for others 32 octets as those of any revoked one."""
+    key = _mark_key(private_key)
+    return _marked(key, hmac.digest(key, digest, "sha256")[:_MARKED])
+
+
+def _mark_key(private_key: bytes) -> bytes:
+    secret = from_der(private_key).private_numbers().private_value.to_bytes(32, "big")
+    return hmac.digest(secret, _LEFT, "sha256")
+
+
+def _marked(key: bytes, name: bytes) -> bytes:
+    """Return a mark, of which the rest shows those who have the key that it is one."""
+    return name + hmac.digest(key, b"mark" + name, "sha256")[: HASH_LENGTH - len(name)]
 
 
 def _signer(key: EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:

@@ -1,7 +1,8 @@
-"""This node as a device: the three key pairs that it makes once and keeps."""
+"""A device of ours: the three key pairs that are made once and kept."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -45,7 +46,6 @@ class Device:
         publication_private_key: Ed25519PrivateKey,
         sealing_private_key: X25519PrivateKey,
     ) -> None:
-        self._kept: tuple[Path, Vault] | None = None
         self.private_key = private_key
         self.publication_private_key = publication_private_key
         "for lookups whose slots are signed"
@@ -69,13 +69,16 @@ class Device:
         """
         if not folder.exists():
             cls.new()._save(folder, vault)
-        device = cls(
+        return cls.read(folder, vault)
+
+    @classmethod
+    def read(cls, folder: Path, vault: Vault) -> Device:
+        """Read the device from its folder; raises ConfigError as :meth:`open`, also where there is none."""
+        return cls(
             read_p256(folder / HOST_FILE, vault),
             read_ed25519(folder / PUBLICATION_FILE, vault),
             read_x25519(folder / SEALING_FILE, vault),
         )
-        device._kept = (folder, vault)
-        return device
 
     @property
     def listed(self) -> ListedDevice:
@@ -86,30 +89,31 @@ class Device:
         """Sign with the Host Identity."""
         return sign(self.private_key, data)
 
-    def protect(self) -> None:
-        """Put the key files into the form that the vault wants now; harmless for a device that is kept nowhere.
-
-        :raises LocalError: if one cannot be written; it can be read in the other form as well.
-        """
-        if self._kept is None:
-            return
-        folder, vault = self._kept
-        try:
-            for name in KEY_FILES:
-                protect_key_file(folder / name, vault)
-        except OSError as error:
-            raise LocalError(f"the device's keys cannot be written in {folder}: {error.strerror}") from error
-
-    def _save(self, folder: Path, vault: Vault) -> None:
+    def files(self, vault: Vault) -> Mapping[str, bytes]:
+        """Return the files of a folder that holds it, in the form that the vault wants now."""
         pems = {
             HOST_FILE: to_pem(self.private_key),
             PUBLICATION_FILE: to_pem(self.publication_private_key),
             SEALING_FILE: to_pem(self.sealing_private_key),
         }
-        files = {name: vault.protect(name, pem) for name, pem in pems.items()}
+        return {name: vault.protect(name, pem) for name, pem in pems.items()}
+
+    def _save(self, folder: Path, vault: Vault) -> None:
         try:
-            create_folder(folder, files)
+            create_folder(folder, self.files(vault))
         except OSError as error:
             raise ConfigError(
                 f"the device's keys cannot be kept in {folder} ({error.strerror}); make the folder above it writable"
             ) from error
+
+
+def protect_device(folder: Path, vault: Vault) -> None:
+    """Put the key files of a device into the form that the vault wants now.
+
+    :raises LocalError: if one cannot be written; it can be read in the other form as well.
+    """
+    try:
+        for name in KEY_FILES:
+            protect_key_file(folder / name, vault)
+    except OSError as error:
+        raise LocalError(f"the device's keys cannot be written in {folder}: {error.strerror}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pship.identity.hit import format_hit
 from p2pship.journal import Fact
 
 
@@ -39,6 +40,18 @@ class IdentityRotated(Fact):
 
     def __str__(self) -> str:
         return f"{self.aor} has a new key, {self.fingerprint}; make a new backup"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySeparated(Fact):
+    """An identity has a device of its own in place of the node's."""
+
+    aor: str
+    device: bytes
+    "the HIT of the new one, 16 octets"
+
+    def __str__(self) -> str:
+        return f"{self.aor} has a device of its own now, {format_hit(self.device)}"
 
 
 @dataclass(frozen=True, slots=True)

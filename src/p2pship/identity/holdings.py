@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from p2pship.errors import BadPapers, ConfigError
 from p2pship.identity.cbor import BadCBOR, decode, encode
 from p2pship.identity.certificate import BadCertificate, read_certificate
+from p2pship.identity.device import Device
 from p2pship.identity.keys import from_der, key_file, p256_from_pem, spki, to_der, to_pem
 from p2pship.identity.ownchain import split_chain
 from p2pship.identity.papers import Statement
@@ -23,6 +25,7 @@ CERTIFICATE_FILE = "certificate.der"
 REVOCATIONS_FILE = "revocations.crl"
 STATEMENT_FILE = "statement.cose"
 ABOUT_FILE = "about.cbor"
+DEVICE_FOLDER = "device"
 
 HELD_ELSEWHERE = b"# The identity key is held by another device of the person.\n"
 "In place of the key on a device that was linked without it. A file that is empty or missing is an error, never this."
@@ -57,6 +60,8 @@ class Holdings:
     raw: bytes
     "the signed statement"
     about: About
+    device: Device | None = None
+    "what the identity is used on here, if it has a device of its own"
 
     @property
     def statement(self) -> Statement:
@@ -78,7 +83,7 @@ def read_holdings(folder: Path, vault: Vault) -> Holdings:
     begins = _begins(folder / CERTIFICATE_FILE, chain, statement)
     revocations = _optional(folder / REVOCATIONS_FILE) or b""
     about = _read_about(folder / ABOUT_FILE, int(begins + SKEW))
-    return Holdings(private_key, chain, revocations, statement.raw, about)
+    return Holdings(private_key, chain, revocations, statement.raw, about, _read_device(folder, vault))
 
 
 def files_of(holdings: Holdings, vault: Vault) -> Mapping[str, bytes]:
@@ -92,13 +97,21 @@ def files_of(holdings: Holdings, vault: Vault) -> Mapping[str, bytes]:
         STATEMENT_FILE: holdings.raw,
         ABOUT_FILE: encode_about(holdings.about),
     }
-    return files | ({REVOCATIONS_FILE: holdings.revocations} if holdings.revocations else {})
+    if holdings.revocations:
+        files[REVOCATIONS_FILE] = holdings.revocations
+    keys = {} if holdings.device is None else holdings.device.files(vault)
+    return files | {f"{DEVICE_FOLDER}/{name}": octets for name, octets in keys.items()}
 
 
 def encode_about(about: About) -> bytes:
     """Return the file of what is noted."""
     fields: dict[str, object] = {"created": about.created, "exported": about.exported, "status": about.status}
     return encode(fields | ({"revoked": list(about.revoked)} if about.revoked else {}))
+
+
+def _read_device(folder: Path, vault: Vault) -> Device | None:
+    own = folder / DEVICE_FOLDER
+    return Device.read(own, vault) if os.path.lexists(own) else None
 
 
 def _private_key(path: Path, vault: Vault) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class OwnIdentities:
         self._vault = vault
         self._watchers: list[Callable[[str], None]] = []
         self._all = {identity.aor: identity for identity in self._load()}
+        self._devices: dict[bytes, Device] = {}
 
     def all(self) -> tuple[Identity, ...]:
         """Return them, oldest first, also those that may no longer be used here."""
@@ -48,6 +49,13 @@ class OwnIdentities:
         """Return the one of an AOR that may be used here, or None."""
         identity = self._all.get(aor)
         return None if identity is None or identity.revoked else identity
+
+    def devices(self) -> Mapping[bytes, Device]:
+        """Return by HIT the node's device, and then those of identities that may be used here."""
+        if not self._devices:
+            used = (identity.device for identity in self._all.values() if not identity.revoked)
+            self._devices = {device.hit: device for device in (self._device, *used)}
+        return self._devices
 
     def need(self, aor: str) -> Identity:
         """Return the one of an AOR that may be used here.
@@ -112,6 +120,7 @@ class OwnIdentities:
 
     def changed(self, aor: str) -> None:
         """Tell the watchers that one is not what it was."""
+        self._devices = {}  # who asks finds out anew
         for changed in tuple(self._watchers):
             changed(aor)
 

@@ -16,11 +16,12 @@ from zope.interface import implementer
 
 from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.certificate import BadCertificate
-from p2pship.identity.changes import restated
-from p2pship.identity.device import Device
+from p2pship.identity.changes import is_mark, restated
+from p2pship.identity.device import Device, protect_device
 from p2pship.identity.holdings import (
     ABOUT_FILE,
     CERTIFICATE_FILE,
+    DEVICE_FOLDER,
     KEY_FILE,
     REVOCATIONS_FILE,
     STATEMENT_FILE,
@@ -76,7 +77,8 @@ class Identity:
     """
 
     __slots__ = (
-        "_changed", "_clock", "_device", "_folder", "_private_key", "_stated", "_vault", "about", "aor", "key", "revoked",
+        "_changed", "_clock", "_folder", "_node", "_private_key", "_stated", "_vault", "about", "aor", "device", "key",
+        "revoked",
     )  # fmt: skip
 
     log = Logger()
@@ -84,12 +86,13 @@ class Identity:
     def __init__(
         self, folder: Path, device: Device, clock: IReactorTime, vault: Vault, changed: Callable[[str], None]
     ) -> None:
-        """Read the identity from its folder.
+        """Read the identity from its folder; without a device of its own there, ``device`` is what it is used on.
 
         :raises ConfigError: if it cannot be read or its parts do not belong together.
         """
         self._folder = str(folder)
-        self._device = device
+        self._node = self.device = device
+        "what it is used on here"
         self._clock = clock
         self._vault = vault
         self._changed = changed
@@ -127,6 +130,11 @@ class Identity:
     def owner(self) -> bool:
         """Whether this device holds the identity key."""
         return bool(self._private_key)
+
+    @property
+    def separate(self) -> bool:
+        """Whether it has a device of its own."""
+        return self.device is not self._node
 
     @property
     def chain(self) -> tuple[bytes, ...]:
@@ -169,6 +177,10 @@ class Identity:
         if not self._holds(now):
             self._renew(now)
         return self._stated
+
+    def has_left(self, entry: bytes) -> bool:
+        """Tell whether one of the revoked of the statement stands for a device that was left; only who holds the key can."""
+        return is_mark(self._private_key, entry)
 
     @property
     def newest(self) -> Statement:
@@ -214,14 +226,16 @@ class Identity:
         self._changed(self.aor)
 
     def protect(self) -> None:
-        """Put the key file into the form that the vault wants now.
+        """Put the key files into the form that the vault wants now.
 
-        :raises LocalError: if it cannot be written; it can be read in the other form as well.
+        :raises LocalError: if one cannot be written; it can be read in the other form as well.
         """
         try:
             protect_key_file(self.folder / KEY_FILE, self._vault)
         except OSError as error:
             raise self._not_kept(error) from error
+        if self.separate:
+            protect_device(self.folder / DEVICE_FOLDER, self._vault)
 
     def _take(self, holdings: Holdings) -> None:
         statement = holdings.statement
@@ -229,8 +243,12 @@ class Identity:
         self.aor, self.key, self.about = statement.aor, statement.key, holdings.about
         hashes = (statement.certificate_hash, chain_hash(holdings.chain))
         same = not holdings.chain or hashes[0] == hashes[1]
-        listed = self._device.listed in statement.devices
-        revoked = self._device.listed.host_identity_hash in statement.revoked
+        if holdings.device is None:
+            self.device = self._node
+        elif holdings.device.hit != self.device.hit:  # others go on with the same object
+            self.device = holdings.device
+        listed = self.device.listed in statement.devices
+        revoked = self.device.listed.host_identity_hash in statement.revoked
         self.revoked = revoked or not (listed or self.owner)
         "whether the person has taken this device out of theirs, and the identity may no longer be used here"
         self._stated = _stated(statement, complete=same and listed)
@@ -270,7 +288,7 @@ class Identity:
         self.log.error("{reason}; the one of before is used", reason=reason)
 
     def _devices(self, last: Statement) -> list[ListedDevice]:
-        ours = self._device.listed
+        ours = self.device.listed
         others = [one for one in last.devices if one.host_identity_hash != ours.host_identity_hash]
         return [*others, ours]
 

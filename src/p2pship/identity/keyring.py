@@ -1,4 +1,4 @@
-"""The node's own device and identities, what may be done with them, and what is remembered of the people it met.
+"""Our own devices and identities, what may be done with them, and what is remembered of the people it met.
 
 What changes is on disk when a method returns. Whatever happens in between, the next run finds each identity as it was before or
 as it is after, never half of it.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -18,7 +19,7 @@ from p2pship.address import Locator
 from p2pship.errors import BadPapers, LocalError
 from p2pship.identity import changes, facts
 from p2pship.identity.bundle import Bundle, bundle_of, check_bundle
-from p2pship.identity.device import Device
+from p2pship.identity.device import Device, protect_device
 from p2pship.identity.fingerprint import fingerprint, names_itself, own_proof_aor
 from p2pship.identity.holdings import Holdings
 from p2pship.identity.hostkeys import HostKeys
@@ -26,16 +27,14 @@ from p2pship.identity.identities import OwnIdentities
 from p2pship.identity.identity import Identity
 from p2pship.identity.keys import new_p256, spki, to_der
 from p2pship.identity.naming import check_own_name
-from p2pship.identity.papers import ListedDevice, Papers, Statement
-from p2pship.identity.people import SCHEMA, People
-from p2pship.identity.record import sign_record
+from p2pship.identity.ownrecord import own_record
+from p2pship.identity.papers import ListedDevice
+from p2pship.identity.people import SCHEMA
+from p2pship.identity.remembered import Remembered
 from p2pship.identity.removed import SCHEMA as REMOVED_SCHEMA
 from p2pship.identity.removed import RemovedNames
 from p2pship.identity.request import certificate_request
-from p2pship.identity.statement import host_identity_hash, person_hash
-from p2pship.identity.validity import RECORD_LIFETIME
-from p2pship.identity.verify import listing
-from p2pship.interfaces import IIdentity, IKeyring
+from p2pship.interfaces import IDevice, IIdentity, IKeyring
 from p2pship.journal import IdentityCreated, Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
@@ -43,15 +42,12 @@ from p2pship.storage.vault import Vault
 SCHEMAS = (SCHEMA, REMOVED_SCHEMA)
 "The tables that a keyring needs in its database."
 
-STATUS = "status"
-"The service parameter of a record that says what the person says of themselves."
-
 LONGEST_STATUS = 128
 "Octets of that, in UTF-8: as much as a service parameter holds."
 
 
 @implementer(IKeyring)
-class Keyring:
+class Keyring(Remembered):
     """Keeps ``device/``, ``host-identities/`` and ``identities/NAME/`` below the state folder; makes the device when there is none.
 
     ``vault`` protects the keys; None: the one in the folder, which then must have no passphrase. The methods that change an
@@ -66,6 +62,9 @@ class Keyring:
     beyond_ascii = False
     "whether identities may be given names with other letters than ASCII"
 
+    separate_device = False
+    "whether identities get a device of their own where nobody says which"
+
     def __init__(
         self,
         folder: Path,
@@ -77,11 +76,12 @@ class Keyring:
         vault = vault or Vault.open(folder)
         self._journal = journal
         self._clock = clock
-        self._people = People(database)
         self._removed = RemovedNames(database)
-        self.device = Device.open(folder / "device", vault)
+        self._device_folder = folder / "device"
+        self._vault = vault
+        self.device = Device.open(self._device_folder, vault)
         self.host_keys = HostKeys(folder / "host-identities", vault)
-        self._own = OwnIdentities(folder / "identities", self.device, clock, vault)
+        super().__init__(database, OwnIdentities(folder / "identities", self.device, clock, vault))
         vault.watch(self.protect)
         self._protect_at_start()
 
@@ -110,16 +110,26 @@ class Keyring:
         """Call ``changed`` with the AOR of each identity that is made, changed or removed; returns a call that ends it."""
         return self._own.watch(changed)
 
-    def create(self, aor: str) -> Identity:
+    def devices(self) -> Sequence[Device]:
+        """Return our devices: the node's own, then each that an identity here has for itself."""
+        return tuple(self._own.devices().values())
+
+    def device_of(self, hit: bytes) -> Device | None:
+        """Return our device of a HIT, or None."""
+        return self._own.devices().get(hit)
+
+    def create(self, aor: str, separate: bool | None = None) -> Identity:
         """Make the identity of a canonical AOR, keep it on disk and tell the watchers.
 
         :raises LocalError: also if there is one already, or the name may not be made.
         """
         self._own.check_free(aor)
         check_own_name(aor, None, self.beyond_ascii)
-        return self._created(changes.begun(new_p256(), aor, self.device.listed, self._clock.seconds()))
+        return self._created(new_p256(), aor, separate)
 
-    def create_self_certifying(self, named: Callable[[str], None] | None = None) -> Identity:
+    def create_self_certifying(
+        self, named: Callable[[str], None] | None = None, separate: bool | None = None
+    ) -> Identity:
         """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, and tell the watchers.
 
         ``named`` hears the name before there is such an identity, also should the node be killed then.
@@ -128,7 +138,23 @@ class Keyring:
         aor = own_proof_aor(spki(key))
         if named is not None:
             named(aor)
-        return self._created(changes.begun(key, aor, self.device.listed, self._clock.seconds()))
+        return self._created(key, aor, separate)
+
+    def separate(self, aor: str) -> bool:
+        """Give an identity a device of its own in place of the node's; False if it has one already.
+
+        The node's is no longer believed to be one of this person's; it goes on being that of other identities.
+
+        :raises LocalError: also if the identity key is not held here.
+        """
+        identity = self._own.need(aor)
+        if identity.separate:
+            return False
+        identity.replace(
+            changes.separated(identity.holdings(), self.device.listed, Device.new(), self._clock.seconds())
+        )
+        self._journal.tell(facts.IdentitySeparated(aor, identity.device.hit))
+        return True
 
     def adopt_identity(
         self,
@@ -137,25 +163,61 @@ class Keyring:
         chain: Sequence[bytes],
         revocations: bytes,
         private_key: bytes | None,
-        replace: bool = False,
+        device: IDevice,
     ) -> Identity:
-        """Make an identity of what another device of the person handed over, and tell the watchers.
+        """Make an identity of what another device of the person handed over to ``device``, ours, and tell the watchers.
 
-        With the key, DER (PKCS #8), this device lists itself in a new statement; without, the statement has to list it. With
-        ``replace`` one of that AOR that is here is lost for it.
+        With the key, DER (PKCS #8), the device lists itself in a new statement; without, the statement has to list it.
 
-        :raises LocalError: also if there is an identity of that AOR here, or this device was revoked.
+        :raises LocalError: also if there is an identity of that AOR here, or the device was revoked or is not ours.
         :raises BadPapers: if it is another's, its parts do not belong together, or it comes without the key and its statement does
-            not hold now or does not list this device.
+            not hold now or does not list the device.
         """
+        ours = self.device_of(device.hit)
+        if ours is None:
+            raise LocalError(f"{aor} came to a device that is not ours any more")
         bundle = Bundle(private_key or b"", tuple(chain), revocations, statement, int(self._clock.seconds()))
         if bundle.statement.aor != aor:
             raise BadPapers(f"what came is of {bundle.statement.aor}, not of {aor}")
-        return self.restore(bundle, replace)
+        return self._keep(self._brought(bundle, None, None if ours is self.device else ours), None)
 
-    def restore(self, bundle: Bundle, replace: bool = False) -> Identity:
-        """Make an identity of what was in a backup; otherwise as :meth:`adopt_identity`."""
-        holdings, known = self._brought(bundle, replace)
+    def restore(self, bundle: Bundle, replace: bool = False, separate: bool | None = None) -> Identity:
+        """Make an identity of what was in a backup; otherwise as :meth:`adopt_identity`.
+
+        With ``replace`` one of that AOR that is here is lost for it; it is used on the same device unless ``separate`` says so.
+        """
+        known = self._own.any(bundle.aor) if replace else None
+        return self._keep(self._brought(bundle, known, self._destined(known, separate)), known)
+
+    def check_restorable(self, bundle: Bundle, replace: bool = False, separate: bool | None = None) -> None:
+        """Raise what :meth:`restore` would, and change nothing."""
+        known = self._own.any(bundle.aor) if replace else None
+        self._brought(bundle, known, self._destined(known, separate))
+
+    def _destined(self, known: Identity | None, separate: bool | None) -> Device | None:
+        """Return the device of its own, if any, that is to be that of an identity which takes the place of a known one."""
+        if known is not None and known.separate and not known.revoked:
+            return known.device
+        if known is not None and separate is None:
+            return Device.new() if known.separate else None
+        return self._new_device(separate)
+
+    def _brought(self, bundle: Bundle, known: Identity | None, device: Device | None) -> Holdings:
+        """Return what is to be held of a bundle in the place of a known identity, with a device of its own if there is one."""
+        stated = check_bundle(bundle)
+        check_own_name(stated.aor, stated.key, beyond_ascii=True)
+        if known is None:
+            self._own.check_free(stated.aor)
+        if device is None and changes.has_left(bundle.holdings(), self.device.listed):
+            device = Device.new()
+        revoked = known.about.revoked if known is not None else ()
+        now, nodes = self._clock.seconds(), self.device.listed
+        holdings = changes.brought(bundle.holdings(), device.listed if device else nodes, now, revoked)
+        if device and holdings.private_key and nodes in holdings.statement.devices:
+            return changes.separated(holdings, nodes, device, now)
+        return replace(holdings, device=device)
+
+    def _keep(self, holdings: Holdings, known: Identity | None) -> Identity:
         if known is not None:
             known.replace(holdings)
         else:
@@ -164,21 +226,6 @@ class Keyring:
             self._own.changed(known.aor)
         self._journal.tell(facts.IdentityCameAlong(known.aor, known.owner))
         return known
-
-    def check_restorable(self, bundle: Bundle, replace: bool = False) -> None:
-        """Raise what :meth:`restore` would, and change nothing."""
-        self._brought(bundle, replace)
-
-    def _brought(self, bundle: Bundle, replace: bool) -> tuple[Holdings, Identity | None]:
-        """Return what is to be held of a bundle, and the identity that is to hold it if there is one."""
-        stated = check_bundle(bundle)
-        check_own_name(stated.aor, stated.key, beyond_ascii=True)
-        known = self._own.any(stated.aor) if replace else None
-        if known is None:
-            self._own.check_free(stated.aor)
-        revoked = known.about.revoked if known is not None else ()
-        now = self._clock.seconds()
-        return changes.brought(bundle.holdings(), self.device.listed, now, revoked), known
 
     def check_chain(self, aor: str, chain: Sequence[bytes], revocations: bytes = b"") -> None:
         """Raise what :meth:`install_chain` would, and change nothing."""
@@ -201,7 +248,11 @@ class Keyring:
         :raises LocalError: also if the key is not held here, or the name is made of it.
         """
         identity = self._own.need(aor)
-        identity.replace(changes.rotated(identity.holdings(), self._clock.seconds()))
+        now = self._clock.seconds()
+        holdings = changes.rotated(identity.holdings(), now)
+        if identity.separate:  # marks are made with the identity key
+            holdings = changes.separated(holdings, self.device.listed, identity.device, now)
+        identity.replace(holdings)
         self._journal.tell(facts.IdentityRotated(aor, fingerprint(identity.key)))
         return identity
 
@@ -229,7 +280,7 @@ class Keyring:
     def revoke_device(self, aor: str, digest: bytes) -> None:
         """Revoke a device, named by the SHA-256 of its Host Identity, for ever; raises LocalError also if it is this one."""
         identity = self._own.need(aor)
-        if digest == self.device.listed.host_identity_hash:
+        if digest == identity.device.listed.host_identity_hash:
             raise LocalError(
                 "this is the device itself: revoke it from another one, or remove the identity here"
             )
@@ -251,7 +302,8 @@ class Keyring:
 
         :raises BadPapers: if it is not valid, or not signed by the same key or one to which that gave way.
         """
-        identity, own = self._own.need(aor), self.device.listed.host_identity_hash
+        identity = self._own.need(aor)
+        own = identity.device.listed.host_identity_hash
         holdings = changes.adopted(identity.holdings(), own, raw, chain, revocations, self._clock.seconds())
         if holdings is None:
             return False
@@ -294,51 +346,10 @@ class Keyring:
 
     def protect(self) -> None:
         """Put all key files into the form that the vault wants now; raises LocalError if one cannot be written."""
-        self.device.protect()
+        protect_device(self._device_folder, self._vault)
         self.host_keys.protect()
         for identity in self._own.all():
             identity.protect()
-
-    def accept(self, papers: Papers, now: float, keep: bool) -> None:
-        """Remember a person's papers, once a hello has proven them."""
-        self._check_own(papers)
-        self._people.accept(papers, now, keep)
-
-    def accept_statement(self, statement: Statement, now: float, keep: bool) -> None:
-        """Remember a person's newer statement that came without a record."""
-        self._people.accept_statement(statement, now, keep)
-
-    def check(self, papers: Papers) -> None:
-        """Raise what :meth:`accept` would, and remember nothing."""
-        self._check_own(papers)
-        self._people.check(papers)
-
-    def _check_own(self, papers: Papers) -> None:
-        """Check a device that comes by the name and key of one of our own: our own statement may be what takes it out."""
-        own = self._own.any(papers.aor)
-        if own is None or own.key != papers.statement.key:
-            return
-        newest = own.newest
-        older = papers.statement.version < newest.version
-        listed = listing(newest, papers.record.device_key)
-        if host_identity_hash(papers.record.device_key) in newest.revoked or (older and listed is None):
-            raise BadPapers(f"our own statement of {papers.aor} does not list the device any more")
-
-    def lists(self, key: bytes, device_key: bytes) -> bool:
-        """Tell whether the newest statement that was remembered of an identity key lists a device, and none has revoked it."""
-        return self._people.lists(key, device_key)
-
-    def met(self, aor: str) -> bool:
-        """Tell whether a hello of a device of this AOR was ever accepted."""
-        return self._people.met(aor)
-
-    def mark_encrypted(self, hit: bytes) -> None:
-        """Remember for good that a hello of a device was accepted over an encrypted link."""
-        self._people.mark_encrypted(hit)
-
-    def must_be_encrypted(self, hit: bytes) -> bool:
-        """Tell whether a device may only be talked to over encrypted links."""
-        return self._people.must_be_encrypted(hit)
 
     def record_for(
         self,
@@ -351,22 +362,17 @@ class Keyring:
         own = self._own.get(identity.aor)
         if own is None or own is not identity:
             raise LocalError(f"{identity.aor} is not an identity of this keyring")
-        status = [(STATUS, own.about.status)] if own.about.status else []
-        return sign_record(
-            self.device.sign,
-            person=person_hash(own.aor, own.key),
-            statement_version=own.stated().version,
-            sequence=self._people.next_sequence(own.key, self.device.key, now),
-            issued=int(now),
-            expires=int(now) + RECORD_LIFETIME,
-            device_key=self.device.key,
-            sealing_key=self.device.sealing_key,
-            locators=locators,
-            parameters=[*parameters, *status],
-        )
+        sequence = self._people.next_sequence(own.key, own.device.key, now)
+        return own_record(own, sequence, locators, now, parameters)
 
-    def _created(self, holdings: Holdings) -> Identity:
-        identity = self._own.make(holdings)
+    def _new_device(self, separate: bool | None) -> Device | None:
+        wanted = self.separate_device if separate is None else separate
+        return Device.new() if wanted else None
+
+    def _created(self, key: EllipticCurvePrivateKey, aor: str, separate: bool | None) -> Identity:
+        own = self._new_device(separate)
+        begun = changes.begun(key, aor, (own or self.device).listed, self._clock.seconds())
+        identity = self._own.make(replace(begun, device=own))
         self._removed.discard(identity.aor)
         self._journal.tell(IdentityCreated(identity.aor))
         self._own.changed(identity.aor)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from p2pship.address import Locator
+    from p2pship.interfaces.identity import IDevice
 
 
 class IBearer(Interface):
@@ -20,6 +21,9 @@ class IBearer(Interface):
         "str: the name, which is also its section ``[bearer.NAME]`` and the first part of its locators"
     )
     encrypted = Attribute("bool: whether nobody else can read what its links carry")
+    several = Attribute(
+        "bool: whether it can be dialled for, and dial as, devices of ours other than the node's own"
+    )
 
     def locators() -> Sequence[Locator]:
         """Return where this device can be dialled now, most preferred first; loopback addresses come last."""
@@ -30,11 +34,11 @@ class IBearer(Interface):
         ``link_made`` gets each link that another device dialled, with its proof, before any octet of it is delivered.
         """
 
-    def dial(device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-        """Make a link to the device whose Host Identity is ``device_key`` at one of these locators of this bearer.
+    def dial(device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
+        """Make a link from our device ``own`` to the one whose Host Identity is ``device_key``, at one of these locators.
 
-        Fails with :class:`~p2pship.errors.NotReached` if none answers and proves that key; its message says what each
-        one did.
+        Fails with :class:`~p2pship.errors.NotReached` if none answers and proves that key, or this bearer has no links of
+        ``own``; its message says what each one did.
         """
 
     def stop() -> Deferred[None]:
@@ -77,6 +81,7 @@ class ILinkReceiver(Interface):
 class ILink(Interface):
     """One authenticated connection between two devices."""
 
+    own = Attribute("bytes: our Host Identity on this link (DER SubjectPublicKeyInfo), of one of our devices")
     proof = Attribute(
         "bytes: the Host Identity (DER SubjectPublicKeyInfo) that the other side proved to have"
     )

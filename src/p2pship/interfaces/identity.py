@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class IDevice(Interface):
-    """This node as one device of its owner: the Host Identity and the two keys that go with it (RFC 7401 §3)."""
+    """A device of ours: the Host Identity and the two keys that go with it (RFC 7401 §3).
+
+    A node is one device, and one more for each of its identities that has a device of its own, so that nobody can tell which
+    identities are on one node.
+    """
 
     hit = Attribute("bytes: the 16 octets of the Host Identity Tag (RFC 7343), the device's name")
     key = Attribute("bytes: the Host Identity, a DER SubjectPublicKeyInfo")
@@ -41,6 +45,7 @@ class IIdentity(Interface):
 
     aor = Attribute("str: the canonical address of record, such as ``alice@example.com``")
     key = Attribute("bytes: the identity key, a DER SubjectPublicKeyInfo")
+    device = Attribute("IDevice: what it is used on here: the node's own, or one that nobody else here has")
     owner = Attribute("bool: whether this device holds the identity key, and so may sign statements")
     certificate = Attribute("bytes: the X.509 certificate, DER; empty where it is not known")
     chain = Attribute(
@@ -62,7 +67,7 @@ class IIdentity(Interface):
 class IKeyring(Interface):
     """The node's own device and identities, and what it remembers of the people it met."""
 
-    device = Attribute("IDevice: this node")
+    device = Attribute("IDevice: this node, for whatever is of no identity")
     host_keys = Attribute("IHostKeys: further Host Identities of this node")
     default = Attribute(
         "IIdentity | None: the one for whom nobody says which; None when there is none at all"
@@ -74,13 +79,23 @@ class IKeyring(Interface):
     def identity(aor: str) -> IIdentity | None:
         """Return the own identity of a canonical AOR, or None."""
 
-    def create(aor: str) -> IIdentity:
+    def devices() -> Sequence[IDevice]:
+        """Return our devices: the node's own, then each that an identity here has for itself."""
+
+    def device_of(hit: bytes) -> IDevice | None:
+        """Return the one of :meth:`devices` with a HIT, or None."""
+
+    def create(aor: str, separate: bool | None = None) -> IIdentity:
         """Make the identity of a canonical AOR, keep it on disk and tell the watchers.
+
+        ``separate``: whether it gets a device of its own; None: as it is configured.
 
         :raises LocalError: if there is one already, or it cannot be written; NameRefused if it may not have that name.
         """
 
-    def create_self_certifying(named: Callable[[str], None] | None = None) -> IIdentity:
+    def create_self_certifying(
+        named: Callable[[str], None] | None = None, separate: bool | None = None
+    ) -> IIdentity:
         """Make an identity whose name is the fingerprint of its key, ``<fingerprint>@p2pship.alt``, as :meth:`create`.
 
         ``named`` hears the name before there is such an identity.
@@ -142,12 +157,11 @@ class IKeyring(Interface):
         chain: Sequence[bytes],
         revocations: bytes,
         private_key: bytes | None,
-        replace: bool = False,
+        device: IDevice,
     ) -> IIdentity:
-        """Make an identity of what another device of the person handed over, and tell the watchers.
+        """Make an identity of what another device of the person handed over to ``device``, ours, and tell the watchers.
 
-        With the key, DER (PKCS #8), this device lists itself in a new statement; without, the statement has to list it. With
-        ``replace`` one of that AOR that is here is lost for it.
+        With the key, DER (PKCS #8), the device lists itself in a new statement; without, the statement has to list it.
 
         :raises LocalError: if there is one of that AOR, this device was revoked, or it cannot be kept.
         :raises BadPapers: if its parts do not belong together, or it comes without the key and its statement does not hold now

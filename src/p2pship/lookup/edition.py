@@ -22,13 +22,15 @@ HALF_LIFE = RECORD_LIFETIME / 2
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A record of this device as a device of one identity, and what else is published with it.
+    """A record of our device as a device of one identity, and what else is published with it.
 
     All forms have the same sequence number: they are one statement about one moment, of which some are told less.
     Whoever found or was handed one thus never takes another for an older one.
     """
 
     aor: str
+    device: IDevice
+    "the device of ours that signs it, and under whose keys it is published"
     statement: bytes
     "the signed statement that it belongs to"
     locators: tuple[Locator, ...]
@@ -60,38 +62,41 @@ class Edition:
         return 0 <= now - self.made < oldest
 
 
-def new_edition(keyring: IKeyring, identity: IIdentity, locators: Sequence[Locator], now: float) -> Edition:
-    """Sign a new edition.
+def new_edition(
+    keyring: IKeyring, identity: IIdentity, locators: Sequence[Locator], now: float, back: float = 0.0
+) -> Edition:
+    """Sign a new edition, dated ``back`` by so many seconds.
 
     :raises LocalError: if it cannot be signed, or its sequence number not be kept.
     """
     statement = identity.statement
-    full = keyring.record_for(identity, locators, now)
+    full = keyring.record_for(identity, locators, now - back)
     shown = frozenset(filter(is_public, locators))
-    public = _form(keyring.device, full, shown, now) if shown else None
+    public = _form(identity.device, full, shown, now) if shown else None
     certified = identity.chain if read_statement(statement).authority else ()
     chain = b"".join(certified)
     revocations = identity.revocations if chain else b""
-    return Edition(identity.aor, statement, tuple(locators), full, public, now, chain, revocations)
+    device, named = identity.device, tuple(locators)
+    return Edition(identity.aor, device, statement, named, full, public, now, chain, revocations)
 
 
-def renewed(edition: Edition, device: IDevice, now: float) -> Edition:
-    """Return an edition that says the same and holds for longer.
+def renewed(edition: Edition, now: float, back: float = 0.0) -> Edition:
+    """Return an edition that says the same and holds for longer, dated ``back`` by so many seconds.
 
     Its sequence number stays: who has the one does not take the other for stale, so that what is kept in many places can be
     replaced in each at its own time.
     """
-    full = _form(device, edition.full, None, edition.made, now)
+    full = _form(edition.device, edition.full, None, edition.made, now - back)
     shown = frozenset(filter(is_public, edition.locators))
-    public = _form(device, full, shown, now) if shown else None
+    public = _form(edition.device, full, shown, now) if shown else None
     return replace(edition, full=full, public=public, made=now, forms={})
 
 
-def record_showing(edition: Edition, device: IDevice, shown: Iterable[Locator], now: float) -> bytes:
+def record_showing(edition: Edition, shown: Iterable[Locator], now: float) -> bytes:
     """Return the record of a current edition with those of its locators that may be shown; it is signed once."""
     locators = frozenset(shown)
     if locators not in edition.forms:
-        edition.forms[locators] = _form(device, edition.full, locators, now)
+        edition.forms[locators] = _form(edition.device, edition.full, locators, now)
     return edition.forms[locators]
 
 
@@ -118,9 +123,7 @@ def _form(
     )
 
 
-def sealed(
-    edition: Edition, device: IDevice, wide_area: bool, now: float, place: Place | None = None
-) -> dict[Slot, bytes]:
+def sealed(edition: Edition, wide_area: bool, now: float, place: Place | None = None) -> dict[Slot, bytes]:
     """Return what a lookup is to hold of an edition at a place, the open one unless said, for three days (UTC).
 
     Whoever searches asks with its own today only; its clock, or midnight, may put that a day off ours. Today comes first,
@@ -134,12 +137,13 @@ def sealed(
     items: dict[Slot, bytes] = {}
     for day in (today, today + 1, today - 1):
         if day >= 0:  # a clock that was never set says 1970
-            items.update(_of_day(edition, device.publication_key, record, place, day))
+            items.update(_of_day(edition, record, place, day))
     return items
 
 
-def _of_day(edition: Edition, device: bytes, record: bytes, place: Place, day: int) -> dict[Slot, bytes]:
+def _of_day(edition: Edition, record: bytes, place: Place, day: int) -> dict[Slot, bytes]:
     """Return the item of a day, and those of the pieces that it refers to."""
+    device = edition.device.publication_key
     statement, chain, revocations = edition.statement, edition.chain, edition.revocations
     key = place.publication_key(day, device)
     item = seal(place, day, key, statement, record, chain=chain, revocations=revocations)

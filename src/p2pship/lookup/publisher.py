@@ -1,4 +1,4 @@
-"""Publishes where this device is, for each of our own identities, on every lookup, for as long as the node runs.
+"""Publishes where our devices are, for each of our own identities, on every lookup, for as long as the node runs.
 
 Theory of operation. What there is to say of an identity is an :class:`~p2pship.lookup.edition.Edition`; each lookup is kept
 holding it by an :class:`~p2pship.lookup.outlet.Outlet`, at each place where somebody may look for it: the open one, and one for
@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from p2pship.address import Locator
 from p2pship.errors import LocalError
 from p2pship.identity.place import Place
-from p2pship.interfaces import IIdentity, IKeyring, ILookup
+from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
 from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, record_showing, renewed, sealed
 from p2pship.lookup.outlet import Outlet
@@ -46,6 +46,10 @@ OLDEST_IN_HELLO = HALF_LIFE * 1.2
 """Seconds after which a hello no longer carries what is published: a round should have made it anew. Until then it does, since
 to renew it for a hello would sign while a phone waits."""
 
+MOST_BACK = 300.0
+"""Seconds that the record of a device of one identity alone may be dated back: those of two identities that were signed in one
+round would show the same millisecond. It still holds for long after the next round."""
+
 WITHDRAWING_TIME = 2.0
 "Seconds that stopping waits for the lookups; a record that stays behind expires."
 
@@ -53,8 +57,8 @@ WITHDRAWING_TIME = 2.0
 class Publisher:
     """Publishes our own records; see the module's theory of operation.
 
-    ``locators`` returns where this device can be dialled now, most preferred first; ``privacy`` says at which places each
-    identity is to be found.
+    ``locators`` returns where the device of an identity can be dialled now, most preferred first; ``privacy`` says at which
+    places each identity is to be found.
     """
 
     log = Logger()
@@ -64,7 +68,7 @@ class Publisher:
         reactor: Any,
         keyring: IKeyring,
         lookups: Sequence[ILookup],
-        locators: Callable[[], Sequence[Locator]],
+        locators: Callable[[IIdentity], Sequence[Locator]],
         journal: Journal,
         random: Callable[[int], bytes],
         privacy: Privacy = EVERYTHING_OPEN,
@@ -112,24 +116,23 @@ class Publisher:
         :raises LocalError: if it cannot be signed.
         """
         before = self._editions.get(identity.aor)
-        edition = self._edition(identity, self._locators(), now, OLDEST_IN_HELLO)
+        edition = self._edition(identity, now, OLDEST_IN_HELLO)
         if edition is not before:
             self._soon()
-        return record_showing(edition, self._keyring.device, locators, now)
+        return record_showing(edition, locators, now)
 
     def _identity_changed(self, aor: str) -> None:
         self._editions.pop(aor, None)
         self._soon()
 
-    def _edition(
-        self, identity: IIdentity, locators: Sequence[Locator], now: float, oldest: float = HALF_LIFE / 2
-    ) -> Edition:
+    def _edition(self, identity: IIdentity, now: float, oldest: float = HALF_LIFE / 2) -> Edition:
         """Return the current edition of an identity, a new one if need be."""
+        locators = self._locators(identity)
         edition = self._editions.get(identity.aor)
         if edition is None or not edition.says(identity, locators):
-            edition = new_edition(self._keyring, identity, locators, now)
+            edition = new_edition(self._keyring, identity, locators, now, self._back(identity.device))
         elif not edition.is_fresh(now, oldest):
-            edition = renewed(edition, self._keyring.device, now)
+            edition = renewed(edition, now, self._back(edition.device))
         self._editions[identity.aor] = edition
         return edition
 
@@ -146,21 +149,20 @@ class Publisher:
 
     def _round(self) -> None:
         self._set_timer(self._spread(HALF_LIFE))
-        locators, now = tuple(self._locators()), self._reactor.seconds()
-        identities = self._keyring.identities()
+        identities, now = self._keyring.identities(), self._reactor.seconds()
         for identity in identities:
             try:
-                self._publish(identity, locators, now)
+                self._publish(identity, now)
             except LocalError as error:  # the next round tries again
                 self.log.error("{aor} cannot be published: {error}", aor=identity.aor, error=error)
         for aor in self._held.keys() - {identity.aor for identity in identities}:
             self._take_back(aor, self._held.pop(aor))
 
-    def _publish(self, identity: IIdentity, locators: tuple[Locator, ...], now: float) -> None:
+    def _publish(self, identity: IIdentity, now: float) -> None:
         places = self._privacy.published(identity.aor)
         held = self._held.setdefault(identity.aor, {})
         self._take_back(identity.aor, [place for place in held if place not in places])
-        edition = self._edition(identity, locators, now)
+        edition = self._edition(identity, now)
         for place in places:
             before = held.get(place)
             if before is not edition:
@@ -170,9 +172,7 @@ class Publisher:
     def _hold(self, edition: Edition, place: Place, now: float, is_news: bool) -> None:
         for outlet in self._outlets:
             if place.open or not outlet.wide_area:
-                outlet.hold(
-                    edition.aor, sealed(edition, self._keyring.device, outlet.wide_area, now, place), place
-                )
+                outlet.hold(edition.aor, sealed(edition, outlet.wide_area, now, place), place)
         if is_news and not place.open and any(outlet.wide_area for outlet in self._outlets):
             self._hold_soon((edition.aor, place))
 
@@ -188,11 +188,13 @@ class Publisher:
     def _hold_now(self, what: tuple[str, Place]) -> None:
         self._later[what] = self._reactor.callLater((0.5 + self._part()) * HALF_LIFE, self._hold_now, what)
         aor, place = what
-        now, device = self._reactor.seconds(), self._keyring.device
-        edition = renewed(self._held[aor][place], device, now)  # so that it holds until its next moment comes
+        now = self._reactor.seconds()
+        edition = self._held[aor][place]
+        # So that it holds until its next moment comes.
+        edition = renewed(edition, now, self._back(edition.device))
         for outlet in self._outlets:
             if outlet.wide_area:
-                outlet.hold(aor, sealed(edition, device, True, now, place), place)
+                outlet.hold(aor, sealed(edition, True, now, place), place)
 
     def _take_back(self, aor: str, places: Iterable[Place]) -> None:
         """Withdraw what an identity has at these places."""
@@ -203,6 +205,10 @@ class Publisher:
                 waiting.cancel()
             for outlet in self._outlets:
                 outlet.hold(aor, {}, place)
+
+    def _back(self, device: IDevice) -> float:
+        """Return by how many seconds the next record of a device is to be dated back."""
+        return 0.0 if device.hit == self._keyring.device.hit else self._part() * MOST_BACK
 
     def _part(self) -> float:
         return int.from_bytes(self._random(2), "big") / 0xFFFF  # 0 to 1

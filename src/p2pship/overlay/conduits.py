@@ -1,4 +1,8 @@
-"""All links of the node, and who may come in."""
+"""All links of the node, and who may come in.
+
+Two links are between the same devices if they have the same device of ours at this end, too: those of different devices of ours have
+nothing in common, so that the other side cannot tell that both are on this node.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from p2pship.identity.hit import hit_of
 from p2pship.interfaces import ILink, Seek
 from p2pship.journal import Journal, PeerReached
 from p2pship.overlay.conduit import HELLO_SECONDS, Conduit
+from p2pship.overlay.ends import Ends, ends_of
 from p2pship.overlay.greeting import Arrival
 from p2pship.overlay.pace import Pace
 from p2pship.overlay.peer import Peer
@@ -44,7 +49,6 @@ class Conduits:
         self,
         reactor: IReactorTime,
         journal: Journal,
-        own_key: bytes,
         vetting: Vetting,
         claim: Callable[[Vetted], Peer],
         attached: Callable[[Peer], None],
@@ -56,15 +60,13 @@ class Conduits:
         """
         self._reactor = reactor
         self._journal = journal
-        self._own_key = own_key
-        self._own_hit = hit_of(own_key)
         self._vetting = vetting
         self._claim = claim
         self._attached = attached
         self._astray = astray
         self._closed = False
         self._unready: dict[Conduit, list[Deferred[None]]] = {}
-        self._all: dict[bytes, list[Conduit]] = {}
+        self._all: dict[Ends, list[Conduit]] = {}
         self._most = min(MAX_LINKS, most() // 4)
         self._most_from_one_source = min(MAX_LINKS_FROM_ONE_SOURCE, self._most // 2)
         self._came_from: dict[Conduit, str] = {}  # where a link comes from now is not where it is counted
@@ -88,7 +90,7 @@ class Conduits:
         return conduit
 
     def _known(self, link: ILink) -> Conduit | None:
-        return next((one for one in self._all.get(link.proof, ()) if one.link is link), None)
+        return next((one for one in self._all.get(ends_of(link), ()) if one.link is link), None)
 
     def unwanted(self, link: ILink) -> None:
         """Close a link that we dialled and do not need, unless it is kept already."""
@@ -137,32 +139,33 @@ class Conduits:
 
     def _keep(self, link: ILink) -> Conduit:
         conduit = Conduit(self._reactor, self._journal, link, self)
-        self._all.setdefault(link.proof, []).append(conduit)
+        self._all.setdefault(ends_of(link), []).append(conduit)
         return conduit
 
-    def best(self, device_key: bytes) -> Conduit | None:
-        """Return the link to a device on which another hello can be sent: the one that stays if there are two.
+    def best(self, ends: Ends) -> Conduit | None:
+        """Return the link between two devices on which another hello can be sent: the one that stays if there are two.
 
-        It is none in the clear if the device was once reached encrypted.
+        It is none in the clear if the other one was once reached encrypted.
         """
-        usable = [conduit for conduit in self._all.get(device_key, ()) if conduit.usable]
+        usable = [conduit for conduit in self._all.get(ends, ()) if conduit.usable]
         best = min(usable, key=self._rank, default=None)
-        if best is None or best.link.encrypted or not self._vetting.must_be_encrypted(hit_of(device_key)):
+        if best is None or best.link.encrypted or not self._vetting.must_be_encrypted(hit_of(ends.other)):
             return best
         return None
 
     def _rank(self, conduit: Conduit) -> tuple[bool, bool, float]:
-        """Order links to one device: encrypted ones first, then those that the smaller HIT dialled.
+        """Order links between two devices: encrypted ones first, then those that the smaller HIT dialled.
 
         Of several of these the youngest is the best: whoever dialled again found the others dead.
         """
-        dialled_by_smaller = conduit.link.dialled == (self._own_hit < hit_of(conduit.link.proof))
-        return not conduit.link.encrypted, not dialled_by_smaller, -conduit.since
+        link = conduit.link
+        dialled_by_smaller = link.dialled == (hit_of(link.own) < hit_of(link.proof))
+        return not link.encrypted, not dialled_by_smaller, -conduit.since
 
-    def close_unused(self, device_keys: Container[bytes]) -> None:
-        """Close the links to these devices that carry nobody: their peers have ended for good."""
+    def close_unused(self, between: Container[Ends]) -> None:
+        """Close the links between these devices that carry nobody: their peers have ended for good."""
         for conduit in self:
-            if conduit.link.proof in device_keys and not conduit.berths:
+            if ends_of(conduit.link) in between and not conduit.berths:
                 conduit.bid_farewell("nobody uses the link", Ending.PAUSED)
 
     # House
@@ -179,9 +182,9 @@ class Conduits:
         self._attached(peer)
 
     def settled(self, conduit: Conduit) -> None:
-        device_key = conduit.link.proof
-        if device_key != self._own_key and len(self._all[device_key]) > 1:
-            self._reactor.callLater(0, self._gather, device_key)
+        ends = ends_of(conduit.link)
+        if ends.own != ends.other and len(self._all[ends]) > 1:
+            self._reactor.callLater(0, self._gather, ends)
         for waiting in self._unready.pop(conduit, ()):
             waiting.callback(None)  # last, as who waited may end the link
 
@@ -190,10 +193,11 @@ class Conduits:
         self._pace.forget(conduit)
         if conduit in self._came_from:
             self._one_fewer(self._came_from.pop(conduit))
-        others = self._all[conduit.link.proof]
+        ends = ends_of(conduit.link)
+        others = self._all[ends]
         others.remove(conduit)
         if not others:
-            del self._all[conduit.link.proof]
+            del self._all[ends]
         for waiting in self._unready.pop(conduit, ()):
             waiting.errback(LinkLost("the link was lost before a hello had passed"))
 
@@ -208,10 +212,10 @@ class Conduits:
             del self._sources[source]
             self._pace.forget(source)
 
-    def _gather(self, device_key: bytes) -> None:
-        """Move the peers of a device to one link: of those on a link that we dialled and that is not the best."""
-        best = self.best(device_key)
-        for conduit in tuple(self._all.get(device_key, ())):
+    def _gather(self, ends: Ends) -> None:
+        """Move the peers between two devices to one link: of those on a link that we dialled and that is not the best."""
+        best = self.best(ends)
+        for conduit in tuple(self._all.get(ends, ())):
             if best is None or conduit is best or not conduit.usable or not conduit.link.dialled:
                 continue
             for berth in tuple(conduit.berths):

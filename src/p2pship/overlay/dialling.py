@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,9 +14,10 @@ from twisted.python.failure import Failure
 from p2pship.address import Locator
 from p2pship.bearer.race import race
 from p2pship.errors import HelloRefused, NotReached, RemoteError
-from p2pship.interfaces import IBearer, ILink
+from p2pship.interfaces import IBearer, IDevice, IKeyring, ILink
 from p2pship.overlay.conduit import Conduit
 from p2pship.overlay.conduits import Conduits
+from p2pship.overlay.ends import Ends
 from p2pship.overlay.local import LocalBearer
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.peerkey import PeerKey
@@ -51,19 +52,19 @@ class Dialling:
         reactor: IReactorTime,
         bearers: Sequence[IBearer],
         local: LocalBearer,
-        own_key: bytes,
+        keyring: IKeyring,
         conduits: Conduits,
         vetting: Vetting,
     ) -> None:
-        """Dial with ``bearers``, most preferred first; with ``local`` the device whose key is ``own_key``."""
+        """Dial with ``bearers``, most preferred first; with ``local`` the devices that are ours by ``keyring``."""
         self._reactor = reactor
         self._bearers = bearers
         self._local = local
-        self._own_key = own_key
+        self._keyring = keyring
         self._conduits = conduits
         self._vetting = vetting
         self._under_way: dict[PeerKey, Shared[Stages]] = {}
-        self._locks: dict[bytes, DeferredLock] = {}
+        self._locks: dict[Ends, DeferredLock] = {}
         self._closed = False
 
     def reach(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Deferred[Stages]:
@@ -106,8 +107,8 @@ class Dialling:
             shared.settle(Stages())
 
     async def _reach(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
-        """Take turns with others who dial the same device: the second can use the link of the first."""
-        key = peer.device_key
+        """Take turns with others who dial the same device as the same one of ours: the second can use the link of the first."""
+        key = peer.ends
         lock = self._locks.setdefault(key, DeferredLock())
         await lock.acquire()
         try:
@@ -118,7 +119,7 @@ class Dialling:
                 self._locks.pop(key, None)
 
     async def _reach_now(self, peer: Peer, locators: Sequence[Locator], person: bytes | None) -> Stages:
-        conduit = self._conduits.best(peer.device_key)
+        conduit = self._conduits.best(peer.ends)
         if conduit is not None:
             try:
                 return await self._greet(conduit, peer, person, limit=GREET_SECONDS)
@@ -159,7 +160,10 @@ class Dialling:
             return "it has no address that can be dialled"
         bearers = {locator.bearer for locator in locators}
         theirs = ", ".join(sorted(bearers))
-        if self._vetting.must_be_encrypted(peer.hit) and any(one.name in bearers for one in self._bearers):
+        own = self._bearers_of(peer)
+        if not own:
+            return f"{peer.identity.aor} has a device of its own here, and no bearer that is on makes links of that: switch on hip"
+        if self._vetting.must_be_encrypted(peer.hit) and any(one.name in bearers for one in own):
             return f"it was reached encrypted before, so not in the clear now: of its bearers ({theirs}) switch an encrypted one on"
         return f"no bearer that is on here leads to it: switch on one of its own ({theirs}), or one at both nodes"
 
@@ -168,16 +172,21 @@ class Dialling:
 
         A device that was once reached encrypted is not talked to in the clear.
         """
-        if peer.device_key == self._own_key:
+        if self._keyring.device_of(peer.hit) is not None:
             return [[(self._local, [])]]
         ways = [
-            (one, [locator for locator in locators if locator.bearer == one.name]) for one in self._bearers
+            (one, [locator for locator in locators if locator.bearer == one.name])
+            for one in self._bearers_of(peer)
         ]
         encrypted = [way for way in ways if way[1] and way[0].encrypted]
         clear = [way for way in ways if way[1] and not way[0].encrypted]
         if self._vetting.must_be_encrypted(peer.hit):
             clear = []
         return [group for group in (encrypted, clear) if group]
+
+    def _bearers_of(self, peer: Peer) -> list[IBearer]:
+        """Return those that make links of the device that our identity has."""
+        return bearers_for(self._bearers, peer.identity.device, self._keyring)
 
     async def _try(self, ways: list[_Way], peer: Peer, person: bytes | None, limit: float) -> Stages:
         """Race the ways; if there is a link but the hello does not pass, race the locators that are left.
@@ -203,11 +212,17 @@ class Dialling:
 
     async def _race(self, ways: list[_Way], peer: Peer, failed: RemoteError | None, limit: float) -> ILink:
         attempts: list[Callable[[], Deferred[ILink]]]
-        attempts = [partial(bearer.dial, peer.device_key, locators) for bearer, locators in ways]
+        own = peer.identity.device
+        attempts = [partial(bearer.dial, peer.device_key, locators, own) for bearer, locators in ways]
         try:
             return await race(self._reactor, attempts).addTimeout(limit, self._reactor)
         except (NotReached, TimedOut) as error:
             raise failed or _no_link(error, limit) from None
+
+
+def bearers_for(bearers: Iterable[IBearer], own: IDevice, keyring: IKeyring) -> list[IBearer]:
+    """Return those of the bearers that make links of a device of ours."""
+    return [one for one in bearers if one.several or own.hit == keyring.device.hit]
 
 
 def _is_reached(peer: Peer) -> bool:

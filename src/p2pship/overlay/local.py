@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError
-from p2pship.interfaces import IBearer, ILink, ILinkReceiver
+from p2pship.interfaces import IBearer, IDevice, ILink, ILinkReceiver
 
 LARGEST = 65_600
 "Octets of a frame or datagram."
@@ -35,7 +35,8 @@ class LocalLink:
     limit = LARGEST
     other: LocalLink
 
-    def __init__(self, reactor: IReactorTime, proof: bytes, dialled: bool) -> None:
+    def __init__(self, reactor: IReactorTime, own: bytes, proof: bytes, dialled: bool) -> None:
+        self.own = own
         self.proof = proof
         self.dialled = dialled
         self._reactor = reactor
@@ -116,14 +117,16 @@ def _check(data: bytes) -> None:
 
 @implementer(IBearer)
 class LocalBearer:
-    """Makes links to this very device; it has no locators, for nobody else can use them."""
+    """Makes links between this node's own devices, also of one to itself; it has no locators, for nobody else can use them."""
 
     name = "local"
     encrypted = True
+    several = True
 
-    def __init__(self, reactor: IReactorTime, device_key: bytes) -> None:
+    def __init__(self, reactor: IReactorTime, devices: Callable[[], Sequence[IDevice]]) -> None:
+        """Make links between what ``devices`` returns."""
         self._reactor = reactor
-        self._device_key = device_key
+        self._devices = devices
         self._link_made: Callable[[ILink], None] | None = None
 
     def locators(self) -> Sequence[Locator]:
@@ -135,13 +138,14 @@ class LocalBearer:
         self._link_made = link_made
         return succeed(None)
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-        if device_key != self._device_key or self._link_made is None:
-            raise LocalError("a local link leads to this device only, and only while it listens")
-        ends = [LocalLink(self._reactor, device_key, dialled) for dialled in (True, False)]
-        ends[0].other, ends[1].other = ends[1], ends[0]
-        self._link_made(ends[1])
-        return succeed(ends[0])
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
+        if self._link_made is None or not {own.key, device_key} <= {one.key for one in self._devices()}:
+            raise LocalError("a local link is between this node's own devices, and only while it listens")
+        dialled = LocalLink(self._reactor, own.key, device_key, dialled=True)
+        accepted = LocalLink(self._reactor, device_key, own.key, dialled=False)
+        dialled.other, accepted.other = accepted, dialled
+        self._link_made(accepted)
+        return succeed(dialled)
 
     def stop(self) -> Deferred[None]:
         self._link_made = None

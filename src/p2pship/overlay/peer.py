@@ -19,6 +19,7 @@ from p2pship.identity.verdict import Verdict
 from p2pship.interfaces import IIdentity, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.overlay.confirmations import Confirmations
+from p2pship.overlay.ends import Ends
 from p2pship.overlay.flows import Flows, Receiver
 from p2pship.overlay.hello import HelloBody
 from p2pship.overlay.machine import BadSession, Numbered, Priority, Session
@@ -74,7 +75,6 @@ class Peer:
         key: PeerKey,
         identity: IIdentity,
         device_key: bytes,
-        own_hit: bytes,
         verdict: Verdict,
         session: int,
         around: Surroundings,
@@ -83,7 +83,7 @@ class Peer:
         self.aor, self.hit = key.aor, key.hit
         self.identity = identity
         self.device_key = device_key
-        self.own_hit = own_hit
+        self.own_hit = identity.device.hit
         self.verdict = verdict
         self.lost_since: float | None = None
         self.papers: Papers | None = None
@@ -119,6 +119,11 @@ class Peer:
         self._confirmations = Confirmations(self._around.reactor, self, session)
 
     # what it is
+
+    @property
+    def ends(self) -> Ends:
+        """The devices of its links."""
+        return Ends(self.identity.device.key, self.device_key)
 
     @property
     def encrypted(self) -> bool:

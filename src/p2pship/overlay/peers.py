@@ -9,6 +9,7 @@ from p2pship.identity.papers import Statement
 from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import Acquaintance, Verdict
 from p2pship.interfaces import IIdentity
+from p2pship.overlay.ends import Ends
 from p2pship.overlay.peer import Peer, Surroundings
 from p2pship.overlay.peerkey import PeerKey
 from p2pship.overlay.vetting import Vetted
@@ -25,9 +26,7 @@ _SESSION_OCTETS = 8
 class Peers:
     """Keeps the peers; one for each own identity, other AOR and other device."""
 
-    def __init__(self, own_key: bytes, own_hit: bytes, random: Callable[[int], bytes]) -> None:
-        self._own_key = own_key
-        self._own_hit = own_hit
+    def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
         self._all: dict[PeerKey, Peer] = {}
         self._of: dict[
@@ -43,6 +42,10 @@ class Peers:
 
     def _named(self, aor: str) -> tuple[Peer, ...]:
         return tuple(self._of.get(aor, {}).values())
+
+    def _met_as(self, own_hit: bytes, aor: str) -> tuple[Peer, ...]:
+        """Return the peers that a person's devices are to one device of ours."""
+        return tuple(peer for peer in self._named(aor) if peer.own_hit == own_hit)
 
     def connected(self, own: str, aor: str) -> list[Peer]:
         """Return the peers of a person that can be reached now."""
@@ -65,8 +68,9 @@ class Peers:
         if len(self._all) >= MAX_PEERS:
             self._make_room()
         session = int.from_bytes(self._random(_SESSION_OCTETS), "big") | 1
-        peer = Peer(key, identity, device_key, self._own_hit, verdict, session, around)
-        newer = [each.newer for each in self._named(key.aor) if each.newer is not None]
+        peer = Peer(key, identity, device_key, verdict, session, around)
+        known = self._met_as(peer.own_hit, key.aor)
+        newer = [each.newer for each in known if each.newer is not None]
         peer.newer = max(newer, key=lambda statement: statement.version, default=None)
         self._all[key] = self._of.setdefault(key.aor, {})[key] = peer
         return peer
@@ -94,7 +98,7 @@ class Peers:
         """
         key = PeerKey(vetted.identity.aor, vetted.papers.aor, vetted.papers.hit)
         caller = self._all.get(key)
-        itself = vetted.papers.record.device_key == self._own_key and key.own == key.aor
+        itself = vetted.papers.hit == vetted.identity.device.hit and key.own == key.aor
         if itself and caller is not None and caller.session.own == vetted.hello.session:
             return key._replace(called=True)
         return key
@@ -122,29 +126,29 @@ class Peers:
             elif peer.papers is not None and (peer.newer or peer.papers.statement).expires <= now:
                 peer.end("its statement has expired")  # a hello brings the one that holds now
 
-    def end_unlisted(self, statement: Statement, former: Collection[bytes]) -> set[bytes]:
-        """End the peers on devices that a person's new statement does not list, or revokes; return these device keys.
+    def end_unlisted(self, statement: Statement, former: Collection[bytes], own_hit: bytes) -> set[Ends]:
+        """End the peers of one device of ours on devices that a person's new statement does not list, or revokes.
 
-        ``former`` are the identity keys that gave way to the statement's: what they listed is all older.
+        Returns what their links are between. ``former`` are the identity keys that gave way to the statement's: what they listed is all older.
         """
-        ended = set()
+        ended: set[Ends] = set()
         listed = {device.host_identity_hash for device in statement.devices} - set(statement.revoked)
-        for peer in self._named(statement.aor):
+        for peer in self._met_as(own_hit, statement.aor):
             theirs = peer.papers.statement if peer.papers is not None else None
             if theirs is None:
                 continue
             older = theirs.key == statement.key and theirs.version < statement.version
             if (older or theirs.key in former) and host_identity_hash(peer.device_key) not in listed:
-                ended.add(peer.device_key)
+                ended.add(peer.ends)
                 peer.end(f"{statement.aor} no longer lists the device")
         return ended
 
-    def heard(self, statement: Statement) -> None:
-        """Keep a person's newest statement with their peers: it may list devices that they do not know of.
+    def heard(self, statement: Statement, own_hit: bytes) -> None:
+        """Keep a person's newest statement with the peers that they are to one device of ours: it may list devices that they do not know of.
 
         A device that was off may come with an older one than was heard.
         """
-        for peer in self._named(statement.aor):
+        for peer in self._met_as(own_hit, statement.aor):
             theirs = peer.papers.statement if peer.papers is not None else None
             if theirs is None or theirs.key != statement.key:
                 continue
@@ -162,6 +166,8 @@ class Peers:
                 peer.end("the identity was removed from this node")
             elif peer.identity.aor == own and identity is not None:
                 peer.identity = identity
+                if peer.own_hit != identity.device.hit:
+                    peer.end("the identity has another device here now")
 
 
 def _is_stranger(peer: Peer) -> bool:

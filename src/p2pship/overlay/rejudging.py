@@ -44,14 +44,16 @@ class Rejudging:
             if peer.papers is not None and peer.verdict.until <= now:
                 self._begin(peer, ends=False)
 
-    def succeeded(self, statement: Statement, former: Collection[bytes]) -> None:
-        """Judge the peers that a person's devices are by the key of a new statement, if theirs is one that gave way to it.
+    def succeeded(self, statement: Statement, former: Collection[bytes], own_hit: bytes) -> None:
+        """Judge the peers that a person's devices are to one of ours by the key of a new statement, if theirs gave way to it.
 
         Their sessions go on: the same devices are there. The next hello brings the certificates.
         """
         for peer in self._peers if former else ():
             papers = peer.papers
-            if papers is None or papers.aor != statement.aor or papers.statement.key not in former:
+            if papers is None or (papers.aor, peer.own_hit) != (statement.aor, own_hit):
+                continue
+            if papers.statement.key not in former:
                 continue
             peer.papers = replace(papers, statement=statement, chain=(), revocations=b"")
             if peer.sought in former:

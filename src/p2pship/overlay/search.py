@@ -51,8 +51,8 @@ class Reacher(Protocol):
     def peer_of(self, found: Found, identity: IIdentity) -> Peer:
         """Return the peer that a device is to our identity; raises NotReached if there are too many."""
 
-    def own_peer(self, aor: str, identity: IIdentity) -> Peer:
-        """Return the peer that our identity ``aor`` on this node is to our identity."""
+    def own_peer(self, called: IIdentity, identity: IIdentity) -> Peer:
+        """Return the peer that one of our identities is to another, or to itself; raises NotReached if there are too many."""
 
     def reach(self, peer: Peer, found: Found | None) -> Deferred[Stages]:
         """Get a peer a link."""
@@ -117,13 +117,12 @@ class PeopleSearch:
 
     def _reach_here(self) -> None:
         """Reach the person on this very node, if it is one of ours."""
-        hit = self._keyring.device.hit
         own = self._keyring.identity(self._aor)
-        if own is not None:
-            self._keys.add(own.key)
-        if self._over or hit in self._reached_hits or own is None:
+        if own is None:
             return
-        self._consider(hit, LocalBearer.name, None)
+        self._keys.add(own.key)
+        if not self._over and own.device.hit not in self._reached_hits:
+            self._consider(own.device.hit, LocalBearer.name, None)
 
     def _are_all(self, connected: Sequence[Peer]) -> bool:
         """Tell whether the person's newest statement lists no device but these."""
@@ -140,7 +139,7 @@ class PeopleSearch:
 
     def device_found(self, found: Found) -> None:
         hit = found.papers.hit
-        if self._over or hit in self._reached_hits or hit == self._keyring.device.hit:
+        if self._over or hit in self._reached_hits or self._keyring.device_of(hit) is not None:
             return
         if self._is_another(found):
             self._note(Tried(hit, False, found.lookup, 0.0, 0.0, 0.0, _ANOTHER, found.locators))
@@ -196,7 +195,9 @@ class PeopleSearch:
 
     def _claim(self, found: Found | None) -> Peer:
         if found is None:
-            return self._reacher.own_peer(self._aor, self._identity)
+            called = self._keyring.identity(self._aor)
+            assert called is not None
+            return self._reacher.own_peer(called, self._identity)
         return self._reacher.peer_of(found, self._identity)
 
     def _reached(self, stages: Stages, peer: Peer, tried: Tried) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class LinkSnapshot:
     """One link that is up."""
 
+    own_hit: bytes
+    "the HIT of our device that it is of, 16 octets"
     hit: bytes
     "the other device's HIT, 16 octets"
     path: str

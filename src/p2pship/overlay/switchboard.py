@@ -34,7 +34,7 @@ from p2pship.interfaces import (
 from p2pship.journal import Journal, PeerGone
 from p2pship.lookup.candidate import Found
 from p2pship.overlay.conduits import Conduits
-from p2pship.overlay.dialling import REACH_SECONDS, Dialling, Stages
+from p2pship.overlay.dialling import REACH_SECONDS, Dialling, Stages, bearers_for
 from p2pship.overlay.hello import MAX_SUBPROTOCOLS, is_name
 from p2pship.overlay.local import LocalBearer
 from p2pship.overlay.peer import Peer, Surroundings
@@ -91,27 +91,25 @@ class Switchboard:
         ``admit(papers, called_aor, verdict)`` says, at once or by a Deferred, whether a person's hello is accepted.
         ``dialled_in_vain(aor, device_key)`` is told of a device that was found and not reached.
         """
-        own_key = keyring.device.key
         self._reactor = reactor
         self._keyring = keyring
         self._finder = finder
         self._bearers = tuple(bearers)
         self._journal = journal
-        self._own_key, self._own_hit = own_key, hit_of(own_key)
         self._dialled_in_vain = dialled_in_vain
         self._subprotocols: dict[str, ISubprotocol] = {}
-        self._local = LocalBearer(reactor, own_key)
+        self._local = LocalBearer(reactor, keyring.devices)
         self._redial = Redial(reactor, self._reach_again)
         self._around = Surroundings(reactor, journal, self._subprotocols, self._redial.begin, self._ended)
-        self._peers = Peers(own_key, self._own_hit, random)
+        self._peers = Peers(random)
         self._rejudging = Rejudging(trust, admit, self._peers)
         self._unwatch: Callable[[], None] = _nothing
-        vetting = Vetting(reactor, keyring, trust, record_for, admit, self._locators, self._subprotocols)
+        vetting = Vetting(reactor, keyring, trust, record_for, admit, self.locators, self._subprotocols)
         self._whereabouts = Whereabouts(finder, dialled_in_vain)
         self._conduits = Conduits(
-            reactor, journal, own_key, vetting, self._claim, self._attached, self._whereabouts.seek
+            reactor, journal, vetting, self._claim, self._attached, self._whereabouts.seek
         )
-        self._dialling = Dialling(reactor, bearers, self._local, own_key, self._conduits, vetting)
+        self._dialling = Dialling(reactor, bearers, self._local, keyring, self._conduits, vetting)
         self._tidying = LoopingCall(self._tidy)
         self._tidying.clock = reactor
 
@@ -153,8 +151,9 @@ class Switchboard:
         if peer is not None and peer.papers is not None:
             await self._find_and_reach(peer)
             return peer
-        if hit == self._own_hit and self._keyring.identity(aor) is not None:
-            peer = self.own_peer(aor, identity)
+        called = self._keyring.identity(aor)
+        if called is not None and called.device.hit == hit:
+            peer = self.own_peer(called, identity)
             await self.reach(peer, None)
             return peer
         found = await DeviceSearch(self._finder, aor, identity, hit).found
@@ -182,6 +181,7 @@ class Switchboard:
         """Return the links that are up and on which a hello has passed."""
         return tuple(
             LinkSnapshot(
+                hit_of(one.link.own),
                 hit_of(one.link.proof),
                 one.link.path,
                 one.link.encrypted,
@@ -196,6 +196,13 @@ class Switchboard:
     def peers(self) -> tuple[Peer, ...]:
         """Return the peers with which a hello has passed; the path of one without a link is empty."""
         return tuple(peer for peer in self._peers if peer.papers is not None)
+
+    # for records and hellos
+
+    def locators(self, identity: IIdentity) -> list[Locator]:
+        """Return where the device of one of our identities can be dialled now, most preferred first."""
+        bearers = bearers_for(self._bearers, identity.device, self._keyring)
+        return [locator for bearer in bearers for locator in bearer.locators()]
 
     # for searches
 
@@ -214,13 +221,13 @@ class Switchboard:
         peer.sought = found.papers.statement.key
         return peer
 
-    def own_peer(self, aor: str, identity: IIdentity) -> Peer:
-        """Return the peer that our identity ``aor`` on this node is to our identity.
+    def own_peer(self, called: IIdentity, identity: IIdentity) -> Peer:
+        """Return the peer that one of our identities is to another, or to itself.
 
         :raises NotReached: if there are too many.
         """
-        key = PeerKey(identity.aor, aor, self._own_hit)
-        return self._peers.claim(key, identity, self._own_key, _OWN, self._around)
+        key = PeerKey(identity.aor, called.aor, called.device.hit)
+        return self._peers.claim(key, identity, called.device.key, _OWN, self._around)
 
     def reach(self, peer: Peer, found: Found | None) -> Deferred[Stages]:
         """Get a peer a link; fires when it has one, fails with a RemoteError."""
@@ -253,7 +260,7 @@ class Switchboard:
     async def _find_and_reach(self, peer: Peer) -> None:
         """Reach a peer by a link that is up to its device, or where it is found now, or else where it was last."""
         connected = peer.berth is not None and peer.lost_since is None
-        if connected or peer.device_key == self._own_key or self._conduits.best(peer.device_key):
+        if connected or self._keyring.device_of(peer.hit) or self._conduits.best(peer.ends):
             await self.reach(peer, None)
             return
         found = await DeviceSearch(self._finder, peer.aor, peer.identity, peer.hit).found
@@ -265,15 +272,20 @@ class Switchboard:
 
     # for what is pushed over links
 
-    def statement_received(self, statement: Statement) -> None:
+    def statement_received(self, own: str, statement: Statement) -> None:
         """End the peers on devices that a person's newer statement, which has been checked, does not list or revokes.
 
-        Where it is by a key to which that of the peers gave way, those that it lists are judged again, with that key.
+        ``own`` is the AOR of the identity of ours that it was heard of as: what those do that have another device here must not
+        show that they are on the same node. Where it is by a key to which that of the peers gave way, those that it lists are
+        judged again, with that key.
         """
-        former = predecessors(statement)
-        self._peers.heard(statement)
-        self._conduits.close_unused(self._peers.end_unlisted(statement, former))
-        self._rejudging.succeeded(statement, former)
+        identity = self._keyring.identity(own)
+        if identity is None:
+            return
+        former, hit = predecessors(statement), identity.device.hit
+        self._peers.heard(statement, hit)
+        self._conduits.close_unused(self._peers.end_unlisted(statement, former, hit))
+        self._rejudging.succeeded(statement, former, hit)
 
     def judge_again(self, own: str, aor: str) -> None:
         """Judge again what the devices of a person are to an own identity, "" being everybody: a pin or a block has changed.
@@ -300,16 +312,13 @@ class Switchboard:
     def _attached(self, peer: Peer) -> None:
         self._dialling.attached(peer)
         if peer.papers is not None:
-            self.statement_received(peer.papers.statement)
+            self.statement_received(peer.identity.aor, peer.papers.statement)
 
     def _ended(self, peer: Peer, reason: str) -> None:
         self._peers.forget(peer)
         self._redial.ended(peer)
         if peer.papers is not None:
             self._journal.tell(PeerGone(peer.identity.aor, peer.aor, reason))
-
-    def _locators(self) -> list[Locator]:
-        return [locator for bearer in self._bearers for locator in bearer.locators()]
 
 
 def _in_time(failure: Failure) -> Failure:

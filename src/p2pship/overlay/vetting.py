@@ -23,6 +23,9 @@ from p2pship.overlay.wire import Hello
 RecordFor: TypeAlias = Callable[[IIdentity, Sequence[Locator], float], bytes]
 "Signs a record of this device for an own identity."
 
+Locators: TypeAlias = Callable[[IIdentity], Iterable[Locator]]
+"Returns where an own identity can be dialled now."
+
 Admit: TypeAlias = Callable[[Papers, str, Verdict], "bool | Deferred[bool]"]
 "Tells whether a person whose papers hold may reach one of our AORs."
 
@@ -57,10 +60,10 @@ class Vetting:
         trust: ITrustPolicy,
         record_for: RecordFor,
         admit: Admit,
-        locators: Callable[[], Iterable[Locator]],
+        locators: Locators,
         subprotocols: Iterable[str],
     ) -> None:
-        """Let in whom ``admit`` does; ``locators`` returns where this device can be dialled now."""
+        """Let in whom ``admit`` does."""
         self._reactor = reactor
         self._keyring = keyring
         self._trust = trust
@@ -78,7 +81,9 @@ class Vetting:
         identity, session = peer.identity, peer.session
         if self._keyring.identity(identity.aor) is None:
             raise PeerLost(f"{identity.aor} is not an identity of this node any more")
-        locators = self._shown(link, accepted and link.encrypted)
+        if identity.device.key != link.own:
+            raise PeerLost(f"{identity.aor} has another device here than the link is of")
+        locators = self._shown(identity, link, accepted and link.encrypted)
         chain = self._chain(identity)
         body = HelloBody(
             called=peer.aor,
@@ -102,30 +107,33 @@ class Vetting:
             known = self._chains[identity.aor] = statement, b"".join(chain) if len(chain) > 1 else b""
         return known[1]
 
-    def _shown(self, link: ILink, private: bool) -> list[Locator]:
-        """Return our locators that may be shown: private addresses are for those who have shown who they are."""
+    def _shown(self, identity: IIdentity, link: ILink, private: bool) -> list[Locator]:
+        """Return an identity's locators that may be shown: private addresses are for those who have shown who they are."""
         same_machine = link.remote is None or is_loopback(link.remote.host.partition("%")[0])
         return [
             locator
-            for locator in self._locators()
+            for locator in self._locators(identity)
             if (private or not is_private(locator.host)) and (same_machine or not is_loopback(locator.host))
         ]
 
     async def caller(self, body: bytes, link: ILink) -> Vetted:
         """Look at the hello of somebody who called, of whom nothing is known.
 
-        For a name that is not ours all is done as for one that is: how long it takes must not tell.
+        For a name that is not ours all is done as for one that is: how long it takes must not tell. One of ours that has another
+        device here than the link is of is not ours as far as that link goes, or it could be found out whom this node serves.
 
         :raises RemoteError: if it is not believed, or not let in.
         """
         hello = parse_hello(body)
         papers = self._papers(hello, link, None)
-        own = self._keyring.identity(hello.called)
-        somebody = own or next(iter(self._keyring.identities()), None)
+        here = [one for one in self._keyring.identities() if one.device.key == link.own]
+        own = next((one for one in here if one.aor == hello.called), None)
+        somebody = own or next(iter(here), None)
         if somebody is None:
             raise HelloRefused("nobody is here")
         verdict = await self._trust.judge(papers, somebody)
-        admitted = await maybeDeferred(self._admit, papers, hello.called, verdict)
+        called = hello.called if own is not None else ""
+        admitted = await maybeDeferred(self._admit, papers, called, verdict)
         if own is None:
             raise HelloRefused("it called somebody who is not here")
         if not admitted:

@@ -62,6 +62,14 @@ def name_this(ledger: Ledger, own: str, device: IDevice) -> None:
         name_device(ledger, own, digest, device.hit, name)
 
 
+def unname_device(ledger: Ledger, own: str, device: IDevice) -> None:
+    """Forget what a device was called that is none of our identity any more; harmless if it has no name.
+
+    :raises LocalError: if that cannot be kept.
+    """
+    ledger.remove(own, DEVICE, host_identity_hash(device.key).hex())
+
+
 def host_name() -> str:
     """Return what this machine is called; empty if that cannot be printed."""
     name = platform.node()[:LONGEST_NAME]

@@ -110,7 +110,7 @@ class Gathering:
         self._looks[aor] = _Look(self, identity)
 
     def _others(self, identity: IIdentity) -> set[bytes]:
-        ours = host_identity_hash(self._keyring.device.key)
+        ours = host_identity_hash(identity.device.key)
         return {one.host_identity_hash for one in read_statement(identity.statement).devices} - {ours}
 
     def _connected(self, aor: str) -> list[IPeer]:
@@ -171,7 +171,7 @@ class Gathering:
 
     def found(self, identity: IIdentity, found: Found) -> Deferred[None] | None:
         """Take the statement of a device that was found, reach the device and bring it into step; None if there is nothing to do."""
-        if not self._take(identity.aor, found) or found.papers.hit == self._keyring.device.hit:
+        if not self._take(identity.aor, found) or found.papers.hit == identity.device.hit:
             return None
         reached = self._overlay.peer(identity.aor, identity, found.papers.hit)
         met: Deferred[None] = reached.addCallback(self._meet_own)

@@ -66,10 +66,10 @@ class Inquiries:
         finder: IFinder,
         overlay: IOverlay,
         journal: Journal,
-        statement_received: Callable[[Statement], None],
+        statement_received: Callable[[str, Statement], None],
         random: Callable[[int], bytes],
     ) -> None:
-        """``statement_received`` ends the peers on devices that a person's newer statement does not list."""
+        """``statement_received`` ends the peers on devices that a person's newer statement, which an own AOR has heard, does not list."""
         self._reactor = reactor
         self._keyring = keyring
         self._finder = finder
@@ -134,7 +134,7 @@ class Inquiries:
         except BadPapers:
             return  # a newer one was seen
         self._journal.tell(StatementHeard(*who, len(statement.devices)))
-        self._statement_received(statement)
+        self._statement_received(who[0], statement)
 
     def ended(self, who: _Who) -> None:
         """Forget a search that is over."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.identity.statement import host_identity_hash
-from p2pship.interfaces import IIdentity, IKeyring, IOverlay, IPeer
+from p2pship.interfaces import IDevice, IIdentity, IKeyring, IOverlay, IPeer
 from p2pship.journal import Journal
 from p2pship.lookup.privacy import MODE, OPEN, SETTING
 from p2pship.relations.beginning import Refused, prove
@@ -70,17 +70,22 @@ class Joining:
             if self._ledger.get(identity.aor, GUEST, NAME) is not None:
                 self._part(identity.aor)
 
-    def join(self, aor: str, secret: Secret, hit: bytes | None, name: str) -> Deferred[Linked]:
+    def join(
+        self, aor: str, secret: Secret, hit: bytes | None, name: str, separate: bool | None = None
+    ) -> Deferred[Linked]:
         """Make this node a device of ``aor`` by the secret that one of their devices shows.
 
         :param hit: the HIT of the device that shows it; None to try those that are found.
         :param name: what the new device is called, for people.
+        :param separate: whether it is to be one that no other identity of this node uses; None: as it is configured.
 
         Fails with a P2PShipError whose message says what to do.
         """
-        return Deferred.fromCoroutine(self._join(aor, secret, hit, name))
+        return Deferred.fromCoroutine(self._join(aor, secret, hit, name, separate))
 
-    async def _join(self, aor: str, secret: Secret, hit: bytes | None, name: str) -> Linked:
+    async def _join(
+        self, aor: str, secret: Secret, hit: bytes | None, name: str, separate: bool | None
+    ) -> Linked:
         if self._joining:
             raise LocalError("this node is being linked already: wait for that to end")
         if self._keyring.identity(aor) is not None:
@@ -90,16 +95,22 @@ class Joining:
             )
         self._joining = True
         try:
-            return await self._join_as_guest(aor, secret, hit, name)
+            guest = self._keyring.create_self_certifying(self._mark, separate)
+            return await self._join_as_guest(guest, aor, secret, hit, name)
         finally:
             self._joining = False
 
-    async def _join_as_guest(self, aor: str, secret: Secret, hit: bytes | None, name: str) -> Linked:
-        guest = self._keyring.create_self_certifying(lambda aor: self._ledger.put(aor, GUEST, NAME, {}))
+    def _mark(self, guest: str) -> None:
+        self._ledger.put(guest, GUEST, NAME, {})
+
+    async def _join_as_guest(
+        self, guest: IIdentity, aor: str, secret: Secret, hit: bytes | None, name: str
+    ) -> Linked:
+        """Say hello as a guest, on the device that is to be linked."""
         try:
             peer, bundle = await self._asked(aor, guest, secret, hit, name)
             peer.close("the device is linked")
-            return self._adopt(aor, peer, bundle, name)
+            return self._adopt(aor, guest.device, peer, bundle, name)
         finally:
             self._part(guest.aor)
 
@@ -124,18 +135,18 @@ class Joining:
         raise NotLinked(_why(refusals) or seeking.why_nobody())
 
     async def _ask(self, aor: str, guest: IIdentity, peer: IPeer, secret: Secret, name: str) -> Welcome:
-        device = self._keyring.device
+        device = guest.device
         say = NewDevice(device.publication_key, name).encode()
         about = context(Purpose.LINK.value, aor, guest.aor)
         _, said = await prove(peer, NAME, secret, about, device.key, self._random, say)
         return Welcome.read(said)
 
-    def _adopt(self, aor: str, peer: IPeer, bundle: Welcome, name: str) -> Linked:
-        key, device = bundle.private_key or None, self._keyring.device
+    def _adopt(self, aor: str, device: IDevice, peer: IPeer, bundle: Welcome, name: str) -> Linked:
+        key = bundle.private_key or None
         if bundle.mode not in ("", OPEN):  # before anything is published
             self._ledger.put(aor, SETTING, MODE, bundle.mode)
         name_device(self._ledger, aor, host_identity_hash(device.key), device.hit, name)
-        self._keyring.adopt_identity(aor, bundle.statement, bundle.chain, bundle.revocations, key)
+        self._keyring.adopt_identity(aor, bundle.statement, bundle.chain, bundle.revocations, key, device)
         self._journal.tell(DeviceLinked(aor, name, bool(bundle.private_key)))
         return Linked(aor, peer.hit, bool(bundle.private_key), name)
 

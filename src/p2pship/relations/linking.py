@@ -89,7 +89,7 @@ class Linking(PayloadsOnly):
         self._mode_of = mode_of
         self._rendezvous = rendezvous
         self._leaving: set[IDelayedCall] = set()
-        self._openings = Openings(reactor, keyring.device.key, random, self._ended)
+        self._openings = Openings(reactor, random, self._ended)
         self._joining = Joining(keyring, overlay, journal, random, ledger)
         self.join = self._joining.join
         "makes this node a new device of somebody: see :meth:`Joining.join`"
@@ -107,13 +107,13 @@ class Linking(PayloadsOnly):
 
         :raises LocalError: if the identity is not ours, or this device cannot sign statements for it.
         """
-        self._owned(aor)
+        device = self._owned(aor).device
         window = self._openings.open(aor, lambda peer, _, said: self._serve(peer, aor, owner, said))
         self._doors.add(aor)
         self._rendezvous.show(aor)
         self._made.pop(aor, None)
         self._journal.tell(LinkingOpened(aor, owner))
-        invitation = Invitation(Purpose.LINK, aor, self._keyring.device.hit, window.scanned)
+        invitation = Invitation(Purpose.LINK, aor, device.hit, window.scanned)
         return LinkWindow(aor, str(window.code), invitation.uri, window.until, owner)
 
     def close(self, aor: str) -> bool:

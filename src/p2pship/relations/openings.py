@@ -44,11 +44,8 @@ class _UnderWay:
 class Openings:
     """At most one window for each key; the last one that was closed is remembered, to say why it was."""
 
-    def __init__(
-        self, reactor: IReactorTime, device_key: bytes, random: Callable[[int], bytes], ended: Ended
-    ) -> None:
+    def __init__(self, reactor: IReactorTime, random: Callable[[int], bytes], ended: Ended) -> None:
         self._reactor = reactor
-        self._device_key = device_key
         self._random = random
         self._ended = ended
         self._openings: dict[Hashable, _Opening] = {}
@@ -104,7 +101,8 @@ class Openings:
         if opening is None:
             raise WindowClosed(Ending.CLOSED)
         secret = opening.window.begin(message.means, self._reactor.seconds())
-        exchange = Exchange(False, secret.password, context, peer.device_key, self._device_key, self._random)
+        ours = peer.identity.device.key
+        exchange = Exchange(False, secret.password, context, peer.device_key, ours, self._random)
         try:
             exchange.take(message.octets)
         except BadExchange:

@@ -106,7 +106,7 @@ class Pairing(PayloadsOnly):
         self._journal = journal
         self._random = random
         self._rendezvous = rendezvous
-        self._openings = Openings(reactor, keyring.device.key, random, self._ended)
+        self._openings = Openings(reactor, random, self._ended)
         self._allowance = Allowance(AT_ONCE, A_MINUTE)
         self._done: dict[IPeer, tuple[int, ...]] = {}
         "the good versions that there were when a peer was dealt with last"
@@ -244,12 +244,12 @@ class Pairing(PayloadsOnly):
 
         :raises LocalError: if ``own`` is not our identity.
         """
-        if self._keyring.identity(own) is None:
+        identity = self._keyring.identity(own)
+        if identity is None:
             raise LocalError(f"{own} is not an identity of this node")
         window = self._openings.open((own, aor), self._serve)
         self._rendezvous.show(own, aor)
-        hit = self._keyring.device.hit
-        invitation = Invitation(Purpose.PAIR, own, hit, window.scanned, aor)
+        invitation = Invitation(Purpose.PAIR, own, identity.device.hit, window.scanned, aor)
         return PairWindow(own, aor, str(window.code), invitation.uri, window.until)
 
     def join(self, own: str, aor: str, secret: Secret, hit: bytes | None) -> Deferred[None]:
@@ -285,7 +285,7 @@ class Pairing(PayloadsOnly):
 
     async def _prove(self, peer: IPeer, secret: Secret) -> None:
         about = _context(self._other(peer), self._party(peer))
-        own_key = self._keyring.device.key
+        own_key = peer.identity.device.key
         exchange, _ = await prove(peer, NAME, secret, about, own_key, self._random, b"")
         self._keep(peer, exchange.export, sure=True)
 
@@ -325,8 +325,9 @@ class Pairing(PayloadsOnly):
         ours, theirs = self._party(peer), self._other(peer)
         return Agreement(*((ours, theirs) if begins else (theirs, ours)), begins, self._random)
 
-    def _party(self, peer: IPeer) -> Party:
-        return Party(peer.identity.aor, peer.identity.key, self._keyring.device.key)
+    @staticmethod
+    def _party(peer: IPeer) -> Party:
+        return Party(peer.identity.aor, peer.identity.key, peer.identity.device.key)
 
     @staticmethod
     def _other(peer: IPeer) -> Party:

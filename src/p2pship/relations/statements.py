@@ -62,10 +62,10 @@ class Statements(PayloadsOnly):
         keyring: IKeyring,
         overlay: IOverlay,
         journal: Journal,
-        statement_received: Callable[[Statement], None],
+        statement_received: Callable[[str, Statement], None],
         take_revocations: Callable[[bytes], object] = bool,
     ) -> None:
-        """``statement_received`` ends the peers on devices that a person's newer statement does not list.
+        """``statement_received`` ends the peers on devices that a person's newer statement, which an own AOR has heard, does not list.
 
         ``take_revocations`` is given a revocation list (DER) that came along, of which nothing has been checked.
         """
@@ -144,7 +144,7 @@ class Statements(PayloadsOnly):
         self._leaving.add(heard)
         heard.addTimeout(GOODBYE_SECONDS, self._reactor).addErrback(lambda _: None)
         heard.addCallback(lambda _: self._leaving.discard(heard))
-        heard.addCallback(lambda _: self._statement_received(statement))
+        heard.addCallback(lambda _: self._statement_received(statement.aor, statement))
 
     # ISubprotocol
 
@@ -183,7 +183,7 @@ class Statements(PayloadsOnly):
         known = peer.verdict.acquaintance is not Acquaintance.STRANGER
         self._keyring.accept_statement(statement, now, keep=known)  # who is kept already stays
         self._journal.tell(StatementHeard(peer.identity.aor, peer.aor, len(statement.devices)))
-        self._statement_received(statement)
+        self._statement_received(peer.identity.aor, statement)
 
 
 def news_of(identity: IIdentity) -> News:

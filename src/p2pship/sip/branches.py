@@ -9,6 +9,7 @@ from p2pship.interfaces import IMediaRelays, IPeer, ISIPHop
 from p2pship.sip.bindings import Binding, Bindings
 from p2pship.sip.callername import shown_sender
 from p2pship.sip.calls import Calls
+from p2pship.sip.gruus import GRUUs
 from p2pship.sip.hops import PhoneHops, hop_to_phone, own_route, peer_of, source_of
 from p2pship.sip.legs import LegToPeer, LegToPhone, PhoneSide
 from p2pship.sip.linepool import LinePool
@@ -21,7 +22,6 @@ from p2pship.sip.rewrite import (
     FORMS_DIALOG,
     Parties,
     contact_uri,
-    gruu,
     gruu_token,
     party,
     with_uri,
@@ -41,7 +41,7 @@ class Branches:
         bindings: Bindings,
         hops: PhoneHops,
         names: OwnNames,
-        own_hit: bytes,
+        gruus: GRUUs,
         random: Callable[[int], bytes],
     ) -> None:
         self._calls = calls
@@ -49,7 +49,7 @@ class Branches:
         self._bindings = bindings
         self._hops = hops
         self._names = names
-        self._own_hit = own_hit
+        self._gruus = gruus
         self._random = random
 
     def to_peer(self, peer: IPeer, request: Request, link_side: Parties, phone: PhoneSide) -> LegToPeer:
@@ -91,7 +91,7 @@ class Branches:
             hop=transaction.origin,
             target=target or request_uri(binding.contact),
             routes=tuple(request.values("Record-Route")),
-            gruu=temporary_gruu(binding.token, self._random) if hidden else self._gruu(binding),
+            gruu=temporary_gruu(binding.token, self._random) if hidden else self._gruus.of(binding),
             parties=Parties(phone=party(request.first("From")), peer=party(request.first("To"))),
             route=own_route(transaction.origin),
         )
@@ -127,13 +127,13 @@ class Branches:
         return None if dialog is None or dialog.peer.identity.aor != peer.identity.aor else dialog.gruu
 
     def _is_gruu_of(self, uri: str, binding: Binding) -> bool:
-        return gruu_token(uri) == self._token(binding) or is_temporary_gruu_of(uri, binding.token)
+        return gruu_token(uri) == self._gruus.token(binding) or is_temporary_gruu_of(uri, binding.token)
 
     def _caller_here(
         self, request: Request, peer: IPeer, under_way: Iterable[ServerTransaction]
     ) -> Binding | None:
         """Return which phone of this very name and node has sent a request to its own name; None if none has."""
-        if peer.hit != self._own_hit or peer.aor != peer.identity.aor or not self._bindings.of(peer.aor):
+        if peer.hit != peer.own_hit or peer.aor != peer.identity.aor or not self._bindings.of(peer.aor):
             return None
         for transaction in under_way:
             sent = transaction.request
@@ -149,7 +149,7 @@ class Branches:
             hop=hop,
             target=request_uri(binding.contact),
             routes=binding.path,
-            gruu=self._gruu(binding),
+            gruu=self._gruus.of(binding),
             parties=Parties(
                 phone=link_side.phone, peer=str(shown_sender(NameAddr.parse(link_side.peer), peer))
             ),
@@ -173,12 +173,6 @@ class Branches:
             if binding.source == source:
                 return binding
         return bindings[-1]
-
-    def _gruu(self, binding: Binding) -> str:
-        return gruu(binding.aor, self._token(binding))
-
-    def _token(self, binding: Binding) -> str:
-        return f"{self._own_hit.hex()}.{binding.token}"
 
 
 def _may_lack_contact(request: Request) -> bool:

@@ -21,6 +21,7 @@ from p2pship.sip.calls import Calls
 from p2pship.sip.digest import ALGORITHMS
 from p2pship.sip.doorway import Doorway
 from p2pship.sip.gate import PhoneGate
+from p2pship.sip.gruus import GRUUs
 from p2pship.sip.hops import PeerHop, peer_of, source_of
 from p2pship.sip.inbound import Inbound
 from p2pship.sip.message import BadMessage, Message, Request, Response, response_to
@@ -64,14 +65,13 @@ class SIPProxy:
         self._around = around
         self._trails = Trails(around.book, journal)
         self._answers = Answers(journal, self._trails)
-        references = References(names, bindings, around.keyring.device.hit)
+        gruus = GRUUs(around.keyring)
+        references = References(names, bindings, gruus)
         screen = Screen(references, anonymous)
         senders = Senders(names, around.keyring, bindings)
         self.calls = Calls(reactor, around.hops, journal, around.book, around.acquaintances)
         self._under_way = UnderWay(reactor, journal, self._trails, Returning(self.calls, references))
-        branches = Branches(
-            self.calls, around.relays, bindings, around.hops, names, around.keyring.device.hit, around.random
-        )
+        branches = Branches(self.calls, around.relays, bindings, around.hops, names, gruus, around.random)
         self.notices = Notices(
             reactor,
             bindings=bindings,

@@ -12,9 +12,9 @@ from dataclasses import replace
 from p2pship.address import BadAddress, canonical_host
 from p2pship.identity.aor import BadAOR, split_aor
 from p2pship.sip.bindings import Binding, Bindings
+from p2pship.sip.gruus import GRUUs
 from p2pship.sip.message import BadMessage, Message, Request, Response
 from p2pship.sip.names import OwnNames
-from p2pship.sip.rewrite import gruu
 from p2pship.sip.uri import BadURI, NameAddr, Parameters, parse_uri, scheme_of
 
 _NAMING = ("Referred-By", "Diversion", "History-Info", "Reply-To")
@@ -48,10 +48,10 @@ _SIPFRAG = "message/sipfrag"
 class References:
     """Rewrites the addresses in what our phones say."""
 
-    def __init__(self, names: OwnNames, bindings: Bindings, own_hit: bytes) -> None:
+    def __init__(self, names: OwnNames, bindings: Bindings, gruus: GRUUs) -> None:
         self._names = names
         self._bindings = bindings
-        self._own_hit = own_hit
+        self._gruus = gruus
 
     def show_request(self, request: Request, own: str) -> None:
         """Rewrite what a request of our phone names, and cut what a NOTIFY about a transfer tells to its status line.
@@ -103,9 +103,9 @@ class References:
             return uri
         parsed = parse_uri(uri)
         headers = _harmless(parsed.headers)
-        binding = self._binding_at(uri) if _is_literal(uri) else None
+        binding = self._binding_at(uri, own) if _is_literal(uri) else None
         if binding is not None:
-            return _with_headers(gruu(binding.aor, f"{self._own_hit.hex()}.{binding.token}"), headers)
+            return _with_headers(self._gruus.of(binding), headers)
         if not self._names.is_own(parsed.host):
             parameters = parsed.parameters.drop("maddr")  # where this phone would send it, past this node
             shown = replace(parsed, parameters=parameters, headers=headers)
@@ -162,9 +162,11 @@ class References:
             return None if uri is None else value
         return str(replace(address, uri=uri))
 
-    def _binding_at(self, uri: str) -> Binding | None:
+    def _binding_at(self, uri: str, own: str) -> Binding | None:
+        """Return the binding of a Contact: the sender's, where one phone has registered it for several people."""
         bare = str(replace(parse_uri(uri), headers=()))
-        return next((binding for binding in self._bindings if binding.has_contact(bare)), None)
+        bindings = (*self._bindings.of(own), *self._bindings)
+        return next((binding for binding in bindings if binding.has_contact(bare)), None)
 
 
 def _set_list(message: Message, name: str, values: Sequence[str | None]) -> None:

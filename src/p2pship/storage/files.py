@@ -86,6 +86,8 @@ def discard_unfinished(path: Path) -> None:
 def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Make a private folder that holds these files of mode 0600: all of them, or the folder is not there.
 
+    A name may have a folder in front, as in ``device/key.pem``.
+
     :raises OSError: if it cannot be made, or is there already and not empty.
     """
     beside = _beside(path, _NEW)
@@ -94,8 +96,10 @@ def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(beside)
     beside.mkdir(mode=PRIVATE_FOLDER)
     for name, data in files.items():
+        (beside / name).parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         _write_through(beside / name, data, PRIVATE_FILE)
-    _sync_folder(beside)
+    for folder in {(beside / name).parent for name in files} | {beside}:
+        _sync_folder(folder)
     os.rename(beside, path)
     _sync_folder(path.parent)
 

@@ -65,7 +65,7 @@ class MemoryNetwork:
         others = list(other)
         self._parted |= {frozenset((a.device.key, b.device.key)) for a in one for b in others}
         for link in self.links:
-            if self.is_parted(link.bearer.device.key, link.proof):
+            if self.is_parted(link.bearer, link.other.bearer):
                 link.cut()
 
     def heal(self) -> None:
@@ -74,9 +74,9 @@ class MemoryNetwork:
         for link in tuple(self.links):
             link.mend()
 
-    def is_parted(self, one: bytes, other: bytes) -> bool:
-        """Tell whether two device keys are in groups that cannot reach each other."""
-        return frozenset((one, other)) in self._parted
+    def is_parted(self, one: MemoryBearer, other: MemoryBearer) -> bool:
+        """Tell whether two bearers are in groups that cannot reach each other: it is the nodes that are parted."""
+        return frozenset((one.device.key, other.device.key)) in self._parted
 
 
 @implementer(ILink)
@@ -87,8 +87,11 @@ class MemoryLink:
     largest_datagram = LARGEST_FRAME
     other: MemoryLink
 
-    def __init__(self, bearer: MemoryBearer, proof: bytes, remote: HostPort, locator: Locator | None) -> None:
+    def __init__(
+        self, bearer: MemoryBearer, own: bytes, proof: bytes, remote: HostPort, locator: Locator | None
+    ) -> None:
         self.bearer = bearer
+        self.own = own
         self.proof = proof
         self.remote = remote
         self.locator = locator
@@ -254,18 +257,28 @@ class MemoryLink:
 
 @implementer(IBearer)
 class MemoryBearer:
-    """A device's place in a :class:`MemoryNetwork`."""
+    """A node's place in a :class:`MemoryNetwork`."""
 
     name = "memory"
     encrypted = True
+    several = True
 
     def __init__(
-        self, reactor: IReactorTime, network: MemoryNetwork, device: IDevice, host: str = "127.0.0.1"
+        self,
+        reactor: IReactorTime,
+        network: MemoryNetwork,
+        device: IDevice,
+        host: str = "127.0.0.1",
+        devices: Callable[[], Sequence[IDevice]] | None = None,
     ) -> None:
-        """Make a bearer that says it is at the address ``host``."""
+        """Make a bearer that says it is at the address ``host``.
+
+        ``device`` is the node's own, ``devices`` returns all that it can be reached as now: by default that one.
+        """
         self.reactor = reactor
         self.network = network
         self.device = device
+        self._devices = devices or (lambda: (device,))
         self._host = host
         self._port = 0
         self._link_made: Callable[[ILink], None] | None = None
@@ -289,37 +302,47 @@ class MemoryBearer:
         self._port = self.network.join(self)
         self._locators_changed()
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-        if device_key == self.device.key:
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
+        if device_key == own.key:
             return fail(NotReached("that is this device itself"))
-        return race(self.reactor, [partial(self._attempt, device_key, locator) for locator in locators])
+        if not self._is_ours(own.key):
+            return fail(NotReached("that is dialled as no device of this node"))
+        attempt = partial(self._attempt, own.key, device_key)
+        return race(self.reactor, [partial(attempt, locator) for locator in locators])
 
-    def _attempt(self, device_key: bytes, locator: Locator) -> Deferred[ILink]:
+    def _is_ours(self, key: bytes) -> bool:
+        return any(device.key == key for device in self._devices())
+
+    def _attempt(self, own: bytes, device_key: bytes, locator: Locator) -> Deferred[ILink]:
         call: list[Any] = []
         result: Deferred[ILink] = Deferred(lambda _: call[0].cancel())
-        if self.network.is_parted(self.device.key, device_key):
+        there = self.network.at(locator.port)
+        if there is not None and self.network.is_parted(self, there):
             gone = NotReached(f"{locator}: no answer")
             call.append(self.reactor.callLater(DIAL_TIME, result.errback, gone))
         else:
             latency = 2 * self.network.latency
-            call.append(self.reactor.callLater(latency, self._connect, device_key, locator, result))
+            connect = partial(self._connect, own, device_key, locator, result)
+            call.append(self.reactor.callLater(latency, connect))
         return result
 
-    def _connect(self, device_key: bytes, locator: Locator, result: Deferred[ILink]) -> None:
+    def _connect(self, own: bytes, device_key: bytes, locator: Locator, result: Deferred[ILink]) -> None:
         bearer = self.network.at(locator.port)
         if bearer is None or bearer._link_made is None:
             result.errback(NotReached(f"{locator}: nobody listens there"))
-        elif bearer.device.key != device_key:
+        elif not bearer._is_ours(device_key):
             result.errback(NotReached(f"{locator}: another device answered"))
         else:
-            dialled, accepted = self._pair(bearer, locator)
+            dialled, accepted = self._pair(own, device_key, bearer, locator)
             bearer._link_made(accepted)
             result.callback(dialled)
 
-    def _pair(self, bearer: MemoryBearer, locator: Locator) -> tuple[MemoryLink, MemoryLink]:
+    def _pair(
+        self, own: bytes, device_key: bytes, bearer: MemoryBearer, locator: Locator
+    ) -> tuple[MemoryLink, MemoryLink]:
         at = HostPort(locator.host, locator.port)
-        dialled = MemoryLink(self, bearer.device.key, at, locator)
-        accepted = MemoryLink(bearer, self.device.key, HostPort(self._host, self._port), None)
+        dialled = MemoryLink(self, own, device_key, at, locator)
+        accepted = MemoryLink(bearer, device_key, own, HostPort(self._host, self._port), None)
         dialled.other, accepted.other = accepted, dialled
         self.network.links += [dialled, accepted]
         return dialled, accepted

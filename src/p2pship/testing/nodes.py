@@ -61,7 +61,9 @@ class MemoryNodes:
 
     def bearers_of(self, name: str, node: Node) -> dict[str, IBearer]:
         """Make the bearers of a node; a subclass may add others."""
-        self.bearers[name] = MemoryBearer(self._reactor, self.links, node.keyring.device)
+        self.bearers[name] = MemoryBearer(
+            self._reactor, self.links, node.keyring.device, devices=node.keyring.devices
+        )
         return {"memory": self.bearers[name]}
 
     def state(self, name: str) -> Path:

@@ -1,7 +1,7 @@
 """One entry of a ledger, and its stamp: when it was written, and by which device.
 
-A stamp is the reading of a hybrid logical clock: milliseconds of Unix time, 8 octets; a counter, 2; the first 8 octets of the
-device's HIT. Stamps are compared as octets. The milliseconds never go back on a device, and are never behind those of any
+A stamp is the reading of a hybrid logical clock: milliseconds of Unix time, 8 octets; a counter, 2; 8 random octets that
+stand for the writer. Stamps are compared as octets. The milliseconds never go back on a device, and are never behind those of any
 entry that it has seen, so who writes after having read is newer, whatever the clocks say.
 """
 
@@ -15,7 +15,7 @@ from p2pship.errors import RemoteError
 from p2pship.identity.cbor import BadCBOR, decode
 
 STAMP_OCTETS = 18
-DEVICE_OCTETS = 8
+WRITER_OCTETS = 8
 
 DRIFT = 3_600_000
 """Milliseconds that a stamp may be ahead of our clock: four times what the clocks of two devices may differ at a hello. One
@@ -99,10 +99,10 @@ class Entry:
 class StampClock:
     """The hybrid logical clock of one device."""
 
-    def __init__(self, seconds: Callable[[], float], device: bytes) -> None:
-        """``device`` is the device's HIT; of it 8 octets tell two writers of one moment apart."""
+    def __init__(self, seconds: Callable[[], float], writer: bytes) -> None:
+        """``writer`` are 8 octets that tell two writers of one moment apart."""
         self._seconds = seconds
-        self._device = device[:DEVICE_OCTETS].rjust(DEVICE_OCTETS, b"\0")
+        self._writer = writer
         self._moment = 0
         self._count = 0
 
@@ -125,7 +125,7 @@ class StampClock:
             self._moment, self._count = self._moment + 1, 0
         else:
             self._count += 1
-        return self._moment.to_bytes(8, "big") + self._count.to_bytes(2, "big") + self._device
+        return self._moment.to_bytes(8, "big") + self._count.to_bytes(2, "big") + self._writer
 
     def _now(self) -> int:
         return min(max(0, int(self._seconds() * 1000)), _LAST_MOMENT - DRIFT)

@@ -13,7 +13,7 @@ clocks differ by more than 15 minutes do not talk to each other, so a clock is r
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from p2pship.errors import LocalError
 from p2pship.identity.cbor import decode, encode
 from p2pship.storage.database import Database, Schema
-from p2pship.trust.entry import BadEntry, Entry, StampClock
+from p2pship.trust.entry import WRITER_OCTETS, BadEntry, Entry, StampClock
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -73,14 +73,17 @@ Changed: TypeAlias = Callable[[str, str, str], None]
 class Ledger:
     """The ledgers of all own identities of this node. ``own`` is always the canonical AOR of one of them."""
 
-    def __init__(self, database: Database, vault: Vault, clock: IReactorTime, device_id: bytes) -> None:
-        """``database`` has the tables of this module's SCHEMA; ``device_id`` is the HIT of this device.
+    def __init__(
+        self, database: Database, vault: Vault, clock: IReactorTime, random: Callable[[int], bytes]
+    ) -> None:
+        """``database`` has the tables of this module's SCHEMA.
 
         :raises LocalError: if what is kept cannot be read.
         """
         self._database = database
         self._vault = vault
-        self._clock = StampClock(clock.seconds, device_id)
+        self._clocks = defaultdict[str, StampClock](lambda: StampClock(clock.seconds, random(WRITER_OCTETS)))
+        "one for each own identity: stamps of two have nothing in common that would say that they are of one node"
         self._watchers: list[Changed] = []
         self._entries: dict[str, dict[Key, Entry]] = {}
         self._values: dict[str, dict[str, dict[str, Any]]] = {}
@@ -197,7 +200,7 @@ class Ledger:
         taking = _Taking(self._entries.get(own, {}), self._octets[own], *room)
         for entry in entries:
             entry.check()
-            if whole or not self._clock.too_far(entry):
+            if whole or not self._clocks[own].too_far(entry):
                 taking.offer(entry)
         self._keep(own, taking.newest.values())
         return list(taking.newest)
@@ -205,7 +208,7 @@ class Ledger:
     # Keeping.
 
     def _write(self, own: str, kind: str, name: str, value: bytes | None) -> None:
-        entry = Entry(kind, name, self._clock.stamp(), value)
+        entry = Entry(kind, name, self._clocks[own].stamp(), value)
         try:
             entry.check()
         except BadEntry as error:
@@ -219,9 +222,10 @@ class Ledger:
 
     def _settle(self, own: str) -> None:
         """Stamp anew, in their order, what was written while our clock was far ahead."""
-        ahead = [entry for entry in self._entries.get(own, {}).values() if self._clock.too_far(entry)]
+        clock = self._clocks[own]
+        ahead = [entry for entry in self._entries.get(own, {}).values() if clock.too_far(entry)]
         ahead.sort(key=lambda entry: entry.stamp)
-        self._keep(own, [Entry(one.kind, one.name, self._clock.stamp(), one.value) for one in ahead])
+        self._keep(own, [Entry(one.kind, one.name, clock.stamp(), one.value) for one in ahead])
 
     def _keep(self, own: str, entries: Iterable[Entry]) -> None:
         mine = [(own, entry) for entry in entries]
@@ -269,7 +273,7 @@ class Ledger:
             )
 
     def _remember(self, own: str, entry: Entry) -> None:
-        self._clock.seen(entry)
+        self._clocks[own].seen(entry)
         mine = self._entries.setdefault(own, {})
         known = mine.get(entry.key)
         self._octets[own] += entry.size - (known.size if known is not None else 0)

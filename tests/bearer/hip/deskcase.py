@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from p2pship.bearer.hip.bearer import HIPBearer
 from p2pship.identity.hit import format_hit, hit_of
 from p2pship.identity.hostkeys import HostKey, KeyAlgorithm, new_host_key
-from tests.bearer.fakes import FakeDevice, FakeHostKeys, device
+from tests.bearer.fakes import FakeDevice, device
 from tests.bearer.hip.pair import HOST, HIPPair
 
 ALGORITHMS = {
@@ -39,12 +39,12 @@ class DeskCase(HIPPair):
 
     def setUp(self) -> None:
         super().setUp()
-        self.keys = FakeHostKeys(*map(host_key, KeyAlgorithm))
         self.pinger = self.bearer(device("alice"), opportunistic=self.opportunistic)
         self.pinged = self.bearer(device("bob"), opportunistic=self.opportunistic)
+        self.keys = self.keyrings[self.pinged].host_keys
+        self.keys.become(*map(host_key, KeyAlgorithm))
         self.links: list[Any] = []
         for bearer, links in ((self.pinger, []), (self.pinged, self.links)):
-            bearer._unwatch_keys = bearer._follow(self.keys if bearer is self.pinged else FakeHostKeys())
             self.successResultOf(bearer.listen(links.append, lambda: None))
 
     def at(self, bearer: HIPBearer) -> str:
@@ -67,7 +67,7 @@ class DeskCase(HIPPair):
 
     async def linked(self) -> Any:
         """Have a link made from Alice to Bob, and return her end."""
-        return await self.done(self.pinger.dial(device("bob").key, self.pinged.locators()))
+        return await self.done(self.pinger.dial(device("bob").key, self.pinged.locators(), device("alice")))
 
     async def assert_refused(self, waiting: Deferred[Any], error: type[Exception], text: str) -> None:
         """Assert that a ping fails, with these words."""

@@ -17,7 +17,7 @@ from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
 from tests.bearer.contract import BearerPair
-from tests.bearer.fakes import ClockedReactor, FakeDevice, FakeNetwork, device
+from tests.bearer.fakes import ClockedReactor, FakeDevice, FakeKeyring, FakeNetwork, device
 
 HOST = "127.0.0.1"
 
@@ -38,6 +38,8 @@ class HIPPair(BearerPair):
         self.journal = Journal()
         self.accepted: list[Any] = []
         self.bearers: list[HIPBearer] = []
+        self.keyrings: dict[HIPBearer, FakeKeyring] = {}
+        "of each bearer, to change its devices and further Host Identities"
         self.alice = self.bearer(device("alice"))
         self.bob = self.bearer(device("bob"))
         self.successResultOf(self.bob.listen(self.accepted.append, lambda: None))
@@ -51,7 +53,9 @@ class HIPPair(BearerPair):
     def bearer_at(self, settings: HIPSettings, owner: FakeDevice, network: FakeNetwork) -> HIPBearer:
         """Make a bearer with other addresses, that will be stopped."""
         ports = Ports(Database(":memory:", [SCHEMA]))
-        made = HIPBearer(self.clock, settings, owner, network, ports, self.journal, os.urandom)
+        keyring: Any = FakeKeyring(owner)
+        made = HIPBearer(self.clock, settings, keyring, network, ports, self.journal, os.urandom)
+        self.keyrings[made] = keyring
         self.bearers.append(made)
         return made
 

@@ -31,6 +31,6 @@ class RelayedHIPPair(HIPPair):
     async def dialled(self) -> Any:
         """Return what one dial makes: a link, or None."""
         done: list[Any] = []
-        self.alice.dial(device("bob").key, [self.locator]).addBoth(done.append)
+        self.alice.dial(device("bob").key, [self.locator], device("alice")).addBoth(done.append)
         await self.until(lambda: done)
         return done[0] if ILink.providedBy(done[0]) else None

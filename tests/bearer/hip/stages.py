@@ -73,7 +73,7 @@ class Stages(TestCase):
 
     def agreement(self, hosts: TwoHosts) -> Any:
         """Return what the Initiator has agreed on with its I2."""
-        return hosts.hosts[0]._diallings[hosts.hosts[1].own.hit].initiator.agreement
+        return hosts.hosts[0]._exchanges.all[hosts.hosts[1].own.hit].initiator.agreement
 
     def tables(self, hosts: TwoHosts, number: int) -> dict[str, int]:
         """Return the sizes of everything that a host keeps of others."""
@@ -89,7 +89,7 @@ class Stages(TestCase):
         except BadPacket:
             return False
         finally:
-            for pool in (each._pool for each in hosts.hosts):
+            for pool in (each._reception._pool for each in hosts.hosts):
                 for r1 in pool._answered.values():
                     r1.wrong.clear()  # otherwise only the first few with one #I would be looked at
             hosts.said.clear()

@@ -214,7 +214,7 @@ class WorkTests(BadPeerCase):
         await self.meet()
 
         def rekey(_: int) -> None:
-            self.alice._tired(self.near.association)
+            self.alice._house.tired(self.near.association)
 
         began = self.clock.seconds()
         await self.flood(rekey)

@@ -54,7 +54,7 @@ class OwnTests(HIPPair, TestCase):
         self.bearers.remove(self.bob)
         self.bob.stop().addBoth(stopped.append)
         dialled: list[Any] = []
-        carol.dial(device("bob").key, where).addBoth(dialled.append)
+        carol.dial(device("bob").key, where, device("carol")).addBoth(dialled.append)
         await self.until(lambda: dialled and not carol._links)
         self.assertEqual((self.accepted, stopped), ([], []))
         await self.until(lambda: stopped, step=0.1)

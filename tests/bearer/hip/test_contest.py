@@ -163,7 +163,7 @@ class FloodTests(SynchronousTestCase):
         """Attack: R1s with a higher counter than those that the dial gets, as there is one for each group."""
         self.r1((DHGroup.P256,))
         newest = self.r1((DHGroup.P384,))
-        self.two.hosts[0]._groups = (DHGroup.P256, DHGroup.P384)
+        self.two.hosts[0]._exchanges._groups = (DHGroup.P256, DHGroup.P384)
         self.assert_made(other_puzzle(newest, number) for number in cycle(range(3)))
 
     def restart(self, seconds: float) -> None:
@@ -206,7 +206,7 @@ class FloodTests(SynchronousTestCase):
         self.two.dial()
         with contextlib.suppress(BadPacket):
             self.two.deliver(0, unsigned(self.r1(), (1 << 63) - 1))
-        self.assertEqual(self.two.hosts[0]._generations.oldest(self.two.hosts[1].own.hit), -FEW)
+        self.assertEqual(self.two.hosts[0]._exchanges._generations.oldest(self.two.hosts[1].own.hit), -FEW)
         self.two.talk()
         self.assertIs(self.state(), State.ESTABLISHED)
 

@@ -30,7 +30,7 @@ class DeskTests(DeskCase, TestCase):
     async def test_close_one(self) -> None:
         """With several associations with one host, only that of the HIT that is named is closed."""
         key = host_key(KeyAlgorithm.P384)
-        await self.done(self.pinged.dial(device("alice").key, self.pinger.locators()))
+        await self.done(self.pinged.dial(device("alice").key, self.pinger.locators(), device("bob")))
         whom = f"{hit(device('alice'))}@{self.at(self.pinger)}"
         under_way = self.pinged.desk.ping(whom, own=hit(key), number=50)
         await self.until(lambda: len(self.pinged.desk.associations()) == 2)

@@ -21,7 +21,7 @@ class DiallersTests(HIPPair, TestCase):
         """Dial once more; returns the link, or why there is none."""
         results: list[Any] = []
         where = self.bob.locators() if locators is None else locators
-        self.alice.dial(device("bob").key, where).addBoth(results.append)
+        self.alice.dial(device("bob").key, where, device("alice")).addBoth(results.append)
         await self.until(lambda: results, step=0.01)
         return results[0]
 
@@ -111,7 +111,7 @@ class DiallersTests(HIPPair, TestCase):
         await self.bob_is_restarted()
         results: list[Any] = []
         for where in ([Locator("hip", HOST, 9)], self.bob.locators()):
-            self.alice.dial(device("bob").key, where).addBoth(results.append)
+            self.alice.dial(device("bob").key, where, device("alice")).addBoth(results.append)
         await self.until(lambda: len(results) == 2, step=0.01)
         self.assertTrue(results[0].dialled)
         self.assertIs(results[0], results[1])
@@ -123,18 +123,18 @@ class DiallersTests(HIPPair, TestCase):
         results: list[Any] = []
 
         def again(link: object) -> None:
-            self.alice.dial(device("bob").key, self.bob.locators()).addBoth(results.append)
+            self.alice.dial(device("bob").key, self.bob.locators(), device("alice")).addBoth(results.append)
 
-        self.alice.dial(device("bob").key, self.bob.locators()).addCallback(again)
+        self.alice.dial(device("bob").key, self.bob.locators(), device("alice")).addCallback(again)
         self.advance(DOUBT_TIME)
-        self.assertIs(self.alice._host.device.state(self.bob._host.device.own.hit), State.I1_SENT)
+        self.assertIs(self.alice._hosts.device.state(self.bob._hosts.device.own.hit), State.I1_SENT)
         await self.until(lambda: results, step=0.01)
         self.assertEqual(results, [near])
 
     async def test_cancelled(self) -> None:
         """Who waits no longer disturbs nothing."""
         near, *_ = await self.talk()
-        dialled = self.alice.dial(device("bob").key, [])
+        dialled = self.alice.dial(device("bob").key, [], device("alice"))
         dialled.addErrback(lambda _: None)
         dialled.cancel()
         self.advance(DOUBT_TIME * 2)

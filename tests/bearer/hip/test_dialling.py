@@ -9,7 +9,8 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.association import Ended, State, notify_packet
 from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, MOST_NOTICES, PATIENCE, STAGGER, Failed, Solve
-from p2pship.bearer.hip.host import NULL_HIT, Host
+from p2pship.bearer.hip.exchanges import NULL_HIT
+from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.path import Path, Send
@@ -325,4 +326,4 @@ class DiallingTests(TestCase):
             one.dial(bytes.fromhex("20010022") + number.to_bytes(12, "big"), [away(number)], self.two.now)
         self.pass_time(LONGEST + 1)
         self.assertEqual(len(self.failed), 1000)
-        self.assertEqual((one._diallings, one.due()), ({}, None))
+        self.assertEqual((one._exchanges.all, one.due()), ({}, None))

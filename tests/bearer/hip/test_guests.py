@@ -78,17 +78,18 @@ class GuestTests(DeskCase, TestCase):
         """A guest is no link: who is dialled gets a new one."""
         link = await self.greeted_by_nobody()
         locators = self.pinger.locators()
-        again = await self.done(self.pinged.dial(device("alice").key, locators))
+        again = await self.done(self.pinged.dial(device("alice").key, locators, device("bob")))
         self.assertIsNot(again, link)
         self.assertNotIn(link.association, self.pinged._links)
 
     async def test_bounded(self) -> None:
         """Those who come from one place push out the eldest, not each other's memory."""
-        bearers = [self.bearer(FakeDevice()) for _ in range(MOST_FROM_ONE_SOURCE + 2)]
-        for bearer in bearers:
+        owners = [FakeDevice() for _ in range(MOST_FROM_ONE_SOURCE + 2)]
+        bearers = [self.bearer(owner) for owner in owners]
+        for owner, bearer in zip(owners, bearers, strict=True):
             self.successResultOf(bearer.listen(lambda link: None, lambda: None))
             self.links.clear()
-            await self.done(bearer.dial(device("bob").key, self.pinged.locators()))
+            await self.done(bearer.dial(device("bob").key, self.pinged.locators(), owner))
             await self.until(lambda: self.links)
             next(iter(bearer._links.values())).retire()
             self.links[0].start(Recorder())

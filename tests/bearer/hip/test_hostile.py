@@ -66,7 +66,7 @@ class R1Tests(Stages):
         """No puzzle is begun that is more difficult than is sensible."""
         for difficulty in (MOST_DIFFICULT + 1, 32, 64, 255):
             hosts = self.offer(PUZZLE=self.puzzle(difficulty))
-            self.assertEqual([each.solver for each in hosts.hosts[0]._diallings.values()], [None])
+            self.assertEqual([each.solver for each in hosts.hosts[0]._exchanges.all.values()], [None])
             self.assert_unanswered(hosts)
         self.assert_answered(self.offer(PUZZLE=self.puzzle(0)))
 
@@ -84,17 +84,17 @@ class R1Tests(Stages):
                 self.give(hosts, 0, self.signed_r1(packet, listed))
             hosts.now += 1
             hosts.hosts[0].timer_fired(hosts.now)
-            self.assertEqual(bool(hosts.hosts[0]._diallings), is_answered)
+            self.assertEqual(bool(hosts.hosts[0]._exchanges.all), is_answered)
 
     def test_lifetimes(self) -> None:
         """A puzzle may last for an instant or for ever: the exchange ends in time anyway."""
         for lifetime in range(256):
             hosts = self.offer(PUZZLE=self.puzzle(1, lifetime))
-            (dialling,) = hosts.hosts[0]._diallings.values()
+            (dialling,) = hosts.hosts[0]._exchanges.all.values()
             self.assertLessEqual(dialling.initiator.solve_until, hosts.now + 256)
             hosts.now += 11
             hosts.hosts[0].timer_fired(hosts.now)
-            self.assertEqual(hosts.hosts[0]._diallings, {})
+            self.assertEqual(hosts.hosts[0]._exchanges.all, {})
 
     def test_flood(self) -> None:
         """Any number of forged R1s costs no more than so many verifications a second, and does not end the attempt."""

@@ -115,7 +115,7 @@ class RepeatedTests(MiddleCase):
         near, far, near_told, far_told = await self.talk()
         near.send(b"frame")
         far.cast(b"media")
-        self.alice._tired(near.association)
+        self.alice._house.tired(near.association)
         await self.until(lambda: far.association.rekey.count and near.association.rekey.count)
         near.cast(b"more")
         await self.until(lambda: far_told.datagrams and near_told.datagrams and far_told.frames)

@@ -177,11 +177,11 @@ class MovingTests(HIPPair, TestCase):
         near, far, told = await self.ready()
         near.association.credit.earn(1_000_000)  # as after a minute of a call
         for number in range(60):
-            near._seek([Locator("hip", "127.0.1.1", 1000 + number)])
+            near._house.found(near.association, [Locator("hip", "127.0.1.1", 1000 + number)])
             await self.turn()
         self.networks["bob"].become("127.0.0.5")
         self.networks["alice"].become("127.0.0.4")
-        near._seek(self.bob.locators())
+        near._house.found(near.association, self.bob.locators())
         await self.until(lambda: near.remote.host == "127.0.0.5")
         await self.exchange(near, far, told, b"after")
 

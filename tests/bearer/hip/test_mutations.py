@@ -82,14 +82,14 @@ class AnybodyTests(Stages):
     def test_r1(self) -> None:
         """No R1 is taken but the Responder's: its signature covers all but what differs between two of its R1s."""
         hosts, octets = self.r1()
-        dialling = hosts.hosts[0]._diallings[hosts.hosts[1].own.hit]
+        dialling = hosts.hosts[0]._exchanges.all[hosts.hosts[1].own.hit]
         for _ in range(EACH):
             dialling.initiator.contest = Contest(0.0)
             changed = self.mutator.raw(octets)
             if self.give(hosts, 0, changed) and dialling.solver is not None:
                 self.assert_same_r1(changed, octets)
                 hosts, octets = self.r1()
-                dialling = hosts.hosts[0]._diallings[hosts.hosts[1].own.hit]
+                dialling = hosts.hosts[0]._exchanges.all[hosts.hosts[1].own.hit]
         hosts.deliver(0, octets)
         hosts.talk()
         self.assertTrue(all(each.stands for each in hosts.associations()))
@@ -197,7 +197,7 @@ class PeerTests(Stages):
         self.assertLess(0, taken)
 
     def r2_protection(self, hosts: TwoHosts) -> tuple[Callable[[Builder], object], ...]:
-        (r1,) = (each for each in hosts.hosts[1]._pool._answered.values() if each.host_id)
+        (r1,) = (each for each in hosts.hosts[1]._reception._pool._answered.values() if each.host_id)
         agreement = hosts.hosts[1]._associations[hosts.hosts[0].own.hit].agreement
         mac = partial(add_mac_2, rhash=agreement.rhash, key=agreement.own_keys.mac, host_id=r1.host_id)
         return mac, partial(add_signature, own=agreement.own)
@@ -234,7 +234,7 @@ class PeerTests(Stages):
             listed = self.some(peer, peer, 0)
             self.give(hosts, 0, built(like, listed, *self.mac_and_signature(peer.agreement)))
             hosts.work(0)
-            if not hosts.hosts[0]._diallings or turn % 100 == 99:
+            if not hosts.hosts[0]._exchanges.all or turn % 100 == 99:
                 hosts, octets = self.r2()
         hosts.deliver(0, octets)
         hosts.talk()

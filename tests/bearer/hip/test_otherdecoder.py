@@ -100,7 +100,7 @@ class OwnTests(TestCase):
         """Return the secret of the Responder's private key and the Initiator's public value, by the library alone."""
         (pair,) = {
             id(each.key_pair): each.key_pair
-            for each in hosts.hosts[1]._pool._answered.values()
+            for each in hosts.hosts[1]._reception._pool._answered.values()
             if each.key_pair.public == responder
         }.values()
         if isinstance(pair, ModularKeyPair):

@@ -103,7 +103,7 @@ class PingTests(DeskCase, TestCase):
             await self.turn()
             under_way.cancel()
             await self.assert_refused(under_way, CancelledError, "")
-            self.assertIsNone(self.pinger._host.due())
+            self.assertIsNone(self.pinger._hosts.due())
 
     async def test_dialled_meanwhile(self) -> None:
         """A dial while a ping is under way makes a link of its own; the ping says that its association has ended."""

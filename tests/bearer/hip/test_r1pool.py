@@ -41,7 +41,7 @@ class PoolTests(ResponderCase):
         """Also when it is offered with a harder puzzle meanwhile."""
         first = self.public()
         octets = self.i2(self.initiator())
-        self.responder._load._count = 100
+        self.responder._reception._load._count = 100
         self.assertEqual(self.public(), first)
         self.now += 5
         self.answer(octets)
@@ -61,8 +61,8 @@ class PoolTests(ResponderCase):
         self.assertNotEqual(self.public(), first)
 
     def busy(self) -> None:
-        self.responder._load.i1_received(self.now)
-        self.responder._load._count = 1000
+        self.responder._reception._load.i1_received(self.now)
+        self.responder._reception._load._count = 1000
 
     def test_answered(self) -> None:
         """A retired key is answered until the last puzzle of it has ended, and then erased."""
@@ -73,7 +73,7 @@ class PoolTests(ResponderCase):
         self.assertEqual([parse(each).type for each in self.answer(octets)], [PacketType.R2])
         self.now += 2 * LIFETIME_SECONDS
         self.responder.timer_fired(self.now)
-        self.assertEqual(self.responder._pool._answered, {})
+        self.assertEqual(self.responder._reception._pool._answered, {})
 
     def test_too_late(self) -> None:
         """A puzzle is not taken when its time is over."""
@@ -88,7 +88,9 @@ class PoolTests(ResponderCase):
             self.assertLess(due, BEGIN + LONGEST_OFFERED + 3 * LIFETIME_SECONDS)
             self.now = due
             self.responder.timer_fired(due)
-        self.assertEqual((self.responder._pool._answered, self.responder._pool._offered), ({}, {}))
+        self.assertEqual(
+            (self.responder._reception._pool._answered, self.responder._reception._pool._offered), ({}, {})
+        )
 
     def test_secret(self) -> None:
         """#I is another one for another HIT, address, R1 and secret, and the same for the same."""

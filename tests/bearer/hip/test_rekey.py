@@ -43,7 +43,7 @@ class RekeyTests(HIPPair, TestCase):
 
     def begin(self, bearer: Any, link: Any) -> None:
         """Have a link's keys changed."""
-        bearer._tired(link.association)
+        bearer._house.tired(link.association)
 
     def assert_changed(self, near: Any, far: Any, spis: set[int]) -> None:
         """Assert that both ends have other keys than at first, and that the old ones are forgotten."""
@@ -116,7 +116,7 @@ class LateTests(RelayedHIPPair, TestCase):
             for each in range(first, first + 50):
                 near.cast(b"%d" % each)
             if not first % 500:
-                self.alice._tired(near.association)
+                self.alice._house.tired(near.association)
             self.advance(0.005)
             await self.turn()
         await self.until(lambda: len(far_told.datagrams) >= number, step=0.005)

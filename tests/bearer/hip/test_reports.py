@@ -37,7 +37,7 @@ class ReportTests(DeskCase, TestCase):
             port.send(packet, at)
         await self.until(lambda: self.pinged.desk.associations()[0]["replayed"] >= 1)
         await self.turn()
-        self.pinger._tired(near.association)
+        self.pinger._house.tired(near.association)
         await self.until(lambda: self.pinged.desk.associations()[0]["rekeys"])
         self.advance(11)
         near.cast(b"after")

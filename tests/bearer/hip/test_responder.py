@@ -85,7 +85,7 @@ class StrangerTests(ResponderCase):
 
     def held(self) -> int:
         """Return the octets that are held, without the counts of a second that is over."""
-        self.responder._limit._begin(0)
+        self.responder._reception._limit._begin(0)
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
@@ -241,15 +241,15 @@ class ReplayTests(ResponderCase):
         notification = Notification.decode(said[0].need(P.NOTIFICATION))
         self.assertEqual(notification.type, NotifyType.HIP_MAC_FAILED)
         two.deliver(0, said[0].raw)
-        (dialling,) = two.hosts[0]._diallings.values()
+        (dialling,) = two.hosts[0]._exchanges.all.values()
         self.assertEqual(dialling._why, "the other side says HIP_MAC_FAILED")
 
     def test_under_load(self) -> None:
         """Under load one R1 is for many: yet no puzzle can be used without end."""
-        self.responder._load.i1_received(self.now)
-        self.responder._load._count = 1000
+        self.responder._reception._load.i1_received(self.now)
+        self.responder._reception._load._count = 1000
         fixed = os.urandom(48)
-        self.patch(self.responder._pool, "_puzzle_random", lambda *_: fixed)
+        self.patch(self.responder._reception._pool, "_puzzle_random", lambda *_: fixed)
         for _ in range(MOST_GOOD):
             (r2,) = self.answer(self.i2(self.initiator()))
             self.assertEqual(parse(r2).type, PacketType.R2)

@@ -135,7 +135,7 @@ class Scene:
             self.i1 if self.state in (I1_SENT, I2_SENT) else self.another_i1(self.fresh(self.own), self.their)
         )
         if self.state is I2_SENT:
-            self.two.hosts[1]._pool._offered.clear()  # the next one has a higher generation
+            self.two.hosts[1]._reception._pool._offered.clear()  # the next one has a higher generation
         self.two.deliver(1, i1)
         return self.two.work(1)[0]
 

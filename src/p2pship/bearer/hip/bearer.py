@@ -16,29 +16,29 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pship.address import Locator
-from p2pship.bearer.datagramport import Address, DatagramPort, Party
+from p2pship.bearer.datagramport import DatagramPort, Party
 from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Noticed, Rekeyed
 from p2pship.bearer.hip.desk import HIPDesk
-from p2pship.bearer.hip.diallers import ASTRAY_DOUBT_TIME, Diallers
+from p2pship.bearer.hip.diallers import Diallers
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
 from p2pship.bearer.hip.following import Following
-from p2pship.bearer.hip.host import Host
+from p2pship.bearer.hip.host import GONE, Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.hosts import Hosts, Unreached
 from p2pship.bearer.hip.link import NAME, HIPLink
+from p2pship.bearer.hip.links import Links
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.bearer.hip.rawport import RawPort
-from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
 from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.bearer.hip.signalling import Signalling
-from p2pship.bearer.hip.sockets import Sockets, path_of
+from p2pship.bearer.hip.sockets import Sockets
 from p2pship.bearer.streambearer import MOST_LOCATORS
 from p2pship.errors import NotReached
-from p2pship.identity.hit import hit_of
+from p2pship.identity.hit import format_hit, hit_of
 from p2pship.identity.keys import BadKey
-from p2pship.interfaces import IBearer, IDevice, IHostKeys, ILink, INetwork, INode
+from p2pship.interfaces import IBearer, IDevice, IKeyring, ILink, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.storage.ports import Ports
 
@@ -47,10 +47,7 @@ SETTINGS = HIPSettings
 
 def make(reactor: Any, settings: HIPSettings, node: INode) -> IBearer:
     """Return the bearer of a node; see :mod:`p2pship.plugins`."""
-    keys = node.keyring.host_keys
-    return HIPBearer(
-        reactor, settings, node.keyring.device, node.network, node.ports, node.journal, node.random, keys
-    )
+    return HIPBearer(reactor, settings, node.keyring, node.network, node.ports, node.journal, node.random)
 
 
 @implementer(IBearer)
@@ -59,50 +56,49 @@ class HIPBearer:
 
     name = NAME
     encrypted = True
+    several = True
     log = Logger()
 
     def __init__(
         self,
         reactor: Any,
         settings: HIPSettings,
-        device: IDevice,
+        keyring: IKeyring,
         network: INetwork,
         ports: Ports,
         journal: Journal,
         random: Callable[[int], bytes],
-        keys: IHostKeys | None = None,
     ) -> None:
-        """Make links by the Host Identity of a device; answer pings by those of ``keys`` as well."""
+        """Make links by the Host Identities of our devices; answer pings by the further ones as well."""
         self._reactor = reactor
         self._settings = settings
-        self._device = device
+        self._keyring = keyring
         self._ports = ports
         self._journal = journal
         self._random = random
         self._parties: dict[bytes, Party] = {}
         self._sockets = Sockets(self._adopt, self._open_raw if settings.raw else None)
         self._following = Following(reactor, network, settings.listen, self._sockets, self._addresses_changed)
-        self._links: dict[Association, HIPLink] = {}
-        self._host = Hosts(OwnHostIdentity(device.private_key), self._new_host, reactor.seconds())
-        self._diallers = Diallers(reactor, self._host.device, self._act)
+        self._hosts = Hosts(keyring.device, self._new_host, reactor.seconds())
+        self._diallers: dict[bytes, Diallers] = {}
+        self._house = Links(
+            reactor, journal, self._hosts, self._sockets, self._diallers, self._parties, self._act
+        )
+        self._links = self._house.all
         self.desk = HIPDesk(
-            reactor,
-            settings,
-            self._host,
-            self._links,
-            self._sockets,
-            random,
-            self._diallers.waits,
-            self._act,
-            self._close,
+            reactor, settings, self._hosts, self._house, self._sockets, random, self._is_dialled, self._act
         )
         "where a person asks"
-        self._guests, self._pings = self.desk.guests, self.desk.pings
-        self._unwatch_keys: Callable[[], None] = _nothing if keys is None else self._follow(keys)
-        self._signalling = Signalling(reactor, journal, self._host, self._told, self.desk.refused)
+        self._guests, self._pings = self._house.guests, self.desk.pings
+        self._signalling = Signalling(reactor, journal, self._hosts, self._told, self.desk.refused)
         self._link_made: Callable[[ILink], None] = _nobody
         self._locators_changed: Callable[[], None] = _nothing
         self._stopped: Deferred[None] | None = None
+        self._follow_keys()
+        self._unwatch = [
+            keyring.watch(lambda _: self._follow_keys()),
+            keyring.host_keys.watch(self._follow_keys),
+        ]
 
     def _new_host(self, own: OwnHostIdentity, load: Load, limit: R1Limit, now: float) -> Host:
         settings, sockets = self._settings, self._sockets
@@ -119,16 +115,22 @@ class HIPBearer:
             settings.opportunistic,
         )
 
-    def _follow(self, keys: IHostKeys) -> Callable[[], None]:
-        """Answer by the Host Identities that there are beside the device's, as they come and go."""
+    def _follow_keys(self) -> None:
+        """Have the Host Identities that the keyring has now: nobody who waits for a link of one that is gone waits longer."""
+        keyring, now = self._keyring, self._reactor.seconds()
+        self._hosts.become(keyring.devices(), keyring.host_keys.all(), now)
+        for hit in self._diallers.keys() - self._hosts.carrying.keys():
+            self._diallers.pop(hit).stop(GONE)
+        for hit, host in self._hosts.carrying.items():
+            if hit not in self._diallers:
+                self._diallers[hit] = Diallers(self._reactor, host, self._act)
+        self._act()
+        if self._hosts.leaving:  # in a turn, those who use their links have said their goodbyes
+            self._reactor.callLater(0, self._house.leave)
 
-        def changed() -> None:
-            self._host.become(keys, self._reactor.seconds())
-            self._pings.hosts_changed()
-            self._act()
-
-        self._host.become(keys, self._reactor.seconds())
-        return keys.watch(changed)
+    def _is_dialled(self, own: bytes, peer: bytes) -> bool:
+        """Tell whether somebody waits for a link from one of our devices to a HIT."""
+        return own in self._diallers and self._diallers[own].waits(peer)
 
     # listening
 
@@ -165,7 +167,7 @@ class HIPBearer:
         return RawPort(self._reactor, host, self._parties, taken.stray, taken.raw, self._journal)
 
     def _addresses_changed(self) -> None:
-        self._host.own_changed(self._sockets.hosts, self._reactor.seconds())
+        self._hosts.own_changed(self._sockets.hosts, self._reactor.seconds())
         self._act()
         self._locators_changed()
 
@@ -178,15 +180,15 @@ class HIPBearer:
         """Hear from the machines."""
         match thing:
             case Made():
-                self._made(thing.association, thing.dialled)
+                self._made(thing)
             case Unreached(own, peer, reason):
                 self._pings.failed(own, peer, reason)
-                if own == self._host.device.own.hit:
-                    self._diallers.failed(peer, reason)
+                if own in self._diallers:
+                    self._diallers[own].failed(peer, reason)
             case Moved():
                 self._moved(thing)
             case Rekeyed():
-                self._rekeyed(thing)
+                self._house.rekeyed(thing)
             case Ended():
                 self._ended(thing.association, thing.reason)
             case Noticed():
@@ -200,8 +202,8 @@ class HIPBearer:
 
     # dialling
 
-    def dial(self, device_key: bytes, locators: Sequence[Locator]) -> Deferred[ILink]:
-        if device_key == self._device.key:
+    def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
+        if device_key == own.key:
             return fail(NotReached("that is this device itself"))
         try:
             peer = hit_of(device_key)
@@ -209,76 +211,55 @@ class HIPBearer:
             return fail(NotReached(str(error)))
         if self._stopped is not None:
             return fail(NotReached("the bearer was stopped"))
-        tried = locators[:MOST_LOCATORS]
+        diallers = self._diallers.get(own.hit)
+        if diallers is None:
+            return fail(NotReached(f"{format_hit(own.hit)} is no device of this node any more"))
+        return self._dial(diallers, peer, locators[:MOST_LOCATORS])
+
+    def _dial(self, diallers: Diallers, peer: bytes, tried: Sequence[Locator]) -> Deferred[ILink]:
         paths = [path for locator in tried for path in self._sockets.paths_to(locator)]
-        standing = self._standing(peer)
+        standing = self._standing(diallers.host, peer)
         if standing is not None:
-            return self._diallers.doubt(standing, tried, paths)
+            return diallers.doubt(standing, tried, paths)
         if not paths:
             named = ", ".join(map(str, tried)) or "no address"
             return fail(NotReached(f"no way leads from here to {named}"))
-        return self._diallers.dial(peer, tried, paths)
+        return diallers.dial(peer, tried, paths)
 
-    def _standing(self, peer: bytes) -> Association | None:
-        """Return the association with a host whose link can be used; one that is being closed ends now."""
-        found = self._host.association(peer)
+    def _standing(self, host: Host, peer: bytes) -> Association | None:
+        """Return the association with another host whose link can be used; one that is being closed ends now."""
+        found = host.association(peer)
         if found is not None and self._links[found].is_closing:
             self._links[found].abort("another link is made")
             return None
         return found
 
-    def _seek(self, association: Association, locators: Sequence[Locator]) -> None:
-        """Ask where the other side of a link may be; see :class:`~p2pship.interfaces.ILinkReceiver`.
-
-        If it is there and knows nothing of the link, another one takes its place, and is there for whoever dials then.
-        """
-        tried = [one for one in locators if one.bearer == self.name][:MOST_LOCATORS]
-        if tried and self._host.association(association.agreement.peer.hit) is association:
-            paths = [path for locator in tried for path in self._sockets.paths_to(locator)]
-            sought = self._diallers.doubt(association, tried, paths, ASTRAY_DOUBT_TIME)
-            sought.addErrback(lambda failure: failure.trap(NotReached))
-
     # associations
 
-    def _made(self, association: Association, dialled: bool) -> None:
+    def _made(self, made: Made) -> None:
+        association = made.association
         if self._stopped is not None:
-            self._close(association, "the node is stopping")
+            self._house.close(association, "the node is stopping")
             return
-        peer = association.agreement.peer.hit
-        locator = self._diallers.locator(peer, association.path) if dialled else None
-        link = HIPLink(
-            self._reactor,
-            self._journal,
-            association,
-            dialled,
-            locator,
-            self._closed,
-            self._silent,
-            self._elsewhere,
-            self._first,
-            self._tired,
-            self._seek,
-            self._watched,
-        )
-        self._links[association] = link
-        for incoming in link.incoming.values():
-            self._parties[_octets(incoming.spi)] = incoming
-        pinged = self._pings.made(association, dialled)
-        if not self._carries(association):
+        peer, diallers = association.agreement.peer.hit, self._diallers_of(association)
+        locator = diallers.locator(peer, association.path) if diallers and made.dialled else None
+        link = self._house.make(made, locator)
+        pinged = self._pings.made(association, made.dialled)
+        if diallers is None:
             self._guests.take(link)
             return
-        if not dialled:
+        if not made.dialled:
             self._offer(link)
-        if self._diallers.made(peer, link) or not dialled:
+        if diallers.made(peer, link) or not made.dialled:
             return
         if pinged:
             self._guests.take(link)
         else:
             link.close("it is not wanted any longer")
 
-    def _carries(self, association: Association) -> bool:
-        """Tell whether an association is one of the device, whose links the node uses."""
-        return association.agreement.own.hit == self._host.device.own.hit
+    def _diallers_of(self, association: Association) -> Diallers | None:
+        """Return those who dial as the device whose association it is; None if it is not of a device, and carries no links."""
+        return self._diallers.get(association.agreement.own.hit)
 
     def _offer(self, link: HIPLink) -> None:
         try:
@@ -288,13 +269,11 @@ class HIPBearer:
             link.abort("it could not be taken")
 
     def _ended(self, association: Association, reason: str) -> None:
-        link = self._links.pop(association, None)
-        if link is not None:
-            self._forget(link)
-            link.lost(reason)
-            self._guests.ended(association)
-            if self._carries(association):
-                self._diallers.ended(association.agreement.peer.hit)
+        if association in self._links:
+            self._house.ended(association, reason)
+            diallers = self._diallers_of(association)
+            if diallers is not None:
+                diallers.ended(association.agreement.peer.hit)
         self._look_stopped()
 
     def _noticed(self, noticed: Noticed) -> None:
@@ -306,70 +285,21 @@ class HIPBearer:
         )
 
     def _moved(self, moved: Moved) -> None:
-        link = self._links.get(moved.association)
-        if link is not None:
-            link.moved(moved.path, moved.verified)
-            if moved.verified and not link.is_closing:
-                self._diallers.is_there(moved.association.agreement.peer.hit, link)
-
-    def _rekeyed(self, rekeyed: Rekeyed) -> None:
-        link = self._links.get(rekeyed.association)
-        if link is None:
-            return
-        match rekeyed.change:
-            case NewInbound(inbound):
-                self._parties[_octets(inbound.spi)] = link.open(inbound)
-            case NewOutbound(outbound):
-                link.renew(outbound)
-            case OldInbound(spi):
-                self._parties.pop(_octets(spi), None)
-                link.shut(spi)
-
-    def _first(self, association: Association, spi: int) -> None:
-        self._host.data_received(association, spi, self._reactor.seconds())
-        self._act()
-
-    def _tired(self, association: Association) -> None:
-        self._host.rekey(association, self._reactor.seconds())
-        self._act()
-
-    def _silent(self, association: Association) -> None:
-        self._host.silent(association, self._reactor.seconds())
-        self._act()
-
-    def _watched(self, association: Association) -> None:
-        """Hear that somebody listens: the other side should know every way to us, in case that this one falls silent."""
-        self._host.announce(association, self._sockets.hosts, self._reactor.seconds())
-        self._act()
-
-    def _elsewhere(self, association: Association, port: DatagramPort, source: Address) -> None:
-        self._host.heard_elsewhere(association, path_of(port, source), self._reactor.seconds())
-        self._act()
-
-    def _closed(self, link: HIPLink, reason: str) -> None:
-        """Hear that a link is over: its association is closed, unless somebody pings over it."""
-        if link.association in self._links and not self._guests.keeps(link):
-            self._close(link.association, reason)
-
-    def _close(self, association: Association, reason: str) -> None:
-        self._host.close(association, self._reactor.seconds(), reason)
-        self._act()
-
-    def _forget(self, link: HIPLink) -> None:
-        for spi in link.incoming:
-            self._parties.pop(_octets(spi), None)
+        link, diallers = self._house.moved(moved), self._diallers_of(moved.association)
+        if link is not None and diallers is not None:
+            diallers.is_there(moved.association.agreement.peer.hit, link)
 
     def stop(self) -> Deferred[None]:
         self._following.end()
         self._stopped = Deferred()
-        self._unwatch_keys()
-        self._unwatch_keys = _nothing
-        self._diallers.stop()
+        unwatch, self._unwatch = self._unwatch, []
+        for end in unwatch:
+            end()
+        for diallers in self._diallers.values():
+            diallers.stop("the node is stopping")
         self._pings.stop()
         self._act()
-        self._guests.stop()
-        for link in tuple(self._links.values()):
-            link.close("the node is stopping")
+        self._house.stop("the node is stopping")
         self._look_stopped()
         return self._stopped
 
@@ -379,10 +309,6 @@ class HIPBearer:
         self._signalling.stop()
         self._sockets.close()
         self._stopped.callback(None)
-
-
-def _octets(spi: int) -> bytes:
-    return spi.to_bytes(4, "big")
 
 
 def _nobody(link: ILink) -> None:

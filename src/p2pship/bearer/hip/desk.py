@@ -6,7 +6,7 @@ The results are typed dictionaries (:mod:`p2pship.bearer.hip.reports`), as they 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
 
 from twisted.internet.defer import Deferred, fail
@@ -14,10 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from p2pship.address import BadAddress, HostPort, canonical_host
 from p2pship.bearer.hip.association import Association
-from p2pship.bearer.hip.guests import Guests
-from p2pship.bearer.hip.host import NULL_HIT
+from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.hosts import Hosts
-from p2pship.bearer.hip.link import HIPLink
+from p2pship.bearer.hip.links import Links
 from p2pship.bearer.hip.numbers import UDP_PORT
 from p2pship.bearer.hip.packet import BadPacket
 from p2pship.bearer.hip.pinging import Goal, Pings
@@ -47,25 +46,20 @@ class HIPDesk:
         clock: IReactorTime,
         settings: HIPSettings,
         hosts: Hosts,
-        links: Mapping[Association, HIPLink],
+        links: Links,
         sockets: Sockets,
         random: Callable[[int], bytes],
-        is_dialled: Callable[[bytes], bool],
+        is_dialled: Callable[[bytes, bytes], bool],
         act: Callable[[], None],
-        close: Callable[[Association, str], None],
     ) -> None:
-        """``links`` are those of all associations; ``close`` closes one of those, with what it carries.
-
-        ``is_dialled`` tells whether somebody else waits for a link to a HIT; ``act`` does what the machines want done.
-        """
+        """``is_dialled`` tells whether somebody else waits for a link from one HIT, ours, to another; ``act`` does what the machines want done."""
         self._clock = clock
         self._settings = settings
         self._hosts = hosts
-        self._links = links
+        self._house = links
+        self._links = links.all
         self._sockets = sockets
-        self._close = close
-        self.guests = Guests(clock, close)
-        self.pings = Pings(clock, hosts, self.guests, links, sockets.reach, act, random, is_dialled)
+        self.pings = Pings(clock, hosts, links.guests, links.all, sockets.reach, act, random, is_dialled)
         self._refusals: Counter[str] = Counter()
 
     def refused(self, error: BadPacket) -> None:
@@ -96,8 +90,8 @@ class HIPDesk:
         return found
 
     def _report(self, association: Association) -> AssociationReport:
-        is_guest = association in self.guests
-        return association_report(association, self._links[association], is_guest, self._hosts.device.own.hit)
+        carries = self._hosts.carries(association) and association not in self._house.guests
+        return association_report(association, self._links[association], carries)
 
     def close(self, hit: str, own: str | None = None) -> list[AssociationReport]:
         """Close the associations with a host, and the links that they carry; returns how they were.
@@ -107,7 +101,7 @@ class HIPDesk:
         found = self._with(read_hit(hit), self._own(own) if own is not None else None)
         reports = [self._report(association) for association in found]
         for association in found:
-            self._close(association, "the user closed the association")
+            self._house.close(association, "the user closed the association")
         return reports
 
     def ping(

@@ -1,4 +1,4 @@
-"""Who waits for a link to which host: for a base exchange, or for a sign that the other side of an association is there.
+"""Who waits for a link of one of our devices to which host: for a base exchange, or for a sign that the other side of an association is there.
 
 Theory of operation. There is one association with a host, so a dial to one whose association stands ends with its link. But whoever
 dials has a reason: the other side may have been restarted, and know nothing of it. So it is asked along every path that there may be;
@@ -33,7 +33,7 @@ class Diallers:
     def __init__(self, clock: IReactorTime, host: Host, act: Callable[[], None]) -> None:
         """Dial with ``host``; ``act`` does what it wants done."""
         self._clock = clock
-        self._host = host
+        self.host = host
         self._act = act
         self._waiting: dict[bytes, list[Deferred[ILink]]] = {}
         self._locators: dict[bytes, tuple[Locator, ...]] = {}
@@ -43,7 +43,7 @@ class Diallers:
     def dial(self, peer: bytes, locators: Sequence[Locator], paths: Sequence[Path]) -> Deferred[ILink]:
         """Begin a base exchange with a host, or try further paths for one that was begun."""
         waiting = self._wait(peer, locators)
-        self._host.dial(peer, paths, self._clock.seconds())
+        self.host.dial(peer, paths, self._clock.seconds())
         self._act()
         return waiting
 
@@ -58,8 +58,8 @@ class Diallers:
         peer = association.agreement.peer.hit
         waiting = self._wait(peer, locators)
         now = self._clock.seconds()
-        self._host.learn(association, [(one.host, one.port) for one in locators], now)
-        self._host.silent(association, now)
+        self.host.learn(association, [(one.host, one.port) for one in locators], now)
+        self.host.silent(association, now)
         self._paths.setdefault(peer, []).extend(paths)
         if peer not in self._doubts:
             self._doubts[peer] = self._clock.callLater(patience, self._dial_anew, peer)
@@ -70,7 +70,7 @@ class Diallers:
         del self._doubts[peer]
         paths = list(dict.fromkeys(self._paths.pop(peer, ())))
         if paths:
-            self._host.dial(peer, paths, self._clock.seconds())
+            self.host.dial(peer, paths, self._clock.seconds())
         else:
             self.failed(peer, "it does not answer where it was")
         self._act()
@@ -87,7 +87,7 @@ class Diallers:
             self._waiting[peer] = left
         elif peer in self._waiting:
             self._take(peer)
-            self._host.give_up(peer, "it is not wanted any longer")
+            self.host.give_up(peer, "it is not wanted any longer")
             self._act()
 
     def _take(self, peer: bytes) -> list[Deferred[ILink]]:
@@ -122,10 +122,10 @@ class Diallers:
 
         If an I2 has left already, that exchange goes on: the other side may have taken it, and forgotten the link.
         """
-        if peer not in self._waiting or self._host.state(peer) is State.I2_SENT:
+        if peer not in self._waiting or self.host.state(peer) is State.I2_SENT:
             return
         waiting = self._take(peer)
-        self._host.give_up(peer, "it is there")
+        self.host.give_up(peer, "it is there")
         self._act()  # so that nobody who dials because of this link hears that this dial has ended
         for each in waiting:
             each.callback(link)
@@ -141,8 +141,8 @@ class Diallers:
         for waiting in self._take(peer):
             waiting.errback(NotReached(f"{tried}: {reason}" if tried else reason))
 
-    def stop(self) -> None:
-        """Let everybody hear that the node is stopping."""
+    def stop(self, reason: str) -> None:
+        """Let everybody hear that nobody is dialled any more."""
         for peer in tuple(self._waiting):
-            self._host.give_up(peer, "the node is stopping")
-            self.failed(peer, "the node is stopping")
+            self.host.give_up(peer, reason)
+            self.failed(peer, reason)

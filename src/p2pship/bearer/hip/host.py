@@ -10,27 +10,24 @@ from collections.abc import Callable, Iterator, Sequence
 
 from p2pship.bearer.hip.agenda import Agenda
 from p2pship.bearer.hip.agreement import Agreement
-from p2pship.bearer.hip.answers import Answers
 from p2pship.bearer.hip.association import Association, Made, State, notify_packet
 from p2pship.bearer.hip.authentication import has_mac
-from p2pship.bearer.hip.composition import check, check_critical, check_hits
-from p2pship.bearer.hip.dialling import Dialling, Failed, Solve
-from p2pship.bearer.hip.generations import Generations
+from p2pship.bearer.hip.composition import check, check_hits
+from p2pship.bearer.hip.dialling import Dialling, Solve
+from p2pship.bearer.hip.exchanges import NULL_HIT, Exchanges
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
-from p2pship.bearer.hip.incarnations import Incarnations
-from p2pship.bearer.hip.initiator import Initiator
 from p2pship.bearer.hip.load import Load
 from p2pship.bearer.hip.notices import NoticeLimit
 from p2pship.bearer.hip.numbers import DHGroup, PacketType
-from p2pship.bearer.hip.packet import HIT_SIZE, BadPacket, Packet
+from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
-from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS, R1Pool
-from p2pship.bearer.hip.responder import Rejected, Responder
+from p2pship.bearer.hip.reception import Reception
+from p2pship.bearer.hip.responder import Rejected
 from p2pship.errors import LocalError
 
-NULL_HIT = bytes(HIT_SIZE)
-"Whoever is there (RFC 7401 §4.1.8)."
+GONE = "this Host Identity was removed"
+"What those hear who used one that is no longer ours."
 
 MOST_ASSOCIATIONS = 12_000
 "Associations of one Host Identity, also those that are being closed; each has paid with a puzzle. They hold 20 kB each."
@@ -57,23 +54,15 @@ class Host:
         """
         self._reach = reach
         self.own = own
-        self._groups = groups
         self._random = random
         self._new_spi = new_spi
-        self._load = load
-        self._limit = limit
         self._opportunistic = opportunistic
         self._notices = NoticeLimit()
-        self._pool = R1Pool(own, groups, random, load.difficulty, now)
-        self._responder = Responder(own, self._pool, random, new_spi, load)
-        self._diallings: dict[bytes, Dialling] = {}
+        self._reception = Reception(own, groups, random, new_spi, load, limit, now)
         self._associations: dict[bytes, Association] = {}
-        self._answers = Answers()
         self._out: list[object] = []
         self._agenda: Agenda[Dialling | Association] = Agenda()
-        self._incarnations = Incarnations()
-        self._generations = Generations()
-        self._sweep_at: float | None = None
+        self._exchanges = Exchanges(own, groups, random, new_spi, self._say, self._agenda)
 
     # what is to be done
 
@@ -87,7 +76,7 @@ class Host:
 
     def state(self, peer: bytes) -> State:
         """Return the state with another host (RFC 7401 §4.4.2)."""
-        dialling = self._diallings.get(peer)
+        dialling = self._exchanges.get(peer)
         if dialling is not None:
             return State.I2_SENT if dialling.has_sent_i2 else State.I1_SENT
         association = self._associations.get(peer)
@@ -111,32 +100,22 @@ class Host:
         """
         if peer == self.own.hit or (peer == NULL_HIT and not self._opportunistic):
             raise LocalError("a host does not dial itself, nor anybody who may be there")
-        dialling = self._diallings.get(peer)
-        if dialling is not None:
-            dialling.add(paths)
-        else:
-            seen = self._generations
-            initiator = Initiator(self.own, peer, self._groups, self._random, self._new_spi, seen)
-            dialling = self._diallings[peer] = Dialling(initiator, paths, now, self._say)
-        self._settle(dialling, now)
+        self._settle(self._exchanges.begin(peer, paths, now), now)
 
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
         """Take the solution of a puzzle."""
-        if self._diallings.get(dialling.peer) is dialling:
+        if self._exchanges.goes_on(dialling):
             dialling.solved(solution, now)
             self._settle(dialling, now)
 
     def give_up(self, peer: bytes, reason: str) -> None:
         """End a base exchange that we began."""
-        dialling = self._diallings.get(peer)
-        if dialling is not None:
-            self._end(dialling)
-            self._out.append(Failed(dialling.initiator.peer_hit, reason))
+        self._exchanges.give_up(peer, reason)
 
-    def _end(self, dialling: Dialling) -> None:
-        del self._diallings[dialling.peer]
-        self._agenda.drop(dialling)
-        dialling.end()
+    def give_up_all(self, reason: str) -> None:
+        """End every base exchange that we began."""
+        for peer in tuple(self._exchanges.all):
+            self.give_up(peer, reason)
 
     # what comes
 
@@ -160,69 +139,43 @@ class Host:
     def _i1(self, packet: Packet, path: Path, now: float) -> None:
         if packet.receiver == NULL_HIT and not self._opportunistic:
             return
-        sender = packet.sender
-        if self._diallings and self._leaves_it_to_them(sender, now):
+        if self._exchanges.will_be_answered(packet.sender, now):
             return
-        self._load.i1_received(now)
-        if not self._limit.admits(path.host, path.port, sender, now):
-            return
-        check_critical([parameter.type for parameter in packet.parameters])
-        number = self._incarnations.number(sender)
-        r1 = self._pool.answer(packet, path.host, path.is_encapsulated, number, now)
-        self._out.append(Send(r1, path))
-        self._sweep_later(now)
-
-    def _leaves_it_to_them(self, sender: bytes, now: float) -> bool:
-        """Tell whether an I1 is dropped, as the other side, with the greater HIT, will answer ours (RFC 7401 §6.7, step 3)."""
-        dialling = self._diallings.get(sender)
-        return dialling is not None and sender > self.own.hit and dialling.is_patient(now)
-
-    def _sweep_later(self, now: float) -> None:
-        if self._sweep_at is None:
-            self._sweep_at = now + LIFETIME_SECONDS
+        r1 = self._reception.i1(packet, path, now)
+        if r1 is not None:
+            self._out.append(Send(r1, path))
 
     def _r1(self, packet: Packet, path: Path, now: float) -> None:
-        if not self._diallings:
+        if not self._exchanges.all:
             return
         check(packet)
-        dialling = self._diallings.get(packet.sender) or self._opportune(packet, path)
+        dialling = self._exchanges.answered_by(packet, path)
         if dialling is not None:
             if dialling.r1(packet, path, now):
                 self._out.append(Solve(dialling))
             self._settle(dialling, now)
 
-    def _opportune(self, packet: Packet, path: Path) -> Dialling | None:
-        """Return the exchange with whoever is there, if this R1 comes from there; it is with that host from now on."""
-        dialling = self._diallings.get(NULL_HIT)
-        if dialling is None or not dialling.knows(path):
-            return None
-        del self._diallings[NULL_HIT]
-        self._diallings[packet.sender] = dialling
-        dialling.peer = packet.sender
-        return dialling
-
     def _i2(self, packet: Packet, path: Path, now: float) -> None:
         sender = packet.sender
-        if self._answers.was_answered(sender, packet.raw):
-            r2 = self._answers.again(sender) if self.association(sender) is not None else None
+        if self._reception.was_answered(packet):
+            r2 = self._reception.again(packet) if self.association(sender) is not None else None
             if r2 is not None:
                 self._out.append(Send(r2, path))
             return
-        dialling = self._diallings.get(sender)
+        dialling = self._exchanges.get(sender)
         if dialling is not None and dialling.has_sent_i2 and sender > self.own.hit:
             return
         has_room = sender in self._associations or len(self._associations) < MOST_ASSOCIATIONS
-        number = self._incarnations.number(sender)
         try:
-            accepted = self._responder.i2(packet, path.host, number, now, has_room)
+            accepted = self._reception.i2(packet, path, now, has_room)
         except Rejected as error:
             self._tell(error, sender, path, now)
             raise
         if dialling is not None:
-            self._end(dialling)
+            self._exchanges.end(dialling)
         self._out.append(Send(accepted.r2, path))
         self._make(accepted.agreement, path, State.R2_SENT, now)
-        self._answers.keep(sender, accepted)
+        self._reception.accepted(sender, accepted)
 
     def _tell(self, error: Rejected, peer: bytes, path: Path, now: float) -> None:
         """Tell the sender of an I2 what was wrong with it (RFC 7401 §6.9.1)."""
@@ -230,13 +183,13 @@ class Host:
             self._out.append(Send(notify_packet(self.own, peer, error.told, error.data), path))
 
     def _r2(self, packet: Packet, now: float) -> None:
-        dialling = self._diallings.get(packet.sender)
+        dialling = self._exchanges.get(packet.sender)
         if dialling is None or not dialling.initiator.has_answered:
             return
         check(packet)
         agreement = dialling.r2(packet)
         round_trip = dialling.round_trip(now)
-        self._end(dialling)
+        self._exchanges.end(dialling)
         assert dialling.path is not None
         self._make(agreement, dialling.path, State.ESTABLISHED, now, round_trip)
 
@@ -246,7 +199,7 @@ class Host:
         """Have an association, in place of the one that may stand."""
         association = self._new_association(agreement, path, state, now)
         association.round_trip = round_trip
-        self._incarnations.made(agreement.peer.hit)
+        self._reception.made(agreement.peer.hit)
         self._out.append(Made(association, state is State.ESTABLISHED))
 
     def _new_association(self, agreement: Agreement, path: Path, state: State, now: float) -> Association:
@@ -262,7 +215,7 @@ class Host:
         return association
 
     def _other(self, packet: Packet, path: Path, now: float) -> None:
-        dialling = self._diallings.get(packet.sender)
+        dialling = self._exchanges.get(packet.sender)
         if dialling is not None and self._during_exchange(dialling, packet, path, now):
             return
         association = self._associations.get(packet.sender)
@@ -336,7 +289,7 @@ class Host:
 
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
-        for dialling in tuple(self._diallings.values()):
+        for dialling in tuple(self._exchanges.all.values()):
             dialling.own_changed(self._reach, now)
             self._settle(dialling, now)
         for association in self.associations():
@@ -368,30 +321,22 @@ class Host:
         self._agenda.drop(association)
         if self._associations.get(peer) is association:
             del self._associations[peer]
-            self._answers.forget(peer)
-            self._incarnations.ended(peer, now)
-            self._sweep_later(now)
+            self._reception.ended(peer, now)
 
     def due(self) -> float | None:
         """Return when :meth:`timer_fired` should be called; None if time alone changes nothing."""
-        return min((time for time in (self._agenda.due(), self._sweep_at) if time is not None), default=None)
+        times = self._agenda.due(), self._reception.due()
+        return min((time for time in times if time is not None), default=None)
 
     def timer_fired(self, now: float) -> None:
         """Do what is due."""
-        if self._sweep_at is not None and self._sweep_at <= now:
-            self._sweep(now)
+        self._reception.timer_fired(now)
         for thing in self._agenda.take(now):
             if self._is_known(thing):
                 thing.timer_fired(now)
                 self._settle(thing, now)
 
-    def _sweep(self, now: float) -> None:
-        self._pool.forget_old(now)
-        self._incarnations.forget_old(now)
-        waits = self._pool.answers_any or self._incarnations.waits
-        self._sweep_at = now + LIFETIME_SECONDS if waits else None
-
     def _is_known(self, thing: Dialling | Association) -> bool:
         if isinstance(thing, Dialling):
-            return self._diallings.get(thing.peer) is thing
+            return self._exchanges.goes_on(thing)
         return self._associations.get(thing.agreement.peer.hit) is thing

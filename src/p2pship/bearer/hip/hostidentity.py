@@ -6,6 +6,7 @@ PSS, SHA-256 and a salt of 32 octets, and takes any salt, because RFC 7401 says 
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from p2pship.bearer.hip.numbers import Algorithm, NotifyType
 from p2pship.bearer.hip.packet import BadPacket
@@ -101,10 +102,17 @@ class OwnHostIdentity:
         algorithm, encoded = host_identity(self.key)
         self.hit = hit_of_host_identity(algorithm, encoded)
         self.host_id = HostID(algorithm, encoded)
+        self.secret = _secret(private_key)
+        "32 octets that nobody else knows, always the same"
 
     def sign(self, octets: bytes) -> bytes:
         """Return the contents of HIP_SIGNATURE for what it covers."""
         return Signature(self.host_id.algorithm, _sign(self._private_key, octets)).encode()
+
+
+def _secret(key: PrivateKey) -> bytes:
+    octets = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return hashlib.sha256(b"p2pship HIP secret" + octets).digest()
 
 
 def _sign(key: PrivateKey, octets: bytes) -> bytes:

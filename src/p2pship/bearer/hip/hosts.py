@@ -1,7 +1,8 @@
-"""All our Host Identities: the device's own, which carries the links, and further ones, which answer beside it.
+"""All our Host Identities: those of our devices, which carry links, and further ones, which answer pings beside them.
 
-Each is a :class:`~p2pship.bearer.hip.host.Host` with associations of its own. A control packet is for the one whose HIT it names as its
-receiver; one that names nobody (opportunistic mode, RFC 7401 §4.1.8) is for the device's.
+Each is a :class:`~p2pship.bearer.hip.host.Host` with associations of its own, and nothing that it says shows that there are others. A
+control packet is for the one whose HIT it names as its receiver; one that names nobody (opportunistic mode, RFC 7401 §4.1.8) is for that
+of the node's own device. One that was removed *leaves*: it answers nobody any more, but its associations stay until they are closed in all good order.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from p2pship.bearer.hip.association import Association
+from p2pship.bearer.hip.association import Association, State
 from p2pship.bearer.hip.dialling import Dialling, Failed
-from p2pship.bearer.hip.host import NULL_HIT, Host
-from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.exchanges import NULL_HIT
+from p2pship.bearer.hip.host import GONE, Host
+from p2pship.bearer.hip.hostidentity import OwnHostIdentity, PrivateKey
 from p2pship.bearer.hip.load import Load
-from p2pship.bearer.hip.numbers import NotifyType
+from p2pship.bearer.hip.numbers import NotifyType, PacketType
 from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.r1limit import R1Limit
-from p2pship.interfaces import IHostKeys
+from p2pship.identity.hostkeys import HostKey
+from p2pship.interfaces import IDevice
+
+EXCHANGE = (PacketType.I1, PacketType.R1, PacketType.I2, PacketType.R2)
+"What makes associations."
 
 
 class Unreached(NamedTuple):
@@ -36,18 +42,22 @@ class Hosts:
 
     def __init__(
         self,
-        own: OwnHostIdentity,
+        own: IDevice,
         make: Callable[[OwnHostIdentity, Load, R1Limit, float], Host],
         now: float,
     ) -> None:
-        """Begin with the device's; ``make`` makes a Host. All share how busy we are, and how much goes where."""
+        """Begin with that of the node's own device; ``make`` makes a Host. All share how busy we are, and how much goes where."""
         self._make = make
         self.load = Load()
         self.limit = R1Limit()
-        self.device = make(own, self.load, self.limit, now)
-        self._all = {own.hit: self.device}
-        self._since = {own.hit: now}
-        self._gone: list[object] = []
+        self._all: dict[bytes, Host] = {}
+        self._since: dict[bytes, float] = {}
+        self.device = self._add(own.private_key, now)
+        "that of the node's own device"
+        self.carrying = {self.device.own.hit: self.device}
+        "those of our devices, by HIT"
+        self.leaving: list[Host] = []
+        "those that were removed, and have associations yet"
 
     def __iter__(self) -> Iterator[Host]:
         return iter(tuple(self._all.values()))
@@ -60,31 +70,45 @@ class Hosts:
         """Return since when it answers (Unix time)."""
         return self._since[hit]
 
-    def become(self, keys: IHostKeys, now: float) -> None:
-        """Answer for these beside the device's, and for no others; the associations of one that is gone are closed."""
-        wanted = {key.hit: key for key in keys.all() if key.hit != self.device.own.hit}
-        for hit, host in tuple(self._all.items()):
-            if host is not self.device and hit not in wanted:
-                self._remove(host, now)
-        for hit, key in wanted.items():
-            if hit not in self._all:
-                self._all[hit] = self._make(OwnHostIdentity(key.private_key), self.load, self.limit, now)
-                self._since[hit] = now
+    def carries(self, association: Association) -> bool:
+        """Tell whether an association is one of a device of ours, whose links the node uses."""
+        return association.agreement.own.hit in self.carrying
 
-    def _remove(self, host: Host, now: float) -> None:
-        for association in host.associations():
-            host.close(association, now, "this Host Identity was removed")
-        self._gone.extend(self._taken(host))
+    def become(self, devices: Sequence[IDevice], keys: Sequence[HostKey], now: float) -> None:
+        """Answer for these beside the node's own, and for no others; whoever has the links of one that leaves closes them."""
+        wanted = {device.hit: device.private_key for device in devices}
+        further = {key.hit: key.private_key for key in keys if key.hit not in wanted}
+        for hit, host in tuple(self._all.items()):
+            if host is not self.device and hit not in wanted and hit not in further:
+                self._remove(host)
+        for hit, private_key in (*wanted.items(), *further.items()):
+            if hit not in self._all:
+                self._add(private_key, now)
+        self.carrying = {hit: host for hit, host in self._all.items() if hit not in further}
+
+    def _add(self, private_key: PrivateKey, now: float) -> Host:
+        own = OwnHostIdentity(private_key)
+        made = self._all[own.hit] = self._make(own, self.load, self.limit, now)
+        self._since[own.hit] = now
+        return made
+
+    def _remove(self, host: Host) -> None:
+        host.give_up_all(GONE)
         del self._all[host.own.hit], self._since[host.own.hit]
+        self.leaving.append(host)
 
     # what comes, and time
 
     def take(self) -> list[object]:
         """Return what is to be done, as :meth:`Host.take`; who could not be reached is an Unreached, not a Failed."""
-        out, self._gone = self._gone, []
-        for host in self._all.values():
+        out: list[object] = []
+        for host in self._alive():
             out.extend(self._taken(host))
+        self.leaving = [host for host in self.leaving if any(host.associations())]
         return out
+
+    def _alive(self) -> tuple[Host, ...]:
+        return *self.leaving, *self._all.values()
 
     @staticmethod
     def _taken(host: Host) -> list[object]:
@@ -98,17 +122,19 @@ class Hosts:
         :raises BadPacket: if it is not valid, or for none of ours; nothing has changed then.
         """
         host = self.device if packet.receiver == NULL_HIT else self._all.get(packet.receiver)
+        if host is None and packet.type not in EXCHANGE:
+            host = self._leaving_with(packet.receiver, packet.sender)
         if host is None:
             raise BadPacket("the packet is for another host", NotifyType.INVALID_HIT)
         host.received(packet, path, now)
 
     def due(self) -> float | None:
         """Return when :meth:`timer_fired` should be called; None if time alone changes nothing."""
-        return min((due for host in self._all.values() if (due := host.due()) is not None), default=None)
+        return min((due for host in self._alive() if (due := host.due()) is not None), default=None)
 
     def timer_fired(self, now: float) -> None:
         """Do what is due."""
-        for host in self:
+        for host in self._alive():
             host.timer_fired(now)
 
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
@@ -117,45 +143,25 @@ class Hosts:
         if host is not None:
             host.solved(dialling, solution, now)
 
-    # associations
-
-    def of(self, association: Association) -> Host:
-        """Return the one of ours whose association this is; the device's for one whose Host Identity was removed."""
-        return self._all.get(association.agreement.own.hit, self.device)
-
-    def association(self, peer: bytes) -> Association | None:
-        """Return the association of the device's Host Identity with another host, if one stands."""
-        return self.device.association(peer)
-
-    def data_received(self, association: Association, spi: int, now: float) -> None:
-        """Hear of the first data that came to an SPI."""
-        self.of(association).data_received(association, spi, now)
-
-    def rekey(self, association: Association, now: float) -> None:
-        """Have an association's keys changed."""
-        self.of(association).rekey(association, now)
-
-    def silent(self, association: Association, now: float) -> None:
-        """Hear that nothing comes though somebody listens."""
-        self.of(association).silent(association, now)
-
-    def heard_elsewhere(self, association: Association, path: Path, now: float) -> None:
-        """Hear that something true came by another path than the one that we use."""
-        self.of(association).heard_elsewhere(association, path, now)
-
-    def learn(self, association: Association, addresses: Sequence[tuple[str, int]], now: float) -> None:
-        """Hear where the other side may be now."""
-        self.of(association).learn(association, addresses, now)
-
     def own_changed(self, hosts: Sequence[str], now: float) -> None:
         """Hear which addresses we have now."""
         for host in self:
             host.own_changed(hosts, now)
 
-    def announce(self, association: Association, hosts: Sequence[str], now: float) -> None:
-        """Tell the other side of an association which addresses we have."""
-        self.of(association).announce(association, hosts, now)
+    def of(self, association: Association) -> Host:
+        """Return the one of ours whose association this is; the node's own for one whose Host Identity has left."""
+        return self._leaving_of(association) or self._all.get(association.agreement.own.hit, self.device)
 
-    def close(self, association: Association, now: float, reason: str) -> None:
-        """Close an association."""
-        self.of(association).close(association, now, reason)
+    def leaves(self, association: Association) -> bool:
+        """Tell whether an association is one of a Host Identity that was removed."""
+        return self._leaving_of(association) is not None
+
+    def _leaving_of(self, association: Association) -> Host | None:
+        agreement = association.agreement
+        found = self._leaving_with(agreement.own.hit, agreement.peer.hit)
+        return found if found is not None and found.association(agreement.peer.hit) is association else None
+
+    def _leaving_with(self, hit: bytes, peer: bytes) -> Host | None:
+        """Return the one with a HIT that leaves, and has an association with another host."""
+        those = (host for host in self.leaving if host.own.hit == hit)
+        return next((host for host in those if host.state(peer) is not State.UNASSOCIATED), None)

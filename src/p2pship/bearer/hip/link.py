@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -42,28 +43,48 @@ ASTRAY_EVERY = 8
 "Pulses until that is asked again."
 
 
+class House(Protocol):
+    """What a link asks of those who keep all of them."""
+
+    def closed(self, link: HIPLink, reason: str) -> None:
+        """Hear that the link is over, and why."""
+
+    def watched(self, association: Association) -> None:
+        """Hear that somebody listens now."""
+
+    def silent(self, association: Association) -> None:
+        """Hear that nothing comes while somebody listens."""
+
+    def elsewhere(self, association: Association, port: DatagramPort, source: Address) -> None:
+        """Hear that something came by another path than the one that is used."""
+
+    def found(self, association: Association, locators: Sequence[Locator]) -> None:
+        """Hear where the other side may be that answers nowhere."""
+
+    def first(self, association: Association, spi: int) -> None:
+        """Hear to which SPI something came for the first time."""
+
+    def tired(self, association: Association) -> None:
+        """Hear that the keys should be changed."""
+
+
 @implementer(ILink)
 class HIPLink(DatagramLink):
     """One link; it lives as long as its association."""
 
     __slots__ = (  # a node has thousands, and without them each has a dictionary of 1.5 kB
-        "_came_elsewhere",
-        "_closed",
-        "_first",
+        "_house",
         "_is_watched",
         "_octets_seen",
-        "_seek",
-        "_silent",
         "_silent_pulses",
         "_takes",
-        "_tired",
-        "_watched",
         "association",
         "dialled",
         "echoes",
         "has_spoken",
         "incoming",
         "locator",
+        "own",
         "proof",
         "traffic",
     )
@@ -78,33 +99,21 @@ class HIPLink(DatagramLink):
         association: Association,
         dialled: bool,
         locator: Locator | None,
-        closed: Callable[[HIPLink, str], None],
-        silent: Callable[[Association], None],
-        elsewhere: Callable[[Association, DatagramPort, Address], None],
-        first: Callable[[Association, int], None],
-        tired: Callable[[Association], None],
-        seek: Callable[[Association, Sequence[Locator]], None],
-        watched: Callable[[Association], None],
+        house: House,
     ) -> None:
-        """Make a link of an association that has just been made.
-
-        ``closed`` is told when the link is over, and why; ``silent`` that nothing comes while somebody listens; ``elsewhere`` that
-        something came by another path than the one we use; ``first`` to which SPI something came for the first time; ``tired``
-        that the keys should be changed; ``seek`` where the other side is found when it answers nowhere; ``watched`` that somebody listens now.
-        """
+        """Make a link of an association that has just been made; ``locator`` was dialled, None if the other side has dialled."""
         agreement = association.agreement
         own, peer = agreement.own.hit, agreement.peer.hit
         sealed, path, credit = association.outbound, association.path, association.credit
         way = HIPWay(clock, journal, sealed, own, peer, path, self._worn_out, credit)
         super().__init__(clock, journal, way)
         self._way: HIPWay = way
-        self._closed = closed
-        self._silent = silent
-        self._came_elsewhere = elsewhere
+        self._house = house
         self._octets_seen = 0
         self._is_watched = False
         self._silent_pulses = 0
         self.association = association
+        self.own = agreement.own.key
         self.proof = agreement.peer.key
         self.dialled = dialled
         self.locator = locator
@@ -115,10 +124,6 @@ class HIPLink(DatagramLink):
         "whether the other side has ever sent what a link carries, as only our own kind does"
         self.incoming: dict[int, Incoming] = {}
         "what gets what comes, by SPI"
-        self._first = first
-        self._tired = tired
-        self._seek = partial(seek, association)
-        self._watched = watched
         self.open(association.inbound)
         self.renew(association.outbound)
         if association.round_trip is not None:
@@ -155,7 +160,7 @@ class HIPLink(DatagramLink):
             self._elsewhere,
             self.batch_ended,
             self._way,
-            partial(self._first, self.association),
+            partial(self._house.first, self.association),
         )
         made.refused = self.traffic.refused
         self.traffic.opened(inbound)
@@ -168,7 +173,7 @@ class HIPLink(DatagramLink):
 
     def renew(self, outbound: Outbound) -> None:
         """Seal with other keys from now on."""
-        outbound.tired = partial(self._tired, self.association)
+        outbound.tired = partial(self._house.tired, self.association)
         self._way.renew(outbound)
         self.traffic.renewed(outbound)
 
@@ -189,10 +194,10 @@ class HIPLink(DatagramLink):
         if self._released and not self.association.paths.confides:
             self.association.paths.confides = True
             if self._is_watched:
-                self._watched(self.association)
+                self._house.watched(self.association)
 
     def _elsewhere(self, source: Address, port: DatagramPort) -> None:
-        self._came_elsewhere(self.association, port, source)
+        self._house.elsewhere(self.association, port, source)
 
     def watch(self, closely: bool) -> None:
         super().watch(closely)
@@ -201,7 +206,7 @@ class HIPLink(DatagramLink):
         self._is_watched = closely and not self._over and not self._closing
         if self._is_watched:
             self._timers.start("pulse", PULSE, self._pulse)
-            self._watched(self.association)
+            self._house.watched(self.association)
 
     def _pulse(self) -> None:
         self._timers.start("pulse", PULSE, self._pulse)
@@ -212,9 +217,9 @@ class HIPLink(DatagramLink):
         if self._silent_pulses >= QUESTION_AFTER:
             self._put(Carried.QUESTION, bytes(TOKEN_SIZE))
         if self._silent_pulses >= SILENT_AFTER and not self._silent_pulses % SILENT_AFTER:
-            self._silent(self.association)
+            self._house.silent(self.association)
         if self._silent_pulses >= ASTRAY_AFTER and not (self._silent_pulses - ASTRAY_AFTER) % ASTRAY_EVERY:
-            self._astray(self._seek)
+            self._astray(partial(self._house.found, self.association))
 
     # what comes
 
@@ -257,4 +262,4 @@ class HIPLink(DatagramLink):
         self._finish("the keys are used up")
 
     def _gone(self) -> None:
-        self._closed(self, self._reason)
+        self._house.closed(self, self._reason)

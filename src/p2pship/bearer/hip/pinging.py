@@ -14,8 +14,8 @@ from twisted.internet.task import deferLater
 
 from p2pship.bearer.hip.association import Association
 from p2pship.bearer.hip.echoes import IDENTIFIER_SIZE
+from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.guests import Guests
-from p2pship.bearer.hip.host import NULL_HIT
 from p2pship.bearer.hip.hosts import Hosts
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.suites import is_hit
@@ -78,10 +78,10 @@ class Pings:
         reach: Callable[[str, int], list[Path]],
         act: Callable[[], None],
         random: Callable[[int], bytes],
-        is_dialled: Callable[[bytes], bool],
+        is_dialled: Callable[[bytes, bytes], bool],
     ) -> None:
         """``links`` are those of all associations; ``act`` does what the machine wants done; ``is_dialled`` tells whether somebody else
-        waits for a link to a HIT.
+        waits for a link from one HIT, ours, to another.
         """
         self._clock = clock
         self._hosts = hosts
@@ -182,8 +182,7 @@ class Pings:
         """End a base exchange that nobody wants any longer."""
         self._waiting.pop(goal, None)
         host = self._hosts.get(goal.own)
-        shared = goal.own == self._hosts.device.own.hit and self._is_dialled(goal.peer)
-        if host is not None and not shared:
+        if host is not None and not self._is_dialled(goal.own, goal.peer):
             host.give_up(goal.peer, "it is not wanted any longer")
             self._act()
 
@@ -205,12 +204,6 @@ class Pings:
             if (goal.own, goal.peer) == (own, peer):
                 del self._waiting[goal]
                 waiting.errback(NotReached(f"{_named(goal)}: {_advice(reason, goal)}"))
-
-    def hosts_changed(self) -> None:
-        """Let those hear who ping by a Host Identity of ours that is gone."""
-        for goal in tuple(self._waiting):
-            if self._hosts.get(goal.own) is None:
-                self.failed(goal.own, goal.peer, "the Host Identity that pings was removed")
 
     def stop(self) -> None:
         """Let everybody hear that the node is stopping."""

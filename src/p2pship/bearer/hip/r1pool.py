@@ -104,6 +104,10 @@ class R1:
         return len(self.wrong) + len(self.accepted) >= MOST_PUZZLES
 
 
+GENERATION_OCTETS = 5
+"How far apart two Host Identities count generations: up to 2^40 ms, which leaves room in the 64 bits for ever."
+
+
 class R1Pool:
     """All R1s of one Host Identity. ``groups`` are the Diffie-Hellman groups, most preferred first."""
 
@@ -115,13 +119,17 @@ class R1Pool:
         difficulty: Callable[[float], int],
         now: float,
     ) -> None:
-        """Begin; ``difficulty`` says #K at a time, and ``now`` begins the count of generations, so that none comes twice after a restart."""
+        """Begin; ``difficulty`` says #K at a time, and ``now`` begins the count of generations, so that none comes twice after a restart.
+
+        Where it begins differs from one Host Identity to the next, or their R1s would show that they were begun in the same
+        millisecond, and so are of one node.
+        """
         self._own = own
         self._groups = tuple(groups)
         self._random = random
         self._difficulty = difficulty
         self._rhash = rhash_of(own.hit)
-        self._generation = int(now * 1000)
+        self._generation = int(now * 1000) + int.from_bytes(own.secret[:GENERATION_OCTETS], "big")
         self._offered: dict[tuple[DHGroup, bool], R1] = {}
         self._answered: dict[int, R1] = {}
         self._secrets: dict[int, bytes] = {}

@@ -31,7 +31,9 @@ class OwnHITReport(TypedDict):
     algorithm: str
     hit_suite: str
     device: bool
-    "whether it is the device's own, which carries the links"
+    "whether it is that of the node's own device"
+    links: bool
+    "whether it is that of a device of ours, and so carries links"
     since: float
     "since when it answers (Unix time)"
     associations: int
@@ -162,6 +164,7 @@ def _own_hit(hosts: Hosts, host: Host) -> OwnHITReport:
         "algorithm": algorithm(host.own),
         "hit_suite": _suite(hit),
         "device": host is hosts.device,
+        "links": hit in hosts.carrying,
         "since": hosts.since(hit),
         "associations": sum(1 for _ in host.associations()),
     }
@@ -180,12 +183,10 @@ def _suite(hit: bytes) -> str:
     return _HIT_SUITES[HITSuite(hit_suite(hit))]
 
 
-def association_report(
-    association: Association, link: HIPLink, is_guest: bool, device: bytes
-) -> AssociationReport:
-    """Describe an association and what has passed over it; ``device`` is the HIT whose associations carry links."""
+def association_report(association: Association, link: HIPLink, carries: bool) -> AssociationReport:
+    """Describe an association and what has passed over it; ``carries`` says whether it may carry more than echoes."""
     agreement, path, traffic = association.agreement, association.path, link.traffic
-    is_link = agreement.own.hit == device and not is_guest and (link.dialled or link.has_spoken)
+    is_link = carries and (link.dialled or link.has_spoken)
     return {
         "own": format_hit(agreement.own.hit),
         "peer": format_hit(agreement.peer.hit),
