@@ -149,6 +149,25 @@ def whoever(node: Node, wide: bool) -> None:
             other.close(peer, 200)
 
 
+def elsewhere(node: Node, wide: bool) -> None:
+    """An I1 is answered from another address; and a NAT gives them another port in the middle."""
+    for raw in (False, True):
+        with host(FULL, raw=raw) as other:
+            answering = Carrier(ELSEWHERE, raw)
+            other.answers_from = answering
+            pinged(node, other, made=True)
+            check_closed(other)
+            answering.close()
+    with host(OLD) as other:
+        peer = dial(node, other)
+        other.carrier.close()
+        other.carrier = Carrier(HERE, port=50_123)
+        other.ping(peer)
+        other.serve(0.1)
+        assert node.association(other.key.hit)["peer_address"] == f"{HERE}:50123"
+        close(node, other, peer)
+
+
 def moves(node: Node, wide: bool) -> None:
     """They move, with and without new SPIs; then the node does; data goes on both ways."""
     everything = list(
@@ -293,7 +312,7 @@ def notices(node: Node, wide: bool) -> None:
 
 TRIALS: dict[str, Callable[[Node, bool], None]] = {
     each.__name__: each
-    for each in (exchanges, whoever, moves, closes, together, losses, notices, restarts, keys)
+    for each in (exchanges, whoever, elsewhere, moves, closes, together, losses, notices, restarts, keys)
 }
 "By name; the node is another one after ``restarts``, whose keys are worn out sooner."
 

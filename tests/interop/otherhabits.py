@@ -25,6 +25,8 @@ class Habits:
     domain_type: int = 2
     counter: int | None = None
     "R1_COUNTER"
+    keeps_r1: bool = False
+    "one R1 for all, with one value of Diffie-Hellman and one #I"
     k: int = 8
     lifetime: int = 37
     copied_lifetime: bool = False
@@ -61,6 +63,7 @@ OLD = Habits(
     domain=b"localhost"[:8],
     domain_type=1,
     counter=11,
+    keeps_r1=True,
     k=10,
     lifetime=39,
     copied_lifetime=True,

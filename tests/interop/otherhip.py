@@ -33,6 +33,8 @@ class Host(Sender):
         self.received: list[tuple[int, dict[int, bytes]]] = []
         "types and parameters of all control packets"
         self.notified: list[int] = []
+        self.answers_from: Carrier | None = None
+        "where R1s and all that comes after them are sent from, if that is not where I1s come"
         self.lose: set[int] = set()
         "types of packets of which the next one is not looked at"
         self._wanted: bytes | None = None
@@ -137,6 +139,8 @@ class Host(Sender):
             self.lose.discard(kind)
             return
         self.received.append((kind, {each.kind: each.value for each in read}))
+        if kind in (w.UPDATE, w.CLOSE, w.CLOSE_ACK) and data[8:24] not in self.associations:
+            return
         self._by_kind[kind](self, data, {each.kind: each for each in read}, source)
 
     def _take_esp(self, data: bytes) -> None:
@@ -162,6 +166,7 @@ class Host(Sender):
             return  # RFC 7401 §6.7: the greater HIT becomes the Responder
         group = next((each for each in self.habits.groups if each in read[w.DH_GROUP_LIST].value), 0)
         w.check(group in GROUPS, "no common group")
+        self.carrier = self.answers_from or self.carrier
         self.carrier.send(self._build_r1(data[8:24], group), source)
 
     def _take_r1(self, data: bytes, read: dict[int, w.Parameter], source: tuple[str, int]) -> None:

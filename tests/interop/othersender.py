@@ -64,6 +64,7 @@ class Sender:
         self.key, self.carrier, self.habits = key, carrier, habits
         self.offered: dict[bytes, Exchange] = {}
         "private values of R1s by their #I"
+        self._kept: dict[int, bytes] = {}
         self._r1: dict[int, bytes] = {}
         "parameters of the last R1"
         self._host_id = key.host_id(habits.domain, habits.domain_type)
@@ -82,7 +83,14 @@ class Sender:
         self.carrier.send(peer.outgoing.seal(message), peer.at, True)
 
     def _build_r1(self, hit: bytes, group: int) -> bytes:
-        """Return an R1 with a value of Diffie-Hellman of its own."""
+        """Return an R1, one that is kept if such is the habit."""
+        body = self._kept.get(group, b"") or self._r1_body(group)
+        if self.habits.keeps_r1:
+            self._kept[group] = body
+        return w.packet(w.R1, self.key.hit, hit, body)
+
+    def _r1_body(self, group: int) -> bytes:
+        """Return the parameters of an R1 with a value of Diffie-Hellman of its own."""
         exchange, number = Exchange(group), os.urandom(w.size_of(w.rhash(self.key.hit)))
         self.offered[number] = exchange
         head = bytes((self.habits.k, self.habits.lifetime))
@@ -94,7 +102,7 @@ class Sender:
         if self.habits.unsigned_request:
             after[w.ECHO_REQUEST_UNSIGNED] = os.urandom(self.habits.unsigned_request)
         self._r1 = what | after
-        return w.packet(w.R1, self.key.hit, hit, self._body(what) + signature + self._body(after))
+        return self._body(what) + signature + self._body(after)
 
     def _offer(self, exchange: Exchange) -> dict[int, bytes]:
         """Return what an R1 has beside its puzzle and signature."""

@@ -18,7 +18,18 @@ from tests.scale import SCALE
 
 SCRIPT = Path(__file__).with_name("namespace_otherhip.py")
 
-TRIALS = ("exchanges", "whoever", "moves", "closes", "together", "losses", "notices", "restarts", "keys")
+TRIALS = (
+    "exchanges",
+    "whoever",
+    "elsewhere",
+    "moves",
+    "closes",
+    "together",
+    "losses",
+    "notices",
+    "restarts",
+    "keys",
+)
 
 
 class OtherWireTests(SynchronousTestCase):
@@ -30,6 +41,11 @@ class OtherWireTests(SynchronousTestCase):
         self.macs: dict[bytes, bytes] = {}
         "keys of who sends, by HIT"
         self.arriving: dict[int, w.SA] = {}
+
+    def test_alone(self) -> None:
+        """It shares no code with ours."""
+        for path in SCRIPT.parent.glob("other*.py"):
+            self.assertNotRegex(path.read_text("utf-8"), r"(?m)^ *(from|import) p2pship", path.name)
 
     def test_captures(self) -> None:
         """Checksums, HITs, signatures, MACs and KEYMAT are right, and all of ESP opens."""

@@ -95,6 +95,21 @@ class LossTests(ImpatientTestCase):
         await again.hang_up()
         await answered.ended
 
+    async def test_called_before_that_is_known(self) -> None:
+        """So does one that is made before anybody here knows of it: what the node has not taken goes to its next life."""
+        alice, bob = await self.two_phones()
+        await self.have_talked(alice, bob)
+        published = dict(self.nodes.directory.items)
+        self.nodes.kill("bob")
+        call = alice.call(bob.aor)
+        await self.nodes.stop_one("bob")
+        self.nodes.directory.items.update(published)
+        self.nodes.links.heal()
+        await self.nodes.start_anew("bob")
+        await call.answered
+        self.assertEqual(requests(bob, "INVITE")[-1].call_id, call.invite.call_id)
+        await self.talk(call, bob.calls[-1])
+
     async def test_vanished(self) -> None:
         """When the other side has been out of reach for 30 s, each phone is hung up by its own node."""
         self.patch(proxy, "LOST_AFTER", 1.0)

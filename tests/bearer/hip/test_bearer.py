@@ -13,6 +13,7 @@ from p2pship.bearer.hip.numbers import NotifyType
 from p2pship.bearer.rto import INITIAL
 from tests.bearer.contract import BearerContract
 from tests.bearer.fakes import device
+from tests.bearer.hip import pair
 from tests.bearer.hip.pair import HIPPair
 
 
@@ -35,6 +36,13 @@ class OwnTests(HIPPair, TestCase):
         self.assertEqual(self.journal.counts["hip.noticed"], 1)
         warned = [event for event in logs if event["log_level"] is LogLevel.warn]
         self.assertEqual([event["name"] for event in warned], ["BLOCKED_BY_POLICY"])
+
+    async def test_waited_in_vain(self) -> None:
+        """What does not come is not waited for without end, also not where trial does not look at the time."""
+        self.patch(pair, "MOST_WAITING", 0.01)
+        with self.assertRaises(self.failureException) as raised:
+            await self.until(lambda: False)
+        self.assertIn("waited in vain", str(raised.exception))
 
     async def test_unused(self) -> None:
         """A link that nobody uses, and nobody closes, is closed in the end on both sides."""

@@ -105,6 +105,14 @@ class PingTests(DeskCase, TestCase):
             await self.assert_refused(under_way, CancelledError, "")
             self.assertIsNone(self.pinger._hosts.due())
 
+    async def test_given_up_when_made(self) -> None:
+        """A ping may be given up just when its association is made."""
+        under_way = self.pinger.desk.ping(f"{hit(device('bob'))}@{self.at(self.pinged)}")
+        await self.until(lambda: self.pinger.desk.associations())
+        under_way.cancel()
+        await self.assert_refused(under_way, CancelledError, "")
+        self.assertEqual((await self.ping())["received"], 4)
+
     async def test_dialled_meanwhile(self) -> None:
         """A dial while a ping is under way makes a link of its own; the ping says that its association has ended."""
         under_way = self.pinger.desk.ping(f"{hit(device('bob'))}@{self.at(self.pinged)}", number=20)

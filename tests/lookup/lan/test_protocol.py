@@ -3,110 +3,28 @@
 from __future__ import annotations
 
 import os
-import socket
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs, formatEvent
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from p2pship import datagrams
 from p2pship.errors import LocalError
 from p2pship.interfaces import ILookup, ISearch
-from p2pship.journal import Journal
 from p2pship.lookup.candidate import Candidate, Slot
 from p2pship.lookup.lan.protocol import LANLookup, NotAsked
 from p2pship.lookup.lan.settings import LANSettings
 from p2pship.lookup.lan.wire import Answer, Question
-from p2pship.network import Interface
-from p2pship.testing.network import StaticNetwork, loopback
+from tests.lookup.lan.lancase import KEY, OTHER_KEY, SLOT, LANTestCase
 from tests.lookup.recording import RecordingReceiver
-
-KEY, OTHER_KEY, FENCE_KEY = b"k" * 32, b"o" * 32, b"f" * 32
-SLOT = Slot(KEY, b"d" * 32)
-GONE = Interface("gone0", 999_999, (("192.0.2.77", 24),), loopback=False, multicast=True)
-"An interface that cannot be used: neither its number nor its address is this machine's."
 
 FLOOD = 80
 "Questions at once: more than one address is answered, but no more than the listener's socket has room for."
-
-
-def free_port() -> int:
-    """Return a UDP port that nobody uses, so that tests run side by side do not hear each other."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Outsider(DatagramProtocol):
-    """A program on this machine that says what it likes."""
-
-    def __init__(self) -> None:
-        self.heard: list[bytes] = []
-        self.on_datagram: Deferred[bytes] = Deferred()
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        self.heard.append(datagram)
-        if not self.on_datagram.called:
-            self.on_datagram.callback(datagram)
-
-
-class LANTestCase(TestCase):
-    """Makes lookups on loopback, and stops them."""
-
-    timeout = 20
-
-    def setUp(self) -> None:
-        self.settings = LANSettings(port=free_port())
-        self.journals: list[Journal] = []
-
-    async def lookup(self, network: StaticNetwork | None = None, **changes: Any) -> LANLookup:
-        """Return a lookup that has started."""
-        self.journals.append(Journal())
-        settings = replace(self.settings, **changes)
-        made = LANLookup(
-            reactor, settings, network or StaticNetwork(loopback()), os.urandom, self.journals[-1]
-        )
-        await made.start()
-        self.addCleanup(made.stop)
-        return made
-
-    def outsider(self, host: str = "127.0.0.1") -> tuple[Outsider, Any]:
-        """Return somebody with a socket on loopback who can send to the group, and its port."""
-        protocol = Outsider()
-        port: Any = reactor.listenUDP(0, protocol, interface=host, maxPacketSize=2000)  # type: ignore[attr-defined]
-        self.addCleanup(port.stopListening)
-        port.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
-        return protocol, port
-
-    async def found_by(self, asker: LANLookup, holder: LANLookup) -> list[bytes]:
-        """Return the items that ``asker`` finds under KEY.
-
-        Nobody waits until the search is over: another is begun after it for something that ``holder`` surely has, and
-        when that is found all answers to the first are there.
-        """
-        slot = Slot(FENCE_KEY, b"x" * 32)
-        await holder.publish(slot, b"fence")
-        receiver, fence = RecordingReceiver(), RecordingReceiver()
-        searches = [asker.find(KEY, receiver), asker.find(FENCE_KEY, fence)]
-        await fence.first
-        for search in searches:
-            search.cancel()
-        await holder.withdraw(slot)
-        return [candidate.item for candidate in receiver.candidates]
-
-    @property
-    def group(self) -> tuple[str, int]:
-        """Where questions go."""
-        return self.settings.group, self.settings.port
 
 
 class LANLookupTests(LANTestCase):
@@ -302,119 +220,6 @@ class OutsiderTests(LANTestCase):
         port.write(Answer(question.query_id, b"bad").print(), self.group)
         await receiver.ended
         self.assertEqual(receiver.candidates, [])
-
-
-class InterfaceTests(LANTestCase):
-    """Interfaces that cannot be used, and that come and go."""
-
-    async def test_one_fails(self) -> None:
-        """An interface that cannot be used is off by itself; the others work."""
-        network = StaticNetwork(GONE, loopback())
-        one, other = await self.lookup(network), await self.lookup()
-        self.assertEqual(len(await self.found_by(one, other)), 0)
-        await other.publish(SLOT, b"item")
-        network.change(GONE, loopback())
-        self.assertEqual(await self.found_by(one, other), [b"item"])
-
-    async def test_told(self) -> None:
-        """What cannot be used is said once, and not while a new IPv6 address is being tested, however often that is tried."""
-        clock, network = Clock(), StaticNetwork(GONE)
-        lookup = LANLookup(clock, self.settings, network, os.urandom, Journal())
-        said: list[list[str]] = []
-        for seconds in (0, 1, 1, 1, 4, 8, 16):
-            with capturedLogs() as logged:
-                clock.advance(seconds)
-                if seconds:
-                    network.change(GONE)
-                else:
-                    await lookup.start()
-            said.append([line for line in map(formatEvent, logged) if line and "gone0" in line])
-        await lookup.stop()
-        self.assertEqual([len(lines) for lines in said], [0, 0, 0, 1, 0, 0, 0])
-        self.assertIn("cannot be asked on gone0", said[3][0])
-
-    async def test_tried_again(self) -> None:
-        """What cannot be used is tried again, rarer and rarer, soon again when the network changes, and not after the end."""
-        clock = Clock()
-        network = StaticNetwork(GONE)
-        lookup = LANLookup(clock, self.settings, network, os.urandom, Journal())
-        await lookup.start()
-        waits = []
-        for _ in range(9):
-            (timer,) = clock.getDelayedCalls()
-            waits.append(timer.getTime() - clock.seconds())
-            clock.advance(waits[-1])
-        self.assertEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60])
-        network.change(replace(GONE, index=999_998))
-        (timer,) = clock.getDelayedCalls()
-        self.assertEqual(timer.getTime() - clock.seconds(), 1)
-        await lookup.stop()
-        self.assertEqual(clock.getDelayedCalls(), [])
-
-    async def test_broken_socket(self) -> None:
-        """If the reactor gives up one of the sockets, the interface is opened anew."""
-        one, other = await self.lookup(), await self.lookup()
-        (attachment,) = one._attachments._open.values()
-        attachment._ports[0].connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(one._attachments._open, {})
-        await other.publish(SLOT, b"item")
-        receiver = RecordingReceiver()
-        one.find(KEY, receiver)
-        await receiver.ended
-        self.assertEqual(len(one._attachments._open), 1)
-
-    async def test_none_usable(self) -> None:
-        """With no interface at all the search ends with an error that says so."""
-        lookup = await self.lookup(StaticNetwork())
-        receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
-        await receiver.ended
-        self.assertIn("no usable interface", str(receiver.ends[0]))
-
-    async def test_all_fail(self) -> None:
-        """If none works the error names the interface and what is wrong with it."""
-        lookup = await self.lookup(StaticNetwork(GONE))
-        receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
-        await receiver.ended
-        self.assertIsInstance(receiver.ends[0], NotAsked)
-        self.assertIn("gone0", str(receiver.ends[0]))
-
-    async def test_named_interfaces(self) -> None:
-        """With interfaces named in the settings, others are not used."""
-        lookup = await self.lookup(interfaces=("eth7",))
-        receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
-        await receiver.ended
-        self.assertIsInstance(receiver.ends[0], NotAsked)
-
-    async def test_comes(self) -> None:
-        """An interface that comes while a search is under way is asked with the next repetition."""
-        network = StaticNetwork()
-        one, other = await self.lookup(network), await self.lookup()
-        await other.publish(SLOT, b"item")
-        receiver = RecordingReceiver()
-        one.find(KEY, receiver)
-        network.change(loopback())
-        self.assertEqual((await receiver.first).item, b"item")
-
-    async def test_goes(self) -> None:
-        """An interface that went away is not answered on."""
-        network = StaticNetwork(loopback())
-        one, other = await self.lookup(network), await self.lookup()
-        await one.publish(SLOT, b"item")
-        network.change()
-        self.assertEqual(await self.found_by(other, other), [])
-        network.change(loopback())
-        self.assertEqual(await self.found_by(other, one), [b"item"])
-
-    async def test_stops_watching(self) -> None:
-        """A lookup that stopped watches nothing."""
-        network = StaticNetwork(loopback())
-        lookup = await self.lookup(network)
-        self.assertEqual(len(network.watchers), 1)
-        await lookup.stop()
-        self.assertEqual(network.watchers, [])
 
 
 class LANSettingsTests(TestCase):

@@ -194,7 +194,7 @@ class Pings:
             met = dialled and goal.peer == NULL_HIT and at == (association.path.host, association.path.port)
             if goal.own == own and (goal.peer == peer or met):
                 del self._waiting[goal]
-                self._clock.callLater(0, waiting.callback, association)  # once it is known what becomes of it
+                self._clock.callLater(0, _tell, waiting, association)  # once it is known what becomes of it
                 return True
         return False
 
@@ -245,6 +245,12 @@ class _Echoing:
         index = int.from_bytes(rest[:2], "big")
         if index < len(self._sent) and rest[2:] == DATA:
             self._times.setdefault(index, self._clock.seconds() - self._sent[index])
+
+
+def _tell(waiting: Deferred[Association], association: Association) -> None:
+    """Let who waits have an association, unless that was given up."""
+    if not waiting.called:
+        waiting.callback(association)
 
 
 def _named(goal: Goal) -> str:
