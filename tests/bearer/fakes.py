@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from zope.interface import implementer
 
 from p2pship.address import Locator
@@ -22,6 +23,9 @@ from p2pship.journal import Journal
 from p2pship.network import Interface
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
+
+MOST_WAITING = 25.0
+"Real seconds after which nothing is waited for any more: trial's own timeout of 30 s does not reach what is cleaned up."
 
 
 @implementer(IDevice)
@@ -136,6 +140,18 @@ class ClockedReactor(Clock):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
+
+    async def until(self, condition: Callable[[], object], step: float) -> None:
+        """Let the sockets work until the condition holds; so many seconds pass at each turn in which it does not."""
+        began, last = self.seconds(), time.monotonic() + MOST_WAITING
+        while not condition():
+            if time.monotonic() > last:
+                passed = self.seconds() - began
+                raise AssertionError(
+                    f"waited in vain for {MOST_WAITING} s, in which {passed:.0f} s of the test's time passed"
+                )
+            self.advance(step)
+            await deferLater(self._reactor, 0, lambda: None)
 
 
 @implementer(ILinkReceiver)

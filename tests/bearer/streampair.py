@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
-from twisted.internet.task import deferLater
 
 from p2pship.bearer.streambearer import StreamBearer
 from p2pship.bearer.tcp import TCPBearer, TCPSettings
@@ -57,9 +56,7 @@ class StreamPair(BearerPair):
         await self.until(lambda: done)
 
     async def until(self, condition: Callable[[], object], step: float = 0.0) -> None:
-        while not condition():
-            self.clock.advance(step)
-            await deferLater(reactor, 0, lambda: None)
+        await self.clock.until(condition, step)
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)

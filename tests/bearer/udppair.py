@@ -60,9 +60,7 @@ class UDPPair(BearerPair):
         return near, far
 
     async def until(self, condition: Callable[[], object], step: float = TURN) -> None:
-        while not condition():
-            self.clock.advance(step)
-            await deferLater(reactor, 0, lambda: None)
+        await self.clock.until(condition, step)
 
     async def turn(self) -> None:
         """Let everything arrive that is on its way, without time passing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +22,6 @@ HOST = "127.0.0.1"
 
 TURN = 0.002
 "Seconds that pass at each turn of waiting."
-
-MOST_WAITING = 25.0
-"Real seconds after which nothing is waited for any more: trial's own timeout of 30 s does not reach what is cleaned up."
 
 
 class HIPPair(BearerPair):
@@ -70,15 +66,7 @@ class HIPPair(BearerPair):
             await deferLater(reactor, 0, lambda: None)
 
     async def until(self, condition: Callable[[], object], step: float = TURN) -> None:
-        began, until = self.clock.seconds(), time.monotonic() + MOST_WAITING
-        while not condition():
-            if time.monotonic() > until:
-                passed = self.clock.seconds() - began
-                self.fail(
-                    f"waited in vain for {MOST_WAITING:.0f} s, in which {passed:.0f} s of the test's time passed"
-                )
-            self.clock.advance(step)
-            await deferLater(reactor, 0, lambda: None)
+        await self.clock.until(condition, step)
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)

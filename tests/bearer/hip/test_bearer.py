@@ -11,9 +11,9 @@ from twisted.trial.unittest import TestCase
 from p2pship.bearer.hip.association import UNUSED_TIME
 from p2pship.bearer.hip.numbers import NotifyType
 from p2pship.bearer.rto import INITIAL
+from tests.bearer import fakes
 from tests.bearer.contract import BearerContract
 from tests.bearer.fakes import device
-from tests.bearer.hip import pair
 from tests.bearer.hip.pair import HIPPair
 
 
@@ -39,8 +39,8 @@ class OwnTests(HIPPair, TestCase):
 
     async def test_waited_in_vain(self) -> None:
         """What does not come is not waited for without end, also not where trial does not look at the time."""
-        self.patch(pair, "MOST_WAITING", 0.01)
-        with self.assertRaises(self.failureException) as raised:
+        self.patch(fakes, "MOST_WAITING", 0.01)
+        with self.assertRaises(AssertionError) as raised:
             await self.until(lambda: False)
         self.assertIn("waited in vain", str(raised.exception))
 
