@@ -4,7 +4,8 @@ _p2pship() {
     local words
     case "${COMP_WORDS[*]:1:3} " in
         "status "*) words="--help --state --config --json" ;;
-        "find "*) words="--help --state --config --json" ;;
+        "doctor "*) words="--help --state --config --json" ;;
+        "find "*) words="--help --state --config --json --trace" ;;
         "calls "*) words="--help --state --config --json --why --recent" ;;
         "identity create "*) words="--help --state --config --json --separate-device --unlock-fd" ;;
         "identity request "*) words="--help --state --config --json --qr --out --force --unlock-fd" ;;
@@ -62,13 +63,14 @@ _p2pship() {
         "hip associations "*) words="--help --state --config --json" ;;
         "hip close "*) words="--help --state --config --json --as" ;;
         "hip ping "*) words="--help --state --config --json --as --raw --number" ;;
-        "hip "*) words="show associations close ping" ;;
+        "hip record "*) words="--help --state --config --json --own" ;;
+        "hip "*) words="show associations close ping record" ;;
         "phone password "*) words="--help --state --config --json --username --generate --password-fd --unlock-fd" ;;
         "phone list "*) words="--help --state --config --json --unlock-fd" ;;
         "phone remove "*) words="--help --state --config --json --username --unlock-fd" ;;
         "phone "*) words="password list remove" ;;
         "config "*) words="--help --state --config --json" ;;
-        *) words="status find calls identity passphrase ca contact vouch device hip phone config" ;;
+        *) words="status doctor find calls identity passphrase ca contact vouch device hip phone config" ;;
     esac
     case "${COMP_WORDS[COMP_CWORD-1]}" in
         --algorithm) COMPREPLY=($(compgen -W "p256 p384 rsa-2048" -- "${COMP_WORDS[COMP_CWORD]}")); return ;;

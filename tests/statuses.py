@@ -18,7 +18,7 @@ STATUS: Status = {
     "domain": "home.p2pship.alt",
     "strangers": "allow",
     "bearers": [{"name": "tls", "encrypted": True, "locators": ["tls:192.0.2.1:5566"]}],
-    "lookups": [{"name": "lan"}],
+    "lookups": [{"name": "lan", "wide_area": False, "trouble": "", "read_back": 1_800_000_000.0}],
     "identities": 1,
     "phones": 2,
     "peers": [
@@ -46,6 +46,7 @@ FOUND: FindStatus = {
     ],
     "asked": [{"lookup": "lan", "answer": "completed", "seconds": 0.251}],
     "reason": "",
+    "trace": [],
 }
 
 NOT_FOUND: FindStatus = {
@@ -53,6 +54,7 @@ NOT_FOUND: FindStatus = {
     "devices": [],
     "asked": [{"lookup": "lan", "answer": "completed", "seconds": 1.0}],
     "reason": "nobody on the local network has that name",
+    "trace": [],
 }
 
 CALLS: list[CallStatus] = [

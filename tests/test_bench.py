@@ -69,7 +69,8 @@ class ShowTests(SynchronousTestCase):
         """Each benchmark says in one line what it measures."""
         known = benchmarks()
         self.assertEqual(
-            list(known), ["calls", "hip", "media", "memory", "message", "relay", "setup", "startup"]
+            list(known),
+            ["calls", "hip", "media", "memory", "message", "relay", "rendezvous", "setup", "startup"],
         )
         self.assertTrue(all(known.values()))
 

@@ -130,6 +130,11 @@ class CardTests(SynchronousTestCase):
             ({}, ["lookup.echo: it failed when made: TypeError('oops')"]),
         )
 
+    def test_nothing_to_do(self) -> None:
+        """One that has nothing to do as it is configured is off without a word."""
+        card = self.module(SETTINGS=EchoSettings, make=lambda *arguments: None)
+        self.assertEqual(self.made(card), ({}, []))
+
     def test_settings_refused(self) -> None:
         """One that refuses its settings is not passed over in silence: the node must not start without it."""
 
@@ -151,9 +156,9 @@ class BuiltInTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """Each built-in plug-in is found."""
-        self.assertEqual([card.name for card in lookups()], ["lan"])
+        self.assertEqual([card.name for card in lookups()], ["dns", "http", "lan", "mainline"])
         self.assertEqual([card.name for card in bearers()], ["hip", "tcp", "tls", "udp"])
-        self.assertEqual([card.name for card in applications()], [])
+        self.assertEqual([card.name for card in applications()], ["rendezvous"])
 
     def test_usable(self) -> None:
         """Each can be imported, and has an ``enabled`` option and a description."""

@@ -29,11 +29,15 @@ class SectionsTests(SynchronousTestCase):
                 "trust",
                 "screen",
                 "privacy",
+                "lookup.dns",
+                "lookup.http",
                 "lookup.lan",
+                "lookup.mainline",
                 "bearer.hip",
                 "bearer.tcp",
                 "bearer.tls",
                 "bearer.udp",
+                "application.rendezvous",
             ],
         )
         self.assertEqual(documented_sections(), sections())

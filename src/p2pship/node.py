@@ -28,6 +28,7 @@ from p2pship.interfaces import IBearer, IIdentity, ILookup, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
+from p2pship.lookup.keepfresh import KeepFresh
 from p2pship.lookup.privacy import SETTING, Privacy
 from p2pship.lookup.publisher import Publisher
 from p2pship.media.relay import MediaRelays, MediaSettings
@@ -39,7 +40,7 @@ from p2pship.status import Status
 from p2pship.storage.ports import SCHEMA as PORTS_SCHEMA
 from p2pship.storage.ports import Ports
 from p2pship.telephony import Telephony
-from p2pship.trust.ledger import PAIR
+from p2pship.trust.ledger import CONTACT, PAIR
 
 Makers = Callable[["Node"], Mapping[str, Any]]
 "Makes the lookups, or the bearers, of a node, by name."
@@ -84,7 +85,7 @@ class Node(MultiService):
         self.random = random
         self.journal = Journal(reactor.seconds)
         self.network: INetwork = network or NetworkWatcher(reactor)
-        self._state = state
+        self.state = state
         self._unlock = unlock
         self._make_lookups = lookups
         self._make_bearers = bearers
@@ -126,10 +127,17 @@ class Node(MultiService):
             await bearer.listen(self.overlay.link_made, self._publisher.locators_changed)
         self._publisher.start()
         self._circle.start()
+        for application in self.applications.values():
+            application.setServiceParent(self)
+        self._keep_fresh.start()
 
     async def _stop(self) -> None:
+        for application in self.applications.values():
+            if application.parent is not None:
+                application.disownServiceParent()
         try:
             self.telephony.stop()
+            self._keep_fresh.stop()
             self._circle.stop()
             await self._publisher.stop()
             await self.overlay.stop()
@@ -192,7 +200,7 @@ class Node(MultiService):
         self.desk = Desk(
             self.reactor,
             self.config,
-            self._state,
+            self.state,
             schemas=[PORTS_SCHEMA, CALLS_SCHEMA],
             unlock=self._unlock,
             random=self.random,
@@ -210,6 +218,8 @@ class Node(MultiService):
         self.lookups = self._make_lookups(self)
         made = self._make_bearers(self).items()
         self.bearers = dict(sorted(made, key=lambda each: not each[1].encrypted))  # so in records too
+        cards = plugins.applications()
+        self.applications = plugins.make_all(cards, self.reactor, self.config.section, self)
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
         privacy = Privacy(self.desk.modes.of, self.desk.secrets.places, self.desk.rendezvous)
         self._chain = LookupChain(
@@ -218,6 +228,9 @@ class Node(MultiService):
         self.finder = CachingFinder(self.reactor, self._chain, self.network, trust)
         self._publisher = Publisher(
             self.reactor, self.keyring, lookups, self._locators, self.journal, self.random, privacy
+        )
+        self._keep_fresh = KeepFresh(
+            self.reactor, self.keyring, self._chain, self.finder, self.network, self._contacts, self.random
         )
         self.overlay = Switchboard(
             self.reactor,
@@ -239,7 +252,7 @@ class Node(MultiService):
         self.telephony = Telephony(self.reactor, self.desk, self.overlay, self._relays, self.network)
         self.standing = Standing(
             self.desk,
-            lookups=self.lookups,
+            publisher=self._publisher,
             bearers=self.bearers,
             chain=self._chain,
             overlay=self.overlay,
@@ -258,6 +271,12 @@ class Node(MultiService):
     def _entry_changed(self, own: str, kind: str, name: str) -> None:
         if kind in (PAIR, SETTING):
             self._publisher.privacy_changed()
+            self._keep_fresh.privacy_changed(own)
+        if kind == CONTACT:
+            self._keep_fresh.contacts_changed()
+
+    def _contacts(self, own: str) -> list[str]:
+        return [contact.aor for contact in self.desk.contacts.all(own)]
 
     def _locators(self, identity: IIdentity) -> Sequence[Locator]:
         return self.overlay.locators(identity)

@@ -59,7 +59,7 @@ class Card:
         return settings
 
     def make(self, reactor: Any, settings: Any, node: Any) -> Any:
-        """Return a new lookup, bearer or application; it does nothing before it is started.
+        """Return a new lookup, bearer or application, which does nothing before it is started; None if it has nothing to do.
 
         :raises PluginBroken: if that fails, other than with an error of this project.
         """
@@ -158,7 +158,8 @@ def make_all(
     """Make every plug-in that is enabled and works, and return each by its name.
 
     ``section`` is :meth:`p2pship.config.Config.section`. A plug-in that cannot be made is off, after a line in the log;
-    one that refuses its settings (ConfigError, LocalError) is not passed over: that is raised.
+    one that has nothing to do as it is configured makes None. One that refuses its settings (ConfigError, LocalError) is not
+    passed over: that is raised.
     """
     made: dict[str, Any] = {}
     for card in cards:
@@ -166,9 +167,12 @@ def make_all(
         if settings is None or not settings.enabled:
             continue
         try:
-            made[card.name] = card.make(reactor, settings, node)
+            plugin = card.make(reactor, settings, node)
         except PluginBroken as error:
             _off(card, error)
+            continue
+        if plugin is not None:
+            made[card.name] = plugin
     return made
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from p2pship import __version__
+from p2pship.checkup import checkup
 from p2pship.desk import Desk
 from p2pship.errors import LocalError
 from p2pship.identity.aor import canonical_aor
-from p2pship.interfaces import IBearer, ILookup
+from p2pship.interfaces import IBearer
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.collected import collect, find_status
+from p2pship.lookup.publisher import Publisher
+from p2pship.lookup.trace import KeptTrace
 from p2pship.media.relay import MediaRelays
 from p2pship.overlay.switchboard import Switchboard
 from p2pship.sip.livecalls import live_calls
-from p2pship.status import CallLine, CallStatus, CallStory, FindStatus, Status
+from p2pship.status import CallLine, CallStatus, CallStory, Finding, FindStatus, Status
 from p2pship.telephony import Telephony
 from p2pship.trust.screensettings import ScreenSettings
 
@@ -33,7 +37,7 @@ class Standing:
         self,
         desk: Desk,
         *,
-        lookups: Mapping[str, ILookup],
+        publisher: Publisher,
         bearers: Mapping[str, IBearer],
         chain: LookupChain,
         overlay: Switchboard,
@@ -41,7 +45,7 @@ class Standing:
         telephony: Telephony,
     ) -> None:
         self._desk = desk
-        self._lookups = lookups
+        self._publisher = publisher
         self._bearers = bearers
         self._chain = chain
         self._overlay = overlay
@@ -73,7 +77,7 @@ class Standing:
                 }
                 for name, bearer in self._bearers.items()
             ],
-            "lookups": [{"name": name} for name in self._lookups],
+            "lookups": self._publisher.status(),
             "identities": len(self._desk.keyring.identities()),
             "phones": sum(1 for _ in telephony.bindings),
             "peers": [
@@ -98,6 +102,11 @@ class Standing:
             "descriptors": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
         }
 
+    def checkup(self) -> list[Finding]:
+        """Say what is well and what is not."""
+        now, doubt = self._desk.clock.seconds(), self._chain.clock_doubt
+        return checkup(self.status(), doubt.words(now), doubt.witnesses(now))
+
     def live_calls(self) -> list[CallStatus]:
         """Describe the calls that are ringing or up."""
         return live_calls(
@@ -116,7 +125,7 @@ class Standing:
         return self._telephony.book.story(str(arguments.get("id", "")))
 
     def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
-        """Search every lookup for a person, and say who answered; nothing is told from memory.
+        """Search every lookup for a person, and say who answered, with ``trace`` each step; nothing is told from memory.
 
         :raises BadAOR: if ``aor`` in the arguments is no name.
         :raises LocalError: if no identity is there to ask for.
@@ -129,13 +138,18 @@ class Standing:
             raise LocalError(
                 "there is nobody here in whose name to ask: register a phone, or `p2pship identity create alice@example.com`"
             )
-        return collect(self._chain, aor, own).addCallback(find_status, aor)
+        if not arguments.get("trace"):
+            return collect(self._chain.find, aor, own).addCallback(find_status, aor)
+        trace = KeptTrace(self._desk.clock.seconds)
+        collecting = collect(partial(self._chain.find, trace=trace), aor, own)
+        return collecting.addCallback(lambda collected: find_status(collected, aor, trace.steps()))
 
 
 def commands(standing: Callable[[], Standing]) -> dict[str, Callable[[dict[str, Any]], Any]]:
     """Return what a control socket answers of it, by name; ``standing`` is asked at each command."""
     return {
         "status": lambda _: standing().status(),
+        "doctor": lambda _: standing().checkup(),
         "find": lambda arguments: standing().find(arguments),
         "calls": lambda _: standing().live_calls(),
         "calls recent": lambda arguments: standing().recent_calls(arguments),

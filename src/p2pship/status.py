@@ -37,6 +37,12 @@ class LookupStatus(TypedDict):
     """One lookup that is on."""
 
     name: str
+    wide_area: bool
+    "whether others than our own networks can ask it"
+    trouble: str
+    "why publishing there fails, or what is published is not found there; empty while there is nothing to say"
+    read_back: float
+    "when what we publish was last found there by this node itself, Unix time; 0: not yet"
 
 
 class PeerStatus(TypedDict):
@@ -73,6 +79,16 @@ class Status(TypedDict):
     "how many of each thing are held or happened: relays, transactions, dialogs, descriptors, and the journal's counts"
 
 
+class Finding(TypedDict):
+    """One thing that ``doctor`` looked at."""
+
+    subject: str
+    "such as clock, or lookup lan"
+    well: bool
+    words: str
+    "how it is; where it is not well, also what to do"
+
+
 class FoundStatus(TypedDict):
     """One device of the person, in the answer to ``find``."""
 
@@ -96,14 +112,28 @@ class AskedStatus(TypedDict):
     seconds: float
 
 
+class TraceStep(TypedDict):
+    """One step of a search, in the answer to ``find`` with ``trace``."""
+
+    at: float
+    "seconds after the search began"
+    lookup: str
+    "which one; empty where it is of none"
+    step: str
+    "asked, answered, refused, fetched, judged, left out, found, ambiguous, completed, timed out or failed"
+    words: str
+
+
 class FindStatus(TypedDict):
-    """The answer to ``find``, whose argument ``aor`` is the person's name."""
+    """The answer to ``find``, whose argument ``aor`` is the person's name; ``trace``, if true, asks for each step."""
 
     aor: str
     devices: list[FoundStatus]
     asked: list[AskedStatus]
     reason: str
     "why nobody was found, or not everybody; empty when there is nothing to say"
+    trace: list[TraceStep]
+    "what happened, in order; empty unless it was asked for"
 
 
 class StagesStatus(TypedDict):

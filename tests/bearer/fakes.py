@@ -7,6 +7,8 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,6 +35,7 @@ class FakeDevice:
     """A device that has nothing but a key."""
 
     publication_key = b""
+    publication_private_key: Any = None
     sealing_key = b""
 
     def __init__(self) -> None:
@@ -129,6 +132,7 @@ class FakeNode:
         self.ports = Ports(Database(":memory:", [SCHEMA]))
         self.journal = journal
         self.random = os.urandom
+        self.state = Path()
 
 
 class ClockedReactor(Clock):

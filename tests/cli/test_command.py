@@ -96,8 +96,19 @@ class CommandTests(TestCase):
 
         self.serve(find=find)
         code, output, _ = await self.run_command("find", "bob@example.com")
-        self.assertEqual((code, asked), (1, [{"aor": "bob@example.com"}]))
+        self.assertEqual((code, asked), (1, [{"aor": "bob@example.com", "trace": False}]))
+        await self.run_command("find", "--trace", "bob@example.com")
+        self.assertEqual(asked[1:], [{"aor": "bob@example.com", "trace": True}])
         self.assertIn("was not found", output)
+
+    async def test_doctor(self) -> None:
+        """What is not well is exit code 1; where all is well, it is 0."""
+        finding = {"subject": "clock", "well": True, "words": "so it is"}
+        self.serve(doctor=lambda arguments: [finding])
+        for well, expected in ((True, 0), (False, 1)):
+            finding["well"] = well
+            code, output, _ = await self.run_command("doctor")
+            self.assertEqual((code, "so it is" in output), (expected, True))
 
     async def test_refused(self) -> None:
         """What the node refuses is said in its words, with exit code 1."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.cli.report import calls_text, find_text, recent_text, status_text
+from p2pship.cli.report import calls_text, doctor_text, find_text, recent_text, status_text
+from p2pship.status import Finding
 from tests.statuses import CALLS, FOUND, NOT_FOUND, RECENT, STATUS
 
 
@@ -51,6 +52,21 @@ class ReportTests(SynchronousTestCase):
         text = status_text({**STATUS, "peers": [{**STATUS["peers"][0], "path": "", "encrypted": False}]})
         self.assertIn("bob@example.com  lost\n", text)
 
+    def test_lookup_in_trouble(self) -> None:
+        """A lookup through which we may not be found is said, with why."""
+        lookups = [{**STATUS["lookups"][0], "trouble": "it does not answer"}]
+        text = status_text({**STATUS, "lookups": lookups})  # type: ignore[typeddict-item]
+        self.assertIn("lookups             lan\nlookup lan          it does not answer\n", text)
+
+    def test_doctor(self) -> None:
+        """What is not well comes first, and stands out."""
+        findings: list[Finding] = [
+            {"subject": "sip", "well": True, "words": "phones register at 127.0.0.1:5060"},
+            {"subject": "clock", "well": False, "words": "it is behind"},
+        ]
+        text = "clock  NOT WELL  it is behind\nsip    well      phones register at 127.0.0.1:5060"
+        self.assertEqual(doctor_text(findings), text)
+
     def test_find(self) -> None:
         """Each device is a line, then each lookup that was asked."""
         self.assertEqual(
@@ -59,6 +75,22 @@ class ReportTests(SynchronousTestCase):
             "4oymiquy7qobjgx36tejs35zeqt24qpe  unproven  lan       2001:21::1  "
             "tls:192.0.2.2:5566 tls:[2001:db8::2]:5566\n\n"
             "ASKED  ANSWER     TOOK\nlan    completed  0.25 s",
+        )
+
+    def test_trace(self) -> None:
+        """With a trace, each step is a line, after how long it was."""
+        steps = [
+            {"at": 0.0, "lookup": "lan", "step": "asked", "words": "where everybody looks"},
+            {"at": 0.0123, "lookup": "lan", "step": "refused", "words": "it was not sealed for this place"},
+        ]
+        text = find_text({**NOT_FOUND, "trace": steps})  # type: ignore[typeddict-item]
+        self.assertTrue(
+            text.endswith(
+                "\n\nAFTER    LOOKUP  STEP\n"
+                "0.000 s  lan     asked    where everybody looks\n"
+                "0.012 s  lan     refused  it was not sealed for this place"
+            ),
+            text,
         )
 
     def test_not_found(self) -> None:

@@ -13,11 +13,12 @@ from p2pship.errors import BadPapers
 from p2pship.identity import people as module
 from p2pship.identity.device import Device
 from p2pship.identity.papers import Papers, Statement
-from p2pship.identity.people import SCHEMA, People
+from p2pship.identity.people import MOST_ASKED, MOST_KEYS, SCHEMA, People
 from p2pship.identity.statement import host_identity_hash, verify_statement
 from p2pship.identity.verify import papers_from
 from p2pship.storage.database import Database
 from tests.identity import example
+from tests.identity.example import papers_of_another_key
 
 
 def papers(version: int = 10, sequence: int = 100, device: Device = example.DEVICE, **changes: Any) -> Papers:
@@ -53,6 +54,26 @@ class PeopleTests(TestCase):
         for version, sequence in ((10, 100), (10, 100), (10, 101), (11, 101), (12, 200)):
             self.people.accept(papers(version, sequence))
         self.assertIn("200 was seen", self.refused(papers(12, 199)))
+
+    def test_publication_keys(self) -> None:
+        """Where devices publish is kept as the newest statement says, without those that were revoked, and on disk."""
+        first, second = Device.new(), Device.new()
+        self.assertEqual(self.people.publication_keys(example.AOR), [])
+        self.people.accept(papers(10, 100, first))
+        self.assertEqual(self.people.publication_keys(example.AOR), [first.publication_key])
+        self.people.accept(papers(11, 100, second, revoked=[host_identity_hash(first.key)]))
+        self.people = self.reopened()
+        self.assertEqual(self.people.publication_keys(example.AOR), [second.publication_key])
+        self.assertEqual(self.people.publication_keys("nobody@example.com"), [])
+
+    def test_publication_keys_of_others(self) -> None:
+        """Who only came by themselves under the name does not push out those for whom we searched."""
+        self.people.accept(papers(10, 100), now=1.0, keep=True)
+        for number in range(MOST_ASKED + 5):
+            came = papers_of_another_key(10, 100)
+            self.people.accept(came, now=2.0 + number, keep=False)
+        keys = self.people.publication_keys(example.AOR)
+        self.assertEqual((keys[0], len(keys)), (example.DEVICE.publication_key, min(MOST_ASKED, MOST_KEYS)))
 
     def test_older_statement(self) -> None:
         """An older statement that lists a device which the newer does not is refused for ever, however new the record."""

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.identity.keys import raw_public
 from p2pship.identity.place import DAY, Place, day_of
 from tests.identity import example
 
@@ -55,6 +56,15 @@ class PlaceTests(TestCase):
         """Where one name ends and the other begins is part of what the keys are made of."""
         first, second = Place.between(SECRET, "a@b.c", "d@e.f"), Place.between(SECRET, "a@b.cd", "@e.f")
         self.assertNotEqual(first, second)
+
+    def test_publication_private_keys(self) -> None:
+        """The private key is that to the public one: the device's own where everybody looks, another one elsewhere."""
+        device = example.DEVICE.publication_private_key
+        for place in (Place.of_name(example.AOR), Place.between(bytes(32), example.AOR, "bob@example.com")):
+            for piece in (b"", b"p" * 16):
+                private = place.publication_private_key(TODAY, device, piece)
+                self.assertEqual(raw_public(private), place.publication_key(TODAY, DEVICE, piece))
+                self.assertEqual(private is device, place.open)
 
     def test_publication_keys(self) -> None:
         """In an open place a device has its own key, between friends another in each slot that does not tell whose it is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,14 +51,23 @@ class CallMachine:
     """The machine on which this runs. What is given and returned is what JSON has."""
 
     def __init__(
-        self, reactor: Any, folder: Path, name: str, keys_last: int | None = None, **options: Any
+        self,
+        reactor: Any,
+        folder: Path,
+        name: str,
+        keys_last: int | None = None,
+        settings: Sequence[str] = (),
+        **options: Any,
     ) -> None:
-        """Describe it; ``options`` are the phone's, and ``keys_last`` how many packets one key of the node's links lasts."""
+        """Describe it.
+
+        ``options`` are the phone's, ``settings`` more of the node's, and ``keys_last`` is how many packets one key of its links lasts.
+        """
         self._reactor = reactor
         self._name = name
         self._folder = folder
         self._options = {"voice": speech(VOICE_SECONDS, SEEDS[name]), **options}
-        self._node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, (*EVERYWHERE, *PORTS))
+        self._node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, (*EVERYWHERE, *PORTS, *settings))
         if keys_last is not None:
             self._node._arguments[1:3] = [str(REKEYING), str(keys_last)]
 

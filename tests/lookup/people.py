@@ -22,6 +22,7 @@ from p2pship.identity.validity import RECORD_LIFETIME, STATEMENT_LIFETIME
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import IFindReceiver, IIdentity, ITrustPolicy
 from p2pship.lookup.candidate import FindOutcome, Found, Slot
+from p2pship.testing.lookup import unsigned_slot
 
 NOW = 1_800_000_000.0
 DAY = day_of(NOW)
@@ -107,15 +108,15 @@ class Person:
         statement, signed = self.statement(version), self.record(device=device, version=version, **record)
         key = place.publication_key(DAY, self.devices[device].publication_key)
         item = seal(place, DAY, key, statement, signed, chain=self.chain)
-        items = {Slot(place.lookup_key(DAY), key): item}
+        items = {unsigned_slot(place.lookup_key(DAY), key): item}
         for reference, piece in by_reference(statement, self.chain).items():
-            slot = Slot(place.lookup_key(DAY, reference), key)
+            slot = unsigned_slot(place.lookup_key(DAY, reference), key)
             items[slot] = seal_piece(place, DAY, key, piece)
         return items
 
     def slot(self, device: int = 0) -> Slot:
         """Return today's slot of one device."""
-        return Slot(Place.of_name(self.aor).lookup_key(DAY), self.devices[device].publication_key)
+        return unsigned_slot(Place.of_name(self.aor).lookup_key(DAY), self.devices[device].publication_key)
 
 
 @implementer(ITrustPolicy)

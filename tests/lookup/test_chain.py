@@ -20,7 +20,7 @@ from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.identity.verify import papers_from
 from p2pship.interfaces import IFinder, IFinding, ILookup, ISearch, ISearchReceiver
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Answer, Candidate, FindOutcome, Slot
+from p2pship.lookup.candidate import Answer, Candidate, FindOutcome, Question
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES
 from p2pship.lookup.search import (
@@ -32,7 +32,7 @@ from p2pship.lookup.search import (
 )
 from p2pship.network import Interface
 from p2pship.storage.database import Database
-from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
+from p2pship.testing.lookup import MemoryDirectory, MemoryLookup, unsigned_slot
 from p2pship.testing.network import StaticNetwork
 from tests.lookup.people import (
     BOB,
@@ -170,7 +170,7 @@ class FindTests(ChainTestCase):
         """Our own device is found like any other: what to do with it is the overlay's."""
         aor = self.own.aor
         record = self.keyring.record_for(self.own, [PUBLIC], NOW)
-        slot = Slot(Place.of_name(aor).lookup_key(DAY), self.keyring.device.publication_key)
+        slot = unsigned_slot(Place.of_name(aor).lookup_key(DAY), self.keyring.device.publication_key)
         self.directory.items[slot] = seal(
             Place.of_name(aor), DAY, self.keyring.device.publication_key, self.own.statement, record
         )
@@ -240,6 +240,19 @@ class WhoIsDialledTests(ChainTestCase):
         self.assertEqual(receiver.found, [])
         self.clock.advance(WIDE_COLLECTING_TIME * 0.2)
         self.assertEqual(len(receiver.found), 1)
+
+    def test_no_longer_than_the_wide_area(self) -> None:
+        """A lookup of the wide area that has ended, before anybody was found or since, makes nobody wait."""
+        self.publish(self.bob)
+        for ends in (0.0, COLLECTING_TIME / 2, COLLECTING_TIME * 2):
+            wide = self.memory("wide", wide_area=True, lasting=ends)
+            wide._directory = MemoryDirectory()
+            receiver = self.find(self.memory(lasting=1.0), wide)
+            collected = max(COLLECTING_TIME, ends)
+            self.clock.pump([collected * 0.95])
+            self.assertEqual(receiver.found, [])
+            self.clock.pump([collected * 0.1])
+            self.assertEqual(len(receiver.found), 1)
 
     def test_no_waiting_for_nobody(self) -> None:
         """When every lookup has ended nobody else can come: an unproven key is told of at once."""
@@ -338,7 +351,7 @@ class RefusedTests(ChainTestCase):
     def refused(self, item: bytes) -> str:
         """Search with a bad item and Bob's good one published; return why the bad one was refused."""
         self.publish(self.bob)
-        self.directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"bad")] = item
+        self.directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"bad")] = item
         outcome = self.outcome()
         self.assertEqual(self.receiver.device_keys, [self.bob.devices[0].key])
         (reason,) = outcome.refused
@@ -383,7 +396,9 @@ class RefusedTests(ChainTestCase):
     def test_bounded(self) -> None:
         """A flood of bad candidates is told in a few lines, counted, and ends at the limit."""
         for number in range(2 * MOST_CANDIDATES):
-            self.directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = b"%d" % number
+            self.directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = (
+                b"%d" % number
+            )
         outcome = self.outcome()
         self.assertLessEqual(len(outcome.refused), MOST_REFUSALS)
         self.assertEqual(self.journal.counts["lookup.refused"], MOST_CANDIDATES)
@@ -395,7 +410,7 @@ class RefusedTests(ChainTestCase):
         key = eve.devices[0].publication_key
         for number in range(2 * MOST_OPENED):
             item = seal(Place.of_name(BOB), DAY, key, eve.statement(), b"%d" % number)
-            self.directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = item
+            self.directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = item
         self.outcome()
         self.assertEqual(self.journal.counts["lookup.refused"], MOST_OPENED)
 
@@ -403,7 +418,7 @@ class RefusedTests(ChainTestCase):
         """Garbage from one lookup does not keep another's answer out."""
         flooded = MemoryLookup(self.clock, MemoryDirectory(), "flooded")
         for number in range(2 * MOST_CANDIDATES):
-            flooded._directory.items[Slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = (
+            flooded._directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = (
                 b"%d" % number
             )
         self.publish(self.bob)
@@ -499,8 +514,8 @@ class Hasty(MemoryLookup):
     def __init__(self, directory: MemoryDirectory) -> None:
         super().__init__(None, directory, "hasty")
 
-    def find(self, key: bytes, receiver: ISearchReceiver) -> ISearch:
-        for item in self._directory.under(key):
+    def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
+        for item in self._directory.under(question.lookup_key):
             receiver.candidate_received(Candidate(item, self.name))
         receiver.search_ended(None)
         return Ended()
@@ -520,7 +535,7 @@ class Buggy(MemoryLookup):
     def __init__(self) -> None:
         super().__init__(None, MemoryDirectory(), "buggy")
 
-    def find(self, key: bytes, receiver: ISearchReceiver) -> ISearch:
+    def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
         raise ZeroDivisionError
 
 

@@ -57,7 +57,7 @@ class CollectTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.finder = FakeFinder()
         own: Any = object()
-        self.done = collect(self.finder, "bob@example.com", own)
+        self.done = collect(self.finder.find, "bob@example.com", own)
 
     def test_everything(self) -> None:
         """Every device comes once, as it was told last, when the search has ended."""

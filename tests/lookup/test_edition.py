@@ -8,11 +8,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.identity.keyring import SCHEMAS, Keyring
+from p2pship.identity.keys import raw_public
 from p2pship.identity.place import DAY, Place
 from p2pship.identity.record import verify_record
 from p2pship.identity.seal import open_item
 from p2pship.journal import Journal
-from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, renewed, sealed
+from p2pship.lookup.edition import ANNOUNCING_TIME, Edition, new_edition, renewed, sealed
 from p2pship.storage.database import Database
 from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC
 
@@ -69,14 +70,27 @@ class EditionTests(SynchronousTestCase):
         self.assertIsNone(private.public)
         self.assertEqual((self.days(private), self.days(private, wide_area=True)), ([0, 1, -1], []))
 
+    def test_slots_can_be_signed(self) -> None:
+        """Each slot has the private key to its publication key: the device's own, or that of a friend's place."""
+        edition = self.edition(PUBLIC)
+        for place in (Place.of_name(ALICE), Place.between(bytes(32), ALICE, "bob@example.com")):
+            for slot in sealed(edition, False, NOW, place):
+                self.assertEqual(raw_public(slot.private_key), slot.publication_key)
+                self.assertNotIn("private", repr(slot))
+
     def test_no_locators(self) -> None:
         """A device that nobody could dial is not published."""
         self.assertEqual(self.days(self.edition()), [])
 
     def test_current(self) -> None:
-        """It is fresh for a quarter of its life, and not before it was made; it says one statement and these locators."""
+        """It is fresh for an eighth of its life, and not before it was made; it says one statement and these locators."""
         edition = self.edition(PUBLIC)
-        for later, fresh in ((0, True), (HALF_LIFE / 2 - 1, True), (HALF_LIFE / 2, False), (-1, False)):
+        for later, fresh in (
+            (0, True),
+            (ANNOUNCING_TIME / 2 - 1, True),
+            (ANNOUNCING_TIME / 2, False),
+            (-1, False),
+        ):
             self.assertIs(edition.is_fresh(NOW + later), fresh)
         self.assertTrue(edition.says(self.alice, [PUBLIC]))
         self.assertFalse(edition.says(self.alice, [PUBLIC, PRIVATE]))

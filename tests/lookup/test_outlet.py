@@ -13,14 +13,14 @@ from p2pship.identity.place import Place
 from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.outlet import FIRST_RETRY, PUBLISH_TIME, Outlet
-from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
+from p2pship.testing.lookup import MemoryDirectory, MemoryLookup, unsigned_slot
 
 ALICE, CAROL = "alice@example.com", "carol@example.com"
 
 
 def slot(number: int) -> Slot:
     """Return one of many slots."""
-    return Slot(bytes([number]) * 32, bytes(32))
+    return unsigned_slot(bytes([number]) * 32, bytes(32))
 
 
 class OutletTests(SynchronousTestCase):

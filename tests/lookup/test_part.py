@@ -13,10 +13,10 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import RemoteError
 from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
-from p2pship.lookup.candidate import Answer, Candidate, Slot
+from p2pship.lookup.candidate import Answer, Asked, Candidate, Question, Slot
 from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES, Part
 
-KEY = bytes(32)
+QUESTION = Question(bytes(32))
 
 
 @implementer(ILookup, ISearch)
@@ -25,6 +25,7 @@ class ObedientLookup:
 
     name = "obedient"
     wide_area = False
+    keeps = True
 
     def __init__(self, act: Callable[[ISearchReceiver], Any]) -> None:
         self._act = act
@@ -36,11 +37,14 @@ class ObedientLookup:
 
     stop = start
 
-    def find(self, key: bytes, receiver: ISearchReceiver) -> ISearch:
+    def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
         """Do it."""
         self.receiver = receiver
         self._act(receiver)
         return self
+
+    def follow(self, question: Question, receiver: ISearchReceiver) -> None:
+        """Tell nothing."""
 
     def publish(self, slot: Slot, item: bytes) -> Deferred[None]:
         """Publish nothing."""
@@ -62,10 +66,10 @@ class PartTests(SynchronousTestCase):
         """Ask a lookup that does this."""
         self.clock = Clock()
         self.candidates: list[Candidate] = []
-        self.endings: list[None] = []
+        self.endings: list[Asked] = []
         self.lookup = ObedientLookup(act)
-        part = Part(self.clock, self.lookup, self.candidates.append, lambda: self.endings.append(None))
-        part.begin(KEY)
+        part = Part(self.clock, self.lookup, self.candidates.append, self.endings.append)
+        part.begin(QUESTION)
         return part
 
     def assertEnded(self, part: Part, answer: Answer, reason: str = "", seconds: float = 0.0) -> None:
@@ -123,6 +127,15 @@ class PartTests(SynchronousTestCase):
         part.cancel()
         part.cancel()
         self.assertEqual((self.endings, self.lookup.cancelled, self.clock.getDelayedCalls()), ([], 1, []))
+
+    def test_cancelled_at_once(self) -> None:
+        """A search that its first candidate made superfluous, before the lookup had given it, is cancelled all the same."""
+        self.clock = Clock()
+        parts: list[Part] = []
+        lookup = ObedientLookup(lambda receiver: receiver.candidate_received(Candidate(b"1", "obedient")))
+        parts.append(Part(self.clock, lookup, lambda _: parts[0].cancel(), lambda _: None))
+        parts[0].begin(QUESTION)
+        self.assertEqual((lookup.cancelled, self.clock.getDelayedCalls()), (1, []))
 
     def test_flood(self) -> None:
         """Of a flood of candidates only so many are passed on."""

@@ -11,6 +11,7 @@ from p2pship.identity.verdict import NameGrade
 from p2pship.lookup.candidate import Found, Slot
 from p2pship.lookup.pieces import ANNEX_TIME, MOST_FETCHED, MOST_KEPT, PieceStore
 from p2pship.lookup.search import COLLECTING_TIME
+from p2pship.testing.lookup import unsigned_slot
 from tests.lookup.people import BOB, DAY, NOW, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
 
@@ -54,7 +55,7 @@ class StatementPiecesTests(AnnexTestCase):
         lookup = self.memory()
         chain = self.chain(lookup)
         for asked in (3, 1):
-            lookup.asked.clear()
+            lookup.questions.clear()
             chain.find(BOB, self.own, RecordingFindReceiver())
             self.clock.pump([0.01] * 10)
             self.assertEqual(len(lookup.asked), asked, "the item, and two pieces")
@@ -137,9 +138,9 @@ class ChainPiecesTests(AnnexTestCase):
         key = self.bob.devices[0].publication_key
         item = seal(HERE, DAY, key, self.bob.statement(), self.bob.record(), chain=eve.chain)
         reference = reference_of(eve.chain)
-        self.directory.items[Slot(HERE.lookup_key(DAY), b"eve")] = item
+        self.directory.items[unsigned_slot(HERE.lookup_key(DAY), b"eve")] = item
         piece = seal_piece(HERE, DAY, key, eve.chain)
-        self.directory.items[Slot(HERE.lookup_key(DAY, reference), b"eve")] = piece
+        self.directory.items[unsigned_slot(HERE.lookup_key(DAY, reference), b"eve")] = piece
         self.publish_all(self.bob)
         self.assertEqual(self.outcome().refused, ())
         self.assertIn(NameGrade.VERIFIED, [found.verdict.name for found in self.receiver.found])
@@ -153,7 +154,7 @@ class ChainPiecesTests(AnnexTestCase):
         place = HERE.lookup_key(DAY, first)
         for number in range(200):
             fake = seal_piece(HERE, DAY, key, b"fake %d" % number)
-            self.directory.items[Slot(place, b"%d" % number)] = fake if number % 2 else bytes(960)
+            self.directory.items[unsigned_slot(place, b"%d" % number)] = fake if number % 2 else bytes(960)
         self.publish_all(self.bob)
         self.assertEqual(self.outcome().found, 1)
         self.assertEqual(self.receiver.found[0].verdict.name, NameGrade.VERIFIED)
@@ -164,7 +165,7 @@ class ChainPiecesTests(AnnexTestCase):
         for number in range(60):
             eve = Person()
             eve.authority, eve.chain = AUTHORITY, b"%d" % number * 4000
-            self.directory.items[Slot(HERE.lookup_key(DAY), b"%d" % number)] = next(
+            self.directory.items[unsigned_slot(HERE.lookup_key(DAY), b"%d" % number)] = next(
                 iter(eve.items().values())
             )
         lookup = self.memory()
@@ -226,7 +227,7 @@ class RivalTests(AnnexTestCase):
         self.bob.devices = Person().devices
         self.publish_all(self.bob, version=2)
         for sequence in (10**15, 10**16):
-            key = Slot(HERE.lookup_key(DAY), b"%d" % sequence)
+            key = unsigned_slot(HERE.lookup_key(DAY), b"%d" % sequence)
             self.directory.items[key] = old.item(sequence=sequence)
         outcome = self.outcome()
         self.assertEqual(self.receiver.device_keys, [self.bob.devices[0].key])

@@ -13,12 +13,11 @@ from p2pship.identity.record import verify_record
 from p2pship.identity.seal import ITEM_LENGTH, open_item
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.chain import LookupChain
-from p2pship.lookup.edition import HALF_LIFE
 from p2pship.lookup.lan.wire import Answer, Question
 from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, Privacy, Shared, check_mode
-from p2pship.lookup.publisher import COALESCING_TIME, NEWS_TIME, Publisher
+from p2pship.lookup.publisher import COALESCING_TIME, FRIENDS_TIME, NEWS_TIME, Publisher
 from p2pship.lookup.rendezvous import Rendezvous
-from p2pship.testing.lookup import MemoryDirectory
+from p2pship.testing.lookup import MemoryDirectory, unsigned_slot
 from tests.lookup.people import BOB, DAY, NOW, PUBLIC, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
 from tests.lookup.test_publisher import ALICE, TODAY, PublisherTestCase
@@ -114,7 +113,7 @@ class PublishedTests(PublisherTestCase):
 
         self.wide.publish = noted  # type: ignore[method-assign, assignment]
         begun = self.clock.seconds()
-        while self.clock.seconds() - begun < 3 * HALF_LIFE:
+        while self.clock.seconds() - begun < 3 * FRIENDS_TIME:
             self.clock.advance(60)
             now = self.clock.seconds()
             for place in self.friends():
@@ -225,7 +224,7 @@ class SearchedTests(ChainTestCase):
         self.mode = PARANOID
         self.outcome()
         self.assertEqual(self.lookup.asked, [self.place.lookup_key(DAY)])
-        self.lookup.asked.clear()
+        self.lookup.questions.clear()
         self.chain().find(CAROL, self.own, RecordingFindReceiver())
         self.clock.pump([0, 0])
         self.assertEqual(self.lookup.asked, [Place.of_name(CAROL).lookup_key(DAY)])
@@ -236,13 +235,13 @@ class SearchedTests(ChainTestCase):
         others = [*self.bob.items(place=back).values(), *self.bob.items().values()]
         self.clock.advance(0)
         for number, item in enumerate(others):
-            self.directory.items[Slot(self.place.lookup_key(DAY), b"%d" % number)] = item
+            self.directory.items[unsigned_slot(self.place.lookup_key(DAY), b"%d" % number)] = item
         self.assertEqual(self.outcome().found, 0)
 
     def test_yesterday(self) -> None:
         """A friend's item of yesterday put under today's key does not open."""
         for slot, item in self.bob.items(place=self.place).items():
-            self.directory.items[Slot(self.place.lookup_key(DAY + 1), slot.publication_key)] = item
+            self.directory.items[unsigned_slot(self.place.lookup_key(DAY + 1), slot.publication_key)] = item
         self.clock.advance(DAY_SECONDS - NOW % DAY_SECONDS)
         outcome = self.outcome()
         self.assertEqual((outcome.found, len(outcome.refused)), (0, 1))
@@ -251,7 +250,7 @@ class SearchedTests(ChainTestCase):
         """Who only knows the name can put nothing where friends look."""
         eve = Person()
         for item in eve.items(locators=(PUBLIC,)).values():
-            self.directory.items[Slot(self.place.lookup_key(DAY), b"eve")] = item
+            self.directory.items[unsigned_slot(self.place.lookup_key(DAY), b"eve")] = item
         self.assertEqual(self.outcome().found, 0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError, RemoteError
@@ -19,9 +20,10 @@ from p2pship.identity.record import verify_record
 from p2pship.identity.seal import open_item
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verify import papers_from
+from p2pship.interfaces import ISearchOnly
 from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Slot
-from p2pship.lookup.edition import HALF_LIFE
+from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME
 from p2pship.lookup.publisher import COALESCING_TIME, OLDEST_IN_HELLO, SPREAD, WITHDRAWING_TIME, Publisher
 from p2pship.storage.database import Database
@@ -63,7 +65,11 @@ class PublisherTestCase(SynchronousTestCase):
         self.journal = Journal()
         self.facts: list[Fact] = []
         self.journal.watch(self.facts.append)
-        self.publisher = Publisher(
+        self.publisher = self.made()
+
+    def made(self) -> Publisher:
+        """Return a publisher for both lookups."""
+        return Publisher(
             self.clock,
             self.keyring,
             [self.near, self.wide],
@@ -112,6 +118,16 @@ class PublishTests(PublisherTestCase):
         self.start(ALICE)
         self.assertEqual(self.papers(self.near).record.locators, (PRIVATE, PUBLIC, LOOPBACK))
         self.assertEqual(self.papers(self.wide).record.locators, (PUBLIC,))
+
+    def test_search_only(self) -> None:
+        """A lookup that says that nothing is published on it gets nothing; the status has it, with no trouble."""
+        alsoProvides(self.wide, ISearchOnly)
+        self.publisher = self.made()
+        self.start(ALICE)
+        self.publisher.stop()
+        self.assertEqual((self.wide.publications, self.wide.withdrawals), (0, 0))
+        said = [(each["name"], each["trouble"], each["read_back"]) for each in self.publisher.status()]
+        self.assertEqual(said, [("near", "", 0.0), ("wide", "", 0.0)])
 
     def test_one_sequence(self) -> None:
         """Both forms have the same sequence number, so that neither makes the other stale."""
@@ -180,7 +196,7 @@ class PublishTests(PublisherTestCase):
             self.random = random
             self.start(ALICE)
             first = self.papers(self.near).record
-            self.clock.advance(HALF_LIFE * (1 + part) - 1)
+            self.clock.advance(ANNOUNCING_TIME * (1 + part) - 1)
             self.assertEqual(self.papers(self.near).record, first)
             self.clock.advance(2)
             second = self.papers(self.near).record
@@ -269,7 +285,7 @@ class TroubleTests(PublisherTestCase):
     def test_told_once(self) -> None:
         """That a name is published is told once, not with every half-life."""
         self.start(ALICE)
-        self.clock.pump([HALF_LIFE * 1.2] * 3)
+        self.clock.pump([ANNOUNCING_TIME * 1.2] * 3)
         self.assertEqual((self.told("near"), self.told("wide")), ([""], [""]))
 
     def test_one_fails(self) -> None:
@@ -290,7 +306,7 @@ class TroubleTests(PublisherTestCase):
         """However long it fails, it is tried again before long."""
         self.wide.failure = RemoteError("no way out")
         self.start(ALICE)
-        self.clock.pump([1.0] * int(HALF_LIFE))
+        self.clock.pump([1.0] * int(ANNOUNCING_TIME))
         before = self.wide.publications
         self.clock.pump([1.0] * int(LAST_RETRY * (1 + SPREAD) + 1))
         self.assertGreater(self.wide.publications, before)

@@ -8,7 +8,7 @@ from p2pship.identity.record import verify_record
 from p2pship.identity.statement import read_statement
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.interfaces import IIdentity
-from p2pship.lookup.edition import HALF_LIFE
+from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.publisher import COALESCING_TIME, MOST_BACK
 from tests.lookup.people import PUBLIC
 from tests.lookup.test_publisher import ALICE, PublisherTestCase
@@ -52,7 +52,7 @@ class SeparateTests(PublisherTestCase):
                 self.assertNotEqual(getattr(alice.record, part), getattr(bob.record, part), part)
             ours, theirs = alice.statement.devices[0], bob.statement.devices[0]
             self.assertNotEqual(ours.host_identity_hash, theirs.host_identity_hash)
-            self.clock.advance(HALF_LIFE * 1.2)
+            self.clock.advance(ANNOUNCING_TIME * 1.2)
 
     def test_always_valid(self) -> None:
         """Though it is dated back, what is found always holds for a good while."""
@@ -65,7 +65,7 @@ class SeparateTests(PublisherTestCase):
                 self.assertLessEqual(record.issued, now)
                 self.assertGreater(record.expires, now + RECORD_LIFETIME / 4)
                 self.assertGreaterEqual(now - record.issued, 0)
-        self.assertLess(MOST_BACK, HALF_LIFE / 2)
+        self.assertLess(MOST_BACK, ANNOUNCING_TIME / 2)
 
     def test_hello(self) -> None:
         """The record in a hello is of the edition that is published, signed by the device of the identity."""

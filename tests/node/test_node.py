@@ -26,7 +26,7 @@ from p2pship.node import Node
 from p2pship.sections import sections
 from p2pship.sip.message import Response
 from p2pship.standing import commands
-from p2pship.status import AskedStatus, CallStatus, FindStatus, FoundStatus, Status
+from p2pship.status import AskedStatus, CallStatus, FindStatus, FoundStatus, LookupStatus, Status
 from p2pship.storage import ports
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from p2pship.testing.network import StaticNetwork
@@ -270,7 +270,8 @@ class CommandTests(NodeTestCase):
         self.assertEqual(status["sip"]["udp"], f"127.0.0.1:{status['sip']['port']}")
         self.assertEqual([bearer["name"] for bearer in status["bearers"]], ["memory"])
         self.assertEqual(len(status["bearers"][0]["locators"]), 1)
-        self.assertEqual((status["lookups"], status["phones"], status["calls"]), ([{"name": "memory"}], 0, 0))
+        lookup: LookupStatus = {"name": "memory", "wide_area": False, "trouble": "", "read_back": 0.0}
+        self.assertEqual((status["lookups"], status["phones"], status["calls"]), ([lookup], 0, 0))
         await self.up(*await self.two_phones())
         status = self._ask("status")
         self.assertEqual((status["identities"], status["phones"], status["calls"]), (1, 1, 1))

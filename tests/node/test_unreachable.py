@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet import reactor
 
+from p2pship.errors import RemoteError
 from p2pship.journal import CallFailed
 from p2pship.lookup.candidate import Answer
 from p2pship.sip.legs import LINK_PATIENCE, PHONE_PATIENCE, LegToPeer, LegToPhone
@@ -108,6 +109,17 @@ class UnreachableTests(NodeTestCase):
         self.assertEqual((await alice.message("sip:nobody@example.com", "hi")).status, 404)
         await bob.unregister()
         self.assertEqual((await alice.message(bob.aor, "hi")).status, 480)
+
+    async def test_doctor(self) -> None:
+        """The command that looks what is well says so of a node that works, and of a lookup that takes nothing."""
+        await self.two_phones()
+        self.assertEqual(
+            [one["words"] for one in self.node("alice").standing.checkup() if not one["well"]], []
+        )
+        self.nodes.lookups["alice"].failure = RemoteError("the disk is full")
+        await self.phone("dora@example.com", node="alice")
+        (ill,) = [one for one in self.node("alice").standing.checkup() if not one["well"]]
+        self.assertEqual((ill["subject"], ill["words"]), ("lookup memory", "the disk is full"))
 
     async def test_find(self) -> None:
         """The command that looks for a person says what was asked and found."""

@@ -227,6 +227,8 @@ class Directory:
         self.nodes: list[Node] = []
         self.silent = False
         "whether searches find nothing and never end"
+        self.lasting = False
+        "whether searches never end, though they find what there is"
         self.extra: list[Found] = []
         "what is found beside the nodes"
         self.asked: list[str] = []
@@ -253,7 +255,7 @@ class Directory:
         for one in found:
             if not search.cancelled:
                 receiver.device_found(one)
-        if not search.cancelled:
+        if not search.cancelled and not self.lasting:
             receiver.find_ended(FindOutcome((Asked("memory", Answer.COMPLETED, 0.01),), len(found)))
 
 

@@ -158,6 +158,36 @@ class SoFarTests(OverlayCase):
         self.assertEqual([tried.reached for tried in again.so_far().tried], [True])
 
 
+class NoFurtherTests(OverlayCase):
+    """When the lookups are asked no further."""
+
+    def searched(self, grade: NameGrade, *listed: Device) -> tuple[int, bool]:
+        """Call Bob, of whom one device is found, and say how many were reached and whether the search was then cancelled."""
+        alice, bob = self.node(ALICE, trust=TrustsAs(grade)), self.node(BOB)
+        for device in listed:
+            bob.keyring.add_device(BOB, device.listed)
+        self.directory.lasting = True
+        reached = Reached()
+        searching = alice.overlay.people(BOB, alice.own, reached)
+        self.clock.pass_time(1)
+        cancelled = self.directory.searches[-1].cancelled
+        self.assertEqual(cancelled, bool(reached.outcomes))
+        searching.cancel()
+        return len(reached.peers), cancelled
+
+    def test_all_reached(self) -> None:
+        """A proven person whose only device is reached is searched for no longer."""
+        self.assertEqual(self.searched(NameGrade.KNOWN), (1, True))
+
+    def test_another_listed(self) -> None:
+        """Where another device is listed, the search goes on."""
+        self.assertEqual(self.searched(NameGrade.KNOWN, Device.new()), (1, False))
+
+    def test_not_proven(self) -> None:
+        """Whoever is not proven ends no search by saying that they have no other device."""
+        self.assertEqual(self.searched(NameGrade.UNPROVEN), (1, False))
+
+
 class TwoKeysTests(OverlayCase):
     """Somebody else is found under a name whose bearer is connected already; nothing is proven of either."""
 

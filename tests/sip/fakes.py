@@ -93,6 +93,7 @@ class FakeDevice:
     key = b"own device"
     private_key: Any = None
     publication_key = bytes(32)
+    publication_private_key: Any = None
     sealing_key = bytes(32)
 
     def sign(self, data: bytes) -> bytes:
@@ -372,6 +373,9 @@ class FakeKeyring:
 
     def lists(self, key: bytes, device_key: bytes) -> bool:
         raise AssertionError("SIP sees no papers")
+
+    def publication_keys(self, aor: str) -> list[bytes]:
+        return []
 
     def met(self, aor: str) -> bool:
         return False

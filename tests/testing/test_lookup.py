@@ -8,12 +8,12 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError
 from p2pship.interfaces import ILookup, ISearch
-from p2pship.lookup.candidate import Candidate, Slot
-from p2pship.testing.lookup import MemoryDirectory, MemoryLookup, MemoryLookupDown
+from p2pship.lookup.candidate import Candidate, Question
+from p2pship.testing.lookup import MemoryDirectory, MemoryLookup, MemoryLookupDown, unsigned_slot
 from tests.lookup.recording import RecordingReceiver
 
 KEY = b"k" * 32
-SLOT = Slot(KEY, b"d" * 32)
+SLOT = unsigned_slot(KEY, b"d" * 32)
 
 
 class MemoryLookupTests(SynchronousTestCase):
@@ -28,13 +28,13 @@ class MemoryLookupTests(SynchronousTestCase):
     def test_interfaces(self) -> None:
         """It is a lookup, and gives searches."""
         verifyObject(ILookup, self.lookup)
-        verifyObject(ISearch, self.lookup.find(KEY, self.receiver))
+        verifyObject(ISearch, self.lookup.find(Question(KEY), self.receiver))
 
     def test_found_by_another(self) -> None:
         """What one publishes another finds that shares the directory, and only with its key; never before it asks."""
         self.successResultOf(self.lookup.publish(SLOT, b"item"))
         other = MemoryLookup(self.clock, self.directory, "other", wide_area=True)
-        other.find(KEY, self.receiver)
+        other.find(Question(KEY), self.receiver)
         self.assertEqual(self.receiver.candidates, [])
         self.clock.pump([0, 0])
         self.assertEqual(self.receiver.candidates, [Candidate(b"item", "other")])
@@ -44,7 +44,7 @@ class MemoryLookupTests(SynchronousTestCase):
     def test_near(self) -> None:
         """Unless it is of the wide area, its candidates come from this machine."""
         self.lookup.publish(SLOT, b"item")
-        self.lookup.find(KEY, self.receiver)
+        self.lookup.find(Question(KEY), self.receiver)
         self.clock.advance(0)
         self.assertEqual(self.receiver.candidates, [Candidate(b"item", "memory", True, True)])
 
@@ -62,7 +62,7 @@ class MemoryLookupTests(SynchronousTestCase):
         self.assertNoResult(published)
         self.clock.advance(1.0)
         self.successResultOf(published)
-        self.lookup.find(KEY, self.receiver)
+        self.lookup.find(Question(KEY), self.receiver)
         self.clock.advance(0.9)
         self.assertEqual(self.receiver.candidates, [])
         self.clock.advance(0.1)
@@ -75,22 +75,22 @@ class MemoryLookupTests(SynchronousTestCase):
         self.lookup.failure = MemoryLookupDown()
         self.failureResultOf(self.lookup.publish(SLOT, b"item"), MemoryLookupDown)
         self.failureResultOf(self.lookup.withdraw(SLOT), MemoryLookupDown)
-        self.lookup.find(KEY, self.receiver)
+        self.lookup.find(Question(KEY), self.receiver)
         self.clock.advance(0)
         self.assertEqual(self.receiver.ends, [self.lookup.failure])
 
     def test_silent(self) -> None:
         """While it is silent, it says nothing at all."""
         self.lookup.silent = True
-        self.lookup.find(KEY, self.receiver)
+        self.lookup.find(Question(KEY), self.receiver)
         self.clock.advance(1000)
         self.assertEqual((self.receiver.candidates, self.receiver.ends), ([], []))
 
     def test_cancelled(self) -> None:
         """A search that was cancelled tells nothing more; one cancelled by the receiver stops there."""
         self.lookup.publish(SLOT, b"item")
-        self.lookup.publish(Slot(KEY, b"e" * 32), b"other")
-        search = self.lookup.find(KEY, self.receiver)
+        self.lookup.publish(unsigned_slot(KEY, b"e" * 32), b"other")
+        search = self.lookup.find(Question(KEY), self.receiver)
         self.receiver.on_candidate = search.cancel
         self.clock.pump([0, 0])
         search.cancel()
@@ -99,7 +99,7 @@ class MemoryLookupTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """Stopping ends the searches, with the reason."""
-        self.lookup.find(KEY, self.receiver)
+        self.lookup.find(Question(KEY), self.receiver)
         self.successResultOf(self.lookup.start())
         self.successResultOf(self.lookup.stop())
         self.assertIsInstance(self.receiver.ends[0], MemoryLookupDown)

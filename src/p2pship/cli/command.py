@@ -11,7 +11,7 @@ from typing import Any
 from p2pship import __version__
 from p2pship.cli.client import NoNode, ask
 from p2pship.cli.common import Parser, WrongUsage, add_common, add_verb, as_json, say
-from p2pship.cli.report import calls_text, find_text, recent_text, status_text
+from p2pship.cli.report import calls_text, doctor_text, find_text, recent_text, status_text
 from p2pship.cli.story import story_text
 from p2pship.cli.verbs import FAILED, add_nouns
 from p2pship.config import default_state, print_documented
@@ -70,9 +70,15 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _find(options: argparse.Namespace) -> int:
-    found = ask(options.state, "find", {"aor": options.aor})
+    found = ask(options.state, "find", {"aor": options.aor, "trace": options.trace})
     say(options, found, find_text)
     return 0 if found["devices"] else FAILED
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    findings = ask(options.state, "doctor")
+    say(options, findings, doctor_text)
+    return 0 if all(finding["well"] for finding in findings) else FAILED
 
 
 def _calls(options: argparse.Namespace) -> int:
@@ -108,8 +114,14 @@ def make_parser() -> argparse.ArgumentParser:
     add_common(parser, state=default_state(), config=None, as_json=False)
     nouns = parser.add_subparsers(required=True, metavar="COMMAND")
     add_verb(nouns, "status", "what the node is doing", _status)
+    add_verb(nouns, "doctor", "what of the node is well, what is not, and the way out", _doctor)
     find = add_verb(nouns, "find", "search every lookup for a person", _find)
     find.add_argument("aor", metavar="AOR", help="the person's name, such as bob@example.com")
+    find.add_argument(
+        "--trace",
+        action="store_true",
+        help="tell each step: who was asked, who answered what after how long, why it was believed or refused",
+    )
     _add_calls(nouns)
     add_nouns(nouns)
     add_verb(nouns, "config", "print the configuration file with every option and its default", _config)

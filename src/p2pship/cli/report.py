@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from p2pship.commands.columns import aligned
-from p2pship.status import CallLine, CallStatus, FindStatus, PeerStatus, StagesStatus, Status
+from p2pship.status import (
+    CallLine,
+    CallStatus,
+    Finding,
+    FindStatus,
+    PeerStatus,
+    StagesStatus,
+    Status,
+    TraceStep,
+)
 
 WIDEST_REASON = 100
 "Characters of why a call failed in a list: the whole is in its story."
@@ -28,6 +37,7 @@ def status_text(status: Status) -> str:
         ("domain", status["domain"]),
         ("bearers", "; ".join(bearers) or "none"),
         ("lookups", ", ".join(lookup["name"] for lookup in status["lookups"]) or "none"),
+        *((f"lookup {each['name']}", trouble) for each in status["lookups"] if (trouble := each["trouble"])),
         ("identities", str(status["identities"])),
         ("phones", str(status["phones"])),
         ("calls", str(status["calls"])),
@@ -55,8 +65,20 @@ def find_text(found: FindStatus) -> str:
         else f"{found['aor']} was not found",
         found["reason"],
         aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
+        _trace(found["trace"]),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def doctor_text(findings: Sequence[Finding]) -> str:
+    """Print the answer to ``doctor``: what is not well first."""
+    ordered = sorted(findings, key=lambda finding: finding["well"])
+    return aligned([(one["subject"], "well" if one["well"] else "NOT WELL", one["words"]) for one in ordered])
+
+
+def _trace(steps: Sequence[TraceStep]) -> str:
+    rows = [(f"{step['at']:.3f} s", step["lookup"], step["step"], step["words"]) for step in steps]
+    return aligned([("AFTER", "LOOKUP", "STEP", ""), *rows]) if rows else ""
 
 
 def calls_text(calls: Sequence[CallStatus]) -> str:

@@ -59,7 +59,7 @@ async def _found(desk: Desk, own: Any, aor: str) -> dict[bytes, Any]:
     from p2pship.lookup.collected import collect
 
     began = desk.clock.seconds()
-    devices, _ = await collect(need_node(desk).finder, aor, own)
+    devices, _ = await collect(need_node(desk).finder.find, aor, own)
     found = {each.papers.statement.key: each.verdict for each in devices}
     known = {key: verdict for key, verdict in found.items() if verdict.proven}
     # One who is known or verified is the right one, whoever else claims the name; of others, those not told count, too.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from p2pship.commands.hiprecord import RECORD
 from p2pship.commands.hiptext import associations_text, close_text, ping_text, show_text
 from p2pship.commands.own import need_node
 from p2pship.commands.verb import Argument, Kind, Verb
@@ -115,4 +116,5 @@ VERBS = (
         ),
         failed=lambda result: not result["received"],
     ),
+    RECORD,
 )

@@ -36,10 +36,12 @@ SCHEMA = Schema(
         """CREATE TABLE identity_listed (
             identity_key BLOB NOT NULL, device BLOB NOT NULL,
             PRIMARY KEY (identity_key, device)) STRICT, WITHOUT ROWID""",
+        "ALTER TABLE identity_listed ADD COLUMN publication_key BLOB NOT NULL DEFAULT x''",
     ),
 )
 """Keys are kept as the SHA-256 of their SubjectPublicKeyInfo. ``identity_listed`` has the devices of the newest statement that
-was seen of a key: one that was switched off when that was signed still shows an older one. ``identity_encrypted`` has the devices that were reached
+was seen of a key: one that was switched off when that was signed still shows an older one;
+``publication_key`` is where to ask for its record, empty where an earlier version saw the statement. ``identity_encrypted`` has the devices that were reached
 encrypted, each by its HIT. ``identity_seen`` says when each person last came, and who is kept whatever happens."""
 
 MOST_STRANGERS = 5000
@@ -55,6 +57,9 @@ by the last one."""
 
 MOST_OF_KEY = 256
 "Devices, and revoked ones, remembered of one identity key: 16 times what a statement lists."
+
+MOST_ASKED = 16
+"Publication keys of one name that are given to search by: as many as a statement lists devices."
 
 MOST_MARKS = 100_000
 """Devices that are remembered to have been reached encrypted: 3 MB. None is ever forgotten for another, or a crowd of
@@ -125,7 +130,10 @@ class People:
             self._database.write("DELETE FROM identity_listed WHERE identity_key = ?", key)
             for device in statement.devices:
                 self._database.write(
-                    "INSERT OR IGNORE INTO identity_listed VALUES (?, ?)", key, device.host_identity_hash
+                    "INSERT OR IGNORE INTO identity_listed VALUES (?, ?, ?)",
+                    key,
+                    device.host_identity_hash,
+                    device.publication_key,
                 )
         self._revoke(key, statement)
 
@@ -199,6 +207,18 @@ class People:
         """Tell whether the newest statement that was seen of a key lists a device, and none has revoked it."""
         key, device = hashlib.sha256(identity_key).digest(), host_identity_hash(device_key)
         return self._is_listed(key, device) and not self._is_revoked(key, device)
+
+    def publication_keys(self, aor: str) -> list[bytes]:
+        """Return the publication keys of devices that the newest statements of an AOR list, those we looked for first."""
+        rows = self._database.query(
+            "SELECT DISTINCT publication_key FROM identity_listed JOIN identity_seen USING (identity_key) "
+            "WHERE aor = ? AND publication_key != x'' AND NOT EXISTS (SELECT 1 FROM identity_revoked AS gone "
+            "WHERE gone.identity_key = identity_listed.identity_key AND gone.device = identity_listed.device) "
+            "ORDER BY kept DESC, seen DESC LIMIT ?",
+            aor,
+            MOST_ASKED,
+        )
+        return [key for (key,) in rows]
 
     def met(self, aor: str) -> bool:
         """Tell whether papers of this AOR were ever accepted."""

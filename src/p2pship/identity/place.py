@@ -71,7 +71,15 @@ class Place:
         """
         if self.open:
             return device
-        return _pseudonym(self._secret, day, device + piece)
+        return _pseudonym(self._secret, day, device + piece).public_key().public_bytes_raw()
+
+    def publication_private_key(
+        self, day: int, device: Ed25519PrivateKey, piece: bytes = b""
+    ) -> Ed25519PrivateKey:
+        """Return the private key to :meth:`publication_key`, given the one to ``device``."""
+        if self.open:
+            return device
+        return _pseudonym(self._secret, day, device.public_key().public_bytes_raw() + piece)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Place) and hmac.compare_digest(self._secret, other._secret)
@@ -92,6 +100,5 @@ def _derived(secret: bytes, purpose: bytes, day: int, more: bytes) -> bytes:
 
 
 @lru_cache(maxsize=KEYS_REMEMBERED)
-def _pseudonym(secret: bytes, day: int, more: bytes) -> bytes:
-    seed = _derived(secret, b"publication key", day, more)
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+def _pseudonym(secret: bytes, day: int, more: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(_derived(secret, b"publication key", day, more))

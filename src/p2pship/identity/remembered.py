@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from p2pship.errors import BadPapers
 from p2pship.identity.identities import OwnIdentities
 from p2pship.identity.papers import Papers, Statement
@@ -46,6 +48,10 @@ class Remembered:
     def lists(self, key: bytes, device_key: bytes) -> bool:
         """Tell whether the newest statement that was remembered of an identity key lists a device, and none has revoked it."""
         return self._people.lists(key, device_key)
+
+    def publication_keys(self, aor: str) -> Sequence[bytes]:
+        """Return those under which devices of a canonical AOR publish, at most 16."""
+        return self._people.publication_keys(aor)
 
     def met(self, aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""

@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from p2pship.interfaces.bearer import IBearer, ILink, ILinkReceiver, Seek
 from p2pship.interfaces.identity import IDevice, IHostKeys, IIdentity, IKeyring
-from p2pship.interfaces.lookup import IFinder, IFinding, IFindReceiver, ILookup, ISearch, ISearchReceiver
+from p2pship.interfaces.lookup import (
+    IFinder,
+    IFinding,
+    IFindReceiver,
+    ILookup,
+    ISearch,
+    ISearchOnly,
+    ISearchReceiver,
+)
 from p2pship.interfaces.media import IMediaRelay, IMediaRelays
 from p2pship.interfaces.network import INetwork
 from p2pship.interfaces.overlay import IOverlay, IPeer, IPeopleReceiver, IReaching, IStream, ISubprotocol
@@ -49,6 +57,7 @@ __all__ = [
     "IScreenRule",
     "IScreening",
     "ISearch",
+    "ISearchOnly",
     "ISearchReceiver",
     "IStream",
     "ISubprotocol",

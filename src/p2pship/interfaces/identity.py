@@ -24,6 +24,7 @@ class IDevice(Interface):
     key = Attribute("bytes: the Host Identity, a DER SubjectPublicKeyInfo")
     private_key = Attribute("EllipticCurvePrivateKey: for the bearers' own handshakes")
     publication_key = Attribute("bytes: the 32 octets of the Ed25519 key under which records are published")
+    publication_private_key = Attribute("Ed25519PrivateKey: for lookups whose slots are signed")
     sealing_key = Attribute("bytes: the 32 octets of the X25519 key to which others can seal")
 
     def sign(data: bytes) -> bytes:
@@ -201,6 +202,12 @@ class IKeyring(Interface):
 
     def met(aor: str) -> bool:
         """Tell whether a hello of a device of this AOR was ever accepted."""
+
+    def publication_keys(aor: str) -> Sequence[bytes]:
+        """Return those under which devices of a canonical AOR publish, as its statements that were remembered last said.
+
+        They are 32 octets each, and no more than 16: those of people whom we looked for first.
+        """
 
     def mark_encrypted(hit: bytes) -> None:
         """Remember for good that a hello of the device of this HIT was accepted over an encrypted link."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from p2pship.interfaces.identity import IIdentity
-    from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Slot
+    from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Question, Slot
 
 
 class ISearch(Interface):
@@ -45,20 +45,37 @@ class ILookup(Interface):
         "bool: whether others than our own networks can ask it, so that no private address may go there"
     )
 
+    keeps = Attribute(
+        "bool: whether what this node publishes can be found again through it by the node itself, so that it is tried"
+    )
+
     def start() -> Deferred[None]:
         """Begin; fires when questions can be asked. What cannot be opened now is tried again, not failed for ever."""
 
     def stop() -> Deferred[None]:
         """End, and fire when every socket is closed."""
 
-    def find(key: bytes, receiver: ISearchReceiver) -> ISearch:
-        """Ask for what is published under a lookup key of 32 octets; the lookup ends the search in its own time."""
+    def find(question: Question, receiver: ISearchReceiver) -> ISearch:
+        """Ask for what is published under a lookup key; the lookup ends the search in its own time.
+
+        The receiver may be told before this has returned.
+        """
+
+    def follow(question: Question, receiver: ISearchReceiver) -> ISearch | None:
+        """Tell what is published under a lookup key, now and as it changes, until cancelled; None where only asking tells.
+
+        It ends, with an error, where the lookup can no longer tell; whoever wants to know then asks.
+        """
 
     def publish(slot: Slot, item: bytes) -> Deferred[None]:
-        """Publish a sealed item of at most 960 octets, in place of the slot's last one."""
+        """Publish a sealed item of at most 960 octets, in place of the slot's last one; fires when the lookup has it."""
 
     def withdraw(slot: Slot) -> Deferred[None]:
         """Take back what the slot holds."""
+
+
+class ISearchOnly(Interface):
+    """Says of a lookup that nothing is published on it: others are asked for what they have."""
 
 
 class IFindReceiver(Interface):

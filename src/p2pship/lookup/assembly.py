@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from p2pship.errors import BadPapers
@@ -16,6 +16,7 @@ from p2pship.interfaces import IKeyring, ITrustPolicy
 from p2pship.journal import Journal
 from p2pship.lookup.newest import NewestStatements
 from p2pship.lookup.pieces import PieceSearch
+from p2pship.lookup.trace import NO_TRACE, Trace
 
 
 class Assembly:
@@ -31,6 +32,7 @@ class Assembly:
         keyring: IKeyring,
         journal: Journal,
         seconds: Callable[[], float],
+        trace: Trace = NO_TRACE,
     ) -> None:
         """The items are to be of a canonical AOR; ``seconds`` tells the Unix time."""
         self._aor = aor
@@ -39,6 +41,7 @@ class Assembly:
         self._keyring = keyring
         self._journal = journal
         self._seconds = seconds
+        self._trace = trace
         self._statements = NewestStatements()
 
     async def papers(self, place: Place, opened: OpenedItem) -> Papers:
@@ -46,13 +49,21 @@ class Assembly:
 
         :raises BadPapers: if anything is wrong with them, they are not whole, or newer ones are known.
         """
-        statement = opened.statement or await self._pieces.whole(place, opened.annex.statement)
+        statement = opened.statement or await self._whole("statement", place, opened.annex.statement)
         if statement is None:
             raise BadPapers("the item has no room for the person's statement, and its pieces were not found")
         papers = self._verified(place, statement, opened)
         if opened.annex.chain and self._wants_chain(papers):
             return await self._with_chain(place, opened, papers)
         return papers
+
+    def _whole(self, what: str, place: Place, references: Sequence[bytes]) -> Deferred[bytes | None]:
+        def fetched(octets: bytes | None) -> bytes | None:
+            if references:
+                self._trace.fetched(what, len(references), octets is not None)
+            return octets
+
+        return self._pieces.whole(place, references).addCallback(fetched)
 
     def _verified(self, place: Place, statement: bytes, opened: OpenedItem) -> Papers:
         published_under = opened.publication_key if place.open else None  # a friend's seal is proof enough
@@ -73,8 +84,8 @@ class Assembly:
         """
         chain, revocations = await gatherResults(
             [
-                self._pieces.whole(place, opened.annex.chain),
-                self._pieces.whole(place, opened.annex.revocations),
+                self._whole("certificates", place, opened.annex.chain),
+                self._whole("revocation list", place, opened.annex.revocations),
             ]
         )
         try:

@@ -6,6 +6,10 @@ and gives it a head start, since what a lookup says now is better than anything 
 local network, nothing old is dialled. After that the kept devices are told, and of what is found then only what is news:
 another device, or more locators of one.
 
+Of people who are kept fresh (:mod:`p2pship.lookup.keepfresh`) what is kept is as good as what the lookups would say. It is told at once, and
+the lookups are asked only when that has not led to the person in :data:`LOOKUP_LATER`, or a device was dialled in vain: so a
+call to a contact waits for no lookup, and tells none that it is made.
+
 Who dialled a kept device in vain says :meth:`~CachingFinder.forget`: it is then not told again from memory, and what the
 search under way still finds of it is told even if it is no news. A wrong entry thus costs a vain attempt, no more: whoever
 answers has to prove the device key, and the hello that follows has its papers verified and judged anew.
@@ -31,6 +35,9 @@ from p2pship.network import Interface
 
 HEAD_START = 0.1
 "Seconds that the lookups have before something kept is told: collecting unproven keys on one network takes 0.05."
+
+LOOKUP_LATER = 0.5
+"Seconds that the devices of somebody who is kept fresh have for being reached before the lookups are asked: three round trips across the world."
 
 MOST_PEOPLE = 256
 "People kept; the one found longest ago is dropped. Each takes about 2 kB."
@@ -69,15 +76,38 @@ class CachingFinder:
         self._trust = trust
         self._people: OrderedDict[_Who, dict[bytes, _Entry]] = OrderedDict()
         self._searches: set[_CachedSearch] = set()
+        self._fresh: set[_Who] = set()
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
         """Search as the finder behind does; devices found before are told if it is slow to find them again.
 
         ``receiver`` is told nothing before this has returned.
         """
-        search = _CachedSearch(self, (own.aor, aor), own, receiver)
+        who = own.aor, aor
+        search = self._search(who, own, receiver)
+        search.begin(later=who in self._fresh and bool(self.kept(who)))
+        return search
+
+    def refresh(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
+        """Search as :meth:`find` does, whatever is kept, and keep what is found."""
+        search = self._search((own.aor, aor), own, receiver)
+        search.begin(later=False)
+        return search
+
+    def set_fresh(self, own: str, aor: str, fresh: bool) -> None:
+        """Hear whether somebody sees to it that what is kept of a person is what the lookups would say."""
+        if fresh:
+            self._fresh.add((own, aor))
+        else:
+            self._fresh.discard((own, aor))
+
+    def expiry(self, own: str, aor: str) -> float:
+        """Return when the first of what is kept of a person runs out, Unix time; 0 if nothing is."""
+        return min((_until(found) for found in self.kept((own, aor))), default=0.0)
+
+    def _search(self, who: _Who, own: IIdentity, receiver: IFindReceiver) -> _CachedSearch:
+        search = _CachedSearch(self, self._reactor, self._finder, who, own, receiver)
         self._searches.add(search)
-        search.begin(self._reactor, self._finder.find(aor, own, search))
         return search
 
     def forget(self, aor: str, device_key: bytes) -> None:
@@ -95,7 +125,7 @@ class CachingFinder:
         now, interfaces = self._reactor.seconds(), tuple(self._network.interfaces())
         for key, entry in tuple(devices.items()):
             found = entry.found
-            if min(found.papers.record.expires, found.verdict.until) <= now or entry.interfaces != interfaces:
+            if _until(found) <= now or entry.interfaces != interfaces:
                 del devices[key]
         return [entry.found for entry in devices.values() if not entry.doubtful]
 
@@ -143,12 +173,27 @@ class CachingFinder:
         self._searches.discard(search)
 
 
+def _until(found: Found) -> float:
+    """Return until when a device that was found may be dialled, Unix time."""
+    return min(found.papers.record.expires, found.verdict.until)
+
+
 @implementer(IFinding, IFindReceiver)
 class _CachedSearch:
     """A search under way: tells what is found, what is kept, and then what is news."""
 
-    def __init__(self, cache: CachingFinder, who: _Who, own: IIdentity, receiver: IFindReceiver) -> None:
+    def __init__(
+        self,
+        cache: CachingFinder,
+        reactor: Any,
+        finder: IFinder,
+        who: _Who,
+        own: IIdentity,
+        receiver: IFindReceiver,
+    ) -> None:
         self._cache = cache
+        self._reactor = reactor
+        self._finder = finder
         self._who = who
         self._own = own
         self._receiver = receiver
@@ -156,12 +201,19 @@ class _CachedSearch:
         self._devices: set[bytes] = set()
         self._search: IFinding | None = None
         self._timer: Any = None
+        self._later: Any = None
         self._over = False
 
-    def begin(self, reactor: Any, search: IFinding) -> None:
-        """Tell what is kept after the head start; ``search`` is that of the finder behind."""
-        self._search = search
-        self._timer = reactor.callLater(HEAD_START, self._tell_kept)
+    def begin(self, later: bool) -> None:
+        """Ask now, and tell what is kept after the head start; or tell it now, and ask later."""
+        if later:
+            self._later = self._reactor.callLater(LOOKUP_LATER, self._ask)
+        else:
+            self._ask()
+        self._timer = self._reactor.callLater(0 if later else HEAD_START, self._tell_kept)
+
+    def _ask(self) -> None:
+        self._search = self._finder.find(self._who[1], self._own, self)
 
     def so_far(self) -> FindOutcome:
         """Return what would be told now if it ended."""
@@ -172,15 +224,19 @@ class _CachedSearch:
         """End the search; harmless when it is over."""
         self._over = True
         self._cache.ended(self)
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        for timer in (self._timer, self._later):
+            if timer is not None and timer.active():
+                timer.cancel()
         if self._search is not None:
             self._search.cancel()
 
     def forget(self, aor: str, device_key: bytes) -> None:
         """Hear that a device was dialled in vain."""
-        if aor == self._who[1]:
-            self._told.pop(device_key, None)
+        if aor != self._who[1]:
+            return
+        self._told.pop(device_key, None)
+        if self._later is not None and self._later.active():
+            self._later.reset(0)
 
     def device_found(self, found: Found) -> None:
         """Keep a device, and tell it if it is news."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pship.address import Locator
 from p2pship.identity.papers import Papers
@@ -18,6 +20,21 @@ class Slot:
     "32 octets, derived from the secret of the place and the day, and from the reference of a piece"
     publication_key: bytes
     "an Ed25519 public key, 32 octets: the device's own, or, at a friend's place, one that only the two can tell to be its"
+    private_key: Ed25519PrivateKey = field(compare=False, repr=False)
+    "the private key to it, for lookups whose slots are signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a lookup: everything under a lookup key, and whatever may help to find the true item among it."""
+
+    lookup_key: bytes
+    "32 octets"
+    domain: str = ""
+    "the domain of the name that is searched for, which may say itself where to ask; empty if it is not to be asked"
+    known: tuple[bytes, ...] = ()
+    """the publication keys, 32 octets each, under which devices of the person publish there, as far as they are known: a lookup
+    that can ask for one slot asks for theirs, however many others are under the lookup key"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,8 @@ class Candidate:
     "whether it came from this very machine"
     on_link: bool = False
     "whether it came from one of our own networks, so that its private addresses mean something here"
+    source: str = field(default="", compare=False)
+    "who gave it, such as a server or an address, for people to read; empty where only the lookup is known"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zope.interface import implementer
@@ -18,9 +18,13 @@ from p2pship.interfaces import (
     ITrustPolicy,
 )
 from p2pship.journal import Journal
+from p2pship.lookup.candidate import Found
+from p2pship.lookup.clockdoubt import ClockDoubt
+from p2pship.lookup.following import Following
 from p2pship.lookup.pieces import PieceStore
 from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
 from p2pship.lookup.search import Search
+from p2pship.lookup.trace import NO_TRACE, Trace
 
 
 @implementer(IFinder)
@@ -46,8 +50,10 @@ class LookupChain:
         self._journal = journal
         self._privacy = privacy
         self._store = PieceStore()
+        self.clock_doubt = ClockDoubt()
+        "what the dates of who was found say of our clock"
 
-    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
+    def find(self, aor: str, own: IIdentity, receiver: IFindReceiver, trace: Trace = NO_TRACE) -> IFinding:
         """Search every lookup; ``receiver`` is told nothing before this has returned.
 
         A device is told again when more of its locators become known. Our own device is told like any other, and so is
@@ -65,9 +71,28 @@ class LookupChain:
             aor,
             own,
             receiver,
+            trace,
+            self.clock_doubt,
         )
         search.begin()
         return search
+
+    def follow(self, aor: str, own: IIdentity, taken: Callable[[Found], None]) -> Following:
+        """Call ``taken`` with each device of a person whose key is proven, as lookups tell of it by themselves, until cancelled."""
+        following = Following(
+            self._reactor,
+            self._trust,
+            self._keyring,
+            self._network,
+            self._journal,
+            self._lookups,
+            self._store,
+            aor,
+            own,
+            taken,
+        )
+        following.begin(self._privacy.searched(own.aor, aor))
+        return following
 
     def forget(self, aor: str, device_key: bytes) -> None:
         """Do nothing: every search asks anew."""

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.hit import format_hit
-from p2pship.interfaces import IFinder, IFindReceiver, IIdentity, ISearch
+from p2pship.interfaces import IFindReceiver, IIdentity, ISearch
 from p2pship.lookup.candidate import FindOutcome, Found
-from p2pship.status import FindStatus
+from p2pship.status import FindStatus, TraceStep
 
 Collected = tuple[list[Found], FindOutcome]
 "The devices found, each as it was last told, in the order in which they came; and what was asked."
 
 
-def collect(finder: IFinder, aor: str, own: IIdentity) -> Deferred[Collected]:
+Find = Callable[[str, IIdentity, IFindReceiver], ISearch]
+"What begins a search, as :meth:`~p2pship.interfaces.IFinder.find` does."
+
+
+def collect(find: Find, aor: str, own: IIdentity) -> Deferred[Collected]:
     """Search for a canonical AOR on behalf of an own identity; cancelling ends the search."""
-    return _Collector().begin(finder, aor, own)
+    return _Collector().begin(find, aor, own)
 
 
-def find_status(collected: Collected, aor: str) -> FindStatus:
+def find_status(collected: Collected, aor: str, trace: Sequence[TraceStep] = ()) -> FindStatus:
     """Describe a search for a person: who was found, and who answered."""
     found, outcome = collected
     return {
@@ -46,6 +52,7 @@ def find_status(collected: Collected, aor: str) -> FindStatus:
                 *([_changed(aor)] if outcome.changed else []),
             )
         ),
+        "trace": list(trace),
     }
 
 
@@ -62,8 +69,8 @@ class _Collector:
         self._search: ISearch | None = None
         self._done: Deferred[Collected] = Deferred(lambda _: self._cancel())
 
-    def begin(self, finder: IFinder, aor: str, own: IIdentity) -> Deferred[Collected]:
-        self._search = finder.find(aor, own, self)
+    def begin(self, find: Find, aor: str, own: IIdentity) -> Deferred[Collected]:
+        self._search = find(aor, own, self)
         return self._done
 
     def device_found(self, found: Found) -> None:

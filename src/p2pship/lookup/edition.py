@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from p2pship.address import Locator
 from p2pship.identity.annex import by_reference
+from p2pship.identity.keys import raw_public
 from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import sign_record, verify_record
 from p2pship.identity.seal import annex_of, seal, seal_piece
@@ -16,8 +19,8 @@ from p2pship.interfaces import IDevice, IIdentity, IKeyring
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.dialable import is_public
 
-HALF_LIFE = RECORD_LIFETIME / 2
-"Seconds between two publications: if one fails there is time for another before the record expires."
+ANNOUNCING_TIME = RECORD_LIFETIME / 4
+"Seconds between two publications: two may fail before the record expires, and who kept it for us may have gone away."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Edition:
         said = (self.statement, self.locators, self.revocations)
         return said != (newer.statement, newer.locators, newer.revocations)
 
-    def is_fresh(self, now: float, oldest: float = HALF_LIFE / 2) -> bool:
+    def is_fresh(self, now: float, oldest: float = ANNOUNCING_TIME / 2) -> bool:
         """Tell whether it was signed no longer than ``oldest`` seconds ago."""
         return 0 <= now - self.made < oldest
 
@@ -143,15 +146,20 @@ def sealed(edition: Edition, wide_area: bool, now: float, place: Place | None = 
 
 def _of_day(edition: Edition, record: bytes, place: Place, day: int) -> dict[Slot, bytes]:
     """Return the item of a day, and those of the pieces that it refers to."""
-    device = edition.device.publication_key
+    device = edition.device.publication_private_key
     statement, chain, revocations = edition.statement, edition.chain, edition.revocations
-    key = place.publication_key(day, device)
-    item = seal(place, day, key, statement, record, chain=chain, revocations=revocations)
-    items = {Slot(place.lookup_key(day), key): item}
+    slot = _slot(place, day, device)
+    item = seal(place, day, slot.publication_key, statement, record, chain=chain, revocations=revocations)
+    items = {slot: item}
     wanted = annex_of(statement, record, chain, revocations).references
     pieces = by_reference(statement, chain, revocations) if wanted else {}
     for reference in wanted:
-        key = place.publication_key(day, device, reference)
-        slot = Slot(place.lookup_key(day, reference), key)
-        items[slot] = seal_piece(place, day, key, pieces[reference])
+        slot = _slot(place, day, device, reference)
+        items[slot] = seal_piece(place, day, slot.publication_key, pieces[reference])
     return items
+
+
+def _slot(place: Place, day: int, device: Ed25519PrivateKey, piece: bytes = b"") -> Slot:
+    """Return where a device publishes at a place, itself or a piece."""
+    key = place.publication_private_key(day, device, piece)
+    return Slot(place.lookup_key(day, piece), raw_public(key), key)

@@ -1,4 +1,4 @@
-"""What happened in searches."""
+"""What happened in searches, and with what was published."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ class OtherKeyIgnored(Fact):
             f"ignored a device that {self.lookup} found for {self.aor}, with the identity key {self.fingerprint}: "
             f"{self.reason}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack(Fact):
+    """What a lookup was given could not be found there by ourselves, or can be again."""
+
+    lookup: str
+    aor: str
+    error: str
+    "why it was not found; empty when it was, after it had not been"
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"{self.aor} may not be found through {self.lookup}: {self.error}"
+        return f"{self.aor} is found through {self.lookup} again"

@@ -13,6 +13,8 @@ from p2pship.identity.place import Place
 from p2pship.interfaces import ILookup
 from p2pship.journal import Journal, Published
 from p2pship.lookup.candidate import Slot
+from p2pship.lookup.selftest import SelfTest
+from p2pship.status import LookupStatus
 
 PUBLISH_TIME = 30.0
 "Seconds that publishing an identity's items may take: the slowest lookup asks some dozens of strangers in turn."
@@ -30,18 +32,25 @@ class Outlet:
 
     Items are kept here only until the lookup has them; then their slots are enough, to take them back.
 
-    ``spread`` makes a time a little longer or shorter, so that not all nodes come at once.
+    ``spread`` makes a time a little longer or shorter, so that not all nodes come at once. ``test`` reads back what was published,
+    where the lookup keeps it.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, lookup: ILookup, journal: Journal, spread: Callable[[float], float]
+        self,
+        reactor: Any,
+        lookup: ILookup,
+        journal: Journal,
+        spread: Callable[[float], float],
+        test: SelfTest | None = None,
     ) -> None:
         self._reactor = reactor
         self._lookup = lookup
         self._journal = journal
         self._spread = spread
+        self._test = test
         self._slots: dict[_Kept, tuple[Slot, ...]] = {}
         self._unpublished: dict[_Kept, Mapping[Slot, bytes]] = {}
         self._attempts: dict[_Kept, Deferred[Any]] = {}
@@ -49,6 +58,11 @@ class Outlet:
         self._delays: dict[_Kept, float] = {}
         self._failing: dict[_Kept, str] = {}
         self._told: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """The lookup's."""
+        return str(self._lookup.name)
 
     @property
     def wide_area(self) -> bool:
@@ -69,7 +83,20 @@ class Outlet:
         self._unpublished[kept] = items
         self._attempt(kept)
 
+    def status(self) -> LookupStatus:
+        """Say how the lookup takes what is published, and whether it is found there."""
+        test = self._test
+        failing = next(iter(self._failing.values()), "")
+        return {
+            "name": self.name,
+            "wide_area": self.wide_area,
+            "trouble": failing or (test.trouble if test is not None else ""),
+            "read_back": test.found if test is not None else 0.0,
+        }
+
     def _forget(self, kept: _Kept) -> None:
+        if self._test is not None:
+            self._test.withdrawn(*kept)
         self._unpublished.pop(kept, None)
         self._failing.pop(kept, None)
         self._give_up(kept)
@@ -78,6 +105,8 @@ class Outlet:
 
     def close(self) -> Deferred[Any]:
         """Take everything back; fires when that is done, or has failed."""
+        if self._test is not None:
+            self._test.stop()
         for kept in self._slots:
             self._give_up(kept)
         held, self._slots = self._slots, {}
@@ -105,6 +134,9 @@ class Outlet:
             attempt.cancel()
 
     def _published(self, _: object, kept: _Kept) -> None:
+        slot, item = next(iter(self._unpublished[kept].items()))  # today's is first
+        if self._test is not None:
+            self._test.published(*kept, slot, item)
         for each in (self._attempts, self._unpublished, self._delays, self._failing):
             each.pop(kept, None)
         self._tell(kept[0])

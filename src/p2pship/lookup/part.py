@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
-from p2pship.lookup.candidate import Answer, Asked, Candidate
+from p2pship.lookup.candidate import Answer, Asked, Candidate, Question
 
 LOOKUP_TIME = 3.0
 "Seconds that one lookup may take: of the 5 s for reaching a person there is then time left to dial."
@@ -20,7 +20,7 @@ MOST_CANDIDATES = 256
 
 @implementer(ISearchReceiver)
 class Part:
-    """Asks one lookup, passes its candidates on, and says once that it has ended: ``asked`` then tells how."""
+    """Asks one lookup, passes its candidates on, and says once that it has ended, and how."""
 
     log = Logger()
 
@@ -29,7 +29,7 @@ class Part:
         reactor: Any,
         lookup: ILookup,
         candidate_received: Callable[[Candidate], None],
-        ended: Callable[[], None],
+        ended: Callable[[Asked], None],
     ) -> None:
         self._reactor = reactor
         self._lookup = lookup
@@ -37,20 +37,36 @@ class Part:
         self._ended = ended
         self._candidates = 0
         self._search: ISearch | None = None
+        self._over = False
         self._timer: Any = None
         self._began = 0.0
         self.asked: Asked | None = None
         "None while it is under way"
 
-    def begin(self, key: bytes) -> None:
-        """Ask for a lookup key."""
+    @property
+    def name(self) -> str:
+        """The lookup's."""
+        return str(self._lookup.name)
+
+    @property
+    def wide_area(self) -> bool:
+        """The lookup's: whether others than our own networks can ask it."""
+        return bool(self._lookup.wide_area)
+
+    def begin(self, question: Question) -> None:
+        """Ask this."""
         self._began = self._reactor.seconds()
         self._timer = self._reactor.callLater(LOOKUP_TIME, self.time_out)
         try:
-            self._search = self._lookup.find(key, self)
+            search = self._lookup.find(question, self)
         except Exception as error:  # noqa: BLE001 (a lookup may be anybody's plug-in: the others are asked all the same)
             self.log.failure("the lookup {name} failed when asked", name=self._lookup.name)
             self._end(Answer.FAILED, str(error) or type(error).__name__)
+            return
+        if self._over:  # it told all that was wanted before it gave its search
+            search.cancel()
+        else:
+            self._search = search
 
     def so_far(self) -> Asked:
         """Return how it ended, or that it has not yet."""
@@ -76,6 +92,7 @@ class Part:
 
     def cancel(self) -> None:
         """End it without a word; harmless when it has ended."""
+        self._over = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._search is not None:
@@ -87,7 +104,7 @@ class Part:
             return
         self.asked = Asked(self._lookup.name, answer, self._reactor.seconds() - self._began, reason)
         self.cancel()
-        self._ended()
+        self._ended(self.asked)
 
 
 _WORST_LAST = (Answer.COMPLETED, Answer.UNDER_WAY, Answer.TIMED_OUT, Answer.FAILED)

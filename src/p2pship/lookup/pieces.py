@@ -14,8 +14,9 @@ from p2pship.errors import RemoteError
 from p2pship.identity.place import Place
 from p2pship.identity.seal import open_piece
 from p2pship.interfaces import ILookup
-from p2pship.lookup.candidate import Candidate
+from p2pship.lookup.candidate import Asked, Candidate
 from p2pship.lookup.part import Part
+from p2pship.lookup.sought import Sought
 
 ANNEX_TIME = 1.5
 """Seconds that a search waits for pieces: a question on the local network is sent four times by then. Meanwhile nobody unproven is
@@ -48,11 +49,11 @@ class PieceStore:
 class PieceSearch:
     """Fetches the pieces that one search wants, each once; ``cancel`` ends all of it."""
 
-    def __init__(self, reactor: Any, lookups: Sequence[ILookup], store: PieceStore, day: int) -> None:
+    def __init__(self, reactor: Any, lookups: Sequence[ILookup], store: PieceStore, sought: Sought) -> None:
         self._reactor = reactor
         self._lookups = tuple(lookups)
         self._store = store
-        self._day = day
+        self._sought = sought
         self._asked: dict[tuple[Place, bytes], _Asking] = {}
 
     def whole(self, place: Place, references: Sequence[bytes]) -> Deferred[bytes | None]:
@@ -76,7 +77,9 @@ class PieceSearch:
         if key not in self._asked:
             if len(self._asked) >= MOST_FETCHED:
                 return succeed(None)
-            self._asked[key] = _Asking(self._reactor, self._lookups, self._store, place, self._day, reference)
+            self._asked[key] = _Asking(
+                self._reactor, self._lookups, self._store, place, self._sought, reference
+            )
             self._asked[key].begin()
         return self._asked[key].wait()
 
@@ -90,23 +93,23 @@ class _Asking:
         lookups: Sequence[ILookup],
         store: PieceStore,
         place: Place,
-        day: int,
+        sought: Sought,
         reference: bytes,
     ) -> None:
         self._store = store
         self._place = place
-        self._day = day
+        self._sought = sought
         self._reference = reference
-        self._parts = [Part(reactor, lookup, self._received, self._look_ended) for lookup in lookups]
+        self._parts = [Part(reactor, lookup, self._received, self._part_ended) for lookup in lookups]
         self._waiting: list[Deferred[bytes | None]] = []
         self._over = False
         self._piece: bytes | None = None
 
     def begin(self) -> None:
-        key = self._place.lookup_key(self._day, self._reference)
+        question = self._sought.question(self._place, self._reference)
         for part in self._parts:
             if not self._over:
-                part.begin(key)
+                part.begin(question)
         self._look_ended()
 
     def wait(self) -> Deferred[bytes | None]:
@@ -121,11 +124,14 @@ class _Asking:
         if self._over:
             return
         try:
-            self._piece = open_piece(self._place, self._day, self._reference, candidate.item)
+            self._piece = open_piece(self._place, self._sought.day, self._reference, candidate.item)
         except RemoteError:  # whoever knows the name may have put it there; the true one may still come
             return
         self._store.keep(self._reference, self._piece)
         self._end()
+
+    def _part_ended(self, _asked: Asked) -> None:
+        self._look_ended()
 
     def _look_ended(self) -> None:
         if not self._over and all(part.asked is not None for part in self._parts):

@@ -4,11 +4,11 @@ Theory of operation. What there is to say of an identity is an :class:`~p2pship.
 holding it by an :class:`~p2pship.lookup.outlet.Outlet`, at each place where somebody may look for it: the open one, and one for
 each friend, as the identity's mode says (:mod:`p2pship.lookup.privacy`). A round looks at every identity, makes a new edition
 where the old one says something else than it should, signs it anew where it is getting old, and takes back what is at places
-that are no longer wanted. Rounds come at half of a record's life, give or take a tenth, and :data:`COALESCING_TIME` after an
+that are no longer wanted. Rounds come at a quarter of a record's life, give or take a tenth, and :data:`COALESCING_TIME` after an
 identity, a mode, a secret or locators changed, however many changes there are in that time.
 
 Strangers who keep items for the wide area see when they come. Those for friends go there one by one, each at moments of its
-own, half to one and a half half lives apart, whatever the rounds do; but with news within :data:`NEWS_TIME`, so that it is
+own, a quarter to three quarters of a record's life apart, whatever the rounds do; but with news within :data:`NEWS_TIME`, so that it is
 found soon.
 
 Hellos carry the record of the same edition (:meth:`Publisher.record_for`), with only the locators that may be shown on that
@@ -27,11 +27,14 @@ from twisted.logger import Logger
 from p2pship.address import Locator
 from p2pship.errors import LocalError
 from p2pship.identity.place import Place
-from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup
+from p2pship.identity.validity import RECORD_LIFETIME
+from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup, ISearchOnly
 from p2pship.journal import Journal
-from p2pship.lookup.edition import HALF_LIFE, Edition, new_edition, record_showing, renewed, sealed
+from p2pship.lookup.edition import ANNOUNCING_TIME, Edition, new_edition, record_showing, renewed, sealed
 from p2pship.lookup.outlet import Outlet
 from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
+from p2pship.lookup.selftest import SelfTest
+from p2pship.status import LookupStatus
 
 COALESCING_TIME = 0.05
 "Seconds from a change to its publication: an interface that comes up changes several locators, one after the other."
@@ -42,7 +45,11 @@ SPREAD = 0.1
 NEWS_TIME = 30.0
 "Seconds in which all friends' items are in the wide area when there is news: somebody may want to call."
 
-OLDEST_IN_HELLO = HALF_LIFE * 1.2
+FRIENDS_TIME = RECORD_LIFETIME / 2
+"""Seconds between two publications of one friend's item in the wide area, give or take a half: there are as many items as friends,
+and who reads them can do without the last minutes."""
+
+OLDEST_IN_HELLO = ANNOUNCING_TIME * 1.2
 """Seconds after which a hello no longer carries what is published: a round should have made it anew. Until then it does, since
 to renew it for a hello would sign while a phone waits."""
 
@@ -75,9 +82,11 @@ class Publisher:
     ) -> None:
         self._reactor = reactor
         self._keyring = keyring
-        self._outlets = [Outlet(reactor, lookup, journal, self._spread) for lookup in lookups]
-        self._locators = locators
+        self._journal = journal
         self._random = random
+        self._lookups = tuple(lookups)
+        self._outlets = [self._outlet(lookup) for lookup in lookups if not ISearchOnly.providedBy(lookup)]
+        self._locators = locators
         self._privacy = privacy
         self._editions: dict[str, Edition] = {}
         self._held: dict[str, dict[Place, Edition]] = {}
@@ -102,6 +111,11 @@ class Publisher:
         closing = gatherResults([outlet.close() for outlet in self._outlets])
         return closing.addTimeout(WITHDRAWING_TIME, self._reactor).addCallback(lambda _: None)
 
+    def status(self) -> list[LookupStatus]:
+        """Say of each lookup whether it takes what is published, and whether that is found there."""
+        published = {outlet.name: outlet.status() for outlet in self._outlets}
+        return [published.get(lookup.name) or _searched_only(lookup) for lookup in self._lookups]
+
     def locators_changed(self) -> None:
         """Hear that the device can be dialled elsewhere than before."""
         self._soon()
@@ -121,11 +135,15 @@ class Publisher:
             self._soon()
         return record_showing(edition, locators, now)
 
+    def _outlet(self, lookup: ILookup) -> Outlet:
+        test = SelfTest(self._reactor, lookup, self._journal, self._part) if lookup.keeps else None
+        return Outlet(self._reactor, lookup, self._journal, self._spread, test)
+
     def _identity_changed(self, aor: str) -> None:
         self._editions.pop(aor, None)
         self._soon()
 
-    def _edition(self, identity: IIdentity, now: float, oldest: float = HALF_LIFE / 2) -> Edition:
+    def _edition(self, identity: IIdentity, now: float, oldest: float = ANNOUNCING_TIME / 2) -> Edition:
         """Return the current edition of an identity, a new one if need be."""
         locators = self._locators(identity)
         edition = self._editions.get(identity.aor)
@@ -148,7 +166,7 @@ class Publisher:
         self._timer = self._reactor.callLater(seconds, self._round)
 
     def _round(self) -> None:
-        self._set_timer(self._spread(HALF_LIFE))
+        self._set_timer(self._spread(ANNOUNCING_TIME))
         identities, now = self._keyring.identities(), self._reactor.seconds()
         for identity in identities:
             try:
@@ -186,7 +204,7 @@ class Publisher:
         self._later[what] = self._reactor.callLater(self._part() * NEWS_TIME, self._hold_now, what)
 
     def _hold_now(self, what: tuple[str, Place]) -> None:
-        self._later[what] = self._reactor.callLater((0.5 + self._part()) * HALF_LIFE, self._hold_now, what)
+        self._later[what] = self._reactor.callLater((0.5 + self._part()) * FRIENDS_TIME, self._hold_now, what)
         aor, place = what
         now = self._reactor.seconds()
         edition = self._held[aor][place]
@@ -215,6 +233,10 @@ class Publisher:
 
     def _spread(self, seconds: float) -> float:
         return seconds * (1 + SPREAD * (2 * self._part() - 1))
+
+
+def _searched_only(lookup: ILookup) -> LookupStatus:
+    return {"name": lookup.name, "wide_area": lookup.wide_area, "trouble": "", "read_back": 0.0}
 
 
 def _nothing() -> None:

@@ -26,6 +26,7 @@ from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.papers import Papers
 from p2pship.identity.place import Place, day_of
 from p2pship.identity.seal import OpenedItem, open_item
+from p2pship.identity.validity import NotNow
 from p2pship.identity.verdict import NameGrade, Verdict
 from p2pship.interfaces import (
     IFinding,
@@ -40,10 +41,13 @@ from p2pship.journal import Journal, PapersRefused
 from p2pship.lookup.assembly import Assembly
 from p2pship.lookup.candidate import Asked, Candidate, FindOutcome, Found
 from p2pship.lookup.claims import Claims
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.dialable import dialable
 from p2pship.lookup.facts import OtherKeyIgnored
 from p2pship.lookup.part import Part, by_lookup
 from p2pship.lookup.pieces import PieceSearch, PieceStore
+from p2pship.lookup.sought import Sought
+from p2pship.lookup.trace import NO_TRACE, Trace
 from p2pship.network import networks_of
 
 COLLECTING_TIME = 0.05
@@ -51,7 +55,7 @@ COLLECTING_TIME = 0.05
 key is judged, which takes 0.35 s where the domain of the name has to be asked."""
 
 WIDE_COLLECTING_TIME = 0.4
-"The same when a lookup of the wide area is asked, whose answers differ by a few round trips across the world."
+"The same while a lookup of the wide area is under way: answers differ by a few round trips across the world."
 
 SEARCH_TIME = 4.0
 "Seconds that a search may take in all, its judgements included."
@@ -82,6 +86,8 @@ class Search:
         aor: str,
         own: IIdentity,
         receiver: IFindReceiver,
+        trace: Trace = NO_TRACE,
+        clock_doubt: ClockDoubt | None = None,
     ) -> None:
         """Prepare to look in these lookups for a canonical AOR at these places, on behalf of an own identity."""
         self._reactor = reactor
@@ -91,13 +97,15 @@ class Search:
         self._aor = aor
         self._own = own
         self._receiver = receiver
-        self._day = day_of(reactor.seconds())
+        self._trace = trace
+        self._clock_doubt = clock_doubt or ClockDoubt()
+        self._sought = Sought(aor, day_of(reactor.seconds()), keyring.publication_keys(aor))
         self._networks = networks_of(network.interfaces())
         self._claims = Claims()
         self._parts: list[tuple[Part, Place]] = []
         self._lookups = tuple(lookups)
-        self._pieces = PieceSearch(reactor, lookups, store, self._day)
-        self._assembly = Assembly(aor, self._pieces, trust, keyring, journal, reactor.seconds)
+        self._pieces = PieceSearch(reactor, lookups, store, self._sought)
+        self._assembly = Assembly(aor, self._pieces, trust, keyring, journal, reactor.seconds, trace)
         self._taking: set[Deferred[None]] = set()
         self._verdicts: dict[tuple[bytes, tuple[bytes, ...]], Deferred[Verdict | None]] = {}
         self._other_keys: set[bytes] = set()
@@ -106,18 +114,15 @@ class Search:
         self._opened = 0
         self._refused: list[str] = []
         self._told: set[bytes] = set()
-        self._collecting_time = COLLECTING_TIME
-        self._claimed = False
+        self._claimed: float | None = None
         self._collected = False
         self._timers: list[Any] = []
         self._over = False
 
     def begin(self) -> None:
         """Ask the lookups in the next turn of the reactor."""
-        if any(lookup.wide_area for lookup in self._lookups):
-            self._collecting_time = WIDE_COLLECTING_TIME
         self._parts = [
-            (Part(self._reactor, lookup, partial(self._candidate_received, place), self._advance), place)
+            (Part(self._reactor, lookup, partial(self._candidate_received, place), self._part_ended), place)
             for place in self._places
             for lookup in self._lookups
         ]
@@ -152,7 +157,9 @@ class Search:
     def _ask(self) -> None:
         for part, place in self._parts:
             if not self._over:  # the one before may have found all that was wanted
-                part.begin(place.lookup_key(self._day))
+                question = self._sought.question(place)
+                self._trace.asked(part.name, place, question)
+                part.begin(question)
         self._advance()
 
     def _time_out(self) -> None:
@@ -163,12 +170,13 @@ class Search:
             judging.cancel()
 
     def _candidate_received(self, place: Place, candidate: Candidate) -> None:
+        self._trace.received(candidate)
         seen = (candidate.item, candidate.over_loopback, candidate.on_link)
         if self._over or seen in self._seen or self._opened >= MOST_OPENED:
             return
         self._seen.add(seen)
         try:
-            opened = open_item(place, self._day, candidate.item)
+            opened = open_item(place, self._sought.day, candidate.item)
         except RemoteError as error:
             self._refuse(candidate.lookup, str(error))
             return
@@ -180,6 +188,7 @@ class Search:
 
     async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
         papers = await self._assembly.papers(place, opened)
+        self._dated(self._reactor.seconds() - papers.record.issued)
         if not self._over:
             self._judge(papers, candidate)
 
@@ -188,8 +197,13 @@ class Search:
             return
         if not failure.check(RemoteError):
             self.log.failure("a candidate could not be looked at", failure)
+        if isinstance(failure.value, NotNow) and failure.value.what == "record":
+            self._dated(failure.value.age)
         if not self._over:
             self._refuse(lookup, failure.getErrorMessage())
+
+    def _dated(self, age: float) -> None:
+        self._clock_doubt.heard(self._aor, age, self._reactor.seconds())
 
     def _taken(self, _: None, taking: Deferred[None]) -> None:
         self._taking.discard(taking)
@@ -216,14 +230,21 @@ class Search:
             return verdict
         if verdict is None:
             self._refuse(candidate.lookup, "whose the identity key is could not be found out in time")
-        elif verdict.name is NameGrade.CHANGED and not verdict.outdated:
-            self._ignore(papers, verdict, candidate.lookup)
         else:
-            locators = dialable(papers.record.locators, candidate, self._networks)
-            found = Found(papers, locators, verdict, candidate.lookup)
-            self._tell([found] if verdict.outdated else self._claims.received(found))
+            self._trace.judged(candidate.lookup, papers, verdict)
+            self._weigh(verdict, papers, candidate)
         self._advance()
         return verdict
+
+    def _weigh(self, verdict: Verdict, papers: Papers, candidate: Candidate) -> None:
+        """Tell of a device now, later or never."""
+        if verdict.name is NameGrade.CHANGED and not verdict.outdated:
+            self._ignore(papers, verdict, candidate.lookup)
+            return
+        locators = dialable(papers.record.locators, candidate, self._networks)
+        self._trace.dialable(candidate.lookup, papers, locators)
+        found = Found(papers, locators, verdict, candidate.lookup)
+        self._tell([found] if verdict.outdated else self._claims.received(found))
 
     def _ignore(self, papers: Papers, verdict: Verdict, lookup: str) -> None:
         """Pass over somebody with another key than the confirmed one; told once for each key."""
@@ -235,12 +256,23 @@ class Search:
             self._journal.tell(OtherKeyIgnored(self._own.aor, self._aor, lookup, shown, reason))
 
     def _begin_collecting(self) -> None:
-        if not self._claimed:
-            self._claimed = True
-            self._after(self._collecting_time, self._collecting_ended)
+        if self._claimed is None:
+            self._claimed = self._reactor.seconds()
+            wide = self._is_wide_area_under_way()
+            self._after(WIDE_COLLECTING_TIME if wide else COLLECTING_TIME, self._collecting_ended)
+
+    def _is_wide_area_under_way(self) -> bool:
+        return any(part.wide_area and part.asked is None for part, _ in self._parts)
 
     def _collecting_ended(self) -> None:
         self._collected = True
+        self._advance()
+
+    def _part_ended(self, asked: Asked) -> None:
+        self._trace.ended(asked)
+        if self._claimed is not None and not self._is_wide_area_under_way():
+            left = self._claimed + COLLECTING_TIME - self._reactor.seconds()
+            self._after(max(0.0, left), self._collecting_ended)
         self._advance()
 
     def _advance(self) -> None:
@@ -259,10 +291,12 @@ class Search:
             if self._over:  # the receiver has what it wanted
                 return
             self._told.add(found.papers.record.device_key)
+            self._trace.told(found)
             self._receiver.device_found(found)
 
     def _refuse(self, lookup: str, reason: str) -> None:
         self._journal.count("lookup.refused")
+        self._trace.refused(lookup, reason)
         text = f"{lookup}: {reason}"
         if len(self._refused) < MOST_REFUSALS and text not in self._refused:
             self._refused.append(text)
@@ -270,6 +304,8 @@ class Search:
 
     def _end(self, asked: tuple[Asked, ...]) -> None:
         self.cancel()
+        if self._claims.ambiguous:
+            self._trace.ambiguous()
         self._receiver.find_ended(self._outcome(asked))
 
     def _outcome(self, asked: tuple[Asked, ...]) -> FindOutcome:

@@ -4,6 +4,8 @@ Theory of operation. A peer that is connected is told at once if it is *vouched*
 search led to it. One that only ever came to us with a hello, under whatever name it liked, has to wait for what the
 search says: it is told when that found nobody, or the same identity key, so that nobody gets another person's calls by
 being quick to say hello.
+
+As soon as every device that the newest statement of a proven person lists is reached, nobody else is searched for.
 """
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ class PeopleSearch:
         self._finding = False
         self._tried: dict[bytes, Tried] = {}
         self._reached_hits: set[bytes] = set()
+        self._proven: list[Peer] = []
         self._keys: set[bytes] = set()
         self._came: list[Peer] = []
         self._newest: dict[bytes, Found] = {}
@@ -206,6 +209,16 @@ class PeopleSearch:
             tried, reached=True, dial_seconds=stages.dial, hello_seconds=stages.hello, reason=""
         )
         self._tell(peer, reached)
+        if peer.verdict.proven and self._keyring.identity(self._aor) is None:
+            self._proven.append(peer)
+            self._look_no_further()
+
+    def _look_no_further(self) -> None:
+        """End the search of the lookups if there is no device left that it could find."""
+        if self._finding and self._asked is not None and self._are_all(self._proven):
+            self._outcome = self._asked.so_far()
+            self._finding = False
+            self._asked.cancel()
 
     def _failed(self, failure: Failure, tried: Tried, found: Found | None) -> None:
         if failure.check(CancelledError):

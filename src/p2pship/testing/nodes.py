@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 from p2pship.address import HostPort
 from p2pship.config import load
-from p2pship.interfaces import IBearer, INetwork
+from p2pship.interfaces import IBearer, ILookup, INetwork
 from p2pship.journal import Fact
 from p2pship.node import Node
 from p2pship.sections import sections
@@ -43,9 +43,8 @@ class MemoryNodes:
         def bearers(node: Node) -> Mapping[str, IBearer]:
             return self.bearers_of(name, node)
 
-        def lookups(node: Node) -> dict[str, MemoryLookup]:
-            self.lookups[name] = self.make_lookup()
-            return {"memory": self.lookups[name]}
+        def lookups(node: Node) -> Mapping[str, ILookup]:
+            return self.lookups_of(name, node)
 
         network: INetwork = StaticNetwork()
         config = load(None, sections(), self._options)
@@ -54,6 +53,11 @@ class MemoryNodes:
         )
         node.journal.watch(self.facts[name].append)
         return node
+
+    def lookups_of(self, name: str, node: Node) -> Mapping[str, ILookup]:
+        """Make the lookups of a node; a subclass may make others, or add some."""
+        self.lookups[name] = self.make_lookup()
+        return {"memory": self.lookups[name]}
 
     def make_lookup(self) -> MemoryLookup:
         """Make the lookup of a node; a subclass may make another kind."""

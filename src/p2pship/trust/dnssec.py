@@ -95,6 +95,17 @@ class DNSSEC:
         asked = Deferred.fromCoroutine(self._vouch(aor, key))
         return asked.addTimeout(TIMEOUT, self._clock).addCallbacks(self._keep, _without, (aor, key))
 
+    async def prove(self, answer: Message) -> float:
+        """Check what an answer says of the name that was asked for, and return until when it may be kept, Unix time.
+
+        :raises NotProven: if DNSSEC does not prove it, or it says nothing.
+        :raises DNSFailed: if what is needed for that cannot be had.
+        """
+        import dns.rdatatype
+
+        asked = answer.question[0]
+        return await self._proven(answer, asked.name, dns.rdatatype.to_text(asked.rdtype), MOST_ZONES)
+
     def _keep(self, vouch: Vouch, aor: str, key: bytes) -> Vouch:
         if len(self._answers) >= MOST_KEPT:
             self._answers.clear()

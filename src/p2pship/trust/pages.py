@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, ResponseDone
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from p2pship.errors import RemoteError
 from p2pship.trust.wellknown import FOLDER, LONGEST_PAGE
+from p2pship.webclient import BodyFailed, Connections, LimitedEndpoint, read_body, why
 
 TIMEOUT = 3.0
 "Seconds for a page with everything that belongs to it."
@@ -51,10 +50,6 @@ MOST_IN_SPAN = 120
 "Pages fetched from one domain within SHORTEST_KEPT: more are not asked for, as if it did not answer."
 
 MOST_REDIRECTIONS = 3
-
-MOST_RECEIVED = 262_144
-"""Octets taken over one connection, with all headers: of those nobody else limits how many there are, and a server that somebody's hello
-made us ask could send for the whole time."""
 
 _MAX_AGE = re.compile(rb"(?:^|[,\s])max-age=(\d{1,9})(?:[,\s]|$)", re.IGNORECASE)
 _MOVED = (301, 302, 303, 307, 308)
@@ -138,9 +133,9 @@ class Pages:
             self._keep((domain, name), result.until, result)
         else:
             reachable = isinstance(result.value, PageFailed)
-            why = str(result.value) if reachable else f"{domain} does not answer: {_why(result)}"
-            self._keep((domain, name if reachable else ""), self._clock.seconds() + FAILURE_KEPT, why)
-            result = Failure(PageFailed(why))
+            reason = str(result.value) if reachable else f"{domain} does not answer: {why(result, TIMEOUT)}"
+            self._keep((domain, name if reachable else ""), self._clock.seconds() + FAILURE_KEPT, reason)
+            result = Failure(PageFailed(reason))
         for waiting in self._waiting.pop((domain, name)):
             waiting.callback(result) if isinstance(result, Page) else waiting.errback(result)
 
@@ -172,9 +167,11 @@ class Pages:
     async def _page(self, domain: str, response: IResponse) -> Page:
         if response.code != 200:
             raise PageFailed(f"{domain} does not publish it (status {response.code})")
-        body: Deferred[bytes] = Deferred()
-        response.deliverBody(_Body(body))
-        return Page(await body, self._clock.seconds() + _kept_for(response))
+        try:
+            body = await read_body(response, LONGEST_PAGE)
+        except BodyFailed as error:
+            raise PageFailed(str(error)) from None
+        return Page(body, self._clock.seconds() + _kept_for(response))
 
 
 @implementer(IAgentEndpointFactory)
@@ -183,74 +180,15 @@ class _Door:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._made: list[IProtocol] = []
+        self._made = Connections()
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         if uri.scheme != b"https" or uri.port != 443:
             raise PageFailed("only https is asked")
-        return _Remembering(self._endpoint(uri.host.decode("ascii")), self._made)
+        return LimitedEndpoint(self._endpoint(uri.host.decode("ascii")), self._made)
 
     def hang_up(self) -> None:
-        for protocol in self._made:
-            # Of the TLS protocol, the connection below it: TLS would wait for the other side's goodbye.
-            below = getattr(getattr(protocol, "transport", None), "transport", None)
-            if below is not None:
-                below.abortConnection()
-
-
-@implementer(IStreamClientEndpoint)
-class _Remembering:
-    """An endpoint whose connections are noted, and end when they have brought too much."""
-
-    def __init__(self, endpoint: IStreamClientEndpoint, made: list[IProtocol]) -> None:
-        self._inner = endpoint
-        self._made = made
-
-    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        limited = WrappingFactory(factory)
-        limited.protocol, limited.noisy = _Limited, False
-        limited.wrappedFactory.noisy = False  # nobody wants to read of each page that it was fetched
-        return self._inner.connect(limited).addCallback(self._note)
-
-    def _note(self, made: IProtocol) -> IProtocol:
-        assert isinstance(made, _Limited)
-        self._made.append(made)
-        protocol: IProtocol = made.wrappedProtocol
-        return protocol
-
-
-class _Limited(ProtocolWrapper):
-    """A connection that ends when too much has come."""
-
-    _received = 0
-
-    def dataReceived(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._received > MOST_RECEIVED:
-            self.abortConnection()
-        else:
-            super().dataReceived(data)
-
-
-class _Body(Protocol):
-    """Collects a page, unless it is too long."""
-
-    def __init__(self, done: Deferred[bytes]) -> None:
-        self._done = done
-        self._octets = bytearray()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._octets += data
-        if len(self._octets) > LONGEST_PAGE and not self._done.called:
-            self._done.errback(PageFailed(f"the page is longer than {LONGEST_PAGE} octets"))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._done.called:
-            return
-        if reason.check(ResponseDone):
-            self._done.callback(bytes(self._octets))
-        else:
-            self._done.errback(PageFailed("the page was cut off"))
+        self._made.close()
 
 
 def https(reactor: object) -> Endpoint:
@@ -284,11 +222,3 @@ def _kept_for(response: IResponse) -> int:
         if found:
             return min(max(int(found[1]), SHORTEST_KEPT), LONGEST_KEPT)
     return USUALLY_KEPT
-
-
-def _why(failure: Failure) -> str:
-    reasons = getattr(failure.value, "reasons", None)
-    inner = reasons[0].value if reasons else failure.value
-    if isinstance(inner, TimeoutError | CancelledError):
-        return f"nothing within {TIMEOUT:.0f} s"
-    return str(inner) or type(inner).__name__

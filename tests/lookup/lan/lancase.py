@@ -13,14 +13,17 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Slot
+from p2pship.lookup.candidate import Question
 from p2pship.lookup.lan.protocol import LANLookup
 from p2pship.lookup.lan.settings import LANSettings
+from p2pship.testing.lookup import unsigned_slot
 from p2pship.testing.network import StaticNetwork, loopback
 from tests.lookup.recording import RecordingReceiver
 
 KEY, OTHER_KEY, FENCE_KEY = b"k" * 32, b"o" * 32, b"f" * 32
-SLOT = Slot(KEY, b"d" * 32)
+QUESTION = Question(KEY)
+OTHER_QUESTION = Question(OTHER_KEY)
+SLOT = unsigned_slot(KEY, b"d" * 32)
 
 
 def free_port() -> int:
@@ -78,10 +81,10 @@ class LANTestCase(TestCase):
         Nobody waits until the search is over: another is begun after it for something that ``holder`` surely has, and
         when that is found all answers to the first are there.
         """
-        slot = Slot(FENCE_KEY, b"x" * 32)
+        slot = unsigned_slot(FENCE_KEY, b"x" * 32)
         await holder.publish(slot, b"fence")
         receiver, fence = RecordingReceiver(), RecordingReceiver()
-        searches = [asker.find(KEY, receiver), asker.find(FENCE_KEY, fence)]
+        searches = [asker.find(QUESTION, receiver), asker.find(Question(FENCE_KEY), fence)]
         await fence.first
         for search in searches:
             search.cancel()

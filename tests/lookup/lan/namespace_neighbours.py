@@ -14,10 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Candidate, Slot
+from p2pship.lookup.candidate import Candidate, Question
 from p2pship.lookup.lan.protocol import LANLookup
 from p2pship.lookup.lan.settings import LANSettings
 from p2pship.network import NetworkWatcher
+from p2pship.testing.lookup import unsigned_slot
 from p2pship.testing.namespace import Neighbour, ip
 from tests.lookup.recording import RecordingReceiver
 
@@ -36,7 +37,7 @@ async def neighbour(reactor: Any) -> None:
     """Publish until killed."""
     made = lookup(reactor)
     await made.start()
-    await made.publish(Slot(KEY, b"d" * 32), ITEM)
+    await made.publish(unsigned_slot(KEY, b"d" * 32), ITEM)
     print("ready", flush=True)
     await Deferred()
 
@@ -44,7 +45,7 @@ async def neighbour(reactor: Any) -> None:
 async def search(made: LANLookup) -> tuple[list[Candidate], Exception | None]:
     """Search once; return what was found and how it ended."""
     receiver = RecordingReceiver()
-    made.find(KEY, receiver)
+    made.find(Question(KEY), receiver)
     await receiver.ended
     return receiver.candidates, receiver.ends[0]
 

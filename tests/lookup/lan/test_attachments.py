@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from p2pship.journal import Journal
+from p2pship.lookup.candidate import Question
 from p2pship.lookup.lan.protocol import LANLookup, NotAsked
 from p2pship.network import Interface
 from p2pship.testing.network import StaticNetwork, loopback
@@ -76,7 +77,7 @@ class InterfaceTests(LANTestCase):
         self.assertEqual(one._attachments._open, {})
         await other.publish(SLOT, b"item")
         receiver = RecordingReceiver()
-        one.find(KEY, receiver)
+        one.find(Question(KEY), receiver)
         await receiver.ended
         self.assertEqual(len(one._attachments._open), 1)
 
@@ -84,7 +85,7 @@ class InterfaceTests(LANTestCase):
         """With no interface at all the search ends with an error that says so."""
         lookup = await self.lookup(StaticNetwork())
         receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
+        lookup.find(Question(KEY), receiver)
         await receiver.ended
         self.assertIn("no usable interface", str(receiver.ends[0]))
 
@@ -92,7 +93,7 @@ class InterfaceTests(LANTestCase):
         """If none works the error names the interface and what is wrong with it."""
         lookup = await self.lookup(StaticNetwork(GONE))
         receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
+        lookup.find(Question(KEY), receiver)
         await receiver.ended
         self.assertIsInstance(receiver.ends[0], NotAsked)
         self.assertIn("gone0", str(receiver.ends[0]))
@@ -101,7 +102,7 @@ class InterfaceTests(LANTestCase):
         """With interfaces named in the settings, others are not used."""
         lookup = await self.lookup(interfaces=("eth7",))
         receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
+        lookup.find(Question(KEY), receiver)
         await receiver.ended
         self.assertIsInstance(receiver.ends[0], NotAsked)
 
@@ -111,7 +112,7 @@ class InterfaceTests(LANTestCase):
         one, other = await self.lookup(network), await self.lookup()
         await other.publish(SLOT, b"item")
         receiver = RecordingReceiver()
-        one.find(KEY, receiver)
+        one.find(Question(KEY), receiver)
         network.change(loopback())
         self.assertEqual((await receiver.first).item, b"item")
 

@@ -5,24 +5,18 @@ from itertools import count
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.errors import LocalError
-from p2pship.lookup.candidate import Slot
 from p2pship.lookup.lan.machine import (
     MOST_ANSWERS,
     MOST_FROM_ONE_SOURCE,
-    MOST_SOURCES,
     QUESTION_TIME,
     SENDINGS,
-    SOURCE_BURST,
     SOURCE_RATE,
-    TOTAL_BURST,
-    TOTAL_RATE,
     Queries,
     Query,
-    RateLimit,
     Shelf,
-    TokenBucket,
 )
 from p2pship.lookup.lan.wire import Answer, BadMessage, Question
+from p2pship.testing.lookup import unsigned_slot
 
 NOW = 1_700_000_000.0
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -41,56 +35,6 @@ def counting() -> Queries:
     return Queries(lambda length: next(ids).to_bytes(length, "big"))
 
 
-class TokenBucketTests(SynchronousTestCase):
-    """A bucket allows a burst, then a rate."""
-
-    def test_burst_then_rate(self) -> None:
-        """After the burst there is one more for each interval of the rate."""
-        bucket = TokenBucket(2.0, 3.0, NOW)
-        self.assertEqual([bucket.take(NOW) for _ in range(4)], [True, True, True, False])
-        self.assertFalse(bucket.take(NOW + 0.4))
-        self.assertTrue(bucket.take(NOW + 0.5))
-        self.assertFalse(bucket.take(NOW + 0.5))
-
-    def test_never_more_than_the_burst(self) -> None:
-        """A long silence saves up no more than the burst."""
-        bucket = TokenBucket(2.0, 3.0, NOW)
-        self.assertEqual(sum(bucket.take(NOW + 1e6) for _ in range(10)), 3)
-
-    def test_clock_set_back(self) -> None:
-        """A clock that is set back takes nothing away, and gives nothing."""
-        bucket = TokenBucket(1.0, 1.0, NOW)
-        self.assertTrue(bucket.take(NOW - 1000))
-        self.assertFalse(bucket.take(NOW - 1000))
-        self.assertTrue(bucket.take(NOW - 999))
-
-
-class RateLimitTests(SynchronousTestCase):
-    """Each address has its rate, and all together have one."""
-
-    def test_one_source(self) -> None:
-        """One address gets its burst and its rate; another is not disturbed."""
-        limit = RateLimit(NOW)
-        self.assertEqual(sum(limit.allows(ASKER, NOW) for _ in range(500)), SOURCE_BURST)
-        self.assertTrue(limit.allows("192.0.2.10", NOW))
-        self.assertEqual(sum(limit.allows(ASKER, NOW + 1) for _ in range(500)), SOURCE_RATE)
-
-    def test_all_sources(self) -> None:
-        """Any number of addresses, true or invented, get no more than the total."""
-        limit = RateLimit(NOW)
-        allowed = sum(limit.allows(f"10.0.{n >> 8}.{n & 255}", NOW) for n in range(5000))
-        self.assertEqual(allowed, TOTAL_BURST)
-        allowed = sum(limit.allows(f"10.1.{n >> 8}.{n & 255}", NOW + 1) for n in range(5000))
-        self.assertEqual(allowed, TOTAL_RATE)
-
-    def test_bounded(self) -> None:
-        """Not every address that ever asked is remembered."""
-        limit = RateLimit(NOW)
-        for n in range(3 * MOST_SOURCES):
-            limit.allows(f"10.0.{n >> 8}.{n & 255}", NOW)
-        self.assertEqual(len(limit._sources), MOST_SOURCES)
-
-
 class ShelfTests(SynchronousTestCase):
     """What is held is answered."""
 
@@ -104,46 +48,46 @@ class ShelfTests(SynchronousTestCase):
 
     def test_answer(self) -> None:
         """Who holds the key answers with the item and the question's id; who does not is silent."""
-        self.shelf.publish(Slot(KEY, DEVICE), b"item")
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), b"item")
         answer = self.shelf.answer(question(), ASKER, NOW)
         self.assertEqual(answer, Answer(b"q" * 16, b"item").print())
         self.assertIsNone(self.shelf.answer(question(OTHER_KEY), ASKER, NOW))
 
     def test_replace_and_withdraw(self) -> None:
         """A slot holds its last item until that is withdrawn."""
-        self.shelf.publish(Slot(KEY, DEVICE), b"old")
-        self.shelf.publish(Slot(KEY, DEVICE), b"new")
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), b"old")
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), b"new")
         self.assertEqual(self.items(), [b"new"])
-        self.shelf.withdraw(Slot(KEY, DEVICE))
-        self.shelf.withdraw(Slot(KEY, DEVICE))
+        self.shelf.withdraw(unsigned_slot(KEY, DEVICE))
+        self.shelf.withdraw(unsigned_slot(KEY, DEVICE))
         self.assertEqual(self.items(), [None])
 
     def test_turns(self) -> None:
         """Several items under one key take turns, so that one question never gets two answers."""
-        self.shelf.publish(Slot(KEY, DEVICE), b"one")
-        self.shelf.publish(Slot(KEY, OTHER_DEVICE), b"two")
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), b"one")
+        self.shelf.publish(unsigned_slot(KEY, OTHER_DEVICE), b"two")
         self.assertEqual(self.items(3), [b"one", b"two", b"one"])
 
     def test_rate(self) -> None:
         """One address is answered as often as the rate allows; questions for what is not held cost it nothing."""
-        self.shelf.publish(Slot(KEY, DEVICE), b"item")
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), b"item")
         self.items(100, OTHER_KEY)
         answered = [item for item in self.items(200) if item]
-        self.assertEqual(len(answered), SOURCE_BURST)
+        self.assertEqual(len(answered), SOURCE_RATE.burst)
 
     def test_never_longer_than_the_question(self) -> None:
         """The longest item is answered with fewer octets than were asked with; a longer one is refused at once."""
-        self.shelf.publish(Slot(KEY, DEVICE), bytes(960))
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), bytes(960))
         answer = self.shelf.answer(question(), ASKER, NOW)
         assert answer is not None
         self.assertLessEqual(len(answer), len(question()))
-        self.assertRaises(LocalError, self.shelf.publish, Slot(KEY, DEVICE), bytes(961))
-        self.assertRaises(LocalError, self.shelf.publish, Slot(KEY, DEVICE), b"")
-        self.assertRaises(LocalError, self.shelf.publish, Slot(b"short", DEVICE), b"item")
+        self.assertRaises(LocalError, self.shelf.publish, unsigned_slot(KEY, DEVICE), bytes(961))
+        self.assertRaises(LocalError, self.shelf.publish, unsigned_slot(KEY, DEVICE), b"")
+        self.assertRaises(LocalError, self.shelf.publish, unsigned_slot(b"short", DEVICE), b"item")
 
     def test_short_questions(self) -> None:
         """What is shorter than a question gets no answer."""
-        self.shelf.publish(Slot(KEY, DEVICE), b"item")
+        self.shelf.publish(unsigned_slot(KEY, DEVICE), b"item")
         for length in (0, 56, 999):
             self.assertRaises(BadMessage, self.shelf.answer, question()[:length], ASKER, NOW)
 

@@ -16,11 +16,12 @@ from zope.interface.verify import verifyObject
 from p2pship import datagrams
 from p2pship.errors import LocalError
 from p2pship.interfaces import ILookup, ISearch
-from p2pship.lookup.candidate import Candidate, Slot
+from p2pship.lookup.candidate import Candidate
 from p2pship.lookup.lan.protocol import LANLookup, NotAsked
 from p2pship.lookup.lan.settings import LANSettings
 from p2pship.lookup.lan.wire import Answer, Question
-from tests.lookup.lan.lancase import KEY, OTHER_KEY, SLOT, LANTestCase
+from p2pship.testing.lookup import unsigned_slot
+from tests.lookup.lan.lancase import KEY, OTHER_KEY, OTHER_QUESTION, QUESTION, SLOT, LANTestCase
 from tests.lookup.recording import RecordingReceiver
 
 FLOOD = 80
@@ -42,14 +43,14 @@ class LANLookupTests(LANTestCase):
         """It provides what it says."""
         lookup = await self.lookup()
         verifyObject(ILookup, lookup)
-        verifyObject(ISearch, lookup.find(KEY, RecordingReceiver()))
+        verifyObject(ISearch, lookup.find(QUESTION, RecordingReceiver()))
 
     async def test_found(self) -> None:
         """What one publishes the other finds, marked as come over loopback; then the search completes."""
         one, other = await self.lookup(), await self.lookup()
         await one.publish(SLOT, b"item")
         receiver = RecordingReceiver()
-        other.find(KEY, receiver)
+        other.find(QUESTION, receiver)
         await receiver.ended
         self.assertEqual(receiver.candidates, [Candidate(b"item", "lan", over_loopback=True, on_link=True)])
         self.assertEqual(receiver.ends, [None])
@@ -58,9 +59,9 @@ class LANLookupTests(LANTestCase):
         """Nodes share the port of the group, and each of them hears and answers; also the one that asks."""
         nodes = [await self.lookup() for _ in range(3)]
         for number, node in enumerate(nodes):
-            await node.publish(Slot(KEY, bytes([number]) * 32), b"item%d" % number)
+            await node.publish(unsigned_slot(KEY, bytes([number]) * 32), b"item%d" % number)
         receiver = RecordingReceiver()
-        nodes[0].find(KEY, receiver)
+        nodes[0].find(QUESTION, receiver)
         await receiver.ended
         self.assertEqual({each.item for each in receiver.candidates}, {b"item0", b"item1", b"item2"})
 
@@ -69,7 +70,7 @@ class LANLookupTests(LANTestCase):
         one, other = await self.lookup(), await self.lookup()
         await one.publish(SLOT, b"item")
         receiver = RecordingReceiver()
-        other.find(OTHER_KEY, receiver)
+        other.find(OTHER_QUESTION, receiver)
         await receiver.ended
         self.assertEqual((receiver.candidates, receiver.ends), ([], [None]))
 
@@ -85,7 +86,7 @@ class LANLookupTests(LANTestCase):
         """What is published just after the first question is found with its repetition."""
         one, other = await self.lookup(), await self.lookup()
         receiver = RecordingReceiver()
-        one.find(KEY, receiver)
+        one.find(QUESTION, receiver)
         await deferLater(reactor, 0.1, lambda: None)
         await other.publish(SLOT, b"item")
         self.assertEqual((await receiver.first).item, b"item")
@@ -95,7 +96,7 @@ class LANLookupTests(LANTestCase):
         lookup = await self.lookup()
         await lookup.publish(SLOT, b"item")
         cancelled = RecordingReceiver()
-        search = lookup.find(KEY, cancelled)
+        search = lookup.find(QUESTION, cancelled)
         search.cancel()
         search.cancel()
         self.assertEqual(await self.found_by(lookup, lookup), [b"item"])
@@ -110,7 +111,7 @@ class LANLookupTests(LANTestCase):
         """Stopping ends what is under way, with the reason."""
         lookup = await self.lookup()
         receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
+        lookup.find(QUESTION, receiver)
         await lookup.stop()
         self.assertEqual(len(receiver.ends), 1)
         self.assertIsInstance(receiver.ends[0], NotAsked)
@@ -121,7 +122,7 @@ class OutsiderTests(LANTestCase):
 
     async def answered(self, lookup: LANLookup, *questions: bytes) -> list[bytes]:
         """Send datagrams to the group, then a good question, and return what came until that was answered."""
-        await lookup.publish(Slot(OTHER_KEY, b"x" * 32), b"the end")
+        await lookup.publish(unsigned_slot(OTHER_KEY, b"x" * 32), b"the end")
         outsider, port = self.outsider()
         for datagram in (*questions, Question(b"e" * 16, OTHER_KEY).print()):
             port.write(datagram, self.group)
@@ -175,7 +176,7 @@ class OutsiderTests(LANTestCase):
         self.addCleanup(port.stopListening)
         await port.protocol.transport.joinGroup(self.settings.group, "127.0.0.1")
         receiver = RecordingReceiver()
-        lookup.find(KEY, receiver)
+        lookup.find(QUESTION, receiver)
         datagram, asker = await asked
         return receiver, Question.parse(datagram), asker
 

@@ -11,13 +11,14 @@ repetition of the question.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from p2pship.errors import LocalError
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.lan.wire import LONGEST_ITEM, LOOKUP_KEY_LENGTH, QUERY_ID_LENGTH, Answer, Question
+from p2pship.lookup.rates import Rate, RateLimit
 
 SENDINGS = (0.0, 0.1, 0.3, 0.7, 1.5)
 """Seconds after the start at which a question is sent. A wireless access point sends multicast once, without
@@ -37,53 +38,11 @@ MOST_FROM_ONE_SOURCE = 16
 """Of these, answers from one address: as many as one person has devices. Whoever hears a question can answer it at once with
 anything; he must not be able to crowd out those who know."""
 
-SOURCE_RATE, SOURCE_BURST = 20.0, 60.0
+SOURCE_RATE = Rate(20.0, 60.0)
 "Answers a second to one address: a call takes 5; the burst lets somebody open a contact list."
 
-TOTAL_RATE, TOTAL_BURST = 200.0, 400.0
+TOTAL_RATE = Rate(200.0, 400.0)
 "Answers a second to all addresses: 200 kB/s at most, which disturbs no call even on old wireless."
-
-MOST_SOURCES = 1024
-"Addresses whose rate is remembered; the one unheard for longest is forgotten, and the total still holds."
-
-
-class TokenBucket:
-    """Allows ``rate`` things a second, and up to ``burst`` at once."""
-
-    __slots__ = ("_at", "_burst", "_rate", "_tokens")
-
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._tokens = burst
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """Take one token if there is one."""
-        earned = max(0.0, now - self._at) * self._rate
-        self._tokens = min(self._burst, self._tokens + earned)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
-class RateLimit:
-    """How often anybody, and everybody together, is answered."""
-
-    def __init__(self, now: float) -> None:
-        self._total = TokenBucket(TOTAL_RATE, TOTAL_BURST, now)
-        self._sources: OrderedDict[str, TokenBucket] = OrderedDict()
-
-    def allows(self, host: str, now: float) -> bool:
-        """Tell whether an address may be answered now, and count it if so."""
-        bucket = self._sources.pop(host, None) or TokenBucket(SOURCE_RATE, SOURCE_BURST, now)
-        self._sources[host] = bucket
-        if len(self._sources) > MOST_SOURCES:
-            self._sources.popitem(last=False)
-        return bucket.take(now) and self._total.take(now)
-
 
 Held = tuple[bytes, bytes]
 "A publication key, and the item published under it; with a thousand people a dictionary for each day would be a megabyte."
@@ -94,7 +53,7 @@ class Shelf:
 
     def __init__(self, now: float) -> None:
         self._items: dict[bytes, tuple[Held, ...]] = {}
-        self._limit = RateLimit(now)
+        self._limit = RateLimit(SOURCE_RATE, TOTAL_RATE, now)
 
     def publish(self, slot: Slot, item: bytes) -> None:
         """Hold an item in its slot.

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from p2pship.errors import P2PShipError
 from p2pship.interfaces import ILookup, INetwork, INode, ISearch, ISearchReceiver
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Candidate, Slot
+from p2pship.lookup.candidate import Candidate, Question, Slot
 from p2pship.lookup.lan.attachments import Attachments
 from p2pship.lookup.lan.machine import Queries, Query, Shelf
 from p2pship.lookup.lan.settings import LANSettings
@@ -35,6 +35,7 @@ class LANLookup:
 
     name = "lan"
     wide_area = False
+    keeps = True
 
     def __init__(
         self,
@@ -68,15 +69,18 @@ class LANLookup:
         self._attachments.stop()
         return succeed(None)
 
-    def find(self, key: bytes, receiver: ISearchReceiver) -> ISearch:
+    def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
         """Ask; it is over after :data:`~p2pship.lookup.lan.machine.QUESTION_TIME`.
 
         :raises LocalError: if the key has not 32 octets.
         """
-        query = self._queries.begin(key, self._reactor.seconds())
+        query = self._queries.begin(question.lookup_key, self._reactor.seconds())
         self._receivers[query] = receiver
         self._set_timer()
         return _Search(self._forget, query)
+
+    def follow(self, question: Question, receiver: ISearchReceiver) -> None:
+        """Return None: nobody tells on the local network without being asked."""
 
     def publish(self, slot: Slot, item: bytes) -> Deferred[None]:
         """Answer questions with an item from now on.
@@ -128,7 +132,9 @@ class LANLookup:
             self._journal.count("lan.ignored")
             return
         query, item = taken
-        self._receivers[query].candidate_received(Candidate(item, self.name, over_loopback, on_link=True))
+        self._receivers[query].candidate_received(
+            Candidate(item, self.name, over_loopback, on_link=True, source=host)
+        )
 
     def _question_received(self, datagram: bytes, host: str) -> bytes | None:
         try:

@@ -1,0 +1,172 @@
+"""From a domain to those who may be asked for its people: NAPTR, SRV and TXT records (``docs/reference/dns-lookup.md``).
+
+Theory of operation. The names at which records usually are, and the NAPTR records that may say that they are elsewhere, are asked
+for at once; only what NAPTR records name has to be asked for afterwards. Nothing else leads from one name to another, so that
+there are no ways in circles. Then SRV records are believed before TXT records, which are for domains whose
+administrators cannot have SRV. All this is a hint: whoever is asked can say what they want, and papers decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from p2pship.lookup.dns.answers import Pointer, Service, is_denied, lifetime, pointers, services, texts
+from p2pship.lookup.dns.kept import Kept
+from p2pship.lookup.dns.order import in_order
+from p2pship.lookup.http.address import BadServer, ServerAddress
+from p2pship.trust.dnssec import Ask, DNSFailed
+
+if TYPE_CHECKING:
+    from dns.message import Message
+
+SERVER_LABELS = "_p2pship-rendezvous._tcp"
+"Before the domain: where the SRV records of its rendezvous servers are."
+
+NODE_LABELS = "_p2pship._udp"
+"Before the domain: where the SRV records of its nodes are, which answer questions."
+
+TEXT_LABEL = "_p2pship"
+"Before the domain: where the TXT record is."
+
+SERVER_SERVICE, NODE_SERVICE = "P2PSHIP+D2H", "P2PSHIP+D2U"
+"What NAPTR records call the two: to HTTPS, and to questions over UDP."
+
+DISCOVERY_TIME = 2.0
+"Seconds for all of it: a lookup has 3."
+
+POINTER_TIME = 0.5
+"Seconds for the NAPTR records, which few domains have, and which some routers at home never answer for."
+
+MOST_POINTERS = 2
+"NAPTR records that are followed for one service, at one round trip more."
+
+MOST_SERVERS = 4
+"Rendezvous servers of a domain that are asked in one search."
+
+MOST_NODES = 4
+"Hosts of nodes of a domain whose addresses are looked for in one search: each costs three questions to the DNS."
+
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
+"A folder on a server; nothing that could become part of its name or port, or a question."
+
+NOTHING_KEPT = 300
+"Seconds for which it is kept that a domain says nothing."
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """Who may be asked for the people of a domain."""
+
+    servers: tuple[ServerAddress, ...] = ()
+    "its rendezvous servers, https all of them, those first that are to be asked first"
+    nodes: tuple[Service, ...] = ()
+    "its nodes in that order"
+
+    def __bool__(self) -> bool:
+        return bool(self.servers or self.nodes)
+
+
+class Discovery:
+    """Asks the DNS with ``ask`` and keeps the answers; ``random`` is for the order among hosts of one priority."""
+
+    def __init__(self, ask: Ask, clock: IReactorTime, random: Callable[[int], bytes]) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._random = random
+        self._kept: Kept[Directions] = Kept(clock, self._look, DISCOVERY_TIME)
+
+    def directions(self, domain: str) -> Deferred[Directions]:
+        """Return who may be asked for the people of a canonical domain; fails with DNSFailed if the DNS does not answer."""
+        return self._kept.get(domain)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._kept.stop()
+
+    async def _look(self, domain: str) -> tuple[Directions, int]:
+        naptr, server, node, text = await gatherResults(
+            [
+                self._begun(f"{domain}.", "NAPTR", POINTER_TIME),
+                self._begun(f"{SERVER_LABELS}.{domain}.", "SRV"),
+                self._begun(f"{NODE_LABELS}.{domain}.", "SRV"),
+                self._begun(f"{TEXT_LABEL}.{domain}.", "TXT"),
+            ],
+            consumeErrors=True,
+        )
+        if server is None and node is None and text is None:
+            raise DNSFailed(f"the DNS does not answer for {domain}, or is not believed")
+        elsewhere = pointers(naptr) if naptr is not None else ()
+        at_servers, at_nodes = await gatherResults(
+            [
+                Deferred.fromCoroutine(self._elsewhere(elsewhere, SERVER_SERVICE, server)),
+                Deferred.fromCoroutine(self._elsewhere(elsewhere, NODE_SERVICE, node)),
+            ],
+            consumeErrors=True,
+        )
+        found = Directions(
+            self._servers(at_servers, text), tuple(in_order(_all(at_nodes), self._random)[:MOST_NODES])
+        )
+        answers = [each for each in (naptr, text, *at_servers, *at_nodes) if each is not None]
+        lifetimes = [lifetime(each) for each in answers if each.answer]
+        return found, min(lifetimes, default=NOTHING_KEPT) if found else NOTHING_KEPT
+
+    async def _elsewhere(
+        self, elsewhere: Iterable[Pointer], service: str, usual: Message | None
+    ) -> list[Message]:
+        """Return the answers with the SRV records of a service: those that NAPTR records name, or else the usual one."""
+        named = sorted(
+            (each for each in elsewhere if each.service == service),
+            key=lambda each: (each.order, each.preference),
+        )
+        first = [each for each in named if each.order == named[0].order][:MOST_POINTERS]
+        if not first:
+            return [usual] if usual is not None else []
+        answers = await gatherResults([self._begun(each.target, "SRV") for each in first], consumeErrors=True)
+        return [each for each in answers if each is not None]
+
+    def _servers(self, answers: list[Message], text: Message | None) -> tuple[ServerAddress, ...]:
+        if any(map(is_denied, answers)):
+            return ()
+        said = texts(text) if text is not None else ()
+        paths = (value for values in said for value in values.get("path", ()) if _PATH.fullmatch(value))
+        path = next(paths, "")
+        named = [f"https://{each.target[:-1]}:{each.port}{path}" for each in self._ordered(answers)]
+        named = named or [value for values in said for value in values.get("rendezvous", ())]
+        return tuple(dict.fromkeys(_addresses(named)))[:MOST_SERVERS]
+
+    def _ordered(self, answers: list[Message]) -> list[Service]:
+        return in_order(_all(answers), self._random)
+
+    def _begun(self, name: str, kind: str, seconds: float = DISCOVERY_TIME) -> Deferred[Message | None]:
+        """Ask for one thing; None is for no answer."""
+        asked: Deferred[Message | None] = Deferred.fromCoroutine(_answer(self._ask(name, kind)))
+        return asked.addTimeout(seconds, self._clock).addErrback(_no_answer)
+
+
+async def _answer(asked: Awaitable[Message]) -> Message:
+    return await asked
+
+
+def _no_answer(failure: Failure) -> None:
+    failure.trap(DNSFailed, TimeoutError)
+
+
+def _all(answers: Iterable[Message]) -> list[Service]:
+    return [each for answer in answers for each in services(answer)]
+
+
+def _addresses(texts: Iterable[str]) -> Iterable[ServerAddress]:
+    for text in texts:
+        try:
+            address = ServerAddress.parse(text)
+        except BadServer:
+            continue
+        if address.encrypted:
+            yield address

@@ -1,0 +1,87 @@
+"""From the name of a node's host to the addresses at which it is asked: its own, or its rendezvous servers' (RFC 8005 §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from p2pship.lookup.dns.answers import addresses, hosts, lifetime
+from p2pship.lookup.dns.kept import Kept
+from p2pship.trust.dnssec import Ask, DNSFailed
+
+if TYPE_CHECKING:
+    from dns.message import Message
+
+HOST_TIME = 1.5
+"Seconds for the addresses of a host: a lookup has 3, and has asked for the domain's hosts before."
+
+MOST_ADDRESSES = 4
+"Addresses of one host that are asked: of IPv4 and IPv6 at two places."
+
+MOST_RENDEZVOUS = 2
+"Rendezvous servers of one host whose addresses are looked for."
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host that may have a node."""
+
+    name: str
+    addresses: tuple[str, ...]
+    "where it is asked, in their canonical spelling: nothing has been said of whether that is wise"
+    hits: tuple[bytes, ...] = ()
+    "the HITs that its HIP records name, which are those of their keys; a hint, as everything else"
+
+
+class Hosts:
+    """Asks the DNS with ``ask`` and keeps the answers."""
+
+    def __init__(self, ask: Ask, clock: IReactorTime) -> None:
+        self._ask = ask
+        self._kept: Kept[Host] = Kept(clock, self._look, HOST_TIME)
+
+    def host(self, name: str) -> Deferred[Host]:
+        """Return where a host is asked, by its name with the last dot; fails with DNSFailed if the DNS does not answer."""
+        return self._kept.get(name)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._kept.stop()
+
+    async def _look(self, name: str) -> tuple[Host, int]:
+        identity, *own = await gatherResults(
+            [self._begun(name, kind) for kind in ("HIP", "A", "AAAA")], consumeErrors=True
+        )
+        known = hosts(identity) if identity is not None else ()
+        servers = tuple(dict.fromkeys(server for each in known for server in each.servers))
+        others = [server for server in servers if server != name][:MOST_RENDEZVOUS]
+        there = await gatherResults(
+            [self._begun(other, kind) for other in others for kind in ("A", "AAAA")], consumeErrors=True
+        )
+        answers = _answers([*there, *(own if not servers or name in servers else ())])
+        if not answers:
+            raise DNSFailed(f"the DNS does not answer for {name}, or is not believed")
+        every = tuple(dict.fromkeys(address for each in answers for address in addresses(each)))
+        found = Host(name, every[:MOST_ADDRESSES], tuple(each.hit for each in known))
+        return found, min(map(lifetime, _answers([identity, *answers])))
+
+    def _begun(self, name: str, kind: str) -> Deferred[Message | None]:
+        asked: Deferred[Message | None] = Deferred.fromCoroutine(_answer(self._ask(name, kind)))
+        return asked.addErrback(_no_answer)
+
+
+async def _answer(asked: Awaitable[Message]) -> Message:
+    return await asked
+
+
+def _answers(answers: Iterable[Message | None]) -> list[Message]:
+    return [each for each in answers if each is not None]
+
+
+def _no_answer(failure: Failure) -> None:
+    failure.trap(DNSFailed)

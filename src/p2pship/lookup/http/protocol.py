@@ -1,0 +1,123 @@
+"""The lookup on rendezvous servers: publishes on each, and asks all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from p2pship.identity.validity import RECORD_LIFETIME
+from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
+from p2pship.journal import Journal
+from p2pship.lookup.candidate import Question, Slot
+from p2pship.lookup.http.address import ServerAddress
+from p2pship.lookup.http.asking import AskingAll
+from p2pship.lookup.http.following import Following
+from p2pship.lookup.http.remote import Remote, ServerFailed
+from p2pship.lookup.http.upkeep import Upkeep, first_success
+from p2pship.lookup.http.web import Web
+from p2pship.lookup.http.wire import signed
+
+MOST_FOLLOWED = 16
+"Lookup keys followed at once: each takes a connection to every server, which has few for one address. Others are asked for."
+
+
+@implementer(ILookup)
+class HTTPLookup:
+    """Publishes on rendezvous servers, and asks them: ``docs/reference/http-lookup.md``."""
+
+    name = "http"
+    wide_area = True
+    keeps = True
+
+    def __init__(
+        self,
+        reactor: Any,
+        servers: tuple[str, ...],
+        policy: IPolicyForHTTPS,
+        environment: Mapping[str, str],
+        random: Callable[[int], bytes],
+        journal: Journal,
+    ) -> None:
+        """``policy`` says which servers are believed to be who they are; ``environment`` names proxies.
+
+        :raises BadServer: if something else than the address of a server is among them.
+        """
+        self._reactor = reactor
+        self._web = Web(reactor, policy, environment)
+        part_of_one = partial(_part_of_one, random)
+        remotes = [Remote(reactor, self._web, ServerAddress.parse(each), part_of_one) for each in servers]
+        self._upkeeps = [Upkeep(reactor, remote, journal) for remote in remotes]
+        self._sequences: dict[Slot, int] = {}
+        self._searches: set[AskingAll] = set()
+        self._followings: set[Following] = set()
+
+    def start(self) -> Deferred[None]:
+        """Begin: nothing is connected before it is needed."""
+        return succeed(None)
+
+    def stop(self) -> Deferred[None]:
+        """End every search and close every connection."""
+        for search in tuple(self._searches):
+            search.end(ServerFailed("the lookup was stopped"))
+        for following in tuple(self._followings):
+            following.end("the lookup was stopped")
+        for upkeep in self._upkeeps:
+            upkeep.stop()
+        return self._web.close()
+
+    def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
+        """Ask every server; it is over when all have answered, failed, or taken 2.5 s for an answer."""
+        remotes = [upkeep.remote for upkeep in self._upkeeps]
+        over = partial(self._over, [upkeep.own(question) for upkeep in self._upkeeps])
+        search = AskingAll(remotes, question, receiver, self.name, self._reactor.seconds, over)
+        self._searches.add(search)
+        search.begin()
+        return search
+
+    def follow(self, question: Question, receiver: ISearchReceiver) -> ISearch | None:
+        """Have every server push what is there, and what comes; None if that is done for too many lookup keys already."""
+        if len(self._followings) >= MOST_FOLLOWED:
+            return None
+        remotes = [upkeep.remote for upkeep in self._upkeeps]
+        over = self._followings.discard
+        following = Following(self._reactor, remotes, question, receiver, self.name, over)
+        self._followings.add(following)
+        following.begin()
+        return following
+
+    def publish(self, slot: Slot, item: bytes) -> Deferred[None]:
+        """Put an item on every server; fires when the first has it, and fails when none has taken it."""
+        wanted = signed(slot, item, self._sequence(slot), self._expiry())
+        return first_success([upkeep.hold(slot, wanted) for upkeep in self._upkeeps])
+
+    def withdraw(self, slot: Slot) -> Deferred[None]:
+        """Take back what the slot holds from every server; fails if one of them does not take part now."""
+        tombstone = signed(slot, b"", self._sequence(slot), self._expiry())
+        self._sequences.pop(slot)
+        all_done = gatherResults([upkeep.withdraw(slot, tombstone) for upkeep in self._upkeeps], True)
+        return all_done.addCallbacks(lambda _: None, lambda failure: failure.value.subFailure)
+
+    def _over(self, own: Sequence[frozenset[Slot]], search: AskingAll) -> None:
+        self._searches.discard(search)
+        for upkeep, slots, asking in zip(self._upkeeps, own, search.askings, strict=True):
+            if asking.completed:
+                upkeep.answered(slot for slot in slots if slot.publication_key not in asking.told)
+
+    def _sequence(self, slot: Slot) -> int:
+        """Return the sequence of what is signed now."""
+        now = int(self._reactor.seconds() * 1000)
+        self._sequences[slot] = max(now, self._sequences.get(slot, 0) + 1)
+        return self._sequences[slot]
+
+    def _expiry(self) -> int:
+        """Return until when a slot is kept that is signed now: no longer than the record in it holds."""
+        return int(self._reactor.seconds() + RECORD_LIFETIME)
+
+
+def _part_of_one(random: Callable[[int], bytes]) -> float:
+    return int.from_bytes(random(2), "big") / 0xFFFF

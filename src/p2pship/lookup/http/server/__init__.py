@@ -1,0 +1,1 @@
+"""The rendezvous server: keeps signed slots for whoever publishes there, and tells them to whoever asks or follows."""

@@ -1,0 +1,190 @@
+"""The paths of a rendezvous server: what is asked there, and how every answer is written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import CACHED
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from p2pship.lookup.http.server.metrics import TEXT_TYPE, Metrics
+from p2pship.lookup.http.server.refusal import (
+    Refused,
+    malformed,
+    too_long,
+    unavailable,
+    unknown,
+    wrong_method,
+)
+from p2pship.lookup.http.server.site import LONGEST_BODY, BoundedRequest
+from p2pship.lookup.http.server.slots import JSON_TYPE, Answer, Slots
+from p2pship.lookup.http.server.source import BadAddress, source_of
+from p2pship.lookup.http.server.store import IRendezvousStore, StoreFailed
+from p2pship.lookup.http.server.subscriptions import Subscriptions
+from p2pship.lookup.http.wire import KEY_LENGTH
+
+READING = ("GET", "HEAD")
+
+Extra = Callable[[BoundedRequest, str], Awaitable[Answer]]
+"Answers a request from a source, at a path of its own."
+
+
+class Front(Resource):
+    """Everything that a server answers; every request comes here."""
+
+    isLeaf = True
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        store: IRendezvousStore,
+        slots: Slots,
+        subscriptions: Subscriptions,
+        metrics: Metrics,
+        *,
+        proxies: frozenset[str] = frozenset(),
+        observers: frozenset[str] = frozenset(),
+        extras: dict[str, Extra] | None = None,
+    ) -> None:
+        """``proxies`` say from where requests come; ``observers`` may read the metrics; ``extras`` are further paths."""
+        super().__init__()
+        self._reactor = reactor
+        self._store = store
+        self._slots = slots
+        self._subscriptions = subscriptions
+        self._metrics = metrics
+        self._proxies = proxies
+        self._observers = observers
+        self._extras = extras or {}
+
+    def render(self, request: BoundedRequest) -> int:
+        """Answer a request."""
+        began = self._reactor.seconds()
+        gone = request.notifyFinish()
+        answering: Deferred[None] = Deferred.fromCoroutine(self._answer(request, began))
+        gone.addErrback(lambda _: answering.cancel())
+        answering.addErrback(self._not_answered)
+        return NOT_DONE_YET
+
+    def _not_answered(self, failure: Failure) -> None:
+        if failure.check(CancelledError) is None:
+            self.log.failure("a request could not be answered", failure)
+
+    async def _answer(self, request: BoundedRequest, began: float) -> None:
+        what, parts = _what(request)
+        try:
+            answer = await self._dispatch(request, what, parts)
+        except Refused as refused:
+            self._refuse(request, refused)
+        except BadAddress as error:
+            self._refuse(request, malformed(str(error)))
+        except StoreFailed:
+            self._refuse(request, unavailable())
+        else:
+            if answer is None:
+                return  # it was a subscription, and is over
+            _write(request, answer)
+        self._metrics.answered(what, request.code, self._reactor.seconds() - began)
+
+    async def _dispatch(self, request: BoundedRequest, what: str, parts: list[str]) -> Answer | None:
+        if request.too_long:
+            raise too_long(LONGEST_BODY)
+        forwarded = request.requestHeaders.getRawHeaders("x-forwarded-for", [])
+        source = source_of(request.getClientAddress().host, forwarded, self._proxies)
+        if what == "extra" and parts[0] in self._extras:
+            return await self._extras[parts[0]](request, source)
+        if what == "put":
+            return await self._slots.put(_key(parts[2]), _key(parts[3]), request.body.getvalue(), source)
+        return await self._read(request, what, parts, source)
+
+    async def _read(self, request: BoundedRequest, what: str, parts: list[str], source: str) -> Answer | None:
+        if what == "health":
+            return await self._health()
+        if what == "metrics" and source in self._observers:
+            return Answer(200, self._metrics.text().encode("utf-8"), TEXT_TYPE)
+        self._slots.ask(source)
+        if what == "list":
+            return await self._slots.listed(_key(parts[2]))
+        if what == "one":
+            return await self._slots.one(_key(parts[2]), _key(parts[3]))
+        if what == "events":
+            one = _key(parts[3]) if len(parts) == 5 else None
+            await self._subscriptions.subscribe(request, _key(parts[2]), one, source)
+            return None
+        if what == "method":
+            raise wrong_method("GET, and PUT of one slot")
+        raise unknown()
+
+    async def _health(self) -> Answer:
+        await self._store.held()
+        return Answer(200, b'{"health": "good"}\n', JSON_TYPE)
+
+    def _refuse(self, request: BoundedRequest, refused: Refused) -> None:
+        request.setResponseCode(refused.status)
+        if refused.retry_after:
+            request.setHeader("retry-after", str(refused.retry_after))
+        request.setHeader("content-type", JSON_TYPE)
+        _finish(request, refused.body())
+
+
+def _what(request: BoundedRequest) -> tuple[str, list[str]]:
+    """Return what a request asks for, and the parts of its path."""
+    parts = request.path.decode("latin-1").split("/")[1:]
+    method = request.method.decode("latin-1")
+    match parts:
+        case ["v1", "slots", _, "events"] | ["v1", "slots", _, _, "events"] if method == "GET":
+            return "events", parts
+        case ["v1", "slots", _, _] if method == "PUT":
+            return "put", parts
+        case ["v1", "slots", _, _] if method in READING:
+            return "one", parts
+        case ["v1", "slots", _] if method in READING:
+            return "list", parts
+        case ["health" | "metrics"] if method in READING:
+            return parts[0], parts
+        case ["v1", "slots", _] | ["v1", "slots", _, _] | ["v1", "slots", _, _, "events"]:
+            return "method", parts
+        case ["health" | "metrics"]:
+            return "method", parts
+        case [_]:
+            return "extra", parts
+    return "other", parts
+
+
+def _key(text: str) -> bytes:
+    """Read a key in a path.
+
+    :raises Refused: if it is not one, in lower-case hexadecimal digits: each thing has one path.
+    """
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        raise malformed("a key in a path is hexadecimal digits") from None
+    if len(key) != KEY_LENGTH or key.hex() != text:
+        raise malformed(f"a key in a path is {2 * KEY_LENGTH} lower-case hexadecimal digits")
+    return key
+
+
+def _write(request: BoundedRequest, answer: Answer) -> None:
+    request.setResponseCode(answer.status)
+    if answer.etag:
+        request.setHeader("cache-control", "no-cache")
+        if request.setETag(answer.etag) is CACHED:  # nothing but 304 may follow
+            _finish(request, b"")
+            return
+    request.setHeader("content-type", answer.kind)
+    _finish(request, answer.body)
+
+
+def _finish(request: BoundedRequest, body: bytes) -> None:
+    if request.code != 304:
+        request.setHeader("content-length", str(len(body)))
+    if body:
+        request.write(body)
+    request.finish()

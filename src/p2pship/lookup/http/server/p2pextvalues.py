@@ -1,0 +1,153 @@
+"""Values of the original p2pship, by name: whoever knows a name can put some there, and take back those whose secret they have."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from p2pship.errors import ConfigError
+from p2pship.lookup.http.server.batches import Batches
+from p2pship.lookup.http.server.store import Outcome, Quotas, StoreFailed, owner_of
+from p2pship.lookup.http.wire import MOST_SLOTS
+from p2pship.storage.database import Database, Schema, StorageFailed
+
+MOST_VALUES = MOST_SLOTS
+"Values under one name: whoever has been there longest stays."
+
+_SCHEMA = Schema(
+    "p2pext",
+    (
+        """CREATE TABLE p2pext_value (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name BLOB NOT NULL,
+            secret BLOB NOT NULL,
+            data BLOB NOT NULL,
+            expiry INTEGER NOT NULL,
+            owner BLOB NOT NULL,
+            UNIQUE (name, secret)
+        ) STRICT""",
+        "CREATE INDEX p2pext_expiry ON p2pext_value (expiry)",
+        "CREATE INDEX p2pext_owner ON p2pext_value (owner)",
+    ),
+)
+
+_Work = Callable[[Database], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is to be put."""
+
+    name: bytes
+    secret: bytes
+    "what allows to replace it and take it back"
+    data: bytes
+    expiry: int
+    "Unix time"
+    source: str
+    "the address that it came from, or the network that counts as one"
+
+
+class P2PEXTValues:
+    """Values in the file ``path``."""
+
+    def __init__(self, reactor: Any, path: Path | str, quotas: Quotas, salt: bytes) -> None:
+        """``salt`` hashes the addresses that are counted; those of a run before count as others."""
+        self._path = path
+        self._quotas = quotas
+        self._salt = salt
+        self._database: Database | None = None
+        self._behind: Database | None = None
+        self._batches: Batches[_Work, Any] = Batches(reactor, self._in_thread, self._do)
+
+    def start(self) -> Deferred[None]:
+        """Open the file; fails with ConfigError if it cannot be used."""
+        try:
+            self._database = Database(self._path, [_SCHEMA])
+        except ConfigError as error:
+            return fail(error)
+        return succeed(None)
+
+    def stop(self) -> Deferred[None]:
+        """Write what waits, and close the file."""
+        return self._batches.when_idle().addCallback(lambda _: self._close())
+
+    def _close(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def put(self, value: Value, now: float) -> Deferred[Outcome]:
+        """Keep a value, in place of the one with the same secret; fires with STORED, QUOTA or FULL."""
+        return self._batched(partial(self._put, value, now))
+
+    def remove(self, name: bytes, secret: bytes) -> Deferred[None]:
+        """Take back the value with this secret, if there is one."""
+        where = "DELETE FROM p2pext_value WHERE name = ? AND secret = ?"
+        return self._batched(lambda database: database.write(where, name, _hashed(secret)))
+
+    def get(self, name: bytes, entry: int, now: float) -> Deferred[bytes | None]:
+        """Fire with one of the values, counted from 0, longest-standing first; None if there are fewer."""
+        if self._database is None:
+            return fail(StoreFailed("the store is closed"))
+        sql = "SELECT data FROM p2pext_value WHERE name = ? AND expiry > ? ORDER BY id LIMIT 1 OFFSET ?"
+        try:
+            rows = self._database.query(sql, name, now, entry)
+        except StorageFailed as error:
+            return fail(StoreFailed(str(error)))
+        return succeed(rows[0][0] if rows else None)
+
+    def _put(self, value: Value, now: float, database: Database) -> Outcome:
+        database.write("DELETE FROM p2pext_value WHERE expiry <= ?", now)
+        own, owner = (value.name, _hashed(value.secret)), owner_of(self._salt, value.source)
+        known = database.query("SELECT id FROM p2pext_value WHERE name = ? AND secret = ?", *own)
+        if known:
+            sql = "UPDATE p2pext_value SET data = ?, expiry = ? WHERE id = ?"
+            database.write(sql, value.data, value.expiry, known[0][0])
+            return Outcome.STORED
+        full = self._full(value.name, owner, database)
+        if full is None:
+            sql = "INSERT INTO p2pext_value (name, secret, data, expiry, owner) VALUES (?, ?, ?, ?, ?)"
+            database.write(sql, *own, value.data, value.expiry, owner)
+        return full or Outcome.STORED
+
+    def _full(self, name: bytes, owner: bytes, database: Database) -> Outcome | None:
+        limits = (
+            ("owner = ?", owner, self._quotas.each, Outcome.QUOTA),
+            ("name = ?", name, MOST_VALUES, Outcome.FULL),
+            ("? = ''", "", self._quotas.slots, Outcome.FULL),
+        )
+        for where, parameter, most, outcome in limits:
+            if database.query(f"SELECT COUNT(*) FROM p2pext_value WHERE {where}", parameter)[0][0] >= most:
+                return outcome
+        return None
+
+    def _batched(self, work: _Work) -> Deferred[Any]:
+        if self._database is None:
+            return fail(StoreFailed("the store is closed"))
+        return self._batches.add(work)
+
+    def _in_thread(self, call: Callable[[], None]) -> Future[None]:
+        assert self._database is not None  # it is closed only when nothing waits
+
+        def work(behind: Database) -> None:
+            self._behind = behind
+            call()
+
+        return self._database.behind(work)
+
+    def _do(self, batch: Sequence[_Work]) -> list[Any]:
+        assert self._behind is not None
+        with self._behind.transaction():
+            return [work(self._behind) for work in batch]
+
+
+def _hashed(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()

@@ -1,0 +1,116 @@
+"""What changes in a Redis server, whichever front end changed it: a thread that listens to its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+WAIT = 0.05
+"Seconds that the thread listens before it looks whether there is another channel to listen to."
+
+AGAIN = 1.0
+"Seconds until it tries again to reach a server that is gone."
+
+
+class RedisNews:
+    """Tells what is published on channels."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        client: Any,
+        gone: type[Exception],
+        base: bytes,
+        heard: Callable[[bytes, bytes], None],
+        missed: Callable[[], None],
+    ) -> None:
+        """``client`` is a redis.Redis, and ``gone`` the class of what it raises when there is no connection.
+
+        ``base`` is a channel where nothing is published: that it is joined again tells of a new connection. ``heard`` is told a
+        channel and a message, ``missed`` that messages may have been missed.
+        """
+        self._reactor = reactor
+        self._gone = gone
+        self._base = base
+        self._heard = heard
+        self._missed = missed
+        self._pubsub = client.pubsub()
+        self._orders: SimpleQueue[tuple[Callable[..., Any], bytes]] = SimpleQueue()
+        self._waiting: dict[bytes, list[Deferred[None]]] = {}
+        self._channels: set[bytes] = set()
+        self._joined = False
+        self._stopping = Event()
+        self._stopped: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        """Begin."""
+        Thread(target=self._run, name="redis news", daemon=True).start()
+
+    def stop(self) -> Deferred[None]:
+        """End; fires when the connection is closed."""
+        self._stopping.set()
+        return self._stopped
+
+    def listen(self, channel: bytes) -> Deferred[None]:
+        """Listen to a channel; fires when everything that is published there from now on will be told."""
+        done: Deferred[None] = Deferred()
+        if channel in self._channels and channel not in self._waiting:
+            done.callback(None)
+            return done
+        self._waiting.setdefault(channel, []).append(done)
+        if channel not in self._channels:
+            self._channels.add(channel)
+            self._orders.put((self._pubsub.subscribe, channel))
+        return done
+
+    def leave(self, channel: bytes) -> None:
+        """Listen to a channel no longer; harmless if nobody did."""
+        if channel in self._channels:
+            self._channels.discard(channel)
+            self._waiting.pop(channel, None)
+            self._orders.put((self._pubsub.unsubscribe, channel))
+
+    def _told(self, kind: str, channel: bytes, data: bytes) -> None:
+        if kind == "message":
+            self._heard(channel, data)
+        elif kind == "subscribe" and channel == self._base:
+            if self._joined:  # the connection is a new one
+                self._missed()
+            self._joined = True
+        elif kind == "subscribe":
+            for done in self._waiting.pop(channel, []):
+                if not done.called:
+                    done.callback(None)
+
+    # In the thread.
+
+    def _run(self) -> None:
+        self._orders.put((self._pubsub.subscribe, self._base))
+        said = False
+        while not self._stopping.is_set():
+            try:
+                self._turn()
+                said = False
+            except self._gone as error:
+                if not said:
+                    self.log.error("no news from Redis: {error}; it is tried again", error=error)
+                said = True
+                self._stopping.wait(AGAIN)
+        self._pubsub.close()
+        self._reactor.callFromThread(self._stopped.callback, None)
+
+    def _turn(self) -> None:
+        while not self._orders.empty():
+            order, channel = self._orders.get()
+            order(channel)
+        message = self._pubsub.get_message(timeout=WAIT)
+        if message is not None:
+            kind, channel, data = message["type"], message["channel"], message["data"]
+            self._reactor.callFromThread(self._told, kind, channel, data)

@@ -1,0 +1,96 @@
+"""Putting slots into a server, and asking for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from p2pship.lookup.http.server.checking import checked
+from p2pship.lookup.http.server.metrics import Metrics
+from p2pship.lookup.http.server.rates import Rate
+from p2pship.lookup.http.server.refusal import OF_PUT, Refused, too_often, unknown
+from p2pship.lookup.http.server.store import IRendezvousStore, Put
+from p2pship.lookup.http.wire import CONTENT_TYPE, SignedSlot, print_slots
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered to a request."""
+
+    status: int
+    body: bytes
+    kind: str = CONTENT_TYPE
+    "the Content-Type"
+    etag: bytes = b""
+    "names these very octets (RFC 9110 §8.8.3); empty where nobody asks for them again"
+
+
+class Slots:
+    """The slots of a store, as they are offered to the network."""
+
+    def __init__(
+        self,
+        store: IRendezvousStore,
+        seconds: Callable[[], float],
+        metrics: Metrics,
+        *,
+        puts: Rate,
+        questions: Rate,
+    ) -> None:
+        """``seconds`` tells the Unix time; ``puts`` and ``questions`` say how many may come from an address."""
+        self._store = store
+        self._seconds = seconds
+        self._metrics = metrics
+        self._puts = puts
+        self._questions = questions
+
+    def ask(self, source: str) -> None:
+        """Count a question from an address.
+
+        :raises Refused: if there are too many.
+        """
+        self._within(self._questions, source)
+
+    async def put(self, lookup_key: bytes, publication_key: bytes, data: bytes, source: str) -> Answer:
+        """Keep a slot, or a tombstone, and answer whether it is listed.
+
+        :raises Refused: if it is not taken.
+        """
+        self._within(self._puts, source)
+        now = self._seconds()
+        slot = checked(data, lookup_key, publication_key, now)
+        kept = await self._store.put(Put(slot, data, source, now))
+        self._metrics.outcome(kept.outcome.value)
+        if kept.outcome in OF_PUT:
+            status, text = OF_PUT[kept.outcome]
+            raise Refused(status, kept.outcome.value, text, sequence=kept.sequence)
+        said = {"outcome": kept.outcome.value, "listed": kept.listed}
+        return Answer(200, json.dumps(said).encode("ascii") + b"\n", JSON_TYPE)
+
+    async def listed(self, lookup_key: bytes) -> Answer:
+        """Answer with the listed slots under a lookup key, which may be none."""
+        return _found(print_slots(await self._store.listed(lookup_key, self._seconds())))
+
+    async def one(self, lookup_key: bytes, publication_key: bytes) -> Answer:
+        """Answer with one slot; with 410 and the tombstone, which the publisher signed, if it was withdrawn.
+
+        :raises Refused: if there is none.
+        """
+        printed = await self._store.one(lookup_key, publication_key, self._seconds())
+        if printed is None:
+            raise unknown()
+        return _found(printed, 410 if SignedSlot.parse(printed).withdrawn else 200)
+
+    def _within(self, rate: Rate, source: str) -> None:
+        wait = rate.wait(source, self._seconds())
+        if wait:
+            raise too_often(wait)
+
+
+def _found(body: bytes, status: int = 200) -> Answer:
+    etag = b'"' + blake2b(body, digest_size=12).hexdigest().encode("ascii") + b'"'
+    return Answer(status, body, etag=etag)

@@ -1,0 +1,45 @@
+"""From where a request comes, as it is counted: an IPv4 address, or a network of IPv6, which one line of a home has to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from p2pship.errors import RemoteError
+
+IPV6_PREFIX = 64
+"Bits that name a network of IPv6 (RFC 4291 §2.5.1): whoever has one has all 2^64 addresses in it."
+
+
+class BadAddress(RemoteError):
+    """A proxy said that a request came from what is no address."""
+
+
+def source_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> str:
+    """Return what requests from ``host`` are counted as.
+
+    ``forwarded`` are the X-Forwarded-For header fields. They are believed from ``proxies`` only, from the last backwards as far
+    as proxies of ours wrote them: whoever asks can write what they like in front.
+
+    :raises BadAddress: if one of ours wrote something else than an address.
+    """
+    way = [each.strip() for line in forwarded for each in line.split(",")]
+    while host in proxies and way:
+        host = way.pop()
+    return network_of(host)
+
+
+def network_of(host: str) -> str:
+    """Return an address as it is counted.
+
+    :raises BadAddress: if it is none.
+    """
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
+    except ValueError:
+        raise BadAddress(f"{host[:64]!r} is not an address") from None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, IPV6_PREFIX), strict=False))

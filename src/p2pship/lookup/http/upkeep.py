@@ -1,0 +1,213 @@
+"""One rendezvous server as the publisher's side sees it: what it is to have, and the trouble taken that it has it.
+
+Theory of operation. What is to be put waits here by its slot, the newest only, until the server has it; a tombstone is put as
+anything else. A few are on their way at once. When one fails, the rest waits until the server is asked again
+(:mod:`p2pship.lookup.http.patience`), or something new comes, as it does when the network is back. Whoever published is told at
+once that it failed, as another server may have it, but the attempts go on until the slot expires. What a server refuses for good
+is told and not repeated. A server that has the same slot already with a later sequence, as when this machine's clock was set back,
+gets it with one that is later still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pship.journal import Journal
+from p2pship.lookup.candidate import Question, Slot
+from p2pship.lookup.http.facts import ServerTrouble
+from p2pship.lookup.http.remote import Remote, ServerFailed, SlotRefused, Stale
+from p2pship.lookup.http.wire import SKEW, SignedSlot, signed
+from p2pship.lookup.selftest import SWALLOWED
+
+MOST_AT_ONCE = 4
+"Slots on their way to one server: as many connections are kept."
+
+LATER = 0.05
+"Seconds added to a wait, so that it is over when the time comes."
+
+
+@dataclass(eq=False)
+class _Wanted:
+    """A slot that the server is to have."""
+
+    slot: Slot
+    signed: SignedSlot
+    settled: Deferred[None] | None = field(default_factory=Deferred)
+    "fires with the first result; None when it has"
+
+    def settle(self, error: Exception | None = None) -> None:
+        """Tell whoever published, once."""
+        settled, self.settled = self.settled, None
+        if settled is not None:
+            settled.callback(None) if error is None else settled.errback(error)
+
+
+class Upkeep:
+    """Keeps one server holding what it was last told; see the module's theory of operation."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, remote: Remote, journal: Journal) -> None:
+        self._reactor = reactor
+        self.remote = remote
+        self._journal = journal
+        self._waiting: dict[Slot, _Wanted] = {}
+        self._under_way: dict[Slot, Deferred[None]] = {}
+        self._sent: dict[Slot, int] = {}
+        "until when each slot may be there that was sent, Unix time"
+        self._timer: Any = None
+        self._trouble = ""
+        self._stopped = False
+
+    def hold(self, slot: Slot, wanted: SignedSlot) -> Deferred[None]:
+        """Have the server hold this in a slot; fires when it does, or is to hold something else; fails if the first attempt does."""
+        self._drop_expired()
+        before = self._waiting.pop(slot, None)
+        if before is not None:
+            before.settle()
+        wait = self.remote.wait(urgent=True)
+        each = self._waiting[slot] = _Wanted(slot, wanted)
+        assert each.settled is not None
+        settled = each.settled
+        if wait:
+            each.settle(ServerFailed(f"{self.remote.trouble}; it is asked again in {wait:.0f} s"))
+        self._go_on(urgent=True)
+        return settled
+
+    def withdraw(self, slot: Slot, tombstone: SignedSlot) -> Deferred[None]:
+        """Take back what the slot holds, if it was ever sent; fails if the first attempt does."""
+        if slot in self._sent:
+            return self.hold(slot, tombstone)
+        before = self._waiting.pop(slot, None)
+        if before is not None:
+            before.settle()
+        return succeed(None)
+
+    def own(self, question: Question) -> frozenset[Slot]:
+        """Return those of the slots asked for that were taken here and should be told: neither expired nor on their way."""
+        now = self._reactor.seconds()
+        asked = [
+            slot for slot in self._sent if slot.lookup_key == question.lookup_key and self._sent[slot] > now
+        ]
+        busy = self._waiting.keys() | self._under_way.keys()
+        return frozenset(
+            slot for slot in asked if slot.publication_key in question.known and slot not in busy
+        )
+
+    def answered(self, swallowed: Iterable[Slot]) -> None:
+        """Hear which of its slots the server did not tell who asked for them: such a server is of no use to us."""
+        if any(slot in self._sent for slot in swallowed):
+            self._tell(f"{self.remote.address}: {SWALLOWED}")
+
+    def stop(self) -> None:
+        """Give up everything."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.settle(ServerFailed("the lookup was stopped"))
+        for attempt in tuple(self._under_way.values()):
+            attempt.cancel()
+
+    def _go_on(self, urgent: bool = False) -> None:
+        """Begin as many attempts as there may be now; what is new is tried at once, as the network may have come back."""
+        self._drop_expired()
+        if self.remote.wait(urgent) and self._waiting:
+            self._later(self.remote.wait() + LATER)
+            return
+        for slot in tuple(self._waiting):
+            if len(self._under_way) < MOST_AT_ONCE and slot in self._waiting and slot not in self._under_way:
+                self._begin(self._waiting.pop(slot))
+
+    def _later(self, seconds: float) -> None:
+        if self._timer is None or not self._timer.active():
+            self._timer = self._reactor.callLater(seconds, self._go_on)
+
+    def _begin(self, wanted: _Wanted) -> None:
+        attempt = Deferred.fromCoroutine(self._put(wanted))
+        self._under_way[wanted.slot] = attempt
+        attempt.addErrback(self._not_put, wanted)
+        attempt.addCallback(self._ended, wanted)
+
+    def _not_put(self, failure: Failure, wanted: _Wanted) -> None:
+        if failure.check(CancelledError) is None:
+            self.log.failure("a slot could not be put", failure)
+        wanted.settle(ServerFailed("it was given up"))
+
+    def _ended(self, _: None, wanted: _Wanted) -> None:
+        del self._under_way[wanted.slot]
+        if not self._stopped:
+            self._go_on()
+
+    async def _put(self, wanted: _Wanted) -> None:
+        try:
+            await self._send(wanted)
+        except ServerFailed as error:
+            self._waiting.setdefault(wanted.slot, wanted)
+            for each in (wanted, *self._waiting.values()):
+                each.settle(error)
+            self._tell(self.remote.trouble)
+        except SlotRefused as error:
+            wanted.settle(error)
+            self._tell(str(error))
+        else:
+            wanted.settle()
+            if not self._waiting:
+                self._tell("")
+
+    async def _send(self, wanted: _Wanted) -> None:
+        """Put a slot, a second time with a later sequence if the server has a later one."""
+        self._sent[wanted.slot] = max(wanted.signed.expiry, self._sent.get(wanted.slot, 0))
+        try:
+            await self.remote.put(wanted.signed)
+        except Stale as error:
+            latest = int((self._reactor.seconds() + SKEW) * 1000)
+            if not wanted.signed.sequence <= error.sequence < latest:
+                raise  # it would not take a slot that is from so far ahead
+            before = wanted.signed
+            wanted.signed = signed(wanted.slot, before.sealed, error.sequence + 1, before.expiry)
+            await self.remote.put(wanted.signed)
+        if wanted.signed.withdrawn:
+            self._sent.pop(wanted.slot, None)
+
+    def _drop_expired(self) -> None:
+        now = self._reactor.seconds()
+        for slot, until in tuple(self._sent.items()):
+            if until <= now:
+                del self._sent[slot]
+        for slot, each in tuple(self._waiting.items()):
+            if each.signed.expiry <= now:
+                del self._waiting[slot]
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._journal.tell(ServerTrouble(str(self.remote.address), trouble))
+
+
+def first_success(attempts: list[Deferred[None]]) -> Deferred[None]:
+    """Fire when the first of these does; fails with the reasons of all when all have failed. Giving it up changes nothing."""
+    if not attempts:
+        return fail(ServerFailed("there is no rendezvous server to ask"))
+    done: Deferred[None] = Deferred(lambda _: None)
+    reasons: list[str] = []
+
+    def failed(failure: Any) -> None:
+        reasons.append(str(failure.value))
+        if len(reasons) == len(attempts) and not done.called:
+            done.errback(ServerFailed("; ".join(reasons)))
+
+    def worked(_: None) -> None:
+        if not done.called:
+            done.callback(None)
+
+    for attempt in attempts:
+        attempt.addCallbacks(worked, failed)
+    return done

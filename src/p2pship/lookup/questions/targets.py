@@ -1,0 +1,127 @@
+"""Which addresses a search may ask, and how often: what a lookup of the wide area says of them may be anybody's invention.
+
+Somebody who invents addresses must not be able to turn those who search against a victim, nor to hide the true address
+among many false ones.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from p2pship.address import is_loopback, is_never_dialled, is_private
+
+MOST_QUESTIONS = 64
+"Questions of one search, repetitions included: 64 kB."
+
+MOST_OF_ADDRESS = 2
+"Of these, to one address, whatever ports are named: a victim hears 2 kB of a search at most."
+
+MOST_OF_NETWORK = 8
+"Of these, to one network: whoever has no more than one can take an eighth of the questions for himself."
+
+NETWORK_BITS = {4: 24, 6: 48}
+"Bits of what counts as one network: the least that is routed by itself, and what one site gets (RFC 6177 §2)."
+
+LOWEST_PORT = 1024
+"Below it are the servers of well-known protocols (RFC 6335 §6), and never a node."
+
+MOST_WAITING = 1024
+"Addresses that wait to be asked; as each network has eight at most, these are of 128 networks."
+
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"IPv4 addresses behind a translator (RFC 6052 §2.1)."
+
+MayAsk = Callable[[str], bool]
+"Tells whether an address may be asked at all."
+
+
+def is_public(host: str) -> bool:
+    """Tell whether an address is one of a machine in the Internet, and nothing that wraps another address."""
+    if is_loopback(host) or is_private(host) or is_never_dialled(host):
+        return False
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address.sixtofour or address.teredo or address in _TRANSLATED
+    ):
+        return False  # packets would go to an IPv4 address that nobody has looked at
+    return address.is_global
+
+
+def is_usable(host: str) -> bool:
+    """Tell whether an address may be one of a machine in a private network, or this one."""
+    return not is_never_dialled(host)
+
+
+def network_of(host: str) -> str:
+    """Return the network that an address counts for."""
+    address = ipaddress.ip_address(host)
+    return str(ipaddress.ip_network((host, NETWORK_BITS[address.version]), strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where somebody may answer."""
+
+    host: str
+    port: int
+    network: str
+
+
+class Targets:
+    """The addresses of one search: which is asked next, as far as the limits allow.
+
+    The next one is of the network that has been asked least, so that a few networks full of inventions do not crowd out an
+    address elsewhere; of one network, that which was found first.
+    """
+
+    def __init__(self, may_ask: MayAsk) -> None:
+        self._may_ask = may_ask
+        self._known: set[tuple[str, int]] = set()
+        self._waiting: dict[str, list[Target]] = {}
+        self._found_of: Counter[str] = Counter()
+        self._asked_of: Counter[str] = Counter()
+        self._asked = 0
+
+    def found(self, host: str, port: int) -> bool:
+        """Take an address, in its canonical spelling, at which somebody may answer; tell whether it may be asked."""
+        if (host, port) in self._known or not LOWEST_PORT <= port <= 0xFFFF or not self._may_ask(host):
+            return False
+        network = network_of(host)
+        full = self._found_of[host] >= MOST_OF_ADDRESS or self._found_of[network] >= MOST_OF_NETWORK
+        if full or len(self._known) >= MOST_WAITING:
+            return False
+        self._known.add((host, port))
+        self._found_of.update((host, network))
+        self._waiting.setdefault(network, []).append(Target(host, port, network))
+        return True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an address has not been asked yet, and may be."""
+        return bool(self._waiting) and self._asked < MOST_QUESTIONS
+
+    def next(self) -> Target | None:
+        """Return the address to ask next, and count the question; None if there is none, or no more may be asked."""
+        while self.waiting:
+            network = min(self._waiting, key=self._asked_of.__getitem__)
+            target = self._waiting[network].pop(0)
+            if not self._waiting[network]:
+                del self._waiting[network]
+            if self.take(target):
+                return target
+        return None
+
+    def take(self, target: Target) -> bool:
+        """Count a question to an address that was found, if it may be asked, or asked again."""
+        if (
+            self._asked >= MOST_QUESTIONS
+            or self._asked_of[target.host] >= MOST_OF_ADDRESS
+            or self._asked_of[target.network] >= MOST_OF_NETWORK
+        ):
+            return False
+        self._asked += 1
+        self._asked_of.update((target.host, target.network))
+        return True

@@ -1,0 +1,78 @@
+"""An authoritative DNS server of ``twisted.names`` in this process, which serves what a test puts into its zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.names import dns
+from twisted.names.authority import FileAuthority
+from twisted.names.server import DNSServerFactory
+
+from p2pship.address import HostPort
+from p2pship.testing.programs import free_ports
+
+HOST = "127.0.0.1"
+
+
+class Zone(FileAuthority):
+    """The records of a zone; they can be changed at any time."""
+
+    soa: Any
+    records: Any
+
+    def __init__(self, name: str) -> None:
+        """``name``, without a last dot, is the zone's."""
+        self.name = name.encode("ascii")
+        self.asked: list[tuple[str, int]] = []
+        "the name and the type of each question"
+        self.ignored: set[int] = set()
+        "the types of questions that are not answered"
+        super().__init__(name)
+
+    def loadFile(self, filename: str) -> None:
+        """Begin with the zone's own record alone."""
+        soa = dns.Record_SOA(
+            mname=self.name,
+            rname=b"root." + self.name,
+            serial=1,
+            refresh=3600,
+            expire=3600,
+            minimum=60,
+            ttl=60,
+        )
+        self.soa = (self.name, soa)
+        self.records = {self.name: [soa]}
+
+    def put(self, name: str, *records: Any) -> None:
+        """Have these records at a name of the zone, in place of what was there but its own record."""
+        key = name.lower().encode("ascii")
+        self.records[key] = [*([self.soa[1]] if key == self.name else []), *records]
+
+    def query(self, query: dns.Query, timeout: Iterable[int] | None = None) -> Deferred[Any]:
+        """Answer a question of any type."""
+        self.asked.append((query.name.name.decode("ascii").lower(), query.type))
+        if query.type in self.ignored:
+            return Deferred()
+        return self._lookup(query.name.name, query.cls, query.type)  # type: ignore[no-any-return]
+
+
+class DNSServer:
+    """Serves zones over UDP and TCP."""
+
+    def __init__(self, reactor: Any, *zones: Zone) -> None:
+        factory = DNSServerFactory(authorities=list(zones))
+        factory.noisy = False
+        protocol = dns.DNSDatagramProtocol(factory, reactor=reactor)
+        protocol.noisy = False
+        self.at = HostPort(HOST, free_ports(1))
+        "where it is asked"
+        self._ports = [
+            reactor.listenUDP(self.at.port, protocol, interface=HOST),
+            reactor.listenTCP(self.at.port, factory, interface=HOST),
+        ]
+
+    def stop(self) -> Deferred[Any]:
+        """Serve no more."""
+        return gatherResults([maybeDeferred(port.stopListening) for port in self._ports])

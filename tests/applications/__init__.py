@@ -1,0 +1,1 @@
+"""What else rides on an identity."""

@@ -1,0 +1,127 @@
+"""Runs alone in a network namespace: a call over HIP between the real phones of two machines that find each other through a server.
+
+Argument: a folder; with ``far`` after it it is the other machine. The rendezvous server is a third program; it speaks TLS with a
+certificate of its own, and the lookup on the local network is off.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater, react
+
+from p2pship.lookup.http.server.service import RendezvousServer, make_server
+from p2pship.lookup.http.server.settings import PORT, ServerSettings
+from p2pship.testing.line import Conditions
+from p2pship.testing.namespace import ip
+from tests.interop.callmachine import STEP, CallMachine, FarMachine, serve
+from tests.interop.machine import FAR, NEAR
+from tests.interop.scene import Scene
+
+ADDRESS = "55.5.0.{}"
+"Addresses that mean the same everywhere: others are not published for everybody."
+
+LINE = Conditions(delay=0.01)
+"A round trip of 20 ms."
+
+PUBLISHED = 6
+"Slots of two nodes that are published: each for three days."
+
+AUDIBLE = 0.5
+"The longest silence, in seconds."
+
+UP = 3.0
+"Seconds until the first call is up: the server is asked, and HIP and the overlay say hello."
+
+
+def machine(reactor: Any, folder: Path, name: str) -> CallMachine:
+    """Describe a machine."""
+    settings = (
+        "lookup.lan.enabled=false",
+        f'lookup.http.servers=["https://{ADDRESS.format(NEAR)}:{PORT}"]',
+        f'lookup.http.ca_file="{folder / "certificate.pem"}"',
+    )
+    return CallMachine(reactor, folder, name, settings=settings, answer="auto" if name == "bob" else "manual")
+
+
+def certify(folder: Path) -> ServerSettings:
+    """Make a key and a certificate for it, and return the settings of a server with them."""
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "own")]),
+    )
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1)
+    )
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(ADDRESS.format(NEAR)))])
+    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    return ServerSettings(certificate=str(folder / "certificate.pem"), key=str(folder / "key.pem"))
+
+
+async def start_server(reactor: Any, folder: Path) -> RendezvousServer:
+    """Start a server on this machine."""
+    state = folder / "server"
+    state.mkdir()
+    server = make_server(reactor, certify(folder), state, lambda length: bytes(length))
+    server.startService()
+    await server.when_started()
+    return server
+
+
+class PublicScene(Scene):
+    """Two machines with public addresses."""
+
+    async def _connect(self, machine: Any, interface: str, cable: int, number: int) -> None:
+        await machine.do("use_ipv6", interface, False)
+        await machine.do("ip", f"addr add {ADDRESS.format(number)}/24 dev {interface}")
+        await machine.do("ip", f"link set {interface} up")
+
+
+async def play(reactor: Any, folder: Path) -> None:
+    """Be the machine that calls."""
+    far = FarMachine(__file__, *sys.argv[1:], "far")
+    ip("link set lo up")
+    server = await start_server(reactor, folder)
+    scene = PublicScene(reactor, machine(reactor, folder, "alice"), far, 1, LINE, (4,))
+    await scene.begin()
+    while await server._store.held() < PUBLISHED:
+        await deferLater(reactor, STEP)
+    took = await scene.call()
+    print("up after", took)
+    assert took < UP, took
+    since = scene.now()
+    await scene.talk()
+    await scene.check_heard(since, AUDIBLE)
+    path = await scene.near.do("path")
+    assert ADDRESS.format(FAR) in path, path
+    await scene.hang_up()
+    await scene.end()
+    await server.stopService()
+    print("as it should be")
+
+
+def main(reactor: Any, arguments: Sequence[str]) -> Deferred[None]:
+    """Be one of the machines."""
+    folder, *role = arguments
+    if not role:
+        return Deferred.fromCoroutine(play(reactor, Path(folder)))
+    ip("link set lo up")
+    return Deferred.fromCoroutine(serve(machine(reactor, Path(folder), "bob")))
+
+
+react(main, [sys.argv[1:]])

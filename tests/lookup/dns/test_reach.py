@@ -1,0 +1,158 @@
+"""Which addresses that the DNS named may be asked, and that nothing gets around it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IReactorPluggableNameResolver
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from p2pship.lookup.dns.reach import GuardedReactor, within_reach
+from p2pship.lookup.dns.servers import MOST_SERVERS, Servers
+from p2pship.lookup.http.address import ServerAddress
+from p2pship.lookup.http.web import trusting
+from p2pship.network import Interface
+from p2pship.testing.network import StaticNetwork, loopback
+
+HOME = Interface("eth0", 2, (("192.168.1.2", 24), ("fd00:1::2", 64)), loopback=False, multicast=True)
+
+
+class WithinReachTests(SynchronousTestCase):
+    """Public addresses, and those of our own networks."""
+
+    def test_addresses(self) -> None:
+        """An address in a private network is for those on that network; one's own machine and nobody's addresses are for nobody."""
+        may_ask = within_reach(StaticNetwork(loopback(), HOME))
+        for host in ("198.51.99.7", "2a00::7", "192.168.1.77", "fd00:1::77", "64:ff9b::c633:6307"):
+            self.assertTrue(may_ask(host), host)
+        for host in (
+            "192.168.2.77",
+            "10.0.0.1",
+            "fd00:2::77",
+            "fe80::1",
+            "127.0.0.1",
+            "::1",
+            "169.254.169.254",
+        ):
+            self.assertFalse(may_ask(host), host)
+        for host in ("0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1", "100.64.0.1"):
+            self.assertFalse(may_ask(host), host)
+        for host in (
+            "64:ff9b::7f00:1",
+            "64:ff9b::c0a8:24d",
+            "2002:7f00:1::1",
+        ):  # 127.0.0.1 and 192.168.2.77 in other clothes
+            self.assertFalse(may_ask(host), host)
+
+    def test_network_changes(self) -> None:
+        """What counts is the network in which we are when we ask."""
+        network = StaticNetwork(loopback())
+        may_ask = within_reach(network)
+        self.assertFalse(may_ask("192.168.1.77"))
+        network.change(loopback(), HOME)
+        self.assertTrue(may_ask("192.168.1.77"))
+
+
+class ResolverThatChanges:
+    """Resolves a name to other addresses each time."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+
+    def resolveHostName(self, receiver: Any, name: str, *args: Any) -> Any:
+        """Tell the next ones."""
+        receiver.resolutionBegan(None)
+        for host in self.answers.pop(0):
+            receiver.addressResolved(IPv4Address("TCP", host, 443))
+        receiver.resolutionComplete()
+
+
+class Receiver:
+    """Keeps the addresses."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.complete = False
+
+    def resolutionBegan(self, resolution: object) -> None:
+        """Begin."""
+
+    def addressResolved(self, address: Any) -> None:
+        """Keep it."""
+        self.told.append(address.host)
+
+    def resolutionComplete(self) -> None:
+        """End."""
+        self.complete = True
+
+
+class GuardedReactorTests(SynchronousTestCase):
+    """A reactor whose names lead only where they may."""
+
+    def guarded(self, *answers: list[str]) -> GuardedReactor:
+        """Return one whose resolver gives these answers, one after the other."""
+        inner: Any = MemoryReactorClock()
+        inner.nameResolver = ResolverThatChanges(*answers)
+        return GuardedReactor(inner, within_reach(StaticNetwork(loopback(), HOME)))
+
+    def resolved(self, guarded: GuardedReactor, name: str) -> list[str]:
+        """Return to what a name leads."""
+        receiver = Receiver()
+        guarded.nameResolver.resolveHostName(receiver, name)  # type: ignore[arg-type]
+        self.assertTrue(receiver.complete)
+        return receiver.told
+
+    def test_interface(self) -> None:
+        """It is a reactor with a name resolver, and else the reactor that it was given."""
+        guarded = self.guarded()
+        verifyObject(IReactorPluggableNameResolver, guarded)
+        guarded.advance(5)
+        self.assertEqual(guarded.seconds(), 5)
+        before = GuardedReactor(reactor, lambda host: True)
+        given: Any = reactor
+        resolver = given.nameResolver
+        self.assertIs(before.installNameResolver(resolver), resolver)
+
+    def test_left_out(self) -> None:
+        """Of several addresses, those are left out that may not be asked."""
+        guarded = self.guarded(["127.0.0.1", "198.51.99.7", "10.0.0.1", "192.168.1.9"])
+        self.assertEqual(self.resolved(guarded, "rv.example"), ["198.51.99.7", "192.168.1.9"])
+
+    def test_changed_since(self) -> None:
+        """A name that had a good address once is looked at again each time it is connected to."""
+        guarded = self.guarded(["198.51.99.7"], ["127.0.0.1"])
+        self.assertEqual(self.resolved(guarded, "rv.example"), ["198.51.99.7"])
+        self.assertEqual(self.resolved(guarded, "rv.example"), [])
+
+    def test_proxy(self) -> None:
+        """The proxy of the environment may be on our own machine, and nothing else may."""
+        inner: Any = MemoryReactorClock()
+        inner.nameResolver = ResolverThatChanges(["127.0.0.1"], ["127.0.0.1"])
+        may_ask = within_reach(StaticNetwork(loopback()))
+        servers = Servers(
+            inner, trusting(b""), {"https_proxy": "http://Proxy.local:3128"}, may_ask, os.urandom
+        )
+        remote = servers.remote(ServerAddress.parse("https://rv.example"))
+        self.assertIs(servers.remote(ServerAddress.parse("https://rv.example/")), remote)
+        guarded = servers.reactor
+        self.assertEqual(self.resolved(guarded, "proxy.local"), ["127.0.0.1"])
+        self.assertEqual(self.resolved(guarded, "rv.example"), [])
+
+    def test_bounded(self) -> None:
+        """However many servers are named, few are remembered."""
+        servers = Servers(MemoryReactorClockWithNames(), trusting(b""), {}, lambda host: True, os.urandom)
+        first = servers.remote(ServerAddress.parse("https://r0.example"))
+        for at in range(1, MOST_SERVERS + 1):
+            servers.remote(ServerAddress.parse(f"https://r{at}.example"))
+        self.assertIsNot(servers.remote(ServerAddress.parse("https://r0.example")), first)
+
+
+class MemoryReactorClockWithNames(MemoryReactorClock):
+    """A reactor of tests that has a resolver."""
+
+    nameResolver: Any = ResolverThatChanges()

@@ -1,0 +1,1 @@
+"""The lookup on rendezvous servers."""

@@ -1,0 +1,247 @@
+"""Tests of what one server is kept holding."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pship.journal import Journal
+from p2pship.lookup.candidate import Question
+from p2pship.lookup.http.address import ServerAddress
+from p2pship.lookup.http.remote import Remote, ServerFailed, SlotRefused, Stale
+from p2pship.lookup.http.upkeep import MOST_AT_ONCE, Upkeep, first_success
+from p2pship.lookup.http.wire import SKEW, SignedSlot
+from tests.lookup.http.publishers import ITEM, LIFETIME, LOOKUP_KEY, NOW, Publisher, lookup_key
+
+BOB = Publisher(1)
+DOWN = ServerFailed("down")
+
+
+class FakeRemote:
+    """A server that answers when, and what, a test says."""
+
+    address = ServerAddress.parse("https://r.example.com")
+    trouble = "down"
+
+    def __init__(self) -> None:
+        self.left_alone = 0.0
+        self.left_alone_urgently: float | None = None
+        "if it is another time for what is new"
+        self.putting: list[tuple[SignedSlot, Deferred[None]]] = []
+
+    def wait(self, urgent: bool = False) -> float:
+        """Return how long it is to be left alone."""
+        if urgent and self.left_alone_urgently is not None:
+            return self.left_alone_urgently
+        return self.left_alone
+
+    async def put(self, slot: SignedSlot) -> None:
+        """Wait for the test."""
+        answer: Deferred[None] = Deferred()
+        self.putting.append((slot, answer))
+        await answer
+
+    def answer(self, error: Exception | None = None) -> SignedSlot:
+        """Answer the oldest put."""
+        slot, answer = self.putting.pop(0)
+        answer.callback(None) if error is None else answer.errback(error)
+        return slot
+
+
+class UpkeepTests(SynchronousTestCase):
+    """One server."""
+
+    def setUp(self) -> None:
+        """Have one that works."""
+        self.clock = Clock()
+        self.clock.advance(NOW)
+        self.remote = FakeRemote()
+        self.facts: list[str] = []
+        journal = Journal()
+        journal.watch(lambda fact: self.facts.append(str(fact)))
+        self.upkeep = Upkeep(self.clock, cast(Remote, self.remote), journal)
+
+    def hold(self, item: bytes = ITEM, number: int = 0) -> Deferred[None]:
+        """Publish an item."""
+        slot = BOB.slot(lookup_key(number))
+        now = self.clock.seconds()
+        return self.upkeep.hold(slot, BOB.signed(item, now, lookup=slot.lookup_key))
+
+    def test_held(self) -> None:
+        """It is put once, and told then."""
+        held = self.hold()
+        self.assertNoResult(held)
+        self.assertEqual(self.remote.answer().sealed, ITEM)
+        self.successResultOf(held)
+        self.clock.advance(1000)
+        self.assertEqual((self.remote.putting, self.facts), ([], []))
+
+    def test_newest(self) -> None:
+        """Of one slot one put is on its way, and after it the newest item."""
+        self.hold(b"first")
+        second, third = self.hold(b"second"), self.hold(b"third")
+        self.successResultOf(second)
+        self.remote.answer()
+        self.assertEqual(self.remote.answer().sealed, b"third")
+        self.successResultOf(third)
+        self.assertEqual(self.remote.putting, [])
+
+    def test_few_at_once(self) -> None:
+        """So many are on their way at a time; all come to their turn."""
+        held = [self.hold(number=number) for number in range(3 * MOST_AT_ONCE)]
+        for _ in held:
+            self.assertLessEqual(len(self.remote.putting), MOST_AT_ONCE)
+            self.remote.answer()
+        for each in held:
+            self.successResultOf(each)
+
+    def test_failed(self) -> None:
+        """A failure is told at once, and it is tried again when the server may be asked, until it works; both is in the journal."""
+        held = self.hold()
+        self.remote.left_alone = 4.0
+        self.remote.answer(DOWN)
+        self.failureResultOf(held, ServerFailed)
+        later = self.hold(number=1)
+        self.assertIn("again in 4 s", str(self.failureResultOf(later, ServerFailed).value))
+        self.assertEqual(self.remote.putting, [])
+        self.remote.left_alone = 0.0
+        self.clock.advance(4.1)
+        self.assertEqual(len(self.remote.putting), 2)
+        self.remote.answer()
+        self.remote.answer()
+        self.assertEqual(len(self.facts), 2)
+        self.assertIn("again", self.facts[-1])
+
+    def test_many_failed(self) -> None:
+        """When one fails, whoever waits behind it hears so at once; nothing of it is lost, and the journal tells it once."""
+        held = [self.hold(number=number) for number in range(2 * MOST_AT_ONCE)]
+        self.remote.left_alone = 4.0
+        for _ in range(MOST_AT_ONCE):
+            self.remote.answer(DOWN)
+        for each in held:
+            self.failureResultOf(each, ServerFailed)
+        self.assertEqual((self.remote.putting, len(self.facts)), ([], 1))
+        self.remote.left_alone = 0.0
+        self.clock.advance(5)
+        for _ in held:
+            self.remote.answer()
+        self.assertEqual(len(self.facts), 2)
+
+    def test_network_back(self) -> None:
+        """What is new is tried at once, however long the server did not answer, and what waits goes with it."""
+        self.remote.left_alone, self.remote.left_alone_urgently = 300.0, 0.0
+        self.hold().addErrback(lambda _: None)
+        self.remote.answer(DOWN)
+        held = self.hold(number=1)
+        self.assertEqual(len(self.remote.putting), 2)
+        self.remote.left_alone = 0.0
+        self.remote.answer()
+        self.remote.answer()
+        self.successResultOf(held)
+        self.assertEqual(len(self.facts), 2)
+
+    def test_expired(self) -> None:
+        """What has expired is not tried any more."""
+        held = self.hold()
+        self.remote.left_alone = LIFETIME
+        self.remote.answer(DOWN)
+        self.failureResultOf(held, ServerFailed)
+        self.remote.left_alone = 0.0
+        self.clock.advance(LIFETIME + 1)
+        self.assertEqual((self.remote.putting, self.clock.getDelayedCalls()), ([], []))
+
+    def test_refused(self) -> None:
+        """What the server does not take is told and not repeated."""
+        held = self.hold()
+        self.remote.answer(SlotRefused("no room"))
+        self.failureResultOf(held, SlotRefused)
+        self.clock.advance(1000)
+        self.assertEqual((self.remote.putting, len(self.facts)), ([], 1))
+
+    def test_stale(self) -> None:
+        """A server that has a later sequence gets a later one still, once, and nothing from far ahead."""
+        ahead = int((NOW + 100) * 1000)
+        held = self.hold()
+        self.remote.answer(Stale("stale", ahead))
+        anew = self.remote.answer()
+        anew.verify()
+        self.assertEqual((anew.sequence, anew.sealed), (ahead + 1, ITEM))
+        self.successResultOf(held)
+        for sequence in (0, int((NOW + SKEW) * 1000)):
+            held = self.hold(b"%d" % sequence, number=1)
+            self.remote.answer(Stale("stale", sequence))
+            self.failureResultOf(held, Stale)
+            self.assertEqual(self.remote.putting, [])
+        held = self.hold(number=2)
+        self.remote.answer(Stale("stale", ahead))
+        self.remote.answer(Stale("stale", ahead + 5))
+        self.failureResultOf(held, Stale)
+
+    def test_withdrawn(self) -> None:
+        """What was sent is taken back by a tombstone, also if nobody knows whether it came; what was not is forgotten."""
+        slot = BOB.slot(lookup_key(0))
+        tombstone = BOB.signed(b"", NOW, lookup=slot.lookup_key)
+        self.successResultOf(self.upkeep.withdraw(slot, tombstone))
+        self.hold().addErrback(lambda _: None)
+        self.remote.answer(DOWN)
+        self.remote.answer()
+        withdrawn = self.upkeep.withdraw(slot, tombstone)
+        self.assertTrue(self.remote.answer().withdrawn)
+        self.successResultOf(withdrawn)
+        self.successResultOf(self.upkeep.withdraw(slot, tombstone))
+        self.remote.left_alone = 5.0
+        self.hold().addErrback(lambda _: None)
+        self.successResultOf(self.upkeep.withdraw(slot, tombstone))
+        self.remote.left_alone = 0.0
+        self.clock.advance(10)
+        self.assertEqual(self.remote.putting, [])
+
+    def test_swallowed(self) -> None:
+        """Only what the server has taken, and not what is on its way, should be told by it."""
+        question = Question(lookup_key(0), known=(BOB.key,))
+        self.hold()
+        self.assertEqual(self.upkeep.own(question), frozenset())
+        self.remote.answer()
+        (own,) = self.upkeep.own(question)
+        self.assertEqual(self.upkeep.own(Question(lookup_key(0))), frozenset())
+        self.assertEqual(self.upkeep.own(Question(LOOKUP_KEY, known=(BOB.key,))), frozenset())
+        self.upkeep.answered(())
+        self.assertEqual(self.facts, [])
+        self.upkeep.answered((own,))
+        self.assertEqual(len(self.facts), 1)
+        self.clock.advance(LIFETIME)
+        self.assertEqual(self.upkeep.own(question), frozenset())
+
+    def test_stopped(self) -> None:
+        """Stopping gives up what is under way and what waits."""
+        under_way, waiting = self.hold(b"first"), self.hold(b"second")
+        later = [self.hold(number=number) for number in range(1, 10)]
+        self.upkeep.stop()
+        for each in (under_way, waiting, *later):
+            self.failureResultOf(each, ServerFailed)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class FirstSuccessTests(SynchronousTestCase):
+    """Several servers at once."""
+
+    def test_first(self) -> None:
+        """The first that works is enough."""
+        attempts: list[Any] = [Deferred(), Deferred()]
+        done = first_success(attempts)
+        attempts[0].errback(DOWN)
+        self.assertNoResult(done)
+        attempts[1].callback(None)
+        self.successResultOf(done)
+
+    def test_none(self) -> None:
+        """When all have failed, each reason is told; without any there is none."""
+        attempts: list[Any] = [Deferred(), Deferred()]
+        done = first_success(attempts)
+        for each in attempts:
+            each.errback(DOWN)
+        self.assertEqual(str(self.failureResultOf(done, ServerFailed).value), "down; down")
+        self.failureResultOf(first_success([]), ServerFailed)

@@ -1,0 +1,238 @@
+"""The Mainline lookup in a DHT of 24 other nodes on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError
+from twisted.internet.protocol import DatagramProtocol
+from zope.interface.verify import verifyObject
+
+from p2pship.errors import LocalError
+from p2pship.interfaces import ILookup, ISearch
+from p2pship.lookup.candidate import Candidate, Question, Slot
+from p2pship.lookup.mainline import protocol
+from p2pship.lookup.mainline.protocol import MainlineLookup, NotAsked
+from p2pship.lookup.questions.keys import handle
+from tests.lookup.mainline.privatedht import NODES, MainlineTestCase
+from tests.lookup.recording import RecordingReceiver
+
+KEY = b"k" * 32
+DEVICE = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
+SLOT = Slot(KEY, DEVICE.public_key().public_bytes_raw(), DEVICE)
+KNOWN = Question(KEY, known=(SLOT.publication_key,))
+
+JUNK = 40
+"Junk announcements of one node; ten nodes make them."
+
+
+class Eavesdropper(DatagramProtocol):
+    """Somebody who announces himself under the handle, and passes on what he is asked."""
+
+    def __init__(self, victim: tuple[str, int]) -> None:
+        self._victim = victim
+        self.asked = 0
+        self.got: list[bytes] = []
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        if addr == self._victim:
+            self.got.append(datagram)
+            return
+        self.asked += 1
+        assert self.transport is not None
+        self.transport.write(datagram, self._victim)
+
+
+class MainlineLookupTests(MainlineTestCase):
+    """One who publishes, and one who searches."""
+
+    async def first(self, lookup: MainlineLookup, question: Question) -> Candidate:
+        """Return the first candidate of a search."""
+        receiver = RecordingReceiver()
+        search = lookup.find(question, receiver)
+        candidate = await receiver.first
+        search.cancel()
+        return candidate
+
+    async def found_in_time(self, lookup: MainlineLookup, question: Question) -> set[bytes]:
+        """Return the items that a whole search finds."""
+        receiver = RecordingReceiver()
+        lookup.find(question, receiver)
+        await receiver.ended
+        self.assertEqual(receiver.ends, [None])
+        return {candidate.item for candidate in receiver.candidates}
+
+    async def published(self, lookup: MainlineLookup, item: bytes) -> None:
+        """Publish an item, and wait until those nodes have it that are to."""
+        await lookup.publish(SLOT, item)
+        await self.announced(lookup, lookup)
+
+    async def announced(self, asker: MainlineLookup, holder: MainlineLookup, number: int = 1) -> None:
+        """Wait until a node is among so many who are found under the handle."""
+        found: set[tuple[str, int]] = set()
+        true = (self.host(holder), holder.exchange.port)
+        while true not in found or len(found) < number:
+            cancel = asker.session.get_peers(handle(KEY), lambda host, port: found.add((host, port)))
+            await self.pause(0.1)
+            cancel()
+
+    async def test_interfaces(self) -> None:
+        """It provides what it says; what it finds on loopback may have private addresses."""
+        lookup = await self.lookup(1)
+        verifyObject(ILookup, lookup)
+        search = lookup.find(KNOWN, RecordingReceiver())
+        verifyObject(ISearch, search)
+        search.cancel()
+        self.assertIsNone(lookup.follow(KNOWN, RecordingReceiver()))  # type: ignore[func-returns-value]
+        self.assertFalse(lookup.wide_area)
+
+    async def test_found(self) -> None:
+        """A stranger who knows the name finds the node, and asks it; a newer item replaces the older one."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        await self.published(one, b"item")
+        found = await self.first(other, Question(KEY))
+        self.assertEqual(found, Candidate(b"item", "mainline", over_loopback=True, source="127.0.101.1"))
+        await one.publish(SLOT, b"newer")
+        self.assertEqual((await self.first(other, Question(KEY))).item, b"newer")
+        self.assertRaises(LocalError, one.publish, SLOT, bytes(961))
+
+    async def test_found_though_away(self) -> None:
+        """Who knows the publication key finds what is in the DHT when the node is gone, the newest."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        await one.publish(SLOT, b"item")
+        await self.until_put(one)
+        await one.publish(SLOT, b"newer")
+        await self.until_put(one)
+        await one.stop()
+        receiver = RecordingReceiver()
+        search = other.find(KNOWN, receiver)
+        await self.until(lambda: b"newer" in {each.item for each in receiver.candidates})
+        search.cancel()
+
+    async def test_withdrawn(self) -> None:
+        """What was taken back is found neither with the node nor in the DHT."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        await self.published(one, b"item")
+        await self.until_put(one)
+        await one.withdraw(SLOT)
+        self.assertEqual(await self.found_in_time(other, KNOWN), set())
+
+    async def until_put(self, lookup: MainlineLookup) -> None:
+        """Wait until no item is on its way into the DHT."""
+        await self.until(lambda: not lookup._items._under_way)
+
+    async def test_junk(self) -> None:
+        """Hundreds announce themselves under the handle; the true node is found, and few of the others are asked."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        infohash = handle(KEY)
+        for port in range(20000, 20000 + JUNK):
+            for number in range(10, 20):
+                self.dht.announce(number, infohash, port)
+            await self.pause(0.03)  # libtorrent drops most of what it is to announce at one moment
+        await self.published(one, b"item")
+        await self.announced(other, one, 5 * JUNK)
+        self.assertEqual((await self.first(other, Question(KEY))).item, b"item")
+
+    async def test_eavesdropper(self) -> None:
+        """Who knows the handle alone, announces himself, and passes on what he is asked gets nothing from the true node."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        await self.published(one, b"item")
+        eavesdropper = Eavesdropper((self.host(one), one.exchange.port))
+        port: Any = reactor.listenUDP(0, eavesdropper, interface="127.0.50.1", maxPacketSize=2000)  # type: ignore[attr-defined]
+        self.addCleanup(port.stopListening)
+        asking = other.exchange.ask(KEY, lambda candidate: None)
+        asking.found("127.0.50.1", port.getHost().port)
+        await self.until(lambda: eavesdropper.asked)
+        self.assertEqual((await self.first(other, Question(KEY))).item, b"item")
+        asking.cancel()
+        self.assertEqual(eavesdropper.got, [])
+        self.assertEqual(self.journals[0].counts["mainline.silent.not_to_us"], 1)
+
+    async def test_half_die(self) -> None:
+        """Half of the nodes die: the name is found, both ways."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        await self.published(one, b"item")
+        await self.until_put(one)
+        self.dht.kill_half()
+        self.assertEqual(len(self.dht.sessions), NODES // 2)
+        self.assertEqual((await self.first(other, Question(KEY))).item, b"item")
+        await one.stop()
+        self.assertEqual((await self.first(other, KNOWN)).item, b"item")
+
+    async def test_state(self) -> None:
+        """A node that knows the DHT from its last run finds it though those that one begins with are gone."""
+        state = Path(self.mktemp())
+        one = await self.lookup(1, state)
+        await one.stop()
+        again = await self.lookup(1, state, bootstrap=())
+        await self.published(again, b"item")
+
+    async def test_bad_state(self) -> None:
+        """A state file that is garbage is left aside."""
+        state = Path(self.mktemp())
+        for garbage in (
+            b"garbage",
+            b"le",
+            b"d9:dht statelee",
+            b"d9:dht stated5:nodesi3eee",
+            b"d9:dht stated5:nodesl1:xi1eeee",
+        ):
+            state.write_bytes(garbage)
+            state.chmod(0o600)
+            lookup = self.make(1, state)
+            await lookup.start()
+            await lookup.stop()
+
+    async def test_nobody_there(self) -> None:
+        """Without any other node nothing is published, and a search says that it was not asked."""
+        alone = self.make(1, bootstrap=())
+        await alone.start()
+        self.addCleanup(alone.stop)
+        self.patch(protocol, "FIRST_NODES_TIME", 0.1)
+        await self.assertFailure(alone.publish(SLOT, b"item"), NotAsked)
+        receiver = RecordingReceiver()
+        alone.find(KNOWN, receiver)
+        await receiver.ended
+        self.assertIsInstance(receiver.ends[0], NotAsked)
+
+    async def test_many(self) -> None:
+        """A node that publishes for many people is found by each name."""
+        one, other = await self.lookup(1), await self.lookup(2)
+        keys = [bytes([number]) * 32 for number in range(12)]
+        for key in keys:
+            await one.publish(Slot(key, SLOT.publication_key, DEVICE), key)
+        last: set[tuple[str, int]] = set()
+        while not last:
+            cancel = other.session.get_peers(handle(keys[-1]), lambda host, port: last.add((host, port)))
+            await self.pause(0.1)
+            cancel()
+        for key in keys:
+            self.assertEqual((await self.first(other, Question(key))).item, key)
+
+    async def test_published_at_once(self) -> None:
+        """What is published before the first node is known waits for it; if the lookup is stopped before, it fails."""
+        early, other = self.make(1), await self.lookup(2)
+        await early.start()
+        self.addCleanup(early.stop)
+        self.assertEqual(early.session.nodes, 0)
+        await early.publish(SLOT, b"item")
+        await self.announced(other, early)
+        self.assertEqual((await self.first(other, Question(KEY))).item, b"item")
+        alone = self.make(3, bootstrap=())
+        await alone.start()
+        publishing = alone.publish(SLOT, b"item")
+        await alone.stop()
+        await self.assertFailure(publishing, CancelledError)
+
+    async def test_stopped(self) -> None:
+        """Stopping ends what is under way, with the reason; a second time is harmless."""
+        lookup = await self.lookup(1)
+        receiver = RecordingReceiver()
+        lookup.find(KNOWN, receiver)
+        await lookup.stop()
+        await lookup.stop()
+        self.assertEqual(len(receiver.ends), 1)
+        self.assertIsInstance(receiver.ends[0], NotAsked)
