@@ -130,8 +130,8 @@ class MainlineLookup:
         if self._saving is not None:
             self._save()
         self._timer = self._saving = None
-        for _, done in tuple(self._waiting.values()):
-            done.cancel()
+        for slot in tuple(self._waiting):
+            self._give_up(slot)
         self._announcements.stop()
         self._items.stop()
         self.session.stop()
@@ -160,6 +160,7 @@ class MainlineLookup:
         if self.session.nodes:
             self._announce(slot, item)
             return succeed(None)
+        self._give_up(slot)
         done: Deferred[None] = Deferred(lambda _: self._forget(slot, done))
         self._waiting[slot] = item, done
         done.addTimeout(FIRST_NODES_TIME, self._reactor, lambda _, seconds: Failure(NotAsked()))
@@ -167,7 +168,7 @@ class MainlineLookup:
 
     def withdraw(self, slot: Slot) -> Deferred[None]:
         """Answer no more with the item, and empty it in the DHT; the announcement ends by itself, within the hour."""
-        self._waiting.pop(slot, None)
+        self._give_up(slot)
         if self.exchange.withdraw(slot):
             self._announcements.drop(handle(slot.lookup_key))
         return self._items.withdraw(slot)
@@ -184,6 +185,11 @@ class MainlineLookup:
         for slot, (item, done) in waiting.items():
             self._announce(slot, item)
             done.callback(None)
+
+    def _give_up(self, slot: Slot) -> None:
+        """Let what waits for the first nodes wait no more; harmless if nothing does."""
+        if slot in self._waiting:
+            self._waiting[slot][1].cancel()
 
     def _forget(self, slot: Slot, done: Deferred[None]) -> None:
         """Wait no more for who has given up."""
