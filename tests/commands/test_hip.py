@@ -146,6 +146,9 @@ class HIPTests(DeskTestCase):
             "2001:db8::2",
             "0xdeadbeef",
             "20.5 ms",
+            "since 2027-01-1",
+            "NIST P-256, AES-128-CBC; data: AES-GCM-16",
+            "lost           4 packets; 5 came twice or too late, 6 were forged",
         ):
             self.assertIn(part, shown)
         self.assertIn("not measured", TEXTS["associations"]([{**ASSOCIATION, "round_trip": None}]))

@@ -58,9 +58,11 @@ class CreateTests(SeparateCase):
         one = self.give("identity create", aor=ALICE, separate_device=True)
         self.assertEqual((one["separate"], one["hit"] != self.node_hit()), (True, True))
         self.assertIn(f"{one['hit']} (its own)", TEXTS["show"](one))
+        self.assertIn(f"device of its own, {one['hit']}.", TEXTS["create"](one))
         other = self.give("identity create", aor=WORK)
         self.assertEqual((other["separate"], other["hit"]), (False, self.node_hit()))
         self.assertIn(f"{other['hit']} (that of this node)", TEXTS["show"](other))
+        self.assertNotIn("of its own", TEXTS["create"](other))
         self.again()
         self.assertEqual([each["hit"] for each in self.give("identity list")], [one["hit"], other["hit"]])
 
@@ -202,6 +204,8 @@ class KeysTests(SeparateCase):
             self.assertIn(words, text)
         for hit in (own, self.node_hit()):
             self.assertRaises(LocalError, self.give, "device key remove", hit=hit)
+        self.give("identity remove", aor=WORK)
+        self.assertIn("calls of nobody", TEXTS["key list"](self.give("device key list")))
 
     def test_link(self) -> None:
         """The old device cannot say that the new one is to have one of its own."""

@@ -105,6 +105,13 @@ class LinkTests(SeparateCase):
                 for octets in (*keys_of(other), other.device.hit, other.key[-64:-32], other.aor.encode()):
                     self.assertNotIn(octets, said[one.device.key])
 
+    def test_another_key(self) -> None:
+        """Who has the name of one of them, and another key, is let in and not called by it, whether they came or are found."""
+        self.node(HOME).reach(WORK)
+        reached = self.alice.people(HOME, self.work)
+        self.clock.pass_time(8)
+        self.assertEqual([peer.hit for peer in reached.peers], [self.home.device.hit])
+
     def test_called(self) -> None:
         """Each is called at its own device, and the link that comes is of that."""
         for aor, identity in ((HOME, self.home), (WORK, self.work), (ALICE, self.alice.own)):

@@ -137,6 +137,10 @@ def _row(each: ContactStatus) -> tuple[str, str, str, str, str]:
     return each["name"], each["aor"], key, by or "-", each["note"]
 
 
+_BY = {"contact": ", when they became a contact", "call": ", by a call"}
+"How a key became known; of the other ways another line tells."
+
+
 def show_text(result: ContactDetails) -> str:
     """Print everything about a person."""
     rows = [("name", result["name"] if result["contact"] else "no contact"), ("AOR", result["aor"])]
@@ -144,7 +148,7 @@ def show_text(result: ContactDetails) -> str:
     rows.append(("key", _key(pin)))
     if pin is not None:
         rows.append(("fingerprint", pin["fingerprint"]))
-        rows.append(("known since", f"{day(pin['since'])}, by {pin['how']}"))
+        rows.append(("known since", day(pin["since"]) + _BY.get(pin["how"], "")))
         rows += [("verified by", pin["verified_by"])] if pin["verified_by"] else []
     for label, text in (
         ("friend", "you find each other by a secret that only you two have" if result["paired"] else ""),

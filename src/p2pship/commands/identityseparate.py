@@ -66,7 +66,7 @@ def _text(result: SeparatedStatus) -> str:
     return (
         f"{result['aor']} has a device of its own now, {result['hit']}. The links that it had are ended, and it is found anew in a moment.\n"
         "Who knew it before can still tell which device it was on, and who sees both can tell by address and time that they are "
-        "on\none node: see docs/security.md."
+        "on one node: see docs/security.md."
     )
 
 
