@@ -211,6 +211,7 @@ class HelpTests(SynchronousTestCase):
                 if verb.hidden:
                     continue
                 code, output, _ = run_here(noun, *verb.name.split(), "--help")
+                self.assertNotRegex(output, r"--as (?!HIT)[A-Z]")
                 self.assertEqual(code, 0, verb.command)
                 self.assertIn("--json", output)
 

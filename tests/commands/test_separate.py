@@ -116,7 +116,8 @@ class SeparateTests(SeparateCase):
         """It says the new HIT, which the list of devices has in place of the old one; the name of the old one is forgotten."""
         result = self.give("identity separate", aor=ALICE)
         self.assertEqual((result["changed"], result["hit"]), (True, format_hit(self.held().device.hit)))
-        self.assertIn(result["hit"], TEXTS["separate"](result))
+        self.assertIn(f"{result['hit']}. It is found by that once the node runs", TEXTS["separate"](result))
+        self.assertIn("anew in a moment", TEXTS["separate"]({**result, "running": True}))
         (device,) = self.give("device list", aor=ALICE)["devices"]
         self.assertEqual((device["hit"], device["this"], device["revoked"]), (result["hit"], True, False))
         self.assertEqual(

@@ -87,7 +87,7 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
         parser.add_argument(f"--{name}-fd", dest=argument.name, metavar="NUMBER", type=int, help=help)
         return
     shown = "AOR" if argument.option and argument.kind is Kind.AOR else name.upper()
-    more: dict[str, Any] = {"help": argument.help, "metavar": shown}
+    more: dict[str, Any] = {"help": argument.help, "metavar": argument.shown or shown}
     if argument.kind is Kind.NUMBER:
         more["type"] = int
     if argument.choices:

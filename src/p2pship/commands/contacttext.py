@@ -21,6 +21,13 @@ class PinnedStatus(TypedDict):
     "whether the safety number was compared"
 
 
+class NewPin(PinnedStatus):
+    """The answer to ``contact pin``."""
+
+    replaced: PinnedStatus | None
+    "the key that was known before, if it was another one"
+
+
 class ContactStatus(TypedDict):
     """One contact, in the answer to ``contact list``."""
 
@@ -211,9 +218,11 @@ def _code(result: ContactDetails) -> list[str]:
     ]
 
 
-def pinned_text(result: PinnedStatus) -> str:
+def pinned_text(result: NewPin) -> str:
     """Print what became of pinning a key."""
-    line = f"{result['aor']} is known by the key {result['fingerprint']}{_confirmed(result)}."
+    old = result["replaced"]
+    instead = f" It took the place of {old['fingerprint']}{_confirmed(old)}." if old is not None else ""
+    line = f"{result['aor']} is known by the key {result['fingerprint']}{_confirmed(result)}.{instead}"
     if result["confirmed"]:
         return line
     return f"{line}\nTo be sure that it is theirs, compare the safety number: p2pship contact show {result['aor']}"
