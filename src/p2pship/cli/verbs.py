@@ -252,6 +252,8 @@ def _check_place(options: argparse.Namespace) -> None:
     out: Path | None = options.out
     if out is None:
         return
+    if out.exists() and not out.is_file():
+        raise LocalError(f"{out} is no ordinary file, and would be replaced by one: name another")
     if out.exists() and not options.force:
         raise LocalError(f"{out} is there already: name another file, or give --force")
     if not os.access(out.parent, os.W_OK):
