@@ -38,7 +38,7 @@ _p2pship() {
         "contact add "*) words="--help --state --config --json --name --note --own --unlock-fd" ;;
         "contact list "*) words="--help --state --config --json --own --unlock-fd" ;;
         "contact show "*) words="--help --state --config --json --qr --own --unlock-fd" ;;
-        "contact pin "*) words="--help --state --config --json --fingerprint --safety --confirmed --own --unlock-fd" ;;
+        "contact pin "*) words="--help --state --config --json --fingerprint --safety --confirmed --yes --own --unlock-fd" ;;
         "contact forget "*) words="--help --state --config --json --own --yes --unlock-fd" ;;
         "contact pair "*) words="--help --state --config --json --code --own" ;;
         "contact block "*) words="--help --state --config --json --note --own --unlock-fd" ;;

@@ -12,6 +12,9 @@ import os
 SCALE = float(os.environ.get("P2PSHIP_SLOW") or 0)
 "0 in the short form"
 
+ALONE = SCALE >= 1
+"whether times may be looked at strictly: a part of the whole length is what machines run that do other things as well"
+
 SEED = int(os.environ.get("P2PSHIP_SEED") or 1)
 "what a long test seeds its generators with"
 

@@ -114,6 +114,16 @@ class LoadTests(SynchronousTestCase):
             ],
         )
 
+    def test_section_like_another(self) -> None:
+        """Of a section below others only its own word is compared: that they begin alike says nothing."""
+        self.assertEqual(
+            self.refused("[lookup.foo]\n[lookup.rang]\n"),
+            [
+                "FILE: [lookup.foo] is not a section: there are lookup.range",
+                "FILE: [lookup.rang] is not a section: did you mean lookup.range?",
+            ],
+        )
+
     def test_nested_where_no_table_belongs(self) -> None:
         """A table below a section is an unknown option of it, not an error of ours."""
         self.assertEqual(

@@ -77,6 +77,11 @@ class OptionsTests(SynchronousTestCase):
         other.write_text("[sip]\nport = 5072\n")
         self.assertEqual(self.sip("-c", str(other)).port, 5072)
 
+    def test_folder_that_cannot_be_looked_into(self) -> None:
+        """A state folder of somebody else is no traceback here: who opens it says why it cannot be used."""
+        self.state /= "x" * 300  # which not even root can look into
+        self.assertEqual(self.sip(), SIPSettings())
+
     def test_overrides(self) -> None:
         """--set wins over the file and may be repeated; --sip-port is one of its kind."""
         (self.state / "p2pship.toml").write_text("[sip]\nport = 5071\n")

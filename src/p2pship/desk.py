@@ -102,7 +102,7 @@ class Desk:
         from p2pship.sections import sections
 
         own = state / CONFIG_FILE
-        config = load(file or (own if own.exists() else None), sections())
+        config = load(file or (own if os.path.lexists(own) else None), sections())
         return cls(clock, config, state, unlock=unlock)
 
     def _open(self, schemas: Iterable[Schema], unlock: Callable[[], bytes] | None) -> None:

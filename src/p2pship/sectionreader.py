@@ -79,7 +79,8 @@ class SectionReader:
 
     def _lost(self, path: str, value: object, file: str) -> None:
         if isinstance(value, dict):
-            self._unknown(f"{file}: [{path}] is not a section", path, self._sections)
+            beside = [name for name in self._sections if name.startswith(path[: path.rfind(".") + 1])]
+            self._unknown(f"{file}: [{path}] is not a section", path, beside)
             return
         self._problems.append(
             f"{file}: {path} = {written(value)} is in no section: put it below its [section]"
@@ -109,8 +110,9 @@ class SectionReader:
                 self._problems.append(f"{file}: [{name}] {key} = {written(value)}: {error}")
 
     def _unknown(self, text: str, word: str, known: Iterable[str]) -> None:
-        close = difflib.get_close_matches(word, known, n=1)
-        way_out = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
+        last = {name.rpartition(".")[2]: name for name in known if name.count(".") == word.count(".")}
+        close = difflib.get_close_matches(word.rpartition(".")[2], last, n=1)
+        way_out = f"did you mean {last[close[0]]}?" if close else f"there are {', '.join(sorted(known))}"
         self._problems.append(f"{text}: {way_out}")
 
 

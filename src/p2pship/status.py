@@ -287,6 +287,6 @@ class CallLine(TypedDict):
     began: float
     state: str
     seconds: float
-    "how long it was up, or until it had failed"
+    "how long it was up, or until it had failed; 0 of one that was interrupted, as that is not known"
     status: int
     reason: str

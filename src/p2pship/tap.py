@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections import Counter
@@ -173,7 +174,8 @@ class Options(usage.Options):
         if self["config"] is not None:
             return Path(self["config"]).expanduser().absolute()
         own = self.state / CONFIG_FILE
-        return own if own.exists() else None
+        # False also in a folder of somebody else: who opens it says why that cannot be used.
+        return own if os.path.lexists(own) else None
 
 
 class NodeService(MultiService):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Any, cast
 
 from twisted.internet.error import CannotListenError
@@ -10,6 +11,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from p2pship.bearer import datagramport
 from p2pship.bearer.datagramport import (
     BATCH,
     DatagramPort,
@@ -132,6 +134,21 @@ class DatagramPortTests(TestCase):
         self.assertTrue(is_too_large(caught.exception))
         send_or_lose(self.port, bytes(65_508), (HOST, 9), self.journal)
         self.assertEqual(self.journal.counts["udp.unsent"], 1)
+
+    def test_crowded(self) -> None:
+        """A port is crowded when what waits in the system takes more than half of the room; not where the system does not tell."""
+        room = self.port._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        self.assertFalse(self.port.is_crowded())
+        for waiting, crowded in ((room // 2, False), (room // 2 + 1, True)):
+            told = waiting.to_bytes(4, sys.byteorder)
+            self.patch(datagramport, "ioctl", lambda *_, told=told: told)
+            self.assertEqual(self.port.is_crowded(), crowded)
+        self.patch(datagramport, "ioctl", self.refused)
+        self.assertFalse(self.port.is_crowded())
+
+    def refused(self, *_: Any) -> bytes:
+        """Tell nothing, as some systems."""
+        raise OSError("not here")
 
 
 class BindTests(TestCase):

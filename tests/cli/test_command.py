@@ -85,6 +85,10 @@ class CommandTests(TestCase):
         self.assertEqual(await self.run_command("calls", "--why"), (0, f"{story_text(STORY)}\n", ""))
         code, _, complaint = await self.run_command("calls", "--why", "k3x", "--recent")
         self.assertEqual((code, "not allowed with" in complaint), (2, True))
+        for wrong in ("0", "-3", "many"):
+            code, _, complaint = await self.run_command("calls", f"--recent={wrong}")
+            self.assertEqual((code, f"'{wrong}': give how many calls, 1 or more" in complaint), (2, True))
+        self.assertEqual(len(asked), 3)
 
     async def test_find_asks_for_the_name(self) -> None:
         """The name is passed on; a person who is not found is exit code 1."""

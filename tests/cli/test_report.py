@@ -120,6 +120,8 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("k3x7qb", lines[1])
         self.assertIn("failed  65 s  486 Busy Here", lines[1])
         self.assertEqual(recent_text([]), "No calls are kept.")
+        cut_off = recent_text([{**RECENT[0], "state": "interrupted", "seconds": 0.0}])
+        self.assertRegex(cut_off, r"interrupted +- ")
 
     def test_long_reason(self) -> None:
         """A reason that is too wide for a list is cut, and that shows."""

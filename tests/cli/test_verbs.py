@@ -84,6 +84,15 @@ class OfflineTests(SynchronousTestCase):
         self.assertEqual((answer["file"], "content" in answer), (str(out), False))
         self.assertIn("cannot be written", self.refused("identity", "export", "--out", "/nowhere/backup"))
 
+    def test_out_is_no_file(self) -> None:
+        """What is no file is not replaced by one, whatever is forced: root could lose a device."""
+        self.do("identity", "create", "alice@example.com")
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        words = ("identity", "export", "--out", str(pipe), "--force")
+        self.assertIn("is no ordinary file", self.refused(*words))
+        self.assertTrue(pipe.is_fifo())
+
     def test_backup_not_noted_in_vain(self) -> None:
         """When the file cannot be kept, nothing says that there is a backup."""
         self.do("identity", "create", "alice@example.com")
@@ -211,6 +220,7 @@ class HelpTests(SynchronousTestCase):
                 if verb.hidden:
                     continue
                 code, output, _ = run_here(noun, *verb.name.split(), "--help")
+                self.assertNotRegex(output, r"--as (?!HIT)[A-Z]")
                 self.assertEqual(code, 0, verb.command)
                 self.assertIn("--json", output)
 

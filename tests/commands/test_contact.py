@@ -79,6 +79,7 @@ class ContactTests(DeskTestCase):
         pinned = self.give("contact pin", aor=BOB, fingerprint=fingerprint(self.key).upper())
         self.assertEqual((pinned["how"], pinned["confirmed"]), ("contact", False))
         self.assertIn("compare the safety number", pinned_text(pinned))
+        self.assertIn("when they became a contact", show_text(self.give("contact show", aor=BOB)))
         other = spki(new_p256())
         self.seen(other)
         self.assertIn(fingerprint(other), show_text(self.give("contact show", aor=BOB)))
@@ -90,7 +91,7 @@ class ContactTests(DeskTestCase):
         new = spki(new_p256())
         self.desk.trust.pin(ALICE, BOB, self.key, "confirmed")
         self.seen(self.key)
-        self.assertNotIn("--confirmed", show_text(self.give("contact show", aor=BOB)))
+        self.assertNotIn("confirmed", show_text(self.give("contact show", aor=BOB)))
         self.seen(new)
         shown = show_text(self.give("contact show", aor=BOB))
         self.assertIn(f"--fingerprint {fingerprint(new)} --safety", shown)
@@ -103,6 +104,24 @@ class ContactTests(DeskTestCase):
         theirs = number(*in_one_go(hashes(BOB, new, ALICE, own.key)))
         pinned = self.give("contact pin", aor=BOB, fingerprint=fingerprint(new), safety=theirs)
         self.assertEqual((pinned["fingerprint"], pinned["confirmed"]), (fingerprint(new), True))
+
+    def test_compared_key_stays(self) -> None:
+        """A key whose safety number was compared gives way to no other by itself: what would be lost and how to compare is said."""
+        new, before = spki(new_p256()), fingerprint(self.key)
+        self.desk.trust.pin(ALICE, BOB, self.key, "confirmed")
+        self.seen(new)
+        given: dict[str, Any] = {"aor": BOB, "fingerprint": fingerprint(new)}
+        for words in (before, f"--fingerprint {fingerprint(new)} --safety", "--yes"):
+            self.assert_refused(words, "contact pin", **given)
+        wrong = self.give("contact show", aor=BOB)["safety_number"]
+        self.assert_refused("nothing was changed", "contact pin", **given, safety=wrong)
+        self.assertEqual(self.desk.pins.all(ALICE)[BOB].key, self.key)
+        self.assertIsNone(self.give("contact pin", aor=BOB, fingerprint=before)["replaced"])
+        self.seen(new)
+        pinned = self.give("contact pin", **given, yes=True)
+        self.assertEqual((pinned["fingerprint"], pinned["confirmed"]), (fingerprint(new), False))
+        self.assertIn(f"took the place of {before}, whose safety number you compared", pinned_text(pinned))
+        self.assertIn("compare the safety number", pinned_text(pinned))
 
     def test_safety_number(self) -> None:
         """A right number confirms the pin, a wrong one changes nothing; so does saying that it was compared."""
@@ -270,5 +289,16 @@ class FindingTests(DeskTestCase):
         self.desk.trust.pin(ALICE, BOB, old, "call")
         offer = Offer(new, NOW, CHANGED)
         self.judged.append(lambda: self.desk.trust.offers.seen(ALICE, BOB, offer))
-        self.assertEqual(self.told("contact pin", aor=BOB)["fingerprint"], fingerprint(new))
+        pinned = self.told("contact pin", aor=BOB)
+        self.assertEqual(pinned["fingerprint"], fingerprint(new))
+        self.assertIn(f"took the place of {fingerprint(old)}.", pinned_text(pinned))
         self.assertEqual(self.desk.pins.all(ALICE)[BOB].key, new)
+
+    def test_changed_key_of_compared(self) -> None:
+        """The command that every refusal of a call names takes no other key in place of a compared one: it says how to compare."""
+        old, new = spki(new_p256()), spki(new_p256())
+        self.desk.trust.pin(ALICE, BOB, old, "confirmed")
+        self.judged.append(lambda: self.desk.trust.offers.seen(ALICE, BOB, Offer(new, NOW, CHANGED)))
+        failure = self.failureResultOf(self.give("contact pin", aor=BOB), LocalError)
+        self.assertIn(f"--fingerprint {fingerprint(new)} --safety", failure.getErrorMessage())
+        self.assertEqual(self.desk.pins.all(ALICE)[BOB].key, old)

@@ -146,12 +146,22 @@ class HIPTests(DeskTestCase):
             "2001:db8::2",
             "0xdeadbeef",
             "20.5 ms",
+            "since 2027-01-1",
+            "NIST P-256, AES-128-CBC; data: AES-GCM-16",
+            "lost           4 packets; 5 came twice or too late, 6 were forged",
         ):
             self.assertIn(part, shown)
         self.assertIn("not measured", TEXTS["associations"]([{**ASSOCIATION, "round_trip": None}]))
         self.give("hip associations", hit=THEIRS)
         self.assertEqual(self.bearer.asked, [(None,), (THEIRS,)])
         self.assertIn("bob@example.com", TEXTS["close"](self.give("hip close", hit=THEIRS)))
+
+    def test_linked_device(self) -> None:
+        """A device of our own that its link serves is named once."""
+        self.desk.keyring.add_device(ALICE, PEER.listed)
+        name_device(self.desk.ledger, ALICE, PEER.listed.host_identity_hash, PEER.hit, "laptop")
+        self.desk.node.overlay.peers()[0].aor = ALICE
+        self.assertEqual(self.give("hip associations")[0]["people"], [f"{ALICE} (laptop)"])
 
     def test_path(self) -> None:
         """The path is told with when it was last another, and each other address that is known, also one that is a part of its text."""

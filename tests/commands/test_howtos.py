@@ -100,7 +100,7 @@ class SeparateTests(HowtoTestCase):
         for begins in ("identity create", "identity create", "identity create", "identity separate"):
             await howto.type(begins)
         keys = await howto.type("device key list")
-        hits = dict(re.findall(r"^(\S+) .*calls of (\S+)$", keys, re.MULTILINE))
+        hits = dict(re.findall(r"^(\S+) .*calls of (\S+@\S+)$", keys, re.MULTILINE))
         names = ["alice@work.example", "me@home.example", "old@example.com"]
         self.assertEqual(sorted(hits.values()), names, keys)
         for hit, name in hits.items():

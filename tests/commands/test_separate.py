@@ -58,9 +58,11 @@ class CreateTests(SeparateCase):
         one = self.give("identity create", aor=ALICE, separate_device=True)
         self.assertEqual((one["separate"], one["hit"] != self.node_hit()), (True, True))
         self.assertIn(f"{one['hit']} (its own)", TEXTS["show"](one))
+        self.assertIn(f"device of its own, {one['hit']}.", TEXTS["create"](one))
         other = self.give("identity create", aor=WORK)
         self.assertEqual((other["separate"], other["hit"]), (False, self.node_hit()))
         self.assertIn(f"{other['hit']} (that of this node)", TEXTS["show"](other))
+        self.assertNotIn("of its own", TEXTS["create"](other))
         self.again()
         self.assertEqual([each["hit"] for each in self.give("identity list")], [one["hit"], other["hit"]])
 
@@ -114,7 +116,8 @@ class SeparateTests(SeparateCase):
         """It says the new HIT, which the list of devices has in place of the old one; the name of the old one is forgotten."""
         result = self.give("identity separate", aor=ALICE)
         self.assertEqual((result["changed"], result["hit"]), (True, format_hit(self.held().device.hit)))
-        self.assertIn(result["hit"], TEXTS["separate"](result))
+        self.assertIn(f"{result['hit']}. It is found by that once the node runs", TEXTS["separate"](result))
+        self.assertIn("anew in a moment", TEXTS["separate"]({**result, "running": True}))
         (device,) = self.give("device list", aor=ALICE)["devices"]
         self.assertEqual((device["hit"], device["this"], device["revoked"]), (result["hit"], True, False))
         self.assertEqual(
@@ -202,6 +205,8 @@ class KeysTests(SeparateCase):
             self.assertIn(words, text)
         for hit in (own, self.node_hit()):
             self.assertRaises(LocalError, self.give, "device key remove", hit=hit)
+        self.give("identity remove", aor=WORK)
+        self.assertIn("calls of nobody", TEXTS["key list"](self.give("device key list")))
 
     def test_link(self) -> None:
         """The old device cannot say that the new one is to have one of its own."""

@@ -8,14 +8,13 @@ from pathlib import Path
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import BadPapers, ConfigError, LocalError
-from p2pship.identity.changes import MOST_REVOKED_STATED
+from p2pship.identity.changes import MOST_BACK, MOST_REVOKED_STATED
 from p2pship.identity.device import KEY_FILES, Device
 from p2pship.identity.facts import IdentitySeparated
 from p2pship.identity.holdings import DEVICE_FOLDER
 from p2pship.identity.identity import Identity
 from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.papers import ListedDevice, Papers
-from p2pship.identity.record import verify_record
 from p2pship.identity.statement import read_statement
 from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.identity.verify import papers_from
@@ -116,11 +115,25 @@ class MadeTests(SeparateTestCase):
         self.keyring.add_device(AOR, other_devices(1)[0])
         self.keyring.set_status(AOR, "on holiday")
         self.keyring.rotate(AOR)
+        self.assertEqual(read_statement(self.held(self.keyring).statement).revoked, ())
         self.clock.advance(STATEMENT_LIFETIME * 2 // 3)
         self.assertIs(self.held(self.keyring).device, device)
         self.assertIn(device.listed, self.listed(self.keyring))
         self.assertEqual((self.again().device.listed, self.again().separate), (device.listed, True))
         self.assertFalse(self.again(HOME).separate)
+
+    def test_signed_anew_together(self) -> None:
+        """After weeks without the node all statements are signed anew in one second, and do not show that."""
+        apart = [self.keyring.create(f"{number}@example.com", separate=True) for number in range(4)]
+        together = self.keyring.create(AOR)
+        self.clock.advance(STATEMENT_LIFETIME)
+        now = int(self.clock.seconds())
+        dates = [one.stated() for one in apart]
+        self.assertGreater(len({one.issued for one in dates}), 1)
+        self.assertTrue(
+            all(now - MOST_BACK < one.issued <= now and one.version == one.issued for one in dates)
+        )
+        self.assertEqual(together.stated().issued, now)
 
     def test_removed(self) -> None:
         """With the identity its device goes from the disk; that of another one stays."""
@@ -146,6 +159,19 @@ class MadeTests(SeparateTestCase):
             self.assertRaises(ConfigError, self.opened, self.state)
             os.chmod(folder / name, 0o600)
         self.again()
+
+    def test_moved_away(self) -> None:
+        """Who does with the folder what the errors advise gets a new device, and is not put on the node's."""
+        identity = self.keyring.create(AOR, separate=True)
+        self.keyring.set_status(AOR, "on holiday")
+        folder = identity.folder / DEVICE_FOLDER
+        folder.rename(self.state / "away")
+        anew = self.again()
+        self.assertTrue(anew.separate)
+        self.assertNotIn(anew.device.hit, (self.keyring.device.hit, identity.device.hit))
+        self.assertEqual(
+            (anew.device.hit, sorted(os.listdir(folder))), (self.again().device.hit, sorted(KEY_FILES))
+        )
 
     def test_private(self) -> None:
         """Nobody else can read the keys, or list them."""
@@ -279,13 +305,19 @@ class SeparatedTests(SeparateTestCase):
         for keyring, marks in ((self.keyring, 1), (other, 1), (guest, 0)):
             identity = self.held(keyring)
             stated = read_statement(identity.statement).revoked
-            self.assertEqual((len(stated), sum(map(identity.has_left, stated))), (2, marks))
+            self.assertEqual((len(stated), sum(map(identity.is_mark, stated))), (2, marks))
 
     def test_rotated(self) -> None:
         """A new identity key changes none of that: the device that was left stays so, and nobody else learns of it."""
         self.keyring.separate(AOR)
         own = self.held(self.keyring).device
-        self.keyring.rotate(AOR)
+        revoked = other_devices(1)[0].host_identity_hash
+        self.keyring.revoke_device(AOR, revoked)
+        for _ in range(2):
+            self.keyring.rotate(AOR)
+        identity = self.held(self.keyring)
+        stated = read_statement(identity.statement).revoked
+        self.assertEqual(([identity.is_mark(one) for one in stated], stated[1]), ([True, False], revoked))
         self.assertEqual(self.listed(self.keyring), (own.listed,))
         self.assertNotIn(self.before.host_identity_hash, self.held(self.keyring).statement)
         self.assertRaises(LocalError, self.keyring.add_device, AOR, self.before)
@@ -300,86 +332,6 @@ class SeparatedTests(SeparateTestCase):
         patch.restore()
         self.assertEqual((self.listed(self.keyring), self.told), ((self.before,), []))
         self.assertFalse(self.again().separate)
-
-
-class BroughtTests(SeparateTestCase):
-    """Identities that come from elsewhere."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.keyring.create(AOR)
-
-    def test_restored(self) -> None:
-        """A backup has no device keys; what is restored can have a device of its own, with new ones."""
-        self.keyring.separate(AOR)
-        device = self.held(self.keyring).device
-        other = self.opened()
-        self.assertTrue(other.restore(self.keyring.bundle(AOR, with_key=True), separate=True).separate)
-        self.assertNotEqual(self.held(other).device.hit, device.hit)
-        self.assertEqual(set(self.listed(other)), {device.listed, self.held(other).device.listed})
-
-    def test_restored_in_place(self) -> None:
-        """In the place of one that has a device of its own, it goes on with that; an older backup does not bring back the node's."""
-        bundle = self.keyring.bundle(AOR, with_key=True)
-        self.keyring.separate(AOR)
-        device = self.held(self.keyring).device
-        self.keyring.restore(bundle, replace=True)
-        self.assertIs(self.held(self.keyring).device, device)
-        self.assertEqual(self.listed(self.keyring), (device.listed,))
-
-    def test_replaced(self) -> None:
-        """What takes the place of one stays on its device, whatever is configured, unless it is said for this one."""
-        self.keyring.separate_device = True
-        bundle = self.keyring.bundle(AOR, with_key=True)
-        self.assertFalse(self.keyring.restore(bundle, replace=True).separate)
-        self.assertEqual(self.listed(self.keyring), (self.keyring.device.listed,))
-        own = self.keyring.restore(bundle, replace=True, separate=True).device
-        self.assertEqual(self.listed(self.keyring), (own.listed,))
-        self.keyring.separate_device = False
-        self.assertEqual(self.keyring.restore(bundle, replace=True).device.hit, own.hit)
-
-    def test_restored_apart(self) -> None:
-        """An older backup that is restored to a device of its own no longer lists the node's."""
-        bundle = self.keyring.bundle(AOR, with_key=True)
-        self.keyring.remove(AOR)
-        own = self.keyring.restore(bundle, separate=True).device
-        self.assertEqual(self.listed(self.keyring), (own.listed,))
-        self.assertTrue(self.again().separate)
-
-    def test_removed_and_restored(self) -> None:
-        """One that left the node's device before does not come back to it: it gets another one of its own."""
-        self.keyring.separate(AOR)
-        bundle = self.keyring.bundle(AOR, with_key=True)
-        self.keyring.remove(AOR)
-        self.assertTrue(self.keyring.restore(bundle).separate)
-        self.assertNotIn(self.keyring.device.listed, self.listed(self.keyring))
-
-    def test_revoked(self) -> None:
-        """A device of its own that the person revoked is no device of ours any more; the identity can come back on another."""
-        other = self.opened()
-        other.restore(self.keyring.bundle(AOR, with_key=True), separate=True)
-        self.pass_on(other, self.keyring)
-        revoked = self.held(other).device
-        self.keyring.revoke_device(AOR, revoked.listed.host_identity_hash)
-        self.pass_on(self.keyring, other)
-        self.assertIsNone(other.identity(AOR))
-        self.assertEqual((other.devices(), other.device_of(revoked.hit)), ((other.device,), None))
-        other.restore(self.keyring.bundle(AOR, with_key=True), replace=True)
-        self.assertNotIn(self.held(other).device.hit, (revoked.hit, other.device.hit))
-
-    def test_linked(self) -> None:
-        """What another device hands over is used on the device that asked for it, while that is ours."""
-        other = self.opened()
-        guest = other.create_self_certifying(separate=True)
-        self.keyring.add_device(AOR, guest.device.listed)
-        bundle = self.keyring.bundle(AOR, with_key=False)
-        parts = (AOR, bundle.raw, bundle.chain, bundle.revocations, None)
-        self.assertRaises(LocalError, other.adopt_identity, *parts, Device.new())
-        other.adopt_identity(*parts, guest.device)
-        other.remove(guest.aor)
-        self.assertEqual([one.hit for one in other.devices()], [other.device.hit, guest.device.hit])
-        record = other.record_for(self.held(other), (), self.clock.seconds())
-        self.assertEqual(verify_record(record, self.clock.seconds()).device_key, guest.device.key)
 
 
 def _full(source: Path, target: Path) -> None:

@@ -108,6 +108,7 @@ async def call(reactor: Any, folder: Path, version: int, happens: str) -> None:
     await phone.when("CALL_ESTABLISHED")
     await deferLater(reactor, TALK)
     (up,) = await node.calls()
+    assert up["path"].startswith("hip "), "the default, though both have tls as well"
     assert ADDRESSES[version].format(FAR) in up["path"], up
     if happens == "cut":
         other.ip("link set veth1 down")

@@ -53,7 +53,7 @@ LIMITS = {
     "cut held": 1.0,
     "cut one way": 1.0,
     "both": 2.0,
-    "rekey": 0.1,
+    "rekey": 0.3,  # as long as a machine that does something else may take: none is lost, which counts
 }
 UNDISTURBED = 0.1
 "The longest silence that is allowed, in seconds."

@@ -13,7 +13,7 @@ from p2pship.testing.nodeprocess import NodeProcess
 from p2pship.testing.programs import Program
 from p2pship.testing.sipp import Statistics
 from tests.interop.calls_at_a_rate import CallsCase
-from tests.scale import SCALE, scaled
+from tests.scale import ALONE, scaled
 
 FLOOD = Path(__file__).parent / "flood.py"
 HOSTILE_PEER = Path(__file__).parent / "hostile_peer.py"
@@ -27,8 +27,8 @@ SECONDS = scaled(3, 60)
 SOON = ("<10", "<20", "<50", "<100", "<200")
 "Where the time from INVITE to 180 must lie, as SIPp counts it in ms."
 
-LATE = 100 if SCALE else 2
-"""One call in so many may be later. In the short form other tests use the same processors, and a moment of theirs delays the
+LATE = 100 if ALONE else 2
+"""One call in so many may be later. Otherwise others use the same processors, and a moment of theirs delays the
 calls of that moment; a flood that gets through delays those of its whole time."""
 
 

@@ -15,6 +15,7 @@ from p2pship.testing.namespace import run_in_namespace
 from tests.scale import SCALE
 
 SCRIPT = Path(__file__).with_name("namespace_hip.py")
+ABSENT = Path(__file__).with_name("namespace_absent.py")
 
 LINE = Conditions(delay=0.01)
 "A round trip of 20 ms."
@@ -45,6 +46,11 @@ class HIPTests(TestCase):
         """One side's address becomes another: less than 300 ms are lost."""
         await self.check("move")
         await self.check("move back")
+
+    async def test_absent(self) -> None:
+        """Attack: I1s in the names of neighbours that are not there: what is sent to those who are there is not kept from leaving."""
+        require_cables()
+        self.assertIn("as it should be", await run_in_namespace(reactor, ABSENT, limit=20))
 
     async def test_path_dies(self) -> None:
         """Everything on the cable in use is silently lost: it goes on over the other one within a second."""

@@ -16,15 +16,15 @@ from p2pship.identity.hit import hit_of
 from p2pship.testing.programs import Program
 from tests.bearer.fakes import Recorder, device
 from tests.bearer.hip.pair import HIPPair
-from tests.scale import SCALE, scaled
+from tests.scale import ALONE, SCALE, scaled
 
 FLOOD = Path(__file__).parent / "hip_flood.py"
 
 RATE = 10_000 if SCALE else 3_000
 "Packets a second."
 
-WITHIN = 2.0 if SCALE else 5.0
-"Seconds for an honest base exchange meanwhile. In the short form other tests use the same processors."
+WITHIN = 2.0 if ALONE else 5.0
+"Seconds for an honest base exchange meanwhile. Where we are not alone, others use the same processors."
 
 SECONDS = scaled(2, 20)
 "How long the flood goes on."
@@ -86,6 +86,7 @@ class FloodTests(HIPPair, TestCase):
     async def media(self, seconds: float) -> tuple[int, Listener]:
         """Send media for a while, and return how many packets were sent, and who heard them."""
         near, far, _, _ = await self.talk()
+        await self.turn()  # what comes before a link has begun is not for anybody
         heard = Listener()
         far._receiver = heard
         sent = 0
@@ -118,17 +119,18 @@ class FloodTests(HIPPair, TestCase):
         dial = self.carol.dial(device("bob").key, self.bob.locators(), device("carol"))
         link = await dial
         took = reactor.seconds() - began
+        self.hardest = self.difficulty()
         link.close("it was shown")
         sent, during = await playing
         self.assertEqual(await mad.when_ended(30), 0, mad.tail())
         self.figures = (
             f"{kind}: {mad.tail().strip()} sent; lost {sent - len(during.delays)} of {sent}; p99 {before.p99() * 1000:.1f} -> "
-            f"{during.p99() * 1000:.1f} ms; base exchange {took * 1000:.0f} ms, difficulty then {self.difficulty()}"
+            f"{during.p99() * 1000:.1f} ms; base exchange {took * 1000:.0f} ms, difficulty then {self.hardest}"
         )
         self.assertLess(sent - len(during.delays), 0.01 * sent, self.figures)
         self.assertLess(took, WITHIN, self.figures)
         self.assertGreater(int(mad.tail()), 0.5 * RATE * SECONDS, self.figures)
-        if SCALE:  # in the short form other tests use the same processors
+        if ALONE:
             self.assertLess(during.p99(), before.p99() + SPARE, self.figures)
             print(self.figures)
 
@@ -141,6 +143,7 @@ class FloodTests(HIPPair, TestCase):
         await self.check("i1")
         honest = {device(name).hit for name in ("alice", "carol")}
         self.assertEqual(self.bob._hosts.device._associations.keys() - honest, set())
+        self.assertGreater(self.hardest, 8)
         await deferLater(reactor, 2.1, lambda: None)
         self.assertEqual(self.difficulty(), 8)
 

@@ -203,6 +203,19 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertEqual(self.end().found, 2)
         self.assertEqual(self.find().found, [moved, other])
 
+    def test_no_longer_listed(self) -> None:
+        """A device that the person has left or revoked is not told from memory once a newer statement was found."""
+        left, stays = self.found(), self.found(device=1)
+        self.remember(left, stays)
+        del self.bob.devices[0]
+        papers = papers_from(self.bob.statement(2), self.bob.record((PUBLIC,), 2, version=2), NOW)
+        new = replace(stays, papers=papers)
+        receiver = RecordingFindReceiver()
+        self.finder.find(BOB, ALICE, receiver)
+        self.behind.searches[-1].receiver.device_found(new)
+        self.clock.advance(HEAD_START)
+        self.assertEqual(receiver.found, [new])
+
     def test_verdict_expired(self) -> None:
         """Nor is one whose name was verified by a certificate that has expired since."""
         found = self.found()

@@ -70,6 +70,16 @@ class LatchTests(SynchronousTestCase):
         self.latch.show(HostPort("192.0.2.20", 5000), 100.0)
         self.assertTrue(self.latch.admits("192.0.2.20", 5000, 100.0))
 
+    def test_phone_beside_the_node_is_heard_at_once(self) -> None:
+        """A phone that shows its network address and sends from where it signals, at the port shown, need not wait; the
+        shown address still takes over, and the other is then refused."""
+        self.latch.show(HostPort("192.0.2.20", 5000), 100.0)
+        self.assertTrue(self.latch.admits(PHONE, 5000, 100.0))
+        self.assertEqual(self.latch.target, HostPort(PHONE, 5000))
+        self.assertFalse(self.latch.admits(PHONE, 5002, 200.0))
+        self.assertTrue(self.latch.admits("192.0.2.20", 5000, 201.0))
+        self.assertFalse(self.latch.admits(PHONE, 5000, 202.0))
+
     def test_new_address_begins_anew(self) -> None:
         """A re-INVITE that moves the phone unlocks the old address and locks the new one."""
         self.latch.admits(PHONE, 4000, 101.0)

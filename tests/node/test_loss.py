@@ -17,6 +17,7 @@ from p2pship.journal import CallEnded, Published
 from p2pship.overlay import redial, vigil
 from p2pship.sip import legs, proxy
 from p2pship.sip.legs import LINK_PATIENCE, LegToPeer
+from p2pship.sip.message import response_to
 from p2pship.testing import bearer
 from p2pship.testing.phone import Ending, IncomingCall, OutgoingCall, Phone
 from p2pship.testing.phonecall import State
@@ -109,6 +110,23 @@ class LossTests(ImpatientTestCase):
         await call.answered
         self.assertEqual(requests(bob, "INVITE")[-1].call_id, call.invite.call_id)
         await self.talk(call, bob.calls[-1])
+
+    async def test_taken_before(self) -> None:
+        """A message that the node had taken when it was killed is not sent to its next life: a phone has it already."""
+        alice, bob = await self.two_phones()
+        await self.have_talked(alice, bob)
+        bob.on_request = lambda request: response_to(request, 100)
+        answer = alice.message(bob.aor, "once")
+        (peer,) = self.node("alice").overlay._peers
+        await self.eventually(lambda: bool(requests(bob, "MESSAGE")) and not peer._payloads.unanswered)
+        await self.nodes.crash("bob")
+        await self.nodes.start_anew("bob")
+        await self.eventually(lambda: len(self.told("bob", Published)) == 2)
+        again = await self.up(alice, bob)
+        self.assertEqual((await answer).status, 480)
+        await self.talk(*again)
+        self.assertEqual(len({one.first("Via") for one in requests(bob, "MESSAGE")}), 1)
+        await again[0].hang_up()
 
     async def test_vanished(self) -> None:
         """When the other side has been out of reach for 30 s, each phone is hung up by its own node."""

@@ -197,6 +197,18 @@ class CapturedTests(SeparateCase):
         await again[0].hang_up()
 
 
+class NamesakeTests(SeparateCase):
+    """Somebody elsewhere who takes the name of one of them."""
+
+    async def test_calls_the_other(self) -> None:
+        """They are let in and ring like anybody whom nobody knows: refused, they would know that both are here."""
+        _, work, *_ = await self.everybody()
+        self.node("carol").keyring.create(HOME)
+        calls = await self.up(await self.phone(HOME, node="carol"), work)
+        await self.talk(*calls)
+        await calls[0].hang_up()
+
+
 class HereTests(SeparateCase):
     """Within the node."""
 

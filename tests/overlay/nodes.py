@@ -37,6 +37,7 @@ from p2pship.interfaces import (
 )
 from p2pship.journal import Fact, Journal
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome, Found
+from p2pship.overlay.conduit import Conduit
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.reach import ReachOutcome, Tried
 from p2pship.overlay.switchboard import Switchboard
@@ -364,6 +365,10 @@ class Node:
     def links(self) -> list[MemoryLink]:
         """Return its ends of the links that are up."""
         return [link for link in self._case.network.links if link.bearer is self.bearer]
+
+    def greeted(self) -> list[Conduit]:
+        """Return the links that are up and on which a hello has passed, with whom they carry."""
+        return [one for one in self.overlay._conduits if one.greeted]
 
 
 class OverlayCase(SynchronousTestCase):

@@ -173,6 +173,11 @@ class FailureTests(OverlayCase):
         reached = alice.people(BOB)
         self.clock.pass_time(0.5)
         self.assertIn("switch on one of its own (pigeon)", reached.outcomes[0].tried[0].reason)
+        reached = alice.people(BOB, alice.keyring.create("alice@work.example", separate=True))
+        self.clock.pass_time(0.5)
+        reason = reached.outcomes[0].tried[0].reason
+        self.assertIn("device of its own here, of which only memory makes links", reason)
+        self.assertIn("it listens on pigeon: it must switch on memory", reason)
 
     def test_no_locator_but_a_link(self) -> None:
         """Without an address it is reached all the same over a link that is up."""

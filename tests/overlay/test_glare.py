@@ -46,8 +46,8 @@ class GlareTests(OverlayCase):
 
     def _assert_one_link(self, alice: Node, bob: Node) -> None:
         self.assertEqual(len(self.links_between(alice, bob)), 1)
-        self.assertEqual([link.peers for link in alice.overlay.links()], [1])
-        self.assertEqual([link.peers for link in bob.overlay.links()], [1])
+        self.assertEqual([len(one.berths) for one in alice.greeted()], [1])
+        self.assertEqual([len(one.berths) for one in bob.greeted()], [1])
 
     def test_at_once(self) -> None:
         """When both hellos cross, the link that the smaller HIT dialled stays, on both sides."""
@@ -58,7 +58,7 @@ class GlareTests(OverlayCase):
             self.clock.pass_time(1)
             self.assertEqual((len(ones.peers), len(others.peers)), (1, 1))
             self._assert_one_link(alice, bob)
-            self.assertEqual(alice.overlay.links()[0].dialled, alice.hit < bob.hit)
+            self.assertEqual(alice.greeted()[0].link.dialled, alice.hit < bob.hit)
             answers = [
                 self.watch(ones.peers[0].send("test", b"a")),
                 self.watch(others.peers[0].send("test", b"b")),
@@ -106,7 +106,7 @@ class GlareTests(OverlayCase):
         self.clock.pass_time(0.5)
         self.clock.pass_time(6)
         self.assertEqual(len(self.links_between(alice, bob)), 1)
-        self.assertEqual(alice.overlay.links()[0].dialled, alice.hit < bob.hit)
+        self.assertEqual(alice.greeted()[0].link.dialled, alice.hit < bob.hit)
         answers = [
             self.watch(ones.peers[0].send("test", b"a")),
             self.watch(others.peers[0].send("test", b"b")),

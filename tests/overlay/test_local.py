@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
-from p2pship.errors import LocalError
+from p2pship.errors import LocalError, NotReached
 from p2pship.interfaces import IBearer, ILink, IPeer
 from p2pship.overlay.local import LARGEST, MAX_DATAGRAMS, WINDOW, LocalBearer
 from p2pship.overlay.peer import Peer
@@ -109,8 +109,8 @@ class LocalLinkTests(OverlayCase):
 
     def test_misuse(self) -> None:
         """It leads nowhere else, and carries no more than links do."""
-        self.assertRaises(LocalError, self.bearer.dial, STRANGER.key, (), OWN)
-        self.assertRaises(LocalError, self.bearer.dial, OWN.key, (), STRANGER)
+        for other, own in ((STRANGER, OWN), (OWN, STRANGER)):
+            self.failureResultOf(self.bearer.dial(other.key, (), own), NotReached)
         self.assertRaises(LocalError, self.dialled.send, bytes(LARGEST + 1))
         self.bearer.stop()
         self.assertRaises(LocalError, self.bearer.dial, OTHER.key, (), OWN)
@@ -182,7 +182,12 @@ class LocalPeerTests(OverlayCase):
 
     def test_own_and_other_devices(self) -> None:
         """Who calls an own name reaches this node and the person's other devices that are found."""
-        elsewhere = self.node(ALICE)
+        here, elsewhere = self.node_of_both.keyring, self.node()
+        here.add_device(ALICE, elsewhere.keyring.device.listed)
+        bundle = here.bundle(ALICE, with_key=True)
+        elsewhere.keyring.adopt_identity(
+            ALICE, bundle.raw, (), b"", bundle.private_key, elsewhere.keyring.device
+        )
         reached = self.node_of_both.people(ALICE)
         self.clock.pass_time(0.5)
         self.assertEqual({peer.hit for peer in reached.peers}, {self.node_of_both.hit, elsewhere.hit})

@@ -55,7 +55,7 @@ class GlareTests(OverlayCase):
         """Assert that one link is up, with a place for one peer at each end."""
         self.assertEqual(len(self.network.links), 2)
         for node in nodes:
-            self.assertEqual([link.peers for link in node.overlay.links()], [1])
+            self.assertEqual([len(one.berths) for one in node.greeted()], [1])
 
     def test_whenever(self) -> None:
         """It is so whoever is earlier, and by how much."""
@@ -79,7 +79,7 @@ class GlareTests(OverlayCase):
         self.clock.pass_time(2)
         self.assertEqual((len(ones.peers), len(others.peers)), (1, 1))
         self.assertEqual(len(self.network.links), 2)
-        self.assertEqual([link.peers for link in alice.overlay.links()], [2])
+        self.assertEqual([len(one.berths) for one in alice.greeted()], [2])
 
 
 class AstrayTests(OverlayCase):

@@ -170,7 +170,7 @@ class StatementTests(OverlayCase):
             changes = {"revoked": (digest,)} if what == "revoked" else {"devices": (Device.new().listed,)}
             bob.overlay.statement_received(BOB, self.statement(**changes))
             self.clock.pass_time(0.1)
-            self.assertEqual((bob.overlay.peers(), bob.overlay.links()), ((), ()), what)
+            self.assertEqual((bob.overlay.peers(), bob.greeted()), ((), []), what)
 
     def test_household(self) -> None:
         """A link that carries somebody else of the same device stays for them."""
@@ -183,7 +183,7 @@ class StatementTests(OverlayCase):
         bob.overlay.statement_received(BOB, self.statement(revoked=(digest,)))
         self.clock.pass_time(HELLO_SECONDS + 1)
         self.assertEqual([peer.aor for peer in bob.overlay.peers()], [CAROL])
-        self.assertEqual(len(bob.overlay.links()), 1)
+        self.assertEqual(len(bob.greeted()), 1)
 
     def test_older(self) -> None:
         """A statement of before ends nothing: it may be a replay."""

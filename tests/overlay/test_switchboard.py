@@ -88,7 +88,7 @@ class ReachTests(OverlayCase):
         third = bob.reach("eve@example.com", bob.keyring.identities()[1])
         self.assertEqual(len(self.links_between(alice, bob)), 1)
         self.assertEqual(len({first, second}), 2)
-        self.assertEqual(alice.overlay.links()[0].peers, 3)
+        self.assertEqual(len(alice.greeted()[0].berths), 3)
         answers = self.watch(third.send("test", b"x"))
         self.clock.pass_time(0.1)
         self.assertEqual(answers, [b"took x"])
@@ -147,7 +147,7 @@ class ReachTests(OverlayCase):
         self.clock.pass_time(10)
         self.assertEqual(reached.peers, [])
         self.assertEqual(self.links_between(alice, bob), [])
-        self.assertEqual((alice.overlay.peers(), bob.overlay.links()), ((), ()))
+        self.assertEqual((alice.overlay.peers(), bob.greeted()), ((), []))
 
     def test_nobody(self) -> None:
         """Nobody of that name: the outcome says that a lookup completed, and that the name was never met."""
@@ -259,10 +259,3 @@ class ReachTests(OverlayCase):
             bob.bearer.stop()
             self.clock.pass_time(3)
             self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_snapshot(self) -> None:
-        """The links that are up can be shown."""
-        alice, bob = self.two()
-        alice.reach(BOB)
-        (link,) = alice.overlay.links()
-        self.assertEqual((link.hit, link.dialled, link.encrypted, link.peers), (bob.hit, True, True, 1))

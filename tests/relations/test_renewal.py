@@ -193,15 +193,15 @@ class RenewalTests(OverlayCase):
         self.clock.pass_time(60)
         self.assertIn(DAD, self.alice.told(CertificateRenewed)[0].error)
 
-    def ask(self, asker: Member, **changes: Any) -> Any:
-        """Let a node ask Dad's, and return the answer or the error."""
+    def ask(self, asker: Member, called: str = DAD, **changes: Any) -> Any:
+        """Let a node ask somebody on Dad's, and return the answer or the error."""
         aor = asker.own.aor
         values = {
             "root": self.ca.fingerprint,
             "request": asker.keyring.request(aor),
             "statement": asker.own.statement,
         } | changes
-        results = self.watch(asker.reach(DAD).send(NAME, print_question(RenewalQuestion(**values))))
+        results = self.watch(asker.reach(called).send(NAME, print_question(RenewalQuestion(**values))))
         self.clock.pass_time(0.5)
         return results[0]
 
@@ -243,6 +243,17 @@ class RenewalTests(OverlayCase):
     def test_another_authority(self) -> None:
         """A node asked for an authority that it does not have says no."""
         self.assert_refused(self.ask(self.alice, root=bytes(32)))
+
+    def test_another_identity(self) -> None:
+        """Who asks another identity of Dad's node hears what they would if the authority were elsewhere."""
+        self.dad.keyring.create("apart@example.com", separate=True)
+        asked = [
+            self.ask(self.alice, "apart@example.com", root=root, request=b"", statement=b"")
+            for root in (self.ca.fingerprint, bytes(32))
+        ]
+        self.assertIsInstance(asked[0], PayloadRefused)
+        self.assertEqual(*map(str, asked))
+        self.assertIsInstance(self.ask(self.alice, request=b"", statement=b""), bytes)
 
     def test_statement_is_kept(self) -> None:
         """After a renewal the statement has the hash of the new chain, and is still that of the same devices."""

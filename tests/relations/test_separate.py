@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from p2pship.identity.keyring import Keyring
+from p2pship.relations import introducewire, introductions, statements
 from p2pship.relations.codes import Invitation, Secret
 from p2pship.relations.devicenames import named_devices
 from p2pship.relations.joining import NAME, Linked
+from p2pship.relations.statementwire import write
 from p2pship.trust.ledger import GUEST
+from p2pship.trust.pins import BY_CONTACT
 from tests.overlay.nodes import ALICE, BOB
-from tests.relations.devices import Device
+from tests.relations.devices import Device, DevicesCase
 from tests.relations.test_linking import LinkingCase
 from tests.relations.test_pairing import PairingCase
 
@@ -91,6 +94,24 @@ class SeparateLinkingTests(LinkingCase):
         self.link(new)
         self.assertNotEqual(own_hit(new), before.hit)
 
+    def test_left(self) -> None:
+        """A device that the identity has left is not linked again by itself; who is there is told what to do, and that helps."""
+        new = self.linkable(BOB)
+        self.linkings[new].join(ALICE, self._secret(True), None, "laptop")
+        self.clock.pass_time(10)
+        new.keyring.separate(ALICE)
+        self.clock.pass_time(60)
+        new.keyring.remove(ALICE)
+        window = self.open()
+        waiting = self.linkings[self.old].wait(ALICE)
+        again = self.linkings[new].join(ALICE, Secret.typed(window.code), None, "laptop")
+        self.clock.pass_time(10)
+        self.assertIn("could not do it", str(self.failureResultOf(again).value))
+        self.assertIn("--separate-device", str(self.failureResultOf(waiting).value))
+        self.assertNotIn(new.digest, self.old.listed(ALICE))
+        self.link(new)
+        self.assertIn(own_hit(new), [one.hit for one in named_devices(self.old.ledger, ALICE).values()])
+
     def test_failed(self) -> None:
         """Where it fails, the device that was made for it goes with the name that was made for it."""
         joining = self.linkings[self.new].join(ALICE, self._secret(False), bytes(16), "laptop", separate=True)
@@ -142,3 +163,27 @@ class SeparatePairingTests(PairingCase):
         self.clock.pass_time(20)
         self.successResultOf(joining)
         self.assertEqual(self.secrets(self.alice), self.secrets(self.bob))
+
+
+class AllowanceTests(DevicesCase):
+    """Somebody sends so much to one identity that no more is taken."""
+
+    def test_of_each(self) -> None:
+        """Another one with a device of its own takes as much as ever: that it did not would tell that both are on one node."""
+        alice, bob = self.device(ALICE), self.device(BOB)
+        apart = alice.keyring.create(CAROL, separate=True)
+        for identity in (alice.own, apart):
+            alice.contacts.add(identity.aor, BOB)
+            alice.pins.make(identity.aor, BOB, bob.own.key, BY_CONTACT)
+        check = introducewire.write(introducewire.Check(()))
+        for name, payload, most in (
+            (statements.NAME, write(statements.news_of(bob.own)), statements.AT_ONCE),
+            (introductions.NAME, check, introductions.AT_ONCE),
+        ):
+            taken = []
+            for aor in (ALICE, CAROL):
+                peer = bob.reach(aor)
+                answers = [self.watch(peer.send(name, payload)) for _ in range(most + 1)]
+                self.clock.pass_time(0.1)
+                taken.append(sum(isinstance(answer, bytes) for (answer,) in answers))
+            self.assertEqual(taken, [most, most], name)

@@ -70,6 +70,25 @@ class LoopTests(TestCase):
             )
         self.assertEqual([response.status for response in peer.responses()], [482])
 
+    def test_another_identity(self) -> None:
+        """Who asks one identity for what rings at another one hears what they would if that were on another node."""
+        statuses = []
+        for own in (BOB, ALICE, "nobody@example.com"):
+            peer = FakePeer(own, CAROL)
+            self.station.from_peer(
+                peer,
+                "INVITE",
+                f"sip:{BOB}",
+                CAROL,
+                BOB,
+                LINK_OFFER,
+                Contact=f"<sip:{CAROL};gr=c.1>",
+                CSeq="7 INVITE",
+            )
+            statuses.append([response.status for response in peer.responses()])
+        self.assertEqual(statuses, [[], [403], [403]])
+        self.assertEqual(self.station.journal.counts["sip.loop"], 0)
+
     def test_nothing_is_kept(self) -> None:
         """When all has been answered nothing is remembered."""
         self.send_on(f"sip:{CAROL}")

@@ -36,7 +36,8 @@ class VaultTests(SynchronousTestCase):
     def test_other_vault(self) -> None:
         """Another vault does not open it."""
         other = Vault.open(Path(self.mktemp()))
-        self.assertRaises(CannotOpen, other.open_sealed, "secret", self.vault.seal("secret", b"data"))
+        error = self.assertRaises(CannotOpen, other.open_sealed, "secret", self.vault.seal("secret", b"data"))
+        self.assertIn(MASTER_FILE, str(error))
 
     @given(st.integers(0, 32), st.integers(1, 255))
     def test_altered(self, at: int, flip: int) -> None:

@@ -168,6 +168,10 @@ class MergingTests(SynchronousTestCase):
         self.assertEqual([len(each) for each in writers], [1, 1])
         self.assertNotEqual(*writers)
         self.assertLess(max(stamps["other@example.com"]), ahead)
+        one.drop(OWN)
+        one.put(OWN, CONTACT, BOB, {})
+        ((_, anew),) = one.stamps(OWN).items()
+        self.assertNotIn(anew[-WRITER_OCTETS:], writers[0], "one that comes back has another writer")
 
     def test_slow_clock(self) -> None:
         """Who writes after having read is newer, though their clock is behind."""

@@ -52,6 +52,16 @@ class PolicyTests(PolicyCase):
         """Who comes by our own name with another key is refused."""
         self.assert_judged(self.judge(ALICE), NameGrade.CHANGED, Acquaintance.STRANGER)
 
+    def test_another_own_name_of_another_key(self) -> None:
+        """Who comes to one identity by the name of another one here is refused only if both are on one device anyway."""
+        together = self.keyring.create("together@example.com")
+        apart = self.keyring.create("apart@example.com", separate=True)
+        self.assert_judged(self.judge(together.aor), NameGrade.CHANGED, Acquaintance.STRANGER)
+        self.assertEqual(self.judge(apart.aor), self.judge("nobody@example.com"))
+        self.assert_judged(self.judge(apart.aor), NameGrade.UNPROVEN, Acquaintance.STRANGER)
+        papers = papers_from(apart.statement, self.keyring.record_for(apart, (), NOW), NOW)
+        self.assert_judged(self.judged(papers), NameGrade.KNOWN, Acquaintance.OWN)
+
     def test_stranger(self) -> None:
         """Nobody vouches for somebody whom nobody knows; the key is remembered, for the user to pin."""
         self.assert_judged(self.judge(), NameGrade.UNPROVEN, Acquaintance.STRANGER)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 from twisted.internet import reactor
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from p2pship.interfaces import IVoucher
+from p2pship.interfaces import IIdentity, IVoucher
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
+from p2pship.trust import pages
 from p2pship.trust.authorities import Authorities
 from p2pship.trust.issued import SCHEMA
 from p2pship.trust.settings import TrustSettings
 from p2pship.trust.vouch import Vouch, by_authority
 from p2pship.trust.vouchers import LateDomainVoucher, vouchers
+from tests.trust.people import BOB, CAROL, PolicyCase, papers_of
 
 
 class VouchersTests(SynchronousTestCase):
@@ -56,9 +61,31 @@ class VouchersTests(SynchronousTestCase):
         """No lists are looked for at a domain that nobody may be asked about."""
         domain = LateDomainVoucher(None, Clock(), TrustSettings())  # type: ignore[arg-type]
         domain.look("example.com")
-        self.assertNotIn("_pages", vars(domain))
+        self.assertNotIn("_lists", vars(domain))
 
     def test_vouch(self) -> None:
         """A vouch is true if it names who vouches; an authority is named by the beginning of its fingerprint."""
         self.assertFalse(Vouch(reasons=("a hint",)))
         self.assertEqual(by_authority(bytes(range(32))), "ca:0001020304050607")
+
+
+class SeparateTests(PolicyCase):
+    """Identities with devices of their own."""
+
+    def test_each_asks(self) -> None:
+        """A domain is asked once for all on one device, and again for another: it cannot tell that they are on one node."""
+        asked: list[str] = []
+
+        def endpoint(host: str) -> Any:
+            asked.append(host)
+            return HostnameEndpoint(MemoryReactorClock(), b"192.0.2.1", 443)
+
+        self.patch(pages, "https", lambda reactor: endpoint)
+        voucher = LateDomainVoucher(None, self.clock, TrustSettings(True, False))  # type: ignore[arg-type]
+        bob = papers_of("bob@bobs-own-domain.net", self.key)
+        apart, together = self.keyring.create(BOB, separate=True), self.keyring.create(CAROL)
+        counts = []
+        for own in (self.own, together, apart, apart):
+            voucher.vouch(bob, cast(IIdentity, own))
+            counts.append(len(asked))
+        self.assertEqual(counts, [1, 1, 2, 2])

@@ -68,6 +68,17 @@ class PatienceTests(PolicyCase):
         self.clock.advance(ONCE_IN)
         self.assertNoResult(self.begin())
 
+    def test_waited_for_anew(self) -> None:
+        """For an identity with a device of its own it is waited as if nobody else here had asked."""
+        self.begin()
+        self.clock.advance(PATIENCE)
+        apart = cast(IIdentity, self.keyring.create(CAROL, separate=True))
+        judging = self.policy.judge(papers_of(BOB, self.key), apart)
+        self.clock.advance(PATIENCE * 0.9)
+        self.assertNoResult(judging)
+        self.clock.advance(PATIENCE * 0.2)
+        self.assertIs(self.successResultOf(judging).name, NameGrade.UNPROVEN)
+
     def test_waited_for_thousands(self) -> None:
         """Who makes up names does not fill the memory."""
         vouching = Vouching([cast(IVoucher, self.voucher)], cast(IReactorTime, self.clock))

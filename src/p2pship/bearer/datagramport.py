@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from typing import Any, Protocol
 
 from twisted.internet.error import CannotListenError
@@ -39,6 +42,8 @@ SEND_BUFFER = 1_048_576
 _NO_FRAGMENTS = ((socket.IPPROTO_IP, 10, 3), (socket.IPPROTO_IPV6, 23, 3))
 """IP_MTU_DISCOVER and IPV6_MTU_DISCOVER set to IP_PMTUDISC_PROBE (ip(7), ipv6(7)): never fragment, and believe no ICMP message
 that anybody may have sent about sizes (RFC 8899 §4.6)."""
+
+_int = struct.Struct("i")
 
 Address = Any
 "An address as the socket gives and takes it: a tuple of two, or of four with IPv6."
@@ -114,6 +119,14 @@ class DatagramPort:
                 party.batch_ended()
             except Exception:  # noqa: BLE001 (as above)
                 self.log.failure("what came in a batch could not be answered")
+
+    def is_crowded(self) -> bool:
+        """Tell whether half of the room for what leaves is taken, as by datagrams to neighbours that do not answer (udp(7), SIOCOUTQ)."""
+        try:
+            (waiting,) = _int.unpack(ioctl(self._socket, TIOCOUTQ, bytes(_int.size)))
+        except OSError:  # a system that does not tell
+            return False
+        return bool(2 * waiting > self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
 
     def close(self) -> None:
         """Close the port; harmless when repeated."""

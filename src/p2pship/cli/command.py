@@ -128,6 +128,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _how_many(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text[:9]) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.40}: give how many calls, 1 or more")
+    return int(text[:9])
+
+
 def _add_calls(nouns: Any) -> None:
     calls = add_verb(
         nouns, "calls", "the calls under way and the latest ones; with --why the story of one", _calls
@@ -144,7 +150,7 @@ def _add_calls(nouns: Any) -> None:
     which.add_argument(
         "--recent",
         metavar="NUMBER",
-        type=int,
+        type=_how_many,
         nargs="?",
         const=20,
         help="only the latest calls that are kept: so many, or 20",

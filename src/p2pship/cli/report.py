@@ -116,7 +116,7 @@ def recent_text(calls: Sequence[CallLine]) -> str:
             call["caller"],
             call["callee"],
             call["state"],
-            f"{call['seconds']:.0f} s",
+            "-" if call["state"] == "interrupted" else f"{call['seconds']:.0f} s",
             _why(call),
         )
         for call in calls

@@ -87,7 +87,7 @@ def _add_argument(parser: argparse.ArgumentParser, argument: Argument) -> None:
         parser.add_argument(f"--{name}-fd", dest=argument.name, metavar="NUMBER", type=int, help=help)
         return
     shown = "AOR" if argument.option and argument.kind is Kind.AOR else name.upper()
-    more: dict[str, Any] = {"help": argument.help, "metavar": shown}
+    more: dict[str, Any] = {"help": argument.help, "metavar": argument.shown or shown}
     if argument.kind is Kind.NUMBER:
         more["type"] = int
     if argument.choices:
@@ -252,6 +252,8 @@ def _check_place(options: argparse.Namespace) -> None:
     out: Path | None = options.out
     if out is None:
         return
+    if out.exists() and not out.is_file():
+        raise LocalError(f"{out} is no ordinary file, and would be replaced by one: name another")
     if out.exists() and not options.force:
         raise LocalError(f"{out} is there already: name another file, or give --force")
     if not os.access(out.parent, os.W_OK):

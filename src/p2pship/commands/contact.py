@@ -192,6 +192,11 @@ VERBS = (
                 "safety", "their safety number, or the text of their QR code", option=True, optional=True
             ),
             Argument("confirmed", "say that you have compared the safety number yourself", Kind.FLAG),
+            Argument(
+                "yes",
+                "take the key without comparing, in place of one whose safety number you compared",
+                Kind.FLAG,
+            ),
             AS,
         ),
         offline=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from p2pship.commands.contacttext import ContactDetails, PinnedStatus
+from p2pship.commands.contacttext import ContactDetails, NewPin, PinnedStatus
 from p2pship.commands.own import need_node, own_identity
 from p2pship.errors import LocalError
 
@@ -148,7 +148,7 @@ def pin_key(desk: Desk, given: dict[str, Any]) -> Any:
         return _pin_at_once(desk, own, given)
     from twisted.internet.defer import Deferred
 
-    async def pin() -> PinnedStatus:
+    async def pin() -> NewPin:
         known = given["fingerprint"] or _is_about_pin(desk, own.aor, given)
         found = {} if known else await _found(desk, own, given["aor"])
         key = _chosen(desk, own.aor, given, found)
@@ -168,7 +168,7 @@ def _is_about_pin(desk: Desk, own: str, given: dict[str, Any]) -> bool:
     return bool(comparing) and desk.pins.get(own, given["aor"]) is not None
 
 
-def _pin_at_once(desk: Desk, own: Any, given: dict[str, Any]) -> PinnedStatus:
+def _pin_at_once(desk: Desk, own: Any, given: dict[str, Any]) -> NewPin:
     from p2pship.trust.safety import hashes, in_one_go
 
     key = _chosen(desk, own.aor, given, {})
@@ -177,17 +177,32 @@ def _pin_at_once(desk: Desk, own: Any, given: dict[str, Any]) -> PinnedStatus:
     return _pin_one(desk, own, given, key, {})
 
 
-def _pin_one(
-    desk: Desk, own: Any, given: dict[str, Any], key: bytes, found: dict[bytes, Any]
-) -> PinnedStatus:
-    aor = given["aor"]
+def _pin_one(desk: Desk, own: Any, given: dict[str, Any], key: bytes, found: dict[bytes, Any]) -> NewPin:
+    aor, before = given["aor"], pinned(desk, own.aor, given["aor"])
+    _check_meant(before, given, key)
     verdicts = {offer.key: offer.verdict for offer in desk.trust.offers.of(own.aor, aor)} | found
     by = verdicts[key].by if key in verdicts else ""
     how = "confirmed" if given["confirmed"] or given["safety"] else "contact"
     desk.trust.pin(own.aor, aor, key, how, by)
     made = pinned(desk, own.aor, aor)
     assert made is not None  # it was made just now
-    return made
+    return {**made, "replaced": before if before and before["fingerprint"] != made["fingerprint"] else None}
+
+
+def _check_meant(before: PinnedStatus | None, given: dict[str, Any], key: bytes) -> None:
+    """Raise LocalError if the key would take the place of one whose safety number was compared, and nobody has said that it may."""
+    from p2pship.identity.fingerprint import fingerprint
+
+    aor, new = given["aor"], fingerprint(key)
+    if before is None or not before["confirmed"] or before["fingerprint"] == new:
+        return
+    if given["yes"] or given["confirmed"] or given["safety"]:
+        return
+    raise LocalError(
+        f"{aor} is known by the key {before['fingerprint']}, whose safety number you compared. It would be lost, and whoever has "
+        f"the key {new} be {aor} for you. Let them read you the safety number that they see: p2pship contact pin {aor} "
+        f"--fingerprint {new} --safety 'THEIR NUMBER'. To take the key without comparing, give --yes"
+    )
 
 
 def _chosen(desk: Desk, own: str, given: dict[str, Any], found: dict[bytes, Any]) -> bytes:

@@ -21,6 +21,13 @@ class PinnedStatus(TypedDict):
     "whether the safety number was compared"
 
 
+class NewPin(PinnedStatus):
+    """The answer to ``contact pin``."""
+
+    replaced: PinnedStatus | None
+    "the key that was known before, if it was another one"
+
+
 class ContactStatus(TypedDict):
     """One contact, in the answer to ``contact list``."""
 
@@ -137,6 +144,10 @@ def _row(each: ContactStatus) -> tuple[str, str, str, str, str]:
     return each["name"], each["aor"], key, by or "-", each["note"]
 
 
+_BY = {"contact": ", when they became a contact", "call": ", by a call"}
+"How a key became known; of the other ways another line tells."
+
+
 def show_text(result: ContactDetails) -> str:
     """Print everything about a person."""
     rows = [("name", result["name"] if result["contact"] else "no contact"), ("AOR", result["aor"])]
@@ -144,7 +155,7 @@ def show_text(result: ContactDetails) -> str:
     rows.append(("key", _key(pin)))
     if pin is not None:
         rows.append(("fingerprint", pin["fingerprint"]))
-        rows.append(("known since", f"{day(pin['since'])}, by {pin['how']}"))
+        rows.append(("known since", day(pin["since"]) + _BY.get(pin["how"], "")))
         rows += [("verified by", pin["verified_by"])] if pin["verified_by"] else []
     for label, text in (
         ("friend", "you find each other by a secret that only you two have" if result["paired"] else ""),
@@ -207,9 +218,11 @@ def _code(result: ContactDetails) -> list[str]:
     ]
 
 
-def pinned_text(result: PinnedStatus) -> str:
+def pinned_text(result: NewPin) -> str:
     """Print what became of pinning a key."""
-    line = f"{result['aor']} is known by the key {result['fingerprint']}{_confirmed(result)}."
+    old = result["replaced"]
+    instead = f" It took the place of {old['fingerprint']}{_confirmed(old)}." if old is not None else ""
+    line = f"{result['aor']} is known by the key {result['fingerprint']}{_confirmed(result)}.{instead}"
     if result["confirmed"]:
         return line
     return f"{line}\nTo be sure that it is theirs, compare the safety number: p2pship contact show {result['aor']}"

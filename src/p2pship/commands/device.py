@@ -45,7 +45,7 @@ def _list(desk: Desk, given: dict[str, Any]) -> DeviceList:
     statement = read_statement(identity.statement)
     listed = [device.host_identity_hash for device in statement.devices]
     devices = [_status(desk, identity, digest, False) for digest in listed]
-    revoked = [digest for digest in statement.revoked if not identity.has_left(digest)]
+    revoked = [digest for digest in statement.revoked if not identity.is_mark(digest)]
     gone = [_status(desk, identity, digest, True) for digest in revoked]
     return {"aor": identity.aor, "owner": identity.owner, "devices": [*devices, *gone]}
 

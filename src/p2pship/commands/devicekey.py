@@ -106,7 +106,7 @@ def _list_text(result: list[HostKeyStatus]) -> str:
 def _use(one: HostKeyStatus) -> str:
     if not one["device"]:
         return "pings only"
-    return f"calls of {', '.join(one['people'])}" if one["people"] else "calls"
+    return f"calls of {', '.join(one['people']) or 'nobody'}"
 
 
 def _create_text(result: HostKeyStatus) -> str:

@@ -60,7 +60,9 @@ def _people(desk: Desk) -> dict[tuple[str, str], dict[str, None]]:
         own = format_hit(identity.device.hit)
         for device in named_devices(desk.ledger, identity.aor).values():
             if device.name:
-                found.setdefault((own, format_hit(device.hit)), {})[f"{identity.aor} ({device.name})"] = None
+                people = found.setdefault((own, format_hit(device.hit)), {})
+                people.pop(identity.aor, None)  # that is whom its link serves: the same device
+                people[f"{identity.aor} ({device.name})"] = None
     return found
 
 
@@ -73,7 +75,9 @@ def _ping(desk: Desk, given: dict[str, Any]) -> Deferred[PingReport]:
     return _hip(desk).ping(given["whom"], given["as"], given["raw"], number)
 
 
-_AS = Argument("as", "the HIT of ours that it is about, if not the node's own", option=True, optional=True)
+_AS = Argument(
+    "as", "the HIT of ours that it is about, if another is meant", option=True, optional=True, shown="HIT"
+)
 
 VERBS = (
     Verb(

@@ -77,9 +77,10 @@ def _created_text(one: IdentityStatus) -> str:
         if one["aor"].startswith(one["fingerprint"])
         else "Nobody vouches for the name yet: `p2pship identity request` asks a CA to do so."
     )
+    device = f"It has a device of its own, {one['hit']}.\n" if one["separate"] else ""
     return (
-        f"{one['aor']} is an identity of this node now, with the fingerprint {one['fingerprint']}.\n{proof}\n"
-        f"{sentence(no_backup(one['aor']))}"
+        f"{one['aor']} is an identity of this node now, with the fingerprint {one['fingerprint']}.\n{device}{proof}\n"
+        + "\n".join(map(sentence, one["advice"]))
     )
 
 

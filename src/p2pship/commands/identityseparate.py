@@ -26,6 +26,8 @@ class SeparatedStatus(TypedDict):
     "of the device that it is used on"
     changed: bool
     "whether it was given to it now; it had one of its own already if not"
+    running: bool
+    "whether the node runs, so that others find it by the new one now"
 
 
 def wanted(desk: Desk, given: dict[str, Any]) -> bool | None:
@@ -57,16 +59,20 @@ def _separate(desk: Desk, given: dict[str, Any]) -> SeparatedStatus:
 
     aor = _separable(desk, given)
     changed = desk.keyring.separate(aor)
-    return {"aor": aor, "hit": format_hit(own_identity(desk, aor).device.hit), "changed": changed}
+    hit = format_hit(own_identity(desk, aor).device.hit)
+    return {"aor": aor, "hit": hit, "changed": changed, "running": desk.node is not None}
 
 
 def _text(result: SeparatedStatus) -> str:
     if not result["changed"]:
         return f"{result['aor']} has a device of its own already, {result['hit']}. Nothing was done."
+    found = "The links that it had are ended, and it is found anew in a moment."
+    if not result["running"]:
+        found = "It is found by that once the node runs."
     return (
-        f"{result['aor']} has a device of its own now, {result['hit']}. The links that it had are ended, and it is found anew in a moment.\n"
+        f"{result['aor']} has a device of its own now, {result['hit']}. {found}\n"
         "Who knew it before can still tell which device it was on, and who sees both can tell by address and time that they are "
-        "on\none node: see docs/security.md."
+        "on one node: see docs/security.md."
     )
 
 

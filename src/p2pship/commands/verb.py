@@ -60,6 +60,8 @@ class Argument:
     optional: bool = False
     "whether it can be left out: the verb gets None then, and False for a flag"
     choices: tuple[str, ...] = ()
+    shown: str = ""
+    "what stands for its value in ``--help``, if not its name"
     wanted: Callable[[Mapping[str, Any]], bool] | None = None
     "of a secret: whether it is to be asked for, given the other arguments; always if there is no such question"
     twice: bool = False

@@ -49,6 +49,9 @@ enough. One that is no longer named is refused all the same, as it is not listed
 MOST_REVOKED_KEPT = 1_000
 "Revoked devices that are remembered, newest first: 32 kB, one new device a week for twenty years."
 
+MOST_BACK = 300
+"Seconds that :func:`set_back` dates back at the most: as much as records are."
+
 _LEFT = b"p2pship device that was left v1"
 "What the key of marks is made for."
 
@@ -104,6 +107,15 @@ def _check_held(holdings: Holdings) -> None:
     """Raise LocalError if the identity key is not held here."""
     if not holdings.private_key:
         raise LocalError("another device of the person holds the identity key; make the change there")
+
+
+def set_back(holdings: Holdings) -> int:
+    """Return by how many seconds the next statement is to be dated back that a node signs by itself, for a separate device.
+
+    A node that was off for weeks signs those of all its identities in one second. Without the identity key it is a random number.
+    """
+    digest = hmac.digest(_secret(holdings.private_key), b"set back" + holdings.raw, "sha256")
+    return int.from_bytes(digest[:4], "big") % MOST_BACK
 
 
 def with_device(holdings: Holdings, device: ListedDevice, now: float) -> Holdings:
@@ -192,6 +204,8 @@ def certified(holdings: Holdings, chain: Sequence[bytes], revocations: bytes, no
 def rotated(holdings: Holdings, now: float) -> Holdings:
     """Return them with a new identity key, which the old one signs; a CA has to certify it anew.
 
+    Marks say nothing without the key that they were made with, and are taken out.
+
     :raises LocalError: if the key is not held here, or the name is its fingerprint.
     """
     last = holdings.statement
@@ -207,12 +221,13 @@ def rotated(holdings: Holdings, now: float) -> Holdings:
         private_key=to_der(key),
         chain=(certificate,),
         revocations=b"",
-        about=replace(holdings.about, exported=0),
+        about=replace(holdings.about, exported=0, revoked=_without_marks(holdings)),
     )
     return restated(
         following,
         now,
         last,
+        revoked=following.about.revoked[:MOST_REVOKED_STATED],
         certificate_hash=chain_hash((certificate,)),
         authority=b"",
         succession=succession(last, entry),
@@ -313,6 +328,11 @@ def _gone(private_key: bytes, revoked: Sequence[bytes], digest: bytes) -> bytes:
     return mark if mark in revoked else b""
 
 
+def _without_marks(holdings: Holdings) -> tuple[bytes, ...]:
+    key = _mark_key(holdings.private_key)
+    return tuple(entry for entry in _revoked(holdings) if _marked(key, entry[:_MARKED]) != entry)
+
+
 def is_mark(private_key: bytes, entry: bytes) -> bool:
     """Tell whether an entry of the revoked is the mark of a device that was left."""
     return bool(private_key) and _marked(_mark_key(private_key), entry[:_MARKED]) == entry
@@ -325,8 +345,11 @@ def _mark(private_key: bytes, digest: bytes) -> bytes:
 
 
 def _mark_key(private_key: bytes) -> bytes:
-    secret = from_der(private_key).private_numbers().private_value.to_bytes(32, "big")
-    return hmac.digest(secret, _LEFT, "sha256")
+    return hmac.digest(_secret(private_key), _LEFT, "sha256")
+
+
+def _secret(private_key: bytes) -> bytes:
+    return from_der(private_key).private_numbers().private_value.to_bytes(32, "big")
 
 
 def _marked(key: bytes, name: bytes) -> bytes:

@@ -82,8 +82,9 @@ def read_holdings(folder: Path, vault: Vault) -> Holdings:
     chain = _read(folder / CERTIFICATE_FILE, split_chain)
     begins = _begins(folder / CERTIFICATE_FILE, chain, statement)
     revocations = _optional(folder / REVOCATIONS_FILE) or b""
-    about = _read_about(folder / ABOUT_FILE, int(begins + SKEW))
-    return Holdings(private_key, chain, revocations, statement.raw, about, _read_device(folder, vault))
+    about, separate = _read_about(folder / ABOUT_FILE, int(begins + SKEW))
+    device = _read_device(folder / DEVICE_FOLDER, vault, separate)
+    return Holdings(private_key, chain, revocations, statement.raw, about, device)
 
 
 def files_of(holdings: Holdings, vault: Vault) -> Mapping[str, bytes]:
@@ -95,7 +96,7 @@ def files_of(holdings: Holdings, vault: Vault) -> Mapping[str, bytes]:
         KEY_FILE: key,
         CERTIFICATE_FILE: b"".join(holdings.chain),
         STATEMENT_FILE: holdings.raw,
-        ABOUT_FILE: encode_about(holdings.about),
+        ABOUT_FILE: encode_about(holdings.about, holdings.device is not None),
     }
     if holdings.revocations:
         files[REVOCATIONS_FILE] = holdings.revocations
@@ -103,15 +104,16 @@ def files_of(holdings: Holdings, vault: Vault) -> Mapping[str, bytes]:
     return files | {f"{DEVICE_FOLDER}/{name}": octets for name, octets in keys.items()}
 
 
-def encode_about(about: About) -> bytes:
-    """Return the file of what is noted."""
+def encode_about(about: About, separate: bool) -> bytes:
+    """Return the file of what is noted, and whether the identity has a device of its own."""
     fields: dict[str, object] = {"created": about.created, "exported": about.exported, "status": about.status}
+    fields |= {"separate": True} if separate else {}
     return encode(fields | ({"revoked": list(about.revoked)} if about.revoked else {}))
 
 
-def _read_device(folder: Path, vault: Vault) -> Device | None:
-    own = folder / DEVICE_FOLDER
-    return Device.read(own, vault) if os.path.lexists(own) else None
+def _read_device(folder: Path, vault: Vault, separate: bool) -> Device | None:
+    """Read the device of its own; one that was moved away is made anew, and never quietly the node's taken in its place."""
+    return Device.open(folder, vault) if separate or os.path.lexists(folder) else None
 
 
 def _private_key(path: Path, vault: Vault) -> bytes:
@@ -132,14 +134,15 @@ def _begins(path: Path, chain: tuple[bytes, ...], statement: Statement) -> float
     return certified.begins
 
 
-def _read_about(path: Path, created: int) -> About:
+def _read_about(path: Path, created: int) -> tuple[About, bool]:
     octets = _optional(path)
     if octets is None:
-        return About(created)  # an earlier version wrote none
+        return About(created), False  # an earlier version wrote none
     try:
         match decode(octets):
-            case {"created": int(created), "exported": int(exported), "status": str(status)}:
-                return About(created, exported, status, _digests(decode(octets).get("revoked", [])))
+            case {"created": int(created), "exported": int(exported), "status": str(status), **others}:
+                about = About(created, exported, status, _digests(others.get("revoked", [])))
+                return about, others.get("separate") is True
     except BadCBOR as error:
         raise ConfigError(f"{path} cannot be used ({error}); delete it") from error
     raise ConfigError(f"{path} is damaged; delete it")

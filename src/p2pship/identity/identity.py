@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.certificate import BadCertificate
-from p2pship.identity.changes import is_mark, restated
+from p2pship.identity.changes import is_mark, restated, set_back
 from p2pship.identity.device import Device, protect_device
 from p2pship.identity.holdings import (
     ABOUT_FILE,
@@ -178,7 +178,7 @@ class Identity:
             self._renew(now)
         return self._stated
 
-    def has_left(self, entry: bytes) -> bool:
+    def is_mark(self, entry: bytes) -> bool:
         """Tell whether one of the revoked of the statement stands for a device that was left; only who holds the key can."""
         return is_mark(self._private_key, entry)
 
@@ -219,7 +219,7 @@ class Identity:
     def note(self, about: About) -> None:
         """Note something else about it from now on; raises as :meth:`replace`."""
         try:
-            write_file(self.folder / ABOUT_FILE, encode_about(about))
+            write_file(self.folder / ABOUT_FILE, encode_about(about, self.separate))
         except OSError as error:
             raise self._not_kept(error) from error
         self.about = about
@@ -277,7 +277,8 @@ class Identity:
         if not self._stated.complete and (chain := self.chain):
             about_chain = {"certificate_hash": chain_hash(chain), "authority": authority_of(chain)}
         kept = Holdings(self._private_key, (), b"", last.raw, self.about)
-        return restated(kept, now, devices=self._devices(last), **about_chain).raw
+        back = set_back(kept) if self.separate else 0
+        return restated(kept, now - back, devices=self._devices(last), **about_chain).raw
 
     def _go_on_with(self, last: Statement, now: float, error: OSError | ConfigError | LocalError) -> None:
         """Use the old statement while it holds: a full disk must not end calls two weeks early."""

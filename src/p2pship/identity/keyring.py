@@ -213,9 +213,14 @@ class Keyring(Remembered):
         revoked = known.about.revoked if known is not None else ()
         now, nodes = self._clock.seconds(), self.device.listed
         holdings = changes.brought(bundle.holdings(), device.listed if device else nodes, now, revoked)
-        if device and holdings.private_key and nodes in holdings.statement.devices:
+        leaves = nodes in holdings.statement.devices or (known is not None and self._is_of_node(known))
+        if device and holdings.private_key and leaves:
             return changes.separated(holdings, nodes, device, now)
         return replace(holdings, device=device)
+
+    def _is_of_node(self, known: Identity) -> bool:
+        """Tell whether an identity is used on the node's device, or was: others of the person may list that yet."""
+        return not known.separate or changes.has_left(known.holdings(), self.device.listed)
 
     def _keep(self, holdings: Holdings, known: Identity | None) -> Identity:
         if known is not None:
@@ -249,8 +254,9 @@ class Keyring(Remembered):
         """
         identity = self._own.need(aor)
         now = self._clock.seconds()
-        holdings = changes.rotated(identity.holdings(), now)
-        if identity.separate:  # marks are made with the identity key
+        before = identity.holdings()
+        holdings = changes.rotated(before, now)
+        if identity.separate and changes.has_left(before, self.device.listed):
             holdings = changes.separated(holdings, self.device.listed, identity.device, now)
         identity.replace(holdings)
         self._journal.tell(facts.IdentityRotated(aor, fingerprint(identity.key)))

@@ -44,5 +44,7 @@ class INode(Interface):
     network = Attribute("INetwork")
     journal = Attribute("p2pship.journal.Journal")
     random = Attribute("Callable[[int], bytes]: octets that nobody can guess, as os.urandom")
-    state = Attribute("pathlib.Path: the node's folder, where a plug-in may keep a file of its own that bears its name")
+    state = Attribute(
+        "pathlib.Path: the node's folder, where a plug-in may keep a file of its own that bears its name"
+    )
     ports = Attribute("p2pship.storage.ports.Ports: listening ports that are kept from one run to the next")

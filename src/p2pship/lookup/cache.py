@@ -12,7 +12,8 @@ call to a contact waits for no lookup, and tells none that it is made.
 
 Who dialled a kept device in vain says :meth:`~CachingFinder.forget`: it is then not told again from memory, and what the
 search under way still finds of it is told even if it is no news. A wrong entry thus costs a vain attempt, no more: whoever
-answers has to prove the device key, and the hello that follows has its papers verified and judged anew.
+answers has to prove the device key, and the hello that follows has its papers verified and judged anew. A device that a newer
+statement of its person no longer lists is dropped when that is found.
 
 When a person has to be judged anew, as after the first call that pinned them, what is kept of them is, and is told again with
 the new verdict, unless it is that the key is another one than the confirmed one. When everybody has, all is forgotten.
@@ -28,6 +29,8 @@ from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from p2pship.identity.papers import Statement
+from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import NameGrade, Verdict
 from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity, INetwork, ITrustPolicy
 from p2pship.lookup.candidate import FindOutcome, Found
@@ -136,6 +139,7 @@ class CachingFinder:
         key = found.papers.record.device_key
         if key in devices and found.verdict.outdated:
             return  # what is kept is newer
+        _drop_unlisted(devices, found.papers.statement)
         if key in devices or len(devices) < MOST_DEVICES:
             devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:
@@ -176,6 +180,15 @@ class CachingFinder:
 def _until(found: Found) -> float:
     """Return until when a device that was found may be dialled, Unix time."""
     return min(found.papers.record.expires, found.verdict.until)
+
+
+def _drop_unlisted(devices: dict[bytes, _Entry], newest: Statement) -> None:
+    """Keep no device that a newer statement of the same key lists no longer."""
+    listed = {device.host_identity_hash for device in newest.devices}
+    for key, entry in tuple(devices.items()):
+        last = entry.found.papers.statement
+        if last.key == newest.key and last.version < newest.version and host_identity_hash(key) not in listed:
+            del devices[key]
 
 
 @implementer(IFinding, IFindReceiver)

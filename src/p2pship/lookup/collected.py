@@ -57,7 +57,10 @@ def find_status(collected: Collected, aor: str, trace: Sequence[TraceStep] = ())
 
 
 def _changed(aor: str) -> str:
-    return f"ask them by another way whether they have a new key; if so: p2pship contact pin {aor}"
+    return (
+        f"ask them by another way whether they have a new key; if so: p2pship contact pin {aor} (it says how to compare "
+        "safety numbers)"
+    )
 
 
 @implementer(IFindReceiver)

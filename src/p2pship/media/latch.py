@@ -4,10 +4,11 @@ Theory of operation. The phone's SDP names the address at which it listens, and 
 §3): the first packet from exactly that address locks the latch. Other processes of the same machine share the phone's
 host but cannot share its port, so the lock keeps them out for good.
 
-Some phones send from another port than their SDP says. Only if nothing came from the address of the SDP for
-:data:`PATIENCE` seconds is another address taken: the first that sends from the host that the phone signals from, any
-port, and once. Packets then go there as well. The address of the SDP still wins when it speaks later, because
-whoever latched before it was not the phone.
+A phone beside its node often shows the machine's address in the network and sends from 127.0.0.1, as it signals: the
+port that it shows, on the host that it signals from, is taken at once. Some phones send from another port than their SDP
+says. Only if nothing came from there for :data:`PATIENCE` seconds is any other port of that host taken: the first that
+sends, and once. Packets then go there as well. The address of the SDP still wins when it speaks later, because whoever
+latched before it was not the phone.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ class Latch:
     def admits(self, host: str, port: int, now: float) -> bool:
         """Tell whether a packet from there is the phone's, and lock or latch to it if so."""
         source = HostPort(host, port)
-        if self.knows(host, port) or self._may_latch(host, now):
+        if self.knows(host, port) or self._may_latch(source, now):
             self._heard = self._shown if source == self._shown else source
             return True
         return False
 
-    def _may_latch(self, host: str, now: float) -> bool:
-        waiting = self._shown is not None and self._heard is None
-        return waiting and host == self._phone_host and now - self._since >= PATIENCE
+    def _may_latch(self, source: HostPort, now: float) -> bool:
+        if self._shown is None or self._heard is not None or source.host != self._phone_host:
+            return False
+        return source.port == self._shown.port or now - self._since >= PATIENCE

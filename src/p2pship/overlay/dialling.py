@@ -165,7 +165,10 @@ class Dialling:
             return f"{peer.identity.aor} has a device of its own here, and no bearer that is on makes links of that: switch on hip"
         if self._vetting.must_be_encrypted(peer.hit) and any(one.name in bearers for one in own):
             return f"it was reached encrypted before, so not in the clear now: of its bearers ({theirs}) switch an encrypted one on"
-        return f"no bearer that is on here leads to it: switch on one of its own ({theirs}), or one at both nodes"
+        if peer.identity.device.hit != self._keyring.device.hit:
+            ours = " or ".join(sorted(one.name for one in own))
+            return f"{peer.identity.aor} has a device of its own here, of which only {ours} makes links, and it listens on {theirs}: it must switch on {ours}"
+        return f"no bearer that is on here leads to it: switch on one of its own ({theirs})"
 
     def _groups(self, peer: Peer, locators: Sequence[Locator]) -> list[list[_Way]]:
         """Return the ways to a device: encrypted ones, and for when all of those have failed the others.

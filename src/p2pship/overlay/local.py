@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from p2pship.address import Locator
-from p2pship.errors import LocalError
+from p2pship.errors import LocalError, NotReached
 from p2pship.interfaces import IBearer, IDevice, ILink, ILinkReceiver
 
 LARGEST = 65_600
@@ -139,8 +139,12 @@ class LocalBearer:
         return succeed(None)
 
     def dial(self, device_key: bytes, locators: Sequence[Locator], own: IDevice) -> Deferred[ILink]:
-        if self._link_made is None or not {own.key, device_key} <= {one.key for one in self._devices()}:
-            raise LocalError("a local link is between this node's own devices, and only while it listens")
+        if self._link_made is None:
+            raise LocalError("there are local links only while the node listens")
+        if not {own.key, device_key} <= {one.key for one in self._devices()}:
+            return fail(
+                NotReached("a local link is between this node's own devices, and one of the two is none")
+            )
         dialled = LocalLink(self._reactor, own.key, device_key, dialled=True)
         accepted = LocalLink(self._reactor, device_key, own.key, dialled=False)
         dialled.other, accepted.other = accepted, dialled

@@ -163,11 +163,11 @@ class Peers:
         """Use what an own identity is now; None ends the peers of one that was removed."""
         for peer in self:
             if peer.identity.aor == own and identity is None:
-                peer.end("the identity was removed from this node")
+                peer.end("the identity was removed")
             elif peer.identity.aor == own and identity is not None:
                 peer.identity = identity
                 if peer.own_hit != identity.device.hit:
-                    peer.end("the identity has another device here now")
+                    peer.end("the identity has another device now")
 
 
 def _is_stranger(peer: Peer) -> bool:

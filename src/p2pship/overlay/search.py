@@ -156,10 +156,9 @@ class PeopleSearch:
     def _is_another(self, found: Found) -> bool:
         """Tell whether a key of which nothing is proven is another than the one that is connected or is being reached.
 
-        Two who are called at once would be a race, and whoever answers first would be taken for the person from then on. Of
-        our own names we know the key, and whoever has another one was judged by it.
+        Two who are called at once would be a race, and whoever answers first would be taken for the person from then on.
         """
-        if self._keyring.identity(self._aor) is not None or found.verdict.proven or found.verdict.outdated:
+        if found.verdict.proven or found.verdict.outdated:
             return False
         return not all(is_followed(key, found.papers.statement) for key in self._keys)
 

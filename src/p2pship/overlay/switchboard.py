@@ -14,7 +14,6 @@ from zope.interface import implementer
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError, NotReached, RemoteError
-from p2pship.identity.hit import hit_of
 from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.succession import predecessors
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
@@ -43,7 +42,6 @@ from p2pship.overlay.peers import Peers
 from p2pship.overlay.redial import Redial
 from p2pship.overlay.rejudging import Rejudging
 from p2pship.overlay.search import DeviceSearch, PeopleSearch
-from p2pship.overlay.snapshot import LinkSnapshot
 from p2pship.overlay.vetting import Admit, RecordFor, Vetted, Vetting
 from p2pship.overlay.whereabouts import Whereabouts
 
@@ -176,22 +174,6 @@ class Switchboard:
         self._subprotocols[name] = subprotocol
 
     # for pages and commands
-
-    def links(self) -> tuple[LinkSnapshot, ...]:
-        """Return the links that are up and on which a hello has passed."""
-        return tuple(
-            LinkSnapshot(
-                hit_of(one.link.own),
-                hit_of(one.link.proof),
-                one.link.path,
-                one.link.encrypted,
-                one.link.dialled,
-                one.since,
-                len(one.berths),
-            )
-            for one in self._conduits
-            if one.greeted
-        )
 
     def peers(self) -> tuple[Peer, ...]:
         """Return the peers with which a hello has passed; the path of one without a link is empty."""

@@ -231,7 +231,8 @@ class Introductions(PayloadsOnly):
 
         :raises RemoteError: if it is not of its form, comes too often, or not from a contact whose key is known.
         """
-        if not _is_friend(peer) or not self._allowance.take(peer.aor, self._reactor.seconds()):
+        who = peer.identity.aor, peer.aor
+        if not _is_friend(peer) or not self._allowance.take(who, self._reactor.seconds()):
             raise PayloadRefused("this is for contacts, and not too often")
         message = read(payload)
         if isinstance(message, Ask):

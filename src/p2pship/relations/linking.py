@@ -228,7 +228,7 @@ _ENDED = {
     Ending.EXPIRED: "nobody came within ten minutes: `p2pship device link` opens a new window",
     Ending.TRIED: "a wrong code was tried three times, so the code is good for nothing any more: "
     "`p2pship device link` makes a new one",
-    Ending.REFUSED: "the new device could not be listed, and the log says why; one that was revoked once needs new keys: "
-    "give its node a new state folder",
+    Ending.REFUSED: "the new device could not be listed, and the log says why; one that was revoked or left once needs new keys: "
+    "link it with --separate-device",
     Ending.USED: "the device is linked",
 }

@@ -93,7 +93,11 @@ def _last_issued(issued: Sequence[Issued], statement: Statement) -> Issued:
 
 @implementer(ISubprotocol)
 class RenewalDesk(PayloadsOnly):
-    """Serves the subprotocol: new certificates for members, and the revocation list for everybody."""
+    """Serves the subprotocol: new certificates for members, and the revocation list for everybody.
+
+    Only who has called the person that runs an authority hears that it is here: our other identities may not want to be known
+    as that person's.
+    """
 
     name = NAME
 
@@ -105,11 +109,11 @@ class RenewalDesk(PayloadsOnly):
 
     def payload_received(self, peer: IPeer, payload: bytes) -> bytes | Deferred[bytes] | None:
         """Answer a question; what is refused raises, and is in the journal."""
-        if not self._allowance.take(peer.hit, self._clock.seconds()):
+        if not self._allowance.take((peer.own_hit, peer.hit), self._clock.seconds()):
             raise PayloadRefused("it has been asked too often")
         question = read_question(payload)
         own = self._authorities.own(question.root)
-        if own is None:
+        if own is None or operator_of(own.certificate) != peer.identity.aor:
             raise NotAMember("this node does not have that authority")
         chain: tuple[bytes, ...] = ()
         if question.request:

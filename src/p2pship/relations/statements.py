@@ -153,7 +153,7 @@ class Statements(PayloadsOnly):
 
         :raises RemoteError: if it is not of its form, not the peer's, or comes too often.
         """
-        if not self._allowance.take(peer.hit, self._reactor.seconds()):
+        if not self._allowance.take((peer.own_hit, peer.hit), self._reactor.seconds()):
             raise PayloadRefused("the statement has changed too often")
         news = read(payload)
         if is_own(peer):

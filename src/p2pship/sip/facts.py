@@ -39,7 +39,8 @@ class ChangedRefused(Fact):
     def __str__(self) -> str:
         return (
             f"{self.own} was not connected to {self.aor}: whoever answers under this name has another key than you "
-            f"confirmed. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor}"
+            f"know. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how "
+            "to compare safety numbers)"
         )
 
 
@@ -53,5 +54,6 @@ class ChangedCame(Fact):
     def __str__(self) -> str:
         return (
             f"somebody came to {self.own} as {self.aor} with another key than you know, and was not let in. Ask them by "
-            f"another way whether they have a new key; if so: p2pship contact pin {self.aor}"
+            f"another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how to compare safety "
+            "numbers)"
         )

@@ -86,7 +86,7 @@ class Notices:
             return
         self._journal.tell(changed)
         ask = "Ask them by another way whether they have a new key. If they have: p2pship contact pin"
-        self.tell(changed.own, f"{text} {ask} {changed.aor}")
+        self.tell(changed.own, f"{text} {ask} {changed.aor} (it says how to compare safety numbers)")
 
     def _is_new(self, fact: Fact) -> bool:
         now = self._reactor.seconds()

@@ -79,7 +79,8 @@ class UnderWay:
 
         Vias stay on their side of a node, so a loop shows by what crosses: the same request (Call-ID, From tag, CSeq) for
         the same Request-URI, from a phone or a peer as before, while the first still waits for its answer. For
-        another Request-URI it is a spiral, which may be.
+        another Request-URI it is a spiral, which may be. Only what came for the same identity counts: whoever calls another
+        one must not hear what it has under way.
 
         :raises BadMessage: with status 482.
         """
@@ -157,7 +158,8 @@ class UnderWay:
 
 
 def _path(request: Request, peer: IPeer | None) -> Hashable:
-    return peer is None, request.call_id, request.from_.tag, request.cseq, request.uri
+    called = None if peer is None else peer.identity.aor
+    return called, request.call_id, request.from_.tag, request.cseq, request.uri
 
 
 def _is_strange(request: Request, peer: IPeer) -> bool:

@@ -111,7 +111,9 @@ class Vault:
             opened = _opened(cipher, purpose, sealed)
             if opened is not None:
                 return opened
-        raise CannotOpen
+        raise CannotOpen(
+            f"something sealed in the state folder does not open with {self._path}: one of them is not what it was; {_WAY_OUT}"
+        )
 
     def sealed_anew(self, purpose: str, sealed: bytes) -> bytes | None:
         """Return the same sealed with the newest master key; None if it is.

@@ -161,6 +161,7 @@ class Ledger:
         self._database.write("DELETE FROM ledger_entry WHERE own = ?", own)
         self._entries.pop(own, None)
         self._values.pop(own, None)
+        self._clocks.pop(own, None)
         del self._octets[own]
 
     # For the person's other devices, and backups.

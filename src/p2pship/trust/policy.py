@@ -110,9 +110,16 @@ class TrustPolicy:
         return bool(authority) and self._hint(authority)
 
     def judge(self, papers: Papers, own: IIdentity) -> Deferred[Verdict]:
-        """Judge the papers of another device for one of our own identities; within 0.35 s, also when others are asked."""
-        if self._keyring.identity(papers.aor) is not None:
-            return succeed(self._judged_as_own(papers, own))
+        """Judge the papers of another device for one of our own identities; within 0.35 s, also when others are asked.
+
+        Who has the name of another one of ours, with a device of its own, and not its key is judged like anybody: a refusal
+        would tell that both are on one node.
+        """
+        ours = self._keyring.identity(papers.aor)
+        if ours is not None:
+            verdict = self._judged_as_own(papers, ours)
+            if verdict.acquaintance is Acquaintance.OWN or ours.device.hit == own.device.hit:
+                return succeed(verdict)
         pin = self.pins.get(own.aor, papers.aor)
 
         def late() -> None:
@@ -217,12 +224,11 @@ class TrustPolicy:
 
     # Our own.
 
-    def _judged_as_own(self, papers: Papers, own: IIdentity) -> Verdict:
-        """Judge somebody who comes by the name of one of our own identities."""
-        ours = self._keyring.identity(papers.aor)
-        if ours is not None and ours.key == papers.statement.key:
+    def _judged_as_own(self, papers: Papers, ours: IIdentity) -> Verdict:
+        """Judge somebody who comes by the name of one of our own identities, ``ours``."""
+        if ours.key == papers.statement.key:
             return _OWN
-        if ours is not None and self._is_of_other_key(papers, ours):
+        if self._is_of_other_key(papers, ours):
             return _SUCCEEDED
         reason = f"{papers.aor} is one of your own identities, and the key is another one"
         return Verdict(NameGrade.CHANGED, Acquaintance.STRANGER, (reason,))

@@ -39,6 +39,9 @@ class LateDomainVoucher:
 
     The web client and the cryptography of the DNS take two megabytes and their share of a second: a node whose people are
     known to it never asks, and starts without.
+
+    What was asked for identities of one device of ours is asked again for those of another: who is asked, and who waits for the
+    answer, is not to see that they are on one node.
     """
 
     name = "domain"
@@ -47,19 +50,23 @@ class LateDomainVoucher:
         self._authorities = authorities
         self._reactor = reactor
         self._settings = settings
+        self._vouchers: dict[bytes, DomainVoucher] = {}
+        "by the HIT of our device"
 
     def vouch(self, papers: Papers, own: IIdentity) -> Vouch | Deferred[Vouch]:
         """Ask, as :class:`~p2pship.trust.domainvoucher.DomainVoucher` does."""
         if asked_of_nobody(split_aor(papers.aor)[1]):
             return SILENT
-        return self._voucher.vouch(papers, own)
+        hit = own.device.hit
+        if hit not in self._vouchers:
+            self._vouchers[hit] = self._voucher()
+        return self._vouchers[hit].vouch(papers, own)
 
     def look(self, domain: str) -> None:
         """Fetch the revocation lists of a domain, as :class:`~p2pship.trust.publishedlists.PublishedLists` does."""
         if not asked_of_nobody(domain):
             self._lists.look(domain)
 
-    @cached_property
     def _pages(self) -> Pages:
         from p2pship.trust.pages import Pages, https
 
@@ -69,14 +76,13 @@ class LateDomainVoucher:
     def _lists(self) -> PublishedLists:
         from p2pship.trust.publishedlists import PublishedLists
 
-        return PublishedLists(self._pages, self._authorities)
+        return PublishedLists(self._pages(), self._authorities)
 
-    @cached_property
     def _voucher(self) -> DomainVoucher:
         from p2pship.trust.dnssec import DNSSEC
         from p2pship.trust.domainvoucher import DomainVoucher
         from p2pship.trust.resolver import Resolver
 
         dns = DNSSEC(Resolver(self._reactor).ask, self._reactor) if self._settings.dnssec else None
-        pages = self._pages if self._settings.domains else None
+        pages = self._pages() if self._settings.domains else None
         return DomainVoucher(self._authorities, self._reactor, pages, dns)

@@ -37,8 +37,8 @@ class Vouching:
     def __init__(self, vouchers: Sequence[IVoucher], clock: IReactorTime) -> None:
         self._vouchers = tuple(vouchers)
         self._clock = clock
-        self._waited: OrderedDict[tuple[str, bytes], float] = OrderedDict()
-        "since when keys of names are waited for"
+        self._waited: OrderedDict[tuple[bytes, str, bytes], float] = OrderedDict()
+        "since when keys of names are waited for, on behalf of those on each device of ours"
 
     def at_once(self, papers: Papers, own: IIdentity, late: Callable[[], None]) -> Vouch:
         """Return what is known at once; ``late`` is called when somebody vouches for the name afterwards."""
@@ -55,12 +55,12 @@ class Vouching:
         so_far = answers.so_far()
         if answers.enough or not answers.open:
             return succeed(so_far)
-        patience = self._patience(papers)
+        patience = self._patience(papers, own)
         return answers.wait(self._clock, patience) if patience > AT_LEAST else succeed(so_far)
 
-    def _patience(self, papers: Papers) -> float:
+    def _patience(self, papers: Papers, own: IIdentity) -> float:
         """Return how long to wait: what is left since the same was first asked."""
-        who, now = (papers.aor, papers.statement.key), self._clock.seconds()
+        who, now = (own.device.hit, papers.aor, papers.statement.key), self._clock.seconds()
         since = now - self._waited.get(who, 0.0)
         if 0 <= since < ONCE_IN:
             return PATIENCE - since

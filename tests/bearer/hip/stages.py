@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -77,9 +78,13 @@ class Stages(TestCase):
 
     def tables(self, hosts: TwoHosts, number: int) -> dict[str, int]:
         """Return the sizes of everything that a host keeps of others."""
-        kept = vars(hosts.hosts[number]).items()
+        host = hosts.hosts[number]
+        kept = host, host._exchanges, host._reception._answers, host._reception._incarnations
         return {
-            name: len(each) for name, each in kept if isinstance(each, dict | list | set) and name != "_out"
+            f"{type(thing).__name__}.{name}": len(each)
+            for thing in kept
+            for name, each in vars(thing).items()
+            if isinstance(each, dict | list | set | deque) and name != "_out"
         }
 
     def give(self, hosts: TwoHosts, number: int, octets: bytes) -> bool:

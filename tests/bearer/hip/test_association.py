@@ -211,6 +211,17 @@ class NotifyTests(AssociationCase):
         self.assertEqual(noticed.notification.name, "AUTHENTICATION_FAILED")
         self.assertEqual(self.states(), (State.ESTABLISHED, State.R2_SENT))
 
+    def test_unsupported_locator(self) -> None:
+        """It is told of a preferred locator of a type that is not known here, and gets its acknowledgement (RFC 8046 §5.3)."""
+        locator = bytes([0, 9, 1, 1]) + bytes(4) + b"what"
+        self.far.updates.request(
+            [(ParameterType.LOCATOR_SET, locator)], [path(0)], self.two.now, lambda *_: None, lambda: None
+        )
+        self.two.talk()
+        (noticed,) = (thing for _, thing in self.two.done if isinstance(thing, Noticed))
+        self.assertEqual(noticed.notification, Notification(NotifyType.LOCATOR_TYPE_UNSUPPORTED, locator))
+        self.assertEqual(self.far.updates.waiting, 0)
+
     def test_not_told(self) -> None:
         """Nobody is told of a wrong MAC: anybody may have sent it."""
         self.assertRaises(BadPacket, self.two.deliver, 0, spoiled(self.update(), ParameterType.HIP_MAC))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
+from p2pship.address import Locator
 from p2pship.bearer.hip.association import UNUSED_TIME
-from p2pship.bearer.hip.numbers import NotifyType
+from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
+from p2pship.bearer.hip.packet import Builder, parse
 from p2pship.bearer.rto import INITIAL
+from p2pship.errors import NotReached
 from tests.bearer import fakes
 from tests.bearer.contract import BearerContract
 from tests.bearer.fakes import device
-from tests.bearer.hip.pair import HIPPair
+from tests.bearer.hip.pair import HOST, HIPPair
 
 
 class HIPBearerTests(HIPPair, BearerContract, TestCase):
@@ -43,6 +47,28 @@ class OwnTests(HIPPair, TestCase):
         with self.assertRaises(AssertionError) as raised:
             await self.until(lambda: False)
         self.assertIn("waited in vain", str(raised.exception))
+
+    async def test_legacy(self) -> None:
+        """The MODP groups are offered where they are switched on, in both roles, and nowhere else."""
+        for legacy, offered, chosen in ((False, b"\7\x08", 7), (True, b"\7\x08\4\3", 4)):
+            made = self.bearer(device("carol"), legacy=legacy)
+            self.successResultOf(made.listen(self.accepted.append, lambda: None))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind((HOST, 0))
+                other.settimeout(1)
+                dial = made.dial(
+                    device("bob").key, [Locator("hip", HOST, other.getsockname()[1])], device("carol")
+                )
+                i1 = parse(other.recv(2000)[4:])
+                dial.addErrback(lambda failure: failure.trap(NotReached))
+                asked = Builder(PacketType.I1, device("alice").hit, made._hosts.device.own.hit)
+                asked.add(ParameterType.DH_GROUP_LIST, b"\4")
+                other.sendto(bytes(4) + asked.octets(), (HOST, made.locators()[0].port))
+                await self.turn()
+                r1 = parse(other.recv(2000)[4:])
+            for packet in (i1, r1):
+                self.assertEqual(packet.need(ParameterType.DH_GROUP_LIST), offered)
+            self.assertEqual(r1.need(ParameterType.DIFFIE_HELLMAN)[0], chosen)
 
     async def test_unused(self) -> None:
         """A link that nobody uses, and nobody closes, is closed in the end on both sides."""

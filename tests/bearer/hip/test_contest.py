@@ -246,7 +246,6 @@ class BoundTests(SynchronousTestCase):
     def test_contest(self) -> None:
         """However many R1s come in however many rounds."""
         contest = Contest(0.0)
-        contest.is_on = True
         for number in range(3 * MOST_NOTED):
             contest.came_before(b"%d" % number)
             contest.judge(b"%d" % number)

@@ -8,7 +8,16 @@ import os
 from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.association import Ended, State, notify_packet
-from p2pship.bearer.hip.dialling import LONGEST, MOST_I2S, MOST_NOTICES, PATIENCE, STAGGER, Failed, Solve
+from p2pship.bearer.hip.dialling import (
+    LATER_R2,
+    LONGEST,
+    MOST_I2S,
+    MOST_NOTICES,
+    PATIENCE,
+    STAGGER,
+    Failed,
+    Solve,
+)
 from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
@@ -61,7 +70,7 @@ class DiallingTests(TestCase):
         self.dial()
         self.pass_time(LONGEST + 1)
         self.assertEqual(self.times(PacketType.I1), [0, 0.25, 0.6, 1.09, 1.776, 2.736, 4.081, 5.963, 8.599])
-        self.assertEqual(self.failed, [(self.other.own.hit, "no answer")])
+        self.assertEqual(self.failed, [Failed(self.one.own.hit, self.other.own.hit, "no answer")])
         self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
 
     def test_many_paths(self) -> None:
@@ -124,6 +133,33 @@ class DiallingTests(TestCase):
             self.one.timer_fired(self.two.now)
             packets = self.two.work(0)
         return packets
+
+    def exchanged(self, number: int, octets: bytes) -> bytes:
+        """Give one of the two a packet, and return what it sends."""
+        self.two.deliver(number, octets)
+        (sent,) = self.two.work(number)
+        return sent
+
+    def test_later_i2(self) -> None:
+        """If the other side has taken two I2s, the later counts, also if its R2 comes later; if only the first, that one does after a while."""
+        for are_both_taken in (True, False):
+            self.setUp()
+            self.dial()
+            (i1,) = self.two.work(0)
+            r2 = self.exchanged(1, self.exchanged(0, self.exchanged(1, i1)))
+            second = self.exchanged(0, self.exchanged(1, i1))
+            for _ in range(2):
+                self.two.deliver(0, r2)
+                self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
+                self.two.now += LATER_R2 / 2
+            if are_both_taken:
+                self.two.deliver(0, self.exchanged(1, second))
+            else:
+                self.one.timer_fired(self.two.now)
+            self.two.work(0)
+            one, other = self.two.associations()
+            spis = other.outbound.spi, other.inbound.spi
+            self.assertEqual((one.inbound.spi, one.outbound.spi), spis, are_both_taken)
 
     def test_busy(self) -> None:
         """Who hears that the other side is busy does not send the same solution again, but asks for another puzzle."""
@@ -222,7 +258,8 @@ class DiallingTests(TestCase):
         self.one.give_up(self.other.own.hit, "not wanted")
         self.two.deliver(0, self.two.work(1)[0])
         self.pass_time(1)
-        self.assertEqual((self.failed, self.sent), ([(self.other.own.hit, "not wanted")], []))
+        failed = Failed(self.one.own.hit, self.other.own.hit, "not wanted")
+        self.assertEqual((self.failed, self.sent), ([failed], []))
         self.assertIsNone(self.one.due())
 
     def test_closed_before_r2(self) -> None:
@@ -239,7 +276,7 @@ class DiallingTests(TestCase):
         self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
         self.two.deliver(0, close)
         things = self.one.take()
-        self.assertIn(Failed(self.other.own.hit, "the other side has closed it"), things)
+        self.assertIn(Failed(self.one.own.hit, self.other.own.hit, "the other side has closed it"), things)
         self.assertEqual([thing for thing in things if isinstance(thing, Ended)], [])
         (ack,) = (thing.octets for thing in things if isinstance(thing, Send))
         self.two.deliver(1, ack)
@@ -307,7 +344,7 @@ class DiallingTests(TestCase):
             self.assertRaises(LocalError, self.one.dial, peer, [path(1)], self.two.now)
 
     def test_opportunistic(self) -> None:
-        """Where it is, whoever is there and answers is taken; an answer from elsewhere is not."""
+        """Where it is, whoever is there and answers is taken; an answer from elsewhere is not, nor one whose signature is wrong."""
         for each in (self.one, self.other):
             each._opportunistic = True
         self.one.dial(NULL_HIT, [path(1)], self.two.now)
@@ -315,6 +352,8 @@ class DiallingTests(TestCase):
         (r1,) = self.two.work(1)
         self.one.received(parse(r1), away(7), self.two.now)
         self.assertEqual(self.two.work(0), [])
+        forged = r1[:8] + self.one.own.hit[:-1] + b"?" + r1[24:]
+        self.assertRaises(BadPacket, self.two.deliver, 0, forged)
         self.two.deliver(0, r1)
         self.two.talk()
         self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)

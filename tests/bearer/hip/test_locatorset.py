@@ -10,6 +10,7 @@ from p2pship.bearer.hip.locatorset import (
     decode_locators,
     encode_locators,
     for_data,
+    unsupported,
 )
 from p2pship.bearer.hip.numbers import CandidateKind, LocatorType, ParameterType, TrafficType
 from p2pship.bearer.hip.packet import BadPacket, parse
@@ -54,6 +55,9 @@ class LocatorSetTests(TestCase):
             decode_locators(encode_locators([PLAIN]) + unknown + encode_locators([WITH_SPI])),
             (PLAIN, WITH_SPI),
         )
+        preferred = unknown[:3] + b"\1" + unknown[4:]
+        for octets, told in ((unknown, b""), (preferred, preferred)):
+            self.assertEqual(unsupported(encode_locators([PLAIN]) + octets), told)
         for units in (0, 3, 5, 255):
             self.assertRaises(BadPacket, decode_locators, bytes([0, 0, units, 0]) + bytes(4 + 4 * units))
 

@@ -12,7 +12,8 @@ from p2pship.bearer.hip.peerlocator import Status
 from p2pship.bearer.hip.settings import HIPSettings
 from p2pship.journal import Journal
 from tests.bearer.fakes import FakeNetwork, Recorder, device
-from tests.bearer.hip.pair import HIPPair
+from tests.bearer.hip.pair import HOST, HIPPair
+from tests.bearer.roughrelay import RoughRelay
 
 ANYWHERE = HIPSettings(listen=("0.0.0.0",), port=0)
 
@@ -89,6 +90,26 @@ class MovingTests(HIPPair, TestCase):
         await self.until(lambda: near.remote.host != used and far.path, step=0.01)
         await self.exchange(near, far, told, b"after")
         self.assertLess(self.clock.seconds() - began, 1.0)
+
+    async def test_asked_soon(self) -> None:
+        """With a call up something comes at least every quarter of a second, on hold and when only one side speaks: it is asked for."""
+        near, far, _ = await self.ready()
+        near.watch(True)
+        far.watch(True)
+        for is_speaking in (False, True):
+            heard = {near: self.clock.seconds(), far: self.clock.seconds()}
+            octets, longest = dict.fromkeys(heard, 0), 0.0
+            until = self.clock.seconds() + 2
+            while self.clock.seconds() < until:
+                if is_speaking:
+                    near.cast(b"voice")
+                self.advance(0.01)
+                await self.turn()
+                for link, at in heard.items():
+                    longest = max(longest, self.clock.seconds() - at)
+                    if link.octets_received > octets[link]:
+                        heard[link], octets[link] = self.clock.seconds(), link.octets_received
+            self.assertLess(longest, 0.275, is_speaking)  # two steps for the way
 
     async def test_told_when_watched(self) -> None:
         """When a call begins, both know all of each other's addresses; before, and with one address only, nothing is said of them."""
@@ -190,3 +211,26 @@ class MovingTests(HIPPair, TestCase):
         """Lose what is sent from or to an address."""
         send = port.send
         port.send = lambda datagram, at: len(datagram) if host in (at[0], port.host) else send(datagram, at)
+
+
+class RouterTests(HIPPair, TestCase):
+    """A node with two addresses behind a router that gives it another one."""
+
+    async def test_told_of_others(self) -> None:
+        """What the other side is told of addresses behind the router, as when a call begins, does not lead it away from where it hears us."""
+        behind = self.bearer_at(ANYWHERE, device("carol"), FakeNetwork("127.0.0.2", "127.0.0.8"))
+        self.successResultOf(behind.listen(self.accepted.append, lambda: None))
+        router = RoughRelay(self.clock, self.bob.locators()[0].port)
+        self.addCleanup(router.close)
+        dialled: list[Any] = []
+        outside = [Locator("hip", HOST, router.port)]
+        behind.dial(device("bob").key, outside, device("carol")).addBoth(dialled.append)
+        await self.until(lambda: dialled and self.accepted)
+        near, far = dialled[0], self.accepted.pop()
+        for link in (near, far):
+            link.limit = 65_536
+            link.start(Recorder())
+        used = far.remote
+        near.watch(True)
+        await self.until(lambda: len(far.association.paths.locators()) > 1)
+        self.assertEqual((far.remote, far.traffic.moves), (used, 0))

@@ -14,8 +14,8 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip import r1pool
 from p2pship.bearer.hip.association import notify_packet
-from p2pship.bearer.hip.diffiehellman import EllipticKeyPair, ModularKeyPair
-from p2pship.bearer.hip.numbers import Cipher, DHGroup, ESPSuite, NotifyType, PacketType
+from p2pship.bearer.hip.diffiehellman import OFFERED_GROUPS, EllipticKeyPair, ModularKeyPair
+from p2pship.bearer.hip.numbers import Cipher, DHGroup, ESPSuite, NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.suites import OFFERED_CIPHERS, OFFERED_ESP
 from tests.bearer.hip.captures import ESP, HIP, WITH_SECRET, captured, exchanges, secret
 from tests.bearer.hip.hosts import KINDS, TwoHosts, host, identity
@@ -91,9 +91,12 @@ class OwnTests(TestCase):
         return hosts, witness
 
     def hear(self, hosts: TwoHosts, witness: Witness) -> None:
-        """Have the witness check what was said since it was asked last."""
+        """Have the witness check what was said since it was asked last; it is never who we are, but in ENCRYPTED and in R1."""
         for _, octets in hosts.said[self.heard :]:
-            witness.see(octets)
+            packet = witness.see(octets)
+            self.assertIsNone(packet.get(ParameterType.CERT))
+            self.assertEqual(packet.get(ParameterType.HOST_ID) is not None, packet.type == PacketType.R1)
+            self.assertEqual(packet.get(ParameterType.ENCRYPTED) is not None, packet.type == PacketType.I2)
         self.heard = len(hosts.said)
 
     def secret(self, hosts: TwoHosts, group: int, responder: bytes, initiator: bytes) -> bytes:
@@ -131,6 +134,13 @@ class OwnTests(TestCase):
         """Every Diffie-Hellman group."""
         for group in (DHGroup.P256, DHGroup.P384, DHGroup.MODP_1536, DHGroup.MODP_3072):
             self.assert_data(*self.exchange("P-256", "P-256", (group,)))
+
+    def test_offered(self) -> None:
+        """AES-GCM first, then AES-CBC; never NULL, nor HITs of EdDSA."""
+        _, witness = self.exchange("P-256", "P-256", OFFERED_GROUPS)
+        for type_, offered in ((511, "0708"), (579, "00020004"), (715, "2010"), (4095, "0000000d00080009")):
+            self.assertEqual(witness.r1.contents(type_).hex(), offered)
+        self.assertEqual(witness.offered, bytes(OFFERED_GROUPS))
 
     def test_suites(self) -> None:
         """Every cipher with every suite of ESP."""

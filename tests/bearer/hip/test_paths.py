@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from types import ModuleType
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.hip import initiator, responder
 from p2pship.bearer.hip.association import Moved
 from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locators
 from p2pship.bearer.hip.numbers import LocatorType, ParameterType
-from p2pship.bearer.hip.packet import parse
+from p2pship.bearer.hip.packet import Builder, parse
 from p2pship.bearer.hip.path import Path, Send
-from p2pship.bearer.hip.paths import MOST_KNOWN
 from p2pship.bearer.hip.peerlocator import ASKED_TIME, MOST_ASKED, Status
+from p2pship.bearer.hip.peerlocators import MOST_KNOWN
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 
 ELSEWHERE = "203.0.113.9"
@@ -27,6 +29,62 @@ def towards(where: str, port: int = 10500) -> Path:
 def moved(where: str) -> Path:
     """Return our path to an address from another one of ours."""
     return towards(where)._replace(carrier="another socket", own_host="192.0.2.7")
+
+
+class Naming(Builder):
+    """Makes packets that have a LOCATOR_SET."""
+
+    after = 0
+    "the type of what stands before it"
+    locators = b""
+
+    def add(self, type_: int, contents: bytes) -> Builder:
+        super().add(type_, contents)
+        return super().add(ParameterType.LOCATOR_SET, self.locators) if type_ == self.after else self
+
+
+class ExchangeTests(TestCase):
+    """A base exchange in which somebody says where they are beside where they seem to be (RFC 8047 §4.2.8)."""
+
+    def meet(self, which: ModuleType, locators: bytes) -> list[tuple[int, str, bool]]:
+        """Let two make an association, with such locators in what a module makes; returns who moved, and whether to where it was verified."""
+        after = ParameterType.R1_COUNTER if which is initiator else ParameterType.ESP_INFO
+        patched = self.patch(
+            which, "Builder", type("Named", (Naming,), {"after": after, "locators": locators})
+        )
+        one, other = (host(identity("P-256", name), os.urandom) for name in ("one", "other"))
+        for number, each in enumerate((one, other)):
+            each._reach = lambda where, port, number=number: [  # type: ignore[misc]
+                path(1 - number)._replace(address=(where, port), host=where, port=port)
+            ]
+        self.two = TwoHosts(one, other)
+        self.two.dial()
+        self.two.talk()
+        patched.restore()
+        self.assertTrue(all(each.stands for each in self.two.associations()))
+        moved = [(number, thing) for number, thing in self.two.done if isinstance(thing, Moved)]
+        return [(number, thing.path.host, thing.verified) for number, thing in moved]
+
+    def test_preferred(self) -> None:
+        """A preferred locator in an I2 or R2 is verified, and used then."""
+        field = LocatorField(0, LocatorType.SPI_AND_ADDRESS, True, UNLIMITED, ELSEWHERE, 256)
+        for number, which in ((1, initiator), (0, responder)):
+            self.assertEqual(self.meet(which, encode_locators([field])), [(number, ELSEWHERE, True)])
+
+    def test_others(self) -> None:
+        """Others are known, and asked when they are needed."""
+        field = LocatorField(0, LocatorType.ADDRESS, False, UNLIMITED, ELSEWHERE)
+        self.assertEqual(self.meet(responder, encode_locators([field])), [])
+        known = self.two.associations()[0].paths.locators()
+        self.assertEqual([(each.host, each.status) for each in known][1:], [(ELSEWHERE, Status.UNVERIFIED)])
+
+    def test_useless(self) -> None:
+        """Attack: what cannot be read, or is no host's address, changes nothing."""
+        local = LocatorField(0, LocatorType.ADDRESS, True, UNLIMITED, "127.0.0.1")
+        for locators in (b"cut", encode_locators([local])):
+            for which in (initiator, responder):
+                self.assertEqual(self.meet(which, locators), [])
+                self.assertEqual([len(each.paths.locators()) for each in self.two.associations()], [1, 1])
 
 
 class PathsTests(TestCase):
@@ -103,6 +161,19 @@ class PathsTests(TestCase):
         self.assertEqual(used, [(ELSEWHERE, True)])
         self.assertEqual(sent, [moved(ELSEWHERE), moved(path(1).host)])
 
+    def test_heard_late(self) -> None:
+        """A question because our addresses were acknowledged from elsewhere is asked at that time, not at that when they were said."""
+        self.ways.add(ELSEWHERE)
+        self.one.own_changed([path(1).own_host, "192.0.2.7"], self.two.now)
+        (said,) = self.two.work(0)
+        self.two.deliver(1, said)
+        (answer,) = self.two.work(1)
+        self.two.now += 1
+        self.one.received(parse(answer), towards(ELSEWHERE), self.two.now)
+        self.assertEqual(self.done()[0], [towards(ELSEWHERE)])
+        updates = self.association.updates
+        self.assertEqual(updates.due(), self.two.now + 2 * updates.round_trip)
+
     def test_not_listened_on(self) -> None:
         """A path from an address of ours that we dial from, and do not listen on, is used as long as it is there."""
         self.name(ELSEWHERE)
@@ -119,6 +190,22 @@ class PathsTests(TestCase):
 
     def known(self) -> list[str]:
         return [each.host for each in self.association.paths.locators()]
+
+    def test_preferred(self) -> None:
+        """A locator that the other side prefers is asked, and used once it has answered; one that it only has is neither."""
+        self.ways.add(ELSEWHERE)
+        spi = LocatorType.SPI_AND_ADDRESS
+        for preferred, asked in ((False, path(1)), (True, towards(ELSEWHERE))):
+            self.say(
+                LocatorField(0, spi, not preferred, UNLIMITED, path(1).host, 256),
+                LocatorField(0, spi, preferred, UNLIMITED, ELSEWHERE, 256),
+            )
+            (send,) = (thing for thing in self.one.take() if isinstance(thing, Send))
+            self.assertEqual((send.path, self.association.path), (asked, path(1)))
+        self.two.deliver(1, send.octets)
+        for answer in self.two.work(1):
+            self.one.received(parse(answer), towards(ELSEWHERE), self.two.now)
+        self.assertEqual(self.done()[1], [(ELSEWHERE, True)])
 
     def test_unusable(self) -> None:
         """Attack: it names what is no host's address, means something only here, or is at no port or of another protocol: nothing is learnt."""

@@ -16,3 +16,9 @@ class PerSecondTests(TestCase):
         times = [7.0, 7.1, 7.2, 7.3, 7.9, 8.0, 8.0, 8.0, 8.0]
         admitted = [pace.admits(now) for now in times]
         self.assertEqual(admitted, [True] * 3 + [False] * 2 + [True] * 3 + [False])
+
+    def test_worth(self) -> None:
+        """What counts as several is let through as long as all of it fits."""
+        pace = PerSecond(3)
+        admitted = [pace.admits(7.0, worth) for worth in (2, 2, 1, 1)]
+        self.assertEqual(admitted, [True, False, True, False])

@@ -62,6 +62,18 @@ class PingTests(DeskCase, TestCase):
         self.assertEqual((back["own"], back["received"]), (key, 4))
         await self.done(under_way)
 
+    async def test_known_as(self) -> None:
+        """A host that knows one HIT of ours only hears of no other, though the ping names an address and not that HIT."""
+        key = host_key(KeyAlgorithm.P384)
+        whom = f"{hit(key)}@{self.at(self.pinged)}"
+        under_way = self.pinger.desk.ping(whom, number=50)
+        await self.until(lambda: self.pinged.desk.associations())
+        back = f"{hit(device('alice'))}@{self.at(self.pinger)}"
+        self.assertEqual((await self.done(self.pinged.desk.ping(back)))["own"], hit(key))
+        named = await self.done(self.pinged.desk.ping(back, own=hit(device("bob"))))
+        self.assertEqual((named["own"], named["made"]), (hit(device("bob")), True))
+        await self.done(under_way)
+
     async def test_same_way_back(self) -> None:
         """The host that was pinged pings back over the same association, which only the one who made it closes."""
         under_way = self.pinger.desk.ping(f"{hit(device('bob'))}@{self.at(self.pinged)}", number=20)

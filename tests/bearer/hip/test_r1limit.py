@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.r1limit import (
@@ -49,7 +51,34 @@ class R1LimitTests(TestCase):
             self.limit.admits(f"192.0.2.{number % 250}", 1000 + number, b"%016d" % number, 10.0)
         self.assertFalse(self.limit.admits("192.0.2.7", 10500, HIT, 10.1))
         self.assertTrue(self.limit.admits("192.0.2.7", 10500, HIT, 10.5))
+        self.assertFalse(self.limit.admits("192.0.2.7", 10500, HIT, 10.6))
         self.assertTrue(self.limit.admits("192.0.2.7", 10500, HIT, 11.0))
+
+    def test_few_again_and_again(self) -> None:
+        """Attack: the addresses of a network, each from one port and by one HIT, so that all of them come again: others have their turn."""
+        for number in range(30_000):
+            now = 10.0 + number / 10_000
+            self.limit.admits(f"192.0.2.{number % 250}", 10500, b"%016d" % (number % 250), now)
+            if number == 15_000:
+                self.assertFalse(self.limit.admits("192.0.2.251", 10500, HIT, now))
+            if number == 18_000:
+                self.assertTrue(self.limit.admits("192.0.2.251", 10500, HIT, now))
+
+    def test_new_ports(self) -> None:
+        """Attack: one address, ever other ports by one HIT: whoever else is there is answered within four I1s, nearly always."""
+        random, answered = Random(1), 0
+        for start in range(20):
+            limit, began = R1Limit(), 10.0 + start / 7
+            tries = [began + 1.0 + later for later in (0.0, 0.25, 0.6, 1.09)]
+            for number in range(25_000):
+                now = began + number / 10_000
+                limit.admits("192.0.2.1", random.randrange(1024, 65_536), HIT, now)
+                if tries and now >= tries[0]:
+                    tries.pop(0)
+                    if limit.admits("192.0.2.1", 10500, b"%016d" % 7, now):
+                        answered += 1
+                        break
+        self.assertGreaterEqual(answered, 19)
 
     def test_bounded(self) -> None:
         """Nothing that is made up takes much memory, nor opens the door wide."""
@@ -59,6 +88,7 @@ class R1LimitTests(TestCase):
             admitted += self.limit.admits(host, number % 60_000 + 1, b"%016d" % number, 10.0)
         self.assertLessEqual(len(self.limit._counts), MOST_KEPT)
         self.assertLessEqual(len(self.limit._refused), MOST_KEPT)
+        self.assertLessEqual(len(self.limit._served), MOST_KEPT)
         self.assertLessEqual(admitted, MOST_KEPT + SECOND_CHANCES)
 
     def test_loopback(self) -> None:

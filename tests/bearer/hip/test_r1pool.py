@@ -12,6 +12,7 @@ from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.r1pool import (
     LIFETIME_SECONDS,
     LONGEST_OFFERED,
+    STARTS_A_SECOND,
     Stale,
 )
 from tests.bearer.hip.hosts import BEGIN, host, identity
@@ -149,3 +150,16 @@ class PoolTests(ResponderCase):
         self.now += 10
         self.responder = host(identity("P-256", "other"), os.urandom, now=self.now)
         self.assertGreater(generation(), second)
+
+    def test_begun_anew_together(self) -> None:
+        """Two Host Identities that begin anew at the same moment do not count on by the same number, but for a second at the most."""
+        grown = []
+        for name in ("one", "another"):
+            counts = []
+            for now in (BEGIN, BEGIN + 1000.123):
+                self.responder = host(identity("P-256", name), os.urandom, now=now)
+                (r1,) = self.answer(self.i1())
+                counts.append(decode_counter(parse(r1).need(P.R1_COUNTER)))
+            grown.append(counts[1] - counts[0])
+        self.assertNotEqual(*grown)
+        self.assertTrue(all(999 <= each / STARTS_A_SECOND / 2**24 <= 1001 for each in grown))

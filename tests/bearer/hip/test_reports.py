@@ -6,6 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.bearer.fakes import Recorder
 from tests.bearer.hip.deskcase import DeskCase
+from tests.bearer.hip.pair import HOST
 
 
 class ReportTests(DeskCase, TestCase):
@@ -45,3 +46,12 @@ class ReportTests(DeskCase, TestCase):
         [there] = self.pinged.desk.associations()
         self.assertEqual(there["lost"], 2)
         self.assertEqual(there["replayed"] + there["forged"], 2)
+
+    async def test_elsewhere(self) -> None:
+        """Attack: who sends copies of packets on from other addresses does not have these shown as the other side's."""
+        near = await self.linked()
+        paths = near.association.paths
+        paths.heard_elsewhere(paths.current._replace(host="127.0.0.9"), self.clock.seconds())
+        self.assertEqual([each.host for each in paths.locators()], [HOST, "127.0.0.9"])
+        [here] = self.pinger.desk.associations()
+        self.assertEqual(here["locators"], [HOST])

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import tracemalloc
+from collections import deque
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import TestCase
@@ -53,12 +54,16 @@ class StrangerTests(ResponderCase):
         self.assertEqual(self.responder.take(), [])
 
     def sizes(self) -> dict[str, int]:
-        """Return how much is in each table of the Responder, and of what it is made of."""
-        found = {}
-        for thing in (self.responder, *vars(self.responder).values()):
+        """Return how much is in each table of the Responder, and of all that it is made of."""
+        found: dict[str, int] = {}
+        things: list[object] = [self.responder]
+        for thing in things:
             for name, value in getattr(thing, "__dict__", {}).items():
-                if isinstance(value, (dict, list, set, tuple)):
+                if isinstance(value, (dict, list, set, tuple, deque)):
                     found[f"{type(thing).__name__}.{name}"] = len(value)
+                elif type(value).__module__.startswith("p2pship.") and value not in things:
+                    things.append(value)
+        self.assertIn("R1Pool._answered", found)
         return found
 
     def test_nothing_is_kept(self) -> None:
@@ -145,6 +150,17 @@ class ReplayTests(ResponderCase):
         again = [each for _ in range(50) for each in self.answer(octets)]
         self.assertEqual(set(again), {r2})
         self.assertLessEqual(len(again), 8)
+        self.assertEqual(list(self.responder.associations()), [association])
+
+    def test_same_late(self) -> None:
+        """What it is answered with is kept no longer than its puzzle lasts: it is refused then, and the association stands."""
+        octets = self.i2(self.initiator())
+        self.answer(octets)
+        (association,) = self.responder.associations()
+        self.now += LIFETIME_SECONDS
+        self.responder.timer_fired(self.now)
+        self.assertFalse(self.responder._reception._answers.waits)
+        self.assertRaises(BadPacket, self.answer, octets)
         self.assertEqual(list(self.responder.associations()), [association])
 
     def test_after_the_end(self) -> None:

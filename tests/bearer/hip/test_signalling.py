@@ -7,6 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.interfaces import ILink
+from tests.bearer.fakes import device
 from tests.bearer.hip.pair import HIPPair
 
 
@@ -37,6 +39,21 @@ class SignallingTests(HIPPair, TestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
         self.assertEqual(near._way.path, association.path)
         self.assertEqual(len(self.of(self.alice)), 1)
+
+    async def test_crowded(self) -> None:
+        """No R1 is sent while what was sent to others fills the socket, as those may not be there; links go on, and the next R1 leaves."""
+        _, far, told, _ = await self.talk()
+        carol = self.bearer(device("carol"))
+        (port,) = self.bob._sockets
+        uncrowded = self.patch(port, "is_crowded", lambda: True)
+        dialled: list[Any] = []
+        carol.dial(device("bob").key, self.bob.locators(), device("carol")).addBoth(dialled.append)
+        far.send(b"still here")
+        await self.until(lambda: self.journal.counts["hip.unsent"] and told.frames)
+        self.assertEqual(dialled, [])
+        uncrowded.restore()
+        await self.until(lambda: dialled)
+        self.assertTrue(ILink.providedBy(dialled[0]))
 
     async def test_closing(self) -> None:
         """No timer runs any more, though the associations were closed a moment ago and no CLOSE_ACK has come."""

@@ -40,7 +40,7 @@ class UpdatesTests(TestCase):
     def request(self, *paths: Path, vital: bool = True) -> int:
         numbers: list[int] = []
 
-        def heard(packet: Packet, _by: Path) -> None:
+        def heard(packet: Packet, _by: Path, _now: float) -> None:
             self.acknowledged.append(numbers[0])
 
         numbers.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS
 from p2pship.bearer.hip.responder import Accepted
 
 MOST_R2S = 8
@@ -11,32 +12,46 @@ MOST_R2S = 8
 
 
 def _digest(i2: bytes) -> bytes:
-    """Return what an I2 is known again by: a host keeps thousands of them, for as long as it has associations."""
+    """Return what an I2 is known again by: thousands may come in a minute."""
     return blake2b(i2, digest_size=16).digest()
 
 
 class _Answered:
-    __slots__ = ("i2", "left", "r2")
+    __slots__ = ("at", "i2", "left", "r2")
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: Accepted, now: float) -> None:
+        self.at = now
         self.i2 = _digest(accepted.i2.raw)
         self.r2 = accepted.r2
         self.left = MOST_R2S
 
 
 class Answers:
-    """The last R2 to each host."""
+    """The last R2 to each host, for as long as an I2 may be good: then a late one is refused as any other."""
 
     def __init__(self) -> None:
         self._all: dict[bytes, _Answered] = {}
 
-    def keep(self, peer: bytes, accepted: Accepted) -> None:
+    def keep(self, peer: bytes, accepted: Accepted, now: float) -> None:
         """Remember what a host was answered."""
-        self._all[peer] = _Answered(accepted)
+        self._all.pop(peer, None)
+        self._all[peer] = _Answered(accepted, now)
 
     def forget(self, peer: bytes) -> None:
         """Forget it; harmless if there is nothing."""
         self._all.pop(peer, None)
+
+    def forget_old(self, now: float) -> None:
+        """Forget those to I2s whose puzzles have ended: most associations last longer, and each R2 is 0.5 kB."""
+        for peer, answered in tuple(self._all.items()):
+            if answered.at > now - LIFETIME_SECONDS:
+                break
+            del self._all[peer]
+
+    @property
+    def waits(self) -> bool:
+        """Whether :meth:`forget_old` will have something to forget."""
+        return bool(self._all)
 
     def was_answered(self, peer: bytes, i2: bytes) -> bool:
         """Tell whether this I2 was the one that was accepted last."""

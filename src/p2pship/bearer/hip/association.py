@@ -16,6 +16,7 @@ from p2pship.bearer.hip.composition import check
 from p2pship.bearer.hip.credit import Credit
 from p2pship.bearer.hip.esp import Inbound, Outbound
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.locatorset import unsupported
 from p2pship.bearer.hip.notices import NoticeLimit
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Builder, Packet, UnknownCritical
@@ -235,6 +236,9 @@ class Association:
             self.paths.update_received(packet, None, path, now)
         elif not self.paths.update_received(packet, number, path, now):
             self.updates.answer(number, echoes(packet), path)
+        unknown = unsupported(packet.find(ParameterType.LOCATOR_SET) or b"")
+        if unknown:
+            self._tell(NotifyType.LOCATOR_TYPE_UNSUPPORTED, unknown, path, now)
         if self.rekey.ends(packet):
             self.close(now, "the other side takes nothing any more")
 
@@ -249,9 +253,13 @@ class Association:
                 check_signature(packet, self.agreement.peer)
             except BadPacket:
                 return
+        data = error.type.to_bytes(2, "big") if isinstance(error, UnknownCritical) else b""
+        self._tell(error.notify, data, path, now)
+
+    def _tell(self, type_: NotifyType, data: bytes, path: Path, now: float) -> None:
+        """Tell the other side of an error, if it was not told of another one just now."""
         if self._notices.admits(self.agreement.peer.hit, now):
-            data = error.type.to_bytes(2, "big") if isinstance(error, UnknownCritical) else b""
-            self.notify(error.notify, data, path)
+            self.notify(type_, data, path)
 
     def notify(self, type_: NotifyType, data: bytes = b"", path: Path | None = None) -> None:
         """Tell the other side something, along a path or the one in use."""

@@ -20,12 +20,13 @@ from p2pship.bearer.datagramport import DatagramPort, Party
 from p2pship.bearer.hip.association import Association, Ended, Made, Moved, Noticed, Rekeyed
 from p2pship.bearer.hip.desk import HIPDesk
 from p2pship.bearer.hip.diallers import Diallers
+from p2pship.bearer.hip.dialling import Failed
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
 from p2pship.bearer.hip.following import Following
 from p2pship.bearer.hip.host import GONE, Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
-from p2pship.bearer.hip.hosts import Hosts, Unreached
+from p2pship.bearer.hip.hosts import Hosts, Stir
 from p2pship.bearer.hip.link import NAME, HIPLink
 from p2pship.bearer.hip.links import Links
 from p2pship.bearer.hip.load import Load
@@ -100,7 +101,7 @@ class HIPBearer:
             keyring.host_keys.watch(self._follow_keys),
         ]
 
-    def _new_host(self, own: OwnHostIdentity, load: Load, limit: R1Limit, now: float) -> Host:
+    def _new_host(self, own: OwnHostIdentity, load: Load, limit: R1Limit, now: float, stir: Stir) -> Host:
         settings, sockets = self._settings, self._sockets
         groups = (*OFFERED_GROUPS, *LEGACY_GROUPS) if settings.legacy else OFFERED_GROUPS
         return Host(
@@ -113,6 +114,7 @@ class HIPBearer:
             now,
             sockets.reach,
             settings.opportunistic,
+            stir,
         )
 
     def _follow_keys(self) -> None:
@@ -181,7 +183,7 @@ class HIPBearer:
         match thing:
             case Made():
                 self._made(thing)
-            case Unreached(own, peer, reason):
+            case Failed(own, peer, reason):
                 self._pings.failed(own, peer, reason)
                 if own in self._diallers:
                     self._diallers[own].failed(peer, reason)

@@ -48,7 +48,7 @@ class Contest:
         """Hear that an I1 leaves."""
         self._round += 1
         old = self._round - ROUNDS
-        if self.is_on and not self._round % ROUNDS:
+        if not self._round % ROUNDS:
             self._rounds = {key: first for key, first in self._rounds.items() if first > old}
 
     def came_before(self, key: bytes) -> bool:

@@ -80,14 +80,13 @@ class HIPDesk:
 
     def _with(self, peer: bytes, own: bytes | None = None, advice: str = _SHOWN) -> list[Association]:
         """Return the associations with a host, or those of one HIT of ours; raises LocalError if there is none."""
-        found = [
-            one
-            for one in self._links
-            if one.agreement.peer.hit == peer and own in (None, one.agreement.own.hit) and one.stands
-        ]
+        found = [one for one in self._with_any(peer) if own in (None, one.agreement.own.hit)]
         if not found:
             raise LocalError(f"there is no association with {format_hit(peer)}: {advice}")
         return found
+
+    def _with_any(self, peer: bytes) -> list[Association]:
+        return [one for one in self._links if one.agreement.peer.hit == peer and one.stands]
 
     def _report(self, association: Association) -> AssociationReport:
         carries = self._hosts.carries(association) and association not in self._house.guests
@@ -146,7 +145,14 @@ class HIPDesk:
             raise NotReached(
                 "HIP in IP itself is on and does not work: the node has no CAP_NET_RAW, as its log says"
             )
-        return Goal(self._own(own), peer, host, 0 if raw else port)
+        return Goal(
+            self._own(own) if own is not None else self._known_as(peer), peer, host, 0 if raw else port
+        )
+
+    def _known_as(self, peer: bytes) -> bytes:
+        """Return the one HIT of ours that has an association with a host, so that it hears of no other; or the node's own."""
+        ours = {one.agreement.own.hit for one in self._with_any(peer)}
+        return ours.pop() if len(ours) == 1 else self._own(None)
 
     def _own(self, own: str | None) -> bytes:
         hit = self._hosts.device.own.hit if own is None else read_hit(own)

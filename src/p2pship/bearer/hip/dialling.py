@@ -34,6 +34,10 @@ CHANGE_AFTER = 0.05
 """Seconds after which an R1 that came again takes the place of one that took the place of another; the R2 of the one before is
 still taken."""
 
+LATER_R2 = 1.0
+"""Seconds for which an R2 is kept while that of an I2 to a newer R1 may come, and three round trips at least: that I2 may be lost. A Responder
+that has taken both I2s, the first of which made its R1 another one, has the association of the later."""
+
 MOST_NOTICES = 4
 "NOTIFYs that are looked at: each costs a verification."
 
@@ -46,9 +50,27 @@ LONGEST = 10.0
 class Failed(NamedTuple):
     """A base exchange that we began has failed."""
 
+    own: bytes
+    "the HIT that dialled"
     peer: bytes
     "the HIT that was dialled"
     reason: str
+
+
+class Agreed(NamedTuple):
+    """A base exchange that we began has led to something."""
+
+    agreement: Agreement
+    r2: Packet
+    path: Path
+    "by which the R1 came"
+    round_trip: float
+    """seconds that a way there and back takes at most: as long as the faster of both exchanges. Where something had to be sent again it
+    counts from its first sending, as nobody can tell which was answered (RFC 6298 §3)"""
+    i2: tuple[float, int]
+    "when it was sent, and the generation of its R1"
+    counts_at: float
+    "when it counts, if no R2 comes to a later I2, which answers a newer R1"
 
 
 class Solve(NamedTuple):
@@ -72,6 +94,7 @@ class Dialling:
         self.begun_at = now
         self.path: Path | None = None
         "the one by which the R1 came that is answered"
+        self.agreed: Agreed | None = None
         self.failed: str | None = None
         "why it has failed, in words for people"
         self.peer = initiator.peer_hit
@@ -82,14 +105,13 @@ class Dialling:
         self._i1s = 0
         self._i1_due = now
         self._i1_at: dict[tuple[str, int], float] = {}  # when the first one left, by where it went
-        self._i2_at = now
         self._r1_after = LONGEST
         self._i2_due: float | None = None
         self._i2_timeout = FIRST_TIMEOUT
         self._i2s = 0
         self._change_at = now
         self._until = now + LONGEST
-        self._ways: dict[int, tuple[Path, float]] = {}  # of each I2, and when it left, by our SPI in it
+        self._i2s_sent: dict[int, tuple[float, int, Path]] = {}  # when, its R1's generation, way; by our SPI
         self._notices = 0
         self._why = "no answer"
         self.timer_fired(now)
@@ -126,6 +148,7 @@ class Dialling:
         if paths != self._paths:
             self._paths, self._i1s, self._i1_due = list(dict.fromkeys(paths)), 0, now
         if self.path is not None and self.path not in reach(self.path.host, self.path.port):
+            self.agreed = None
             self.initiator.forget_answered()
             self._begin_anew(now)
 
@@ -168,28 +191,27 @@ class Dialling:
             self.failed = str(error)
             return
         assert self.path is not None and self.initiator.agreement is not None
-        self._change_at = now + (CHANGE_AFTER if self._ways else FIRST_TIMEOUT)
-        self._ways[self.initiator.agreement.own_spi] = self.path, now
+        self._change_at = now + (CHANGE_AFTER if self._i2s_sent else FIRST_TIMEOUT)
+        self._i2s_sent[self.initiator.agreement.own_spi] = now, self.initiator.generation, self.path
         self._i2s, self._i2_timeout = 1, FIRST_TIMEOUT
         self._i2_due = now + self._i2_timeout
         self._why = "the exchange was begun, and not finished"
         self._out(Send(octets, self.path))
 
-    def r2(self, packet: Packet) -> Agreement:
-        """Take an R2.
+    def r2(self, packet: Packet, now: float) -> None:
+        """Take an R2: :attr:`agreed` says from when on it counts.
 
         :raises BadPacket: if it is not valid: another one may be.
         """
         agreement = self.initiator.r2(packet)
-        self.path, self._i2_at = self._ways[agreement.own_spi]
-        return agreement
-
-    def round_trip(self, now: float) -> float:
-        """Return how many seconds a way there and back takes at most, when the R2 comes: as long as the faster of both exchanges.
-
-        Where something had to be sent again it counts from its first sending, as nobody can tell which was answered (RFC 6298 §3).
-        """
-        return min(self._r1_after, now - self._i2_at)
+        sent_at, generation, path = self._i2s_sent[agreement.own_spi]
+        if self.agreed is not None and (sent_at, generation) <= self.agreed.i2:
+            return
+        is_overtaken = any(at >= sent_at and each > generation for at, each, _ in self._i2s_sent.values())
+        kept = max(LATER_R2, 3 * self._r1_after) if is_overtaken else 0.0
+        round_trip = min(self._r1_after, now - sent_at)
+        counts_at = min(now + kept, self._until)
+        self.agreed = Agreed(agreement, packet, path, round_trip, (sent_at, generation), counts_at)
 
     def notified(self, packet: Packet) -> None:
         """Take a NOTIFY: it only tells why it may fail, as anybody may send one again (RFC 7401 §6.13).
@@ -214,6 +236,8 @@ class Dialling:
     def due(self) -> float:
         """Return when :meth:`timer_fired` has something to do."""
         times = [self._until]
+        if self.agreed is not None:
+            times.append(self.agreed.counts_at)
         if self.initiator.contest.is_on and self._paths:
             times.append(self._i1_due)
         if self._i2_due is not None:

@@ -66,27 +66,25 @@ class Exchanges:
         return dialling is not None and sender > self._own.hit and dialling.is_patient(now)
 
     def answered_by(self, r1: Packet, path: Path) -> Dialling | None:
-        """Return the one that an R1 answers.
-
-        If it comes from where whoever is there was asked for, that one is with its sender from now on.
-        """
+        """Return the one that an R1 may answer: that with its sender, or with whoever is there if it comes from there."""
         dialling = self.all.get(r1.sender)
         if dialling is not None:
             return dialling
         dialling = self.all.get(NULL_HIT)
-        if dialling is None or not dialling.knows(path):
-            return None
-        del self.all[NULL_HIT]
-        self.all[r1.sender] = dialling
-        dialling.peer = r1.sender
-        return dialling
+        return dialling if dialling is not None and dialling.knows(path) else None
+
+    def met(self, dialling: Dialling, peer: bytes) -> None:
+        """Hear that one is with a host from now on: whoever is there has shown who that is."""
+        del self.all[dialling.peer]
+        self.all[peer] = dialling
+        dialling.peer = peer
 
     def give_up(self, peer: bytes, reason: str) -> None:
         """End the one with a host, if there is one, and say that it has failed."""
         dialling = self.all.get(peer)
         if dialling is not None:
             self.end(dialling)
-            self._say(Failed(dialling.initiator.peer_hit, reason))
+            self._say(Failed(self._own.hit, dialling.initiator.peer_hit, reason))
 
     def end(self, dialling: Dialling) -> None:
         """Forget one that has come to its end."""

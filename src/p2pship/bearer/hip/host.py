@@ -13,7 +13,7 @@ from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.association import Association, Made, State, notify_packet
 from p2pship.bearer.hip.authentication import has_mac
 from p2pship.bearer.hip.composition import check, check_hits
-from p2pship.bearer.hip.dialling import Dialling, Solve
+from p2pship.bearer.hip.dialling import Agreed, Dialling, Solve
 from p2pship.bearer.hip.exchanges import NULL_HIT, Exchanges
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.load import Load
@@ -30,7 +30,11 @@ GONE = "this Host Identity was removed"
 "What those hear who used one that is no longer ours."
 
 MOST_ASSOCIATIONS = 12_000
-"Associations of one Host Identity, also those that are being closed; each has paid with a puzzle. They hold 20 kB each."
+"Associations of all our Host Identities, also those that are being closed; each has paid with a puzzle. They hold 20 kB each."
+
+
+def _nobody(_: Host) -> None:
+    """Tell nobody: there is only this one."""
 
 
 class Host:
@@ -47,17 +51,21 @@ class Host:
         now: float,
         reach: Callable[[str, int], Sequence[Path]],
         opportunistic: bool = False,
+        stir: Callable[[Host], None] = _nobody,
     ) -> None:
         """Begin; ``load`` and ``limit`` may be shared with our other Host Identities. ``now`` is Unix time.
 
         ``reach`` returns the paths to an address and port, one from each of our addresses that may lead there, best first.
+        ``stir`` is told whenever there is something to take, or :meth:`due` may be earlier than it was.
         """
+        self._stir = stir
         self._reach = reach
         self.own = own
         self._random = random
         self._new_spi = new_spi
         self._opportunistic = opportunistic
         self._notices = NoticeLimit()
+        self._load = load
         self._reception = Reception(own, groups, random, new_spi, load, limit, now)
         self._associations: dict[bytes, Association] = {}
         self._out: list[object] = []
@@ -73,6 +81,7 @@ class Host:
 
     def _say(self, thing: object) -> None:
         self._out.append(thing)
+        self._stir(self)
 
     def state(self, peer: bytes) -> State:
         """Return the state with another host (RFC 7401 §4.4.2)."""
@@ -143,7 +152,7 @@ class Host:
             return
         r1 = self._reception.i1(packet, path, now)
         if r1 is not None:
-            self._out.append(Send(r1, path))
+            self._say(Send(r1, path))
 
     def _r1(self, packet: Packet, path: Path, now: float) -> None:
         if not self._exchanges.all:
@@ -152,7 +161,8 @@ class Host:
         dialling = self._exchanges.answered_by(packet, path)
         if dialling is not None:
             if dialling.r1(packet, path, now):
-                self._out.append(Solve(dialling))
+                self._exchanges.met(dialling, packet.sender)
+                self._say(Solve(dialling))
             self._settle(dialling, now)
 
     def _i2(self, packet: Packet, path: Path, now: float) -> None:
@@ -160,12 +170,12 @@ class Host:
         if self._reception.was_answered(packet):
             r2 = self._reception.again(packet) if self.association(sender) is not None else None
             if r2 is not None:
-                self._out.append(Send(r2, path))
+                self._say(Send(r2, path))
             return
         dialling = self._exchanges.get(sender)
         if dialling is not None and dialling.has_sent_i2 and sender > self.own.hit:
             return
-        has_room = sender in self._associations or len(self._associations) < MOST_ASSOCIATIONS
+        has_room = sender in self._associations or self._load.associations < MOST_ASSOCIATIONS
         try:
             accepted = self._reception.i2(packet, path, now, has_room)
         except Rejected as error:
@@ -173,34 +183,44 @@ class Host:
             raise
         if dialling is not None:
             self._exchanges.end(dialling)
-        self._out.append(Send(accepted.r2, path))
-        self._make(accepted.agreement, path, State.R2_SENT, now)
-        self._reception.accepted(sender, accepted)
+        self._say(Send(accepted.r2, path))
+        self._make(packet, accepted.agreement, path, State.R2_SENT, now)
+        self._reception.accepted(sender, accepted, now)
 
     def _tell(self, error: Rejected, peer: bytes, path: Path, now: float) -> None:
         """Tell the sender of an I2 what was wrong with it (RFC 7401 §6.9.1)."""
         if error.told is not None and self._notices.admits(peer, now):
-            self._out.append(Send(notify_packet(self.own, peer, error.told, error.data), path))
+            self._say(Send(notify_packet(self.own, peer, error.told, error.data), path))
 
     def _r2(self, packet: Packet, now: float) -> None:
         dialling = self._exchanges.get(packet.sender)
         if dialling is None or not dialling.initiator.has_answered:
             return
         check(packet)
-        agreement = dialling.r2(packet)
-        round_trip = dialling.round_trip(now)
+        dialling.r2(packet, now)
+        self._settle(dialling, now)
+
+    def _agreed(self, dialling: Dialling, agreed: Agreed, now: float) -> None:
+        """Have what a base exchange that we began has led to."""
         self._exchanges.end(dialling)
-        assert dialling.path is not None
-        self._make(agreement, dialling.path, State.ESTABLISHED, now, round_trip)
+        self._make(agreed.r2, agreed.agreement, agreed.path, State.ESTABLISHED, now, agreed.round_trip)
 
     def _make(
-        self, agreement: Agreement, path: Path, state: State, now: float, round_trip: float | None = None
+        self,
+        packet: Packet,
+        agreement: Agreement,
+        path: Path,
+        state: State,
+        now: float,
+        round_trip: float | None = None,
     ) -> None:
-        """Have an association, in place of the one that may stand."""
+        """Have an association, in place of the one that may stand; ``packet`` is the other side's last one of the exchange."""
         association = self._new_association(agreement, path, state, now)
         association.round_trip = round_trip
         self._reception.made(agreement.peer.hit)
-        self._out.append(Made(association, state is State.ESTABLISHED))
+        self._say(Made(association, state is State.ESTABLISHED))
+        association.paths.exchanged(packet, path, now)
+        self._settle(association, now)
 
     def _new_association(self, agreement: Agreement, path: Path, state: State, now: float) -> Association:
         before = self._associations.get(agreement.peer.hit)
@@ -211,6 +231,7 @@ class Host:
             agreement, path, state, now, self._random, self._reach, self._new_spi, self._say, self._notices
         )
         self._associations[agreement.peer.hit] = association
+        self._load.associations += 1
         self._settle(association, now)
         return association
 
@@ -304,7 +325,11 @@ class Host:
 
     def _settle(self, thing: Dialling | Association, now: float) -> None:
         """Put on the agenda when a thing has something to do; take it out of the tables when it is over."""
+        self._stir(self)
         if isinstance(thing, Dialling):
+            if thing.agreed is not None and thing.agreed.counts_at <= now:
+                self._agreed(thing, thing.agreed, now)
+                return
             if thing.failed is not None:
                 self.give_up(thing.peer, thing.failed)
                 return
@@ -321,6 +346,7 @@ class Host:
         self._agenda.drop(association)
         if self._associations.get(peer) is association:
             del self._associations[peer]
+            self._load.associations -= 1
             self._reception.ended(peer, now)
 
     def due(self) -> float | None:

@@ -3,15 +3,18 @@
 Each is a :class:`~p2pship.bearer.hip.host.Host` with associations of its own, and nothing that it says shows that there are others. A
 control packet is for the one whose HIT it names as its receiver; one that names nobody (opportunistic mode, RFC 7401 §4.1.8) is for that
 of the node's own device. One that was removed *leaves*: it answers nobody any more, but its associations stay until they are closed in all good order.
+
+There may be a thousand, of which most do nothing: each says when there is something to ask it for, and no packet costs a look at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
+from p2pship.bearer.hip.agenda import Agenda
 from p2pship.bearer.hip.association import Association, State
-from p2pship.bearer.hip.dialling import Dialling, Failed
+from p2pship.bearer.hip.dialling import Dialling
 from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.host import GONE, Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity, PrivateKey
@@ -23,18 +26,11 @@ from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.identity.hostkeys import HostKey
 from p2pship.interfaces import IDevice
 
+Stir: TypeAlias = Callable[[Host], None]
+"Tells that one of ours has something to be taken, or to do earlier."
+
 EXCHANGE = (PacketType.I1, PacketType.R1, PacketType.I2, PacketType.R2)
 "What makes associations."
-
-
-class Unreached(NamedTuple):
-    """A base exchange that one of ours began has failed."""
-
-    own: bytes
-    "the HIT that dialled"
-    peer: bytes
-    "the HIT that was dialled"
-    reason: str
 
 
 class Hosts:
@@ -43,7 +39,7 @@ class Hosts:
     def __init__(
         self,
         own: IDevice,
-        make: Callable[[OwnHostIdentity, Load, R1Limit, float], Host],
+        make: Callable[[OwnHostIdentity, Load, R1Limit, float, Stir], Host],
         now: float,
     ) -> None:
         """Begin with that of the node's own device; ``make`` makes a Host. All share how busy we are, and how much goes where."""
@@ -52,6 +48,8 @@ class Hosts:
         self.limit = R1Limit()
         self._all: dict[bytes, Host] = {}
         self._since: dict[bytes, float] = {}
+        self._stirred: dict[Host, None] = {}
+        self._times: Agenda[Host] = Agenda()
         self.device = self._add(own.private_key, now)
         "that of the node's own device"
         self.carrying = {self.device.own.hit: self.device}
@@ -88,7 +86,7 @@ class Hosts:
 
     def _add(self, private_key: PrivateKey, now: float) -> Host:
         own = OwnHostIdentity(private_key)
-        made = self._all[own.hit] = self._make(own, self.load, self.limit, now)
+        made = self._all[own.hit] = self._make(own, self.load, self.limit, now, self._stir)
         self._since[own.hit] = now
         return made
 
@@ -100,21 +98,22 @@ class Hosts:
     # what comes, and time
 
     def take(self) -> list[object]:
-        """Return what is to be done, as :meth:`Host.take`; who could not be reached is an Unreached, not a Failed."""
+        """Return what is to be done, as :meth:`Host.take`."""
+        stirred, self._stirred = self._stirred, {}
         out: list[object] = []
-        for host in self._alive():
-            out.extend(self._taken(host))
-        self.leaving = [host for host in self.leaving if any(host.associations())]
+        for host in stirred:
+            out.extend(host.take())
+            self._times.drop(host)
+            if (due := host.due()) is not None:
+                self._times.note(host, due)
+        for host in tuple(self.leaving):
+            if not any(host.associations()):
+                self.leaving.remove(host)
+                self._times.drop(host)
         return out
 
-    def _alive(self) -> tuple[Host, ...]:
-        return *self.leaving, *self._all.values()
-
-    @staticmethod
-    def _taken(host: Host) -> list[object]:
-        return [
-            Unreached(host.own.hit, *thing) if isinstance(thing, Failed) else thing for thing in host.take()
-        ]
+    def _stir(self, host: Host) -> None:
+        self._stirred[host] = None
 
     def received(self, packet: Packet, path: Path, now: float) -> None:
         """Take a control packet.
@@ -129,13 +128,14 @@ class Hosts:
         host.received(packet, path, now)
 
     def due(self) -> float | None:
-        """Return when :meth:`timer_fired` should be called; None if time alone changes nothing."""
-        return min((due for host in self._alive() if (due := host.due()) is not None), default=None)
+        """Return when :meth:`timer_fired` should be called, once all is taken; None if time alone changes nothing."""
+        return self._times.due()
 
     def timer_fired(self, now: float) -> None:
         """Do what is due."""
-        for host in self._alive():
+        for host in self._times.take(now):
             host.timer_fired(now)
+            self._stir(host)
 
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
         """Take the solution of a puzzle."""

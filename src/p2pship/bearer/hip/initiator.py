@@ -138,7 +138,7 @@ class Initiator:
 
     # R1
 
-    def r1(self, packet: Packet, now: float, is_expected: bool = True, may_change: bool = False) -> bool:
+    def r1(self, packet: Packet, now: float, is_expected: bool, may_change: bool) -> bool:
         """Take an R1; returns whether it is used, and its puzzle is now :attr:`solver`'s.
 
         ``is_expected`` tells whether it came from where an I1 was sent to, ``may_change`` whether it may be used in place of another one of

@@ -30,11 +30,11 @@ NAME = "hip"
 PULSE = 0.125
 "Seconds between two looks at whether anything came, while somebody listens."
 
-QUESTION_AFTER = 2
-"Pulses of silence after which the other side is asked for a sign of life: a quarter of a second."
+QUESTION_AFTER = 1
+"Pulses of silence after which the other side is asked for a sign of life: it is silent for a quarter of a second at most."
 
 SILENT_AFTER = 4
-"Pulses of silence after which other paths are tried: two questions were lost, or are on a very long way."
+"Pulses of silence after which other paths are tried: three questions were lost, or are on a very long way."
 
 ASTRAY_AFTER = 6
 "Pulses of silence after which it is asked elsewhere where the other side is: every known path has been tried for a while then."

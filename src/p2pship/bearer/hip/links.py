@@ -58,9 +58,7 @@ class Links:
 
     def ended(self, association: Association, reason: str) -> None:
         """Forget the link of an association that has ended, once it has heard that."""
-        link = self.all.pop(association, None)
-        if link is None:
-            return
+        link = self.all.pop(association)
         for spi in link.incoming:
             self._parties.pop(_octets(spi), None)
         link.lost(reason)

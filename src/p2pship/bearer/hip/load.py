@@ -16,7 +16,7 @@ WORTH = 10
 
 
 class Load:
-    """Counts what strangers ask for."""
+    """Counts what strangers ask for, of all our Host Identities together."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -24,6 +24,8 @@ class Load:
         self._before = 0
         self.i1s = 0
         "I1s in all"
+        self.associations = 0
+        "associations that there are of all our Host Identities, also those that are being closed"
 
     def i1_received(self, now: float) -> None:
         """Hear of an I1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from p2pship.bearer.hip.fields import host_of, octets_of
@@ -68,25 +68,35 @@ def decode_locators(contents: bytes) -> tuple[LocatorField, ...]:
 
     :raises BadPacket: if one of them is cut off or has another length than its type.
     """
-    found = []
+    found = [_locator(octets) for octets in _cut(contents) if octets[1] in _LENGTHS]
+    return tuple(found[:MOST_LOCATORS])
+
+
+def unsupported(contents: bytes) -> bytes:
+    """Return the preferred locator of a LOCATOR_SET if it is of a type that nobody knows, which its sender should hear (RFC 8046 §5.3).
+
+    :raises BadPacket: if a locator is cut off.
+    """
+    preferred = (octets for octets in _cut(contents) if octets[3] & _PREFERRED)
+    return next((octets for octets in preferred if octets[1] not in _LENGTHS), b"")
+
+
+def _cut(contents: bytes) -> Iterator[bytes]:
+    """Return the octets of each locator."""
     start = 0
     while start < len(contents):
         if len(contents) - start < _HEAD.size:
             raise BadPacket("a locator is cut off")
-        traffic, type_, units, flags, lifetime = _HEAD.unpack_from(contents, start)
-        end = start + _HEAD.size + units * _UNIT
+        end = start + _HEAD.size + contents[start + 2] * _UNIT
         if end > len(contents):
             raise BadPacket("a locator is cut off")
-        body = contents[start + _HEAD.size : end]
-        if type_ in _LENGTHS:
-            found.append(_locator(traffic, type_, units, bool(flags & _PREFERRED), lifetime, body))
+        yield contents[start:end]
         start = end
-    return tuple(found[:MOST_LOCATORS])
 
 
-def _locator(
-    traffic: int, type_: int, units: int, preferred: bool, lifetime: int, body: bytes
-) -> LocatorField:
+def _locator(octets: bytes) -> LocatorField:
+    traffic, type_, units, flags, lifetime = _HEAD.unpack_from(octets)
+    preferred, body = bool(flags & _PREFERRED), octets[_HEAD.size :]
     if units != _LENGTHS[LocatorType(type_)]:
         raise BadPacket(f"a locator of type {type_} has {units * _UNIT} octets")
     host = host_of(body[-16:])

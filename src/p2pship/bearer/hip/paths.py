@@ -17,10 +17,10 @@ the questions themselves, so that nobody can have a third party flooded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
 
-from p2pship.address import is_loopback, is_never_dialled
+from p2pship.address import is_loopback
 from p2pship.bearer.hip.credit import Credit
 from p2pship.bearer.hip.locatorset import (
     MOST_LOCATORS,
@@ -31,10 +31,11 @@ from p2pship.bearer.hip.locatorset import (
     for_data,
 )
 from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
-from p2pship.bearer.hip.packet import Packet
+from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.parameters import ESPInfo
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.peerlocator import PeerLocator, Status
+from p2pship.bearer.hip.peerlocators import PeerLocators
 from p2pship.bearer.hip.persecond import PerSecond
 from p2pship.bearer.hip.updates import MOST_TRIES, Contents, Updates, echoes
 
@@ -56,9 +57,6 @@ and the latter anybody can do who copies packets."""
 LED_TRIES = 3
 """How often such a place is asked, at most: nobody may have us send many times what they send themselves to a third party. The other side says
 or sends it again if it is really there."""
-
-MOST_KNOWN = 32
-"Locators of the other side that are kept."
 
 PAUSE = 0.25
 "Seconds between two questions to one and the same new address."
@@ -103,59 +101,25 @@ class Paths:
         self._told: frozenset[str] = frozenset({path.own_host})
         self._is_told = True
         self._found: Path | None = None
-        self._question_size = 0
         self.confides = False
         "whether the other side may learn all our addresses: it has said hello"
-        self._known: dict[tuple[str, int], PeerLocator] = {
-            (path.host, path.port): PeerLocator(path.host, path.port, Status.ACTIVE, is_named=True)
-        }
+        self._known = PeerLocators(path)
 
     # what is known
 
     def locators(self) -> list[PeerLocator]:
         """Return the other side's locators."""
-        return list(self._known.values())
+        return list(self._known)
 
     def add(self, addresses: Sequence[tuple[str, int]], now: float) -> None:
         """Learn from elsewhere where the other side may be, and ask there: nothing of it is verified."""
-        learnt = [each for each in addresses if self._learn(*each) is not None]
+        learnt = [each for each in addresses if self._known.learn(*each, self.current) is not None]
         paths = [path for host, port in learnt for path in self._reach(host, port)]
         self.ask(now, [*paths, *self.others(now)])
 
-    def _learn(
-        self, host: str, port: int, until: float = float("inf"), is_named: bool = True
-    ) -> PeerLocator | None:
-        found = self._known.get((host, port))
-        if found is None:
-            if (
-                is_never_dialled(host)
-                or is_loopback(host) != is_loopback(self.current.host)
-                or _is_scoped(host)
-            ):
-                return None
-            if len(self._known) >= MOST_KNOWN:
-                self._forget_one()
-            found = self._known[host, port] = PeerLocator(host, port, Status.UNVERIFIED)
-        elif found.status is Status.DEPRECATED:
-            found.status = Status.UNVERIFIED
-        found.is_named = found.is_named or is_named
-        found.until = until
-        return found
-
-    def _forget_one(self) -> None:
-        """Make room: what nobody has named goes first, then what was not verified, the oldest of them."""
-        used = self.current.host, self.current.port
-        others = (each for key, each in self._known.items() if key != used)
-        old = min(others, key=lambda each: (each.is_verified, each.is_named))
-        del self._known[old.host, old.port]
-
     def others(self, now: float) -> list[Path]:
         """Return the other paths that there may be: verified locators first, and of these the one in use."""
-        usable = [
-            each for each in self._known.values() if each.status is not Status.DEPRECATED and each.until > now
-        ]
-        used = self.current.host, self.current.port
-        usable.sort(key=lambda each: (not each.is_verified, (each.host, each.port) != used))
+        usable = self._known.usable(self.current, now)
         paths = [path for each in usable for path in self._reach(each.host, each.port)]
         return [path for path in dict.fromkeys(paths) if path != self.current]
 
@@ -178,32 +142,29 @@ class Paths:
 
     def _leave_for(self, path: Path, now: float) -> None:
         """Use another path, as the one in use is gone; if its locator is not verified, ask there."""
-        verified = self._is_verified(path)
+        verified = self._known.is_verified(path)
         self._use(path, verified)
         if not verified:
             self.ask(now, [path])
 
-    def _is_verified(self, path: Path) -> bool:
-        locator = self._known.get((path.host, path.port))
-        return locator is not None and locator.is_verified
-
     def _may_ask(self, path: Path, octets: int, now: float) -> bool:
         """Tell whether an UPDATE of so many octets may be sent along a path, and count it where the other side was never seen."""
-        locator = self._known.get((path.host, path.port))
-        if locator is not None and locator.is_verified:
+        if self._known.is_verified(path):
             return True
-        if (locator is not None and not locator.may_be_asked(now)) or not self._credit.ask(octets, now):
+        if not self._can_ask(path, now, octets):
             return False
+        self._credit.ask(octets, now)
+        locator = self._known.at(path)
         if locator is not None:
             locator.asked += 1
         return True
 
-    def _can_ask(self, path: Path, now: float) -> bool:
-        """Tell whether a question along a path would be sent."""
-        locator = self._known.get((path.host, path.port))
-        if locator is not None and (locator.is_verified or not locator.may_be_asked(now)):
-            return locator.is_verified
-        return self._credit.covers(QUESTION, now)
+    def _can_ask(self, path: Path, now: float, octets: int = QUESTION) -> bool:
+        """Tell whether a question of so many octets along a path would be sent."""
+        if self._known.is_verified(path):
+            return True
+        locator = self._known.at(path)
+        return (locator is None or locator.may_be_asked(now)) and self._credit.covers(octets, now)
 
     def _is_closed(self, path: Path) -> bool:
         """Tell whether the socket of a path is no more: its address may have gone and come back."""
@@ -216,7 +177,7 @@ class Paths:
         if self._announcement is not None:
             self._updates.cancel(self._announcement)
         self._announcement = self._updates.request(
-            self._announced(hosts), paths[:MOST_PROBED], now, partial(self._heard_of, now), self._not_heard_of
+            self._announced(hosts), paths[:MOST_PROBED], now, self._heard_of, self._not_heard_of
         )
 
     def _announced(self, hosts: Sequence[str]) -> list[Contents]:
@@ -237,7 +198,7 @@ class Paths:
             self._announce(tuple(self._told), [self._found], now)
         self._found = None
 
-    def _heard_of(self, now: float, _packet: Packet, path: Path) -> None:
+    def _heard_of(self, _packet: Packet, path: Path, now: float) -> None:
         """Hear that the other side has our addresses; where its answer seems to come from, it need not be."""
         self._announcement = None
         self._is_told = True
@@ -257,25 +218,40 @@ class Paths:
         contents = packet.find(ParameterType.LOCATOR_SET)
         if contents is None:
             return False
-        fields = [field for field in decode_locators(contents) if for_data(field)]
-        listed = [(field.host, field.port or path.port, field) for field in fields]
-        for each in self._known.values():
-            if not any((each.host, each.port) == one[:2] for one in listed):
-                each.status = Status.DEPRECATED
-        for host, port, field in listed:
-            self._learn(host, port, float("inf") if field.lifetime == UNLIMITED else now + field.lifetime)
-        preferred = next((one[:2] for one in listed if one[2].preferred), (path.host, path.port))
-        target = path if preferred == (path.host, path.port) else self._towards(*preferred)
-        self._answer(number, target or path, packet, path, now)
+        fields = _usable_fields(contents)
+        listed = {(field.host, field.port or path.port) for field in fields}
+        if path == self.current:  # it leads there, whatever a router makes of the other side's addresses
+            listed.add((path.host, path.port))
+        self._known.deprecate_others(listed)
+        self._answer(number, self._named_in(fields, path, now), packet, path, now)
         return True
 
-    def _towards(self, host: str, port: int) -> Path | None:
-        return next(iter(self._reach(host, port)), None)
+    def exchanged(self, packet: Packet, path: Path, now: float) -> None:
+        """Take what an I2 or R2 says of locators, and ask at the preferred one, if that is another (RFC 8047 §4.2.8).
+
+        What cannot be read is passed over: what the packet has made stands.
+        """
+        with suppress(BadPacket):
+            fields = _usable_fields(packet.find(ParameterType.LOCATOR_SET) or b"")
+            target = self._named_in(fields, path, now)
+            locator = self._known.at(target)
+            if locator is not None and not locator.is_verified and self._named.admits(now):
+                self.ask(now, [target], LED_TRIES)
+
+    def _named_in(self, fields: Sequence[LocatorField], path: Path, now: float) -> Path:
+        """Learn the locators of a set that came by a path, and return how the preferred one is reached: that path if there is none."""
+        for field in fields:
+            until = float("inf") if field.lifetime == UNLIMITED else now + field.lifetime
+            self._known.learn(field.host, field.port or path.port, self.current, until)
+        preferred = next(((field.host, field.port or path.port) for field in fields if field.preferred), None)
+        if preferred is None or preferred == (path.host, path.port):
+            return path
+        return next(iter(self._reach(*preferred)), path)
 
     def _answer(self, number: int | None, target: Path, packet: Packet, path: Path, now: float) -> None:
         """Acknowledge an UPDATE with LOCATOR_SET: to a new preferred locator with a nonce to come back (RFC 8046 §3.2.1)."""
         echoed = echoes(packet)
-        locator = self._known.get((target.host, target.port))
+        locator = self._known.at(target)
         if locator is None or locator.status is Status.ACTIVE:
             if number is not None:
                 self._updates.answer(number, echoed, path)
@@ -287,7 +263,7 @@ class Paths:
             self._probe(target, now, () if number is None else (number,), echoed, LED_TRIES)
         elif number is not None:
             self._updates.answer(number, echoed, path)
-        current = self._known.get((self.current.host, self.current.port))
+        current = self._known.at(self.current)
         if current is None or current.status is Status.DEPRECATED:
             self._use(target, verified=False)
 
@@ -335,7 +311,7 @@ class Paths:
             ],
             (path,),
             now,
-            partial(self._confirmed, numbers, path, nonce, now),
+            partial(self._confirmed, numbers, path, nonce),
             partial(self._unconfirmed, numbers),
             acks,
             is_vital=False,
@@ -345,16 +321,16 @@ class Paths:
         self._probes[number] = path
 
     def _confirmed(
-        self, numbers: Sequence[int], path: Path, nonce: bytes, now: float, packet: Packet, _by: Path
+        self, numbers: Sequence[int], path: Path, nonce: bytes, packet: Packet, _by: Path, now: float
     ) -> None:
         """Hear that a nonce has come back: the other side is where we sent it."""
         self._unconfirmed(numbers)
         if nonce not in packet.all(ParameterType.ECHO_RESPONSE_SIGNED):
             return
-        locator = self._known.get((path.host, path.port))
+        locator = self._known.at(path)
         if locator is not None and locator.status is not Status.DEPRECATED:
             locator.status = Status.ACTIVE
-        self._confirmed_at = max(self._confirmed_at, now)
+        self._confirmed_at = now
         self._give_up(tuple(self._probes))
         self._found = path
         self._use(path)
@@ -372,7 +348,7 @@ class Paths:
 
     def _follow(self, path: Path, now: float) -> None:
         """Use a path by which something true came, once its locator is verified."""
-        locator = self._learn(path.host, path.port, is_named=False)
+        locator = self._known.learn(path.host, path.port, self.current, is_named=False)
         if locator is None:
             return
         if locator.status is Status.ACTIVE:
@@ -387,6 +363,6 @@ class Paths:
         self._moved(path, verified)
 
 
-def _is_scoped(host: str) -> bool:
-    """Tell whether an address means something only with the name of an interface, which is different on each machine (RFC 4007 §6)."""
-    return ":" in host and ip_address(host).is_link_local
+def _usable_fields(contents: bytes) -> list[LocatorField]:
+    """Return the locators of a LOCATOR_SET that data may be sent to; raises BadPacket if it cannot be read."""
+    return [field for field in decode_locators(contents) if for_data(field)]

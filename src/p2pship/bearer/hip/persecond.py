@@ -13,11 +13,11 @@ class PerSecond:
         self._second = 0
         self._count = 0
 
-    def admits(self, now: float) -> bool:
-        """Tell whether it may happen once more in the second of ``now``, and count it then."""
+    def admits(self, now: float, worth: int = 1) -> bool:
+        """Tell whether it may happen once more in the second of ``now``, and count it then: as ``worth`` times."""
         if int(now) != self._second:
             self._second, self._count = int(now), 0
-        if self._count >= self._most:
+        if self._count + worth > self._most:
             return False
-        self._count += 1
+        self._count += worth
         return True

@@ -18,10 +18,10 @@ PER_NETWORK = 2_000
 "R1s to one network, which is 24 bits of IPv4 and 64 of IPv6: those in it share a line."
 
 SECOND_CHANCES = 500
-"R1s for I1s that were refused before."
+"R1s for I1s that were refused before, and whose senders have had none in this second."
 
 MOST_KEPT = 20_000
-"Addresses, and refused I1s, that are remembered: 3 MB."
+"Addresses, and senders of I1s, that are remembered: 5 MB."
 
 
 class R1Limit:
@@ -32,6 +32,7 @@ class R1Limit:
         self._counts: dict[object, int] = {}
         self._refused: set[object] = set()
         self._refused_before: set[object] = set()
+        self._served: set[object] = set()
         self._chances = 0
         self.limited = 0
         "I1s in all that were not to be answered"
@@ -49,14 +50,20 @@ class R1Limit:
             return True
         if port and not self._count((host, port), PER_PORT):
             return False
+        sender = host, port, hit
         if self._count(host, PER_HOST) and self._count(_network(host), PER_NETWORK):
-            return True
-        return self._second_chance((host, port, hit))
+            return self._serve(sender)
+        return self._second_chance(sender)
+
+    def _serve(self, sender: object) -> bool:
+        if len(self._served) < MOST_KEPT:
+            self._served.add(sender)
+        return True
 
     def _begin(self, second: int) -> None:
         self._refused_before = self._refused if second == self._second + 1 else set()
         self._second, self._chances = second, 0
-        self._counts, self._refused = {}, set()
+        self._counts, self._refused, self._served = {}, set(), set()
 
     def _count(self, key: object, most: int) -> bool:
         count = self._counts.get(key, 0)
@@ -65,12 +72,13 @@ class R1Limit:
         self._counts[key] = count + 1
         return True
 
-    def _second_chance(self, key: object) -> bool:
-        if (key in self._refused or key in self._refused_before) and self._chances < SECOND_CHANCES:
+    def _second_chance(self, sender: object) -> bool:
+        came_before = sender in self._refused or sender in self._refused_before
+        if came_before and sender not in self._served and self._chances < SECOND_CHANCES:
             self._chances += 1
-            return True
+            return self._serve(sender)
         if len(self._refused) < MOST_KEPT:
-            self._refused.add(key)
+            self._refused.add(sender)
         return False
 
 

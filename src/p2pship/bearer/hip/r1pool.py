@@ -69,6 +69,15 @@ the same address, would keep an Initiator out for as long as #I stays the same; 
 MOST_PUZZLES = 4096
 "Puzzles remembered for one R1, as something came for them: it is then no longer answered, so that no memory is eaten up."
 
+GENERATION_OCTETS = 7
+"How far apart two Host Identities count generations: up to 2^56, which leaves room in the 64 bits for ever."
+
+STARTS_A_SECOND = 8
+"Starts that generations tell apart; a node takes longer than that to begin anew."
+
+CHANCE_OCTETS = 3
+"Of a generation, below the time of the start: no millisecond is seen, by which two would be known that are begun anew together."
+
 
 class Stale(BadPacket):
     """An I2 answers no R1 that is known."""
@@ -104,10 +113,6 @@ class R1:
         return len(self.wrong) + len(self.accepted) >= MOST_PUZZLES
 
 
-GENERATION_OCTETS = 5
-"How far apart two Host Identities count generations: up to 2^40 ms, which leaves room in the 64 bits for ever."
-
-
 class R1Pool:
     """All R1s of one Host Identity. ``groups`` are the Diffie-Hellman groups, most preferred first."""
 
@@ -121,15 +126,16 @@ class R1Pool:
     ) -> None:
         """Begin; ``difficulty`` says #K at a time, and ``now`` begins the count of generations, so that none comes twice after a restart.
 
-        Where it begins differs from one Host Identity to the next, or their R1s would show that they were begun in the same
-        millisecond, and so are of one node.
+        Where it begins differs from one Host Identity to the next, and from one start to the next it grows by another number,
+        or their R1s would show that they were begun in the same millisecond, and so are of one node.
         """
         self._own = own
         self._groups = tuple(groups)
         self._random = random
         self._difficulty = difficulty
         self._rhash = rhash_of(own.hit)
-        self._generation = int(now * 1000) + int.from_bytes(own.secret[:GENERATION_OCTETS], "big")
+        start = int(now * STARTS_A_SECOND) << 8 * CHANCE_OCTETS | int.from_bytes(random(CHANCE_OCTETS), "big")
+        self._generation = start + int.from_bytes(own.secret[:GENERATION_OCTETS], "big")
         self._offered: dict[tuple[DHGroup, bool], R1] = {}
         self._answered: dict[int, R1] = {}
         self._secrets: dict[int, bytes] = {}

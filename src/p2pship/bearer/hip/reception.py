@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from p2pship.bearer.hip.acquaintances import Acquaintances
 from p2pship.bearer.hip.answers import Answers
 from p2pship.bearer.hip.composition import check_critical
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
@@ -39,6 +40,7 @@ class Reception:
         self._responder = Responder(own, self._pool, random, new_spi, load)
         self._answers = Answers()
         self._incarnations = Incarnations()
+        self._acquaintances = Acquaintances()
         self._sweep_at: float | None = None
 
     def i1(self, packet: Packet, path: Path, now: float) -> bytes | None:
@@ -47,13 +49,17 @@ class Reception:
         :raises BadPacket: if it is not valid.
         """
         self._load.i1_received(now)
-        if not self._limit.admits(path.host, path.port, packet.sender, now):
+        if not self._may_have(packet.sender, path, now):
             return None
         check_critical([parameter.type for parameter in packet.parameters])
         number = self._incarnations.number(packet.sender)
         r1 = self._pool.answer(packet, path.host, path.is_encapsulated, number, now)
         self._sweep_later(now)
         return r1
+
+    def _may_have(self, peer: bytes, path: Path, now: float) -> bool:
+        """Tell whether a host may have an R1, which then counts as sent."""
+        return self._acquaintances.admits(peer, now) or self._limit.admits(path.host, path.port, peer, now)
 
     def was_answered(self, packet: Packet) -> bool:
         """Tell whether an I2 is the one that made the association with its sender."""
@@ -73,13 +79,15 @@ class Reception:
 
     # what becomes of it
 
-    def accepted(self, peer: bytes, accepted: Accepted) -> None:
+    def accepted(self, peer: bytes, accepted: Accepted, now: float) -> None:
         """Hear that an I2 has made an association."""
-        self._answers.keep(peer, accepted)
+        self._answers.keep(peer, accepted, now)
+        self._sweep_later(now)
 
     def made(self, peer: bytes) -> None:
         """Hear that there is an association with a host."""
         self._incarnations.made(peer)
+        self._acquaintances.met(peer)
 
     def ended(self, peer: bytes, now: float) -> None:
         """Hear that there is none any more."""
@@ -103,5 +111,6 @@ class Reception:
             return
         self._pool.forget_old(now)
         self._incarnations.forget_old(now)
-        waits = self._pool.answers_any or self._incarnations.waits
+        self._answers.forget_old(now)
+        waits = self._pool.answers_any or self._incarnations.waits or self._answers.waits
         self._sweep_at = now + LIFETIME_SECONDS if waits else None

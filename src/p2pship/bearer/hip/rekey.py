@@ -99,7 +99,7 @@ class Rekey:
 
     def begin(self, path: Path, now: float) -> None:
         """Begin to change the keys; harmless if that is under way."""
-        if self._own is None:
+        if not self.is_under_way:
             self._ask(path, now, new_key_pair(self._agreement.group))
 
     def _ask(
@@ -168,7 +168,7 @@ class Rekey:
         new_key_pair(their.group).secret(their.public)  # whether it is a value of the group
         return their.public
 
-    def _heard(self, _packet: Packet, _path: Path) -> None:
+    def _heard(self, _packet: Packet, _path: Path, _now: float) -> None:
         self._acknowledged = True
         self._switch()
 

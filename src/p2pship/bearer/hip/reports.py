@@ -15,7 +15,7 @@ from p2pship.bearer.hip.link import HIPLink
 from p2pship.bearer.hip.numbers import Algorithm, Cipher, DHGroup, ECDSACurve, ESPSuite, HITSuite
 from p2pship.bearer.hip.packet import BadPacket, BadVersion, UnknownCritical
 from p2pship.bearer.hip.path import Path
-from p2pship.bearer.hip.peerlocator import Status
+from p2pship.bearer.hip.peerlocator import PeerLocator, Status
 from p2pship.bearer.hip.pinging import Pinged
 from p2pship.bearer.hip.r1pool import Repeated, Stale
 from p2pship.bearer.hip.settings import HIPSettings
@@ -201,7 +201,7 @@ def association_report(association: Association, link: HIPLink, carries: bool) -
         "moves": traffic.moves,
         "moved": traffic.moved_at,
         "round_trip": link.round_trip,
-        "locators": [one.host for one in association.paths.locators() if one.status is not Status.DEPRECATED],
+        "locators": [one.host for one in association.paths.locators() if _is_theirs(one)],
         "peer_algorithm": algorithm(agreement.peer),
         "hit_suite": _suite(agreement.peer.hit),
         "dh_group": _DH_GROUPS[DHGroup(agreement.group)],
@@ -218,6 +218,11 @@ def association_report(association: Association, link: HIPLink, carries: bool) -
         "forged": traffic.forged,
         "rekeys": association.rekey.count,
     }
+
+
+def _is_theirs(locator: PeerLocator) -> bool:
+    """Tell whether an address is the other side's: anybody can make something seem to come from one."""
+    return locator.is_verified or (locator.is_named and locator.status is not Status.DEPRECATED)
 
 
 def _address(path: Path) -> str:

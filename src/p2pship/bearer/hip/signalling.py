@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from p2pship.bearer.datagramport import Address, DatagramPort
 from p2pship.bearer.hip.dialling import Dialling, Solve
 from p2pship.bearer.hip.hosts import Hosts
+from p2pship.bearer.hip.numbers import PacketType
 from p2pship.bearer.hip.packet import HEADER_SIZE, BadPacket, has_checksum, parse, with_checksum
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.rawport import RawPort
@@ -20,6 +21,9 @@ from p2pship.journal import Journal
 
 MARKER = bytes(4)
 "What tells a control packet from ESP (RFC 9028 §5.1)."
+
+TYPE_AT = 2
+"Where a packet of ours has its type (RFC 7401 §5.1)."
 
 
 class Signalling:
@@ -95,6 +99,8 @@ class Signalling:
         try:
             if isinstance(port, RawPort):
                 port.control.send(with_checksum(send.octets, path.own_host, path.host), path.address)
+            elif send.octets[TYPE_AT] == PacketType.R1 and port.is_crowded():
+                self._journal.count("hip.unsent")  # who is not there must not take the room that calls need
             else:
                 port.send(MARKER + send.octets, path.address)
         except OSError:

@@ -34,8 +34,12 @@ MOST_TRIES = 8
 gives up what is not acknowledged."""
 
 MOST_TAKEN = 64
-"""New UPDATEs that are taken in a second: each costs a verification and a signature, those about keys four more operations on curves. One
-more is as good as lost: an honest peer says it again."""
+"""New UPDATEs that are taken in a second: each costs a verification and a signature. One more is as good as lost: an honest peer says it
+again."""
+
+KEYS_WORTH = 16
+"""How many others one counts as that brings a Diffie-Hellman value: it costs four operations with such, 4 ms with P-384 and 50 ms with the
+largest group that may be switched on."""
 
 WINDOW = 32
 "Update IDs older than the newest that are still taken if they have not come."
@@ -63,7 +67,7 @@ class Outstanding:
     octets: bytes
     paths: tuple[Path, ...]
     "each try goes to all of them"
-    acknowledged: Callable[[Packet, Path], None]
+    acknowledged: Callable[[Packet, Path, float], None]
     given_up: Callable[[], None]
     is_vital: bool
     due: float
@@ -102,7 +106,7 @@ class Updates:
         contents: Sequence[Contents],
         paths: Sequence[Path],
         now: float,
-        acknowledged: Callable[[Packet, Path], None],
+        acknowledged: Callable[[Packet, Path, float], None],
         given_up: Callable[[], None],
         acks: Sequence[int] = (),
         is_vital: bool = True,
@@ -110,7 +114,7 @@ class Updates:
     ) -> int:
         """Send an UPDATE with these parameters along some paths until it is acknowledged, and return its Update ID.
 
-        ``acknowledged`` gets the UPDATE that does so, and the path that it came by; ``given_up`` is called instead when nothing
+        ``acknowledged`` gets the UPDATE that does so, the path that it came by, and the time; ``given_up`` is called instead when nothing
         came for ``most_tries`` tries, and the association is broken then if the UPDATE ``is_vital``. ``acks`` are the other side's Update
         IDs that it acknowledges by the way.
         """
@@ -176,7 +180,7 @@ class Updates:
         acks = () if ack is None else decode_list(ParameterType.ACK, ack)
         if number is None and not any(each in self._outstanding for each in acks):
             return None  # it says nothing new, whoever says it
-        if number is not None and not self._pace.admits(now):
+        if number is not None and not self._pace.admits(now, _worth(packet)):
             return None
         check_signature(packet, self._agreement.peer)
         for each in acks:
@@ -211,7 +215,7 @@ class Updates:
             return
         if outstanding.tries == 1:
             self.round_trip = max(0.0, now - outstanding.due + outstanding.timeout)
-        outstanding.acknowledged(packet, path)
+        outstanding.acknowledged(packet, path, now)
 
     # time
 
@@ -233,6 +237,11 @@ class Updates:
             each.timeout = min(2 * each.timeout, LONGEST_TIMEOUT)
             each.due = now + each.timeout
             self._ask(each.octets, each.paths, now)
+
+
+def _worth(packet: Packet) -> int:
+    """Return how many UPDATEs one counts as."""
+    return 1 if packet.find(ParameterType.DIFFIE_HELLMAN) is None else KEYS_WORTH
 
 
 def _always(path: Path, octets: int, now: float) -> bool:
