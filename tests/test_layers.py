@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"config"},
     {"plugins"},
     {"storage"},
+    {"neighbours"},
     {"network"},
     {"journal"},
     {"status"},

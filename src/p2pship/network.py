@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from p2pship.address import canonical_host
 from p2pship.interfaces import INetwork
+from p2pship.neighbours import open_netlink
 
 SETTLING_TIME = 0.05
 "Seconds from the first sign of a change to the new list: an interface that comes up is announced many times over."
@@ -119,10 +120,7 @@ def listen_to_kernel(reactor: Any, ring: Callable[[], None]) -> Callable[[], Non
 
     :raises OSError: if the kernel cannot be listened to.
     """
-    family = getattr(socket, "AF_NETLINK", None)
-    if family is None:
-        raise OSError("this system has no netlink")
-    listener = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    listener = open_netlink()
     try:
         listener.bind((0, NETLINK_GROUPS))
     except OSError:

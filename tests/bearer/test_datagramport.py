@@ -135,16 +135,16 @@ class DatagramPortTests(TestCase):
         send_or_lose(self.port, bytes(65_508), (HOST, 9), self.journal)
         self.assertEqual(self.journal.counts["udp.unsent"], 1)
 
-    def test_crowded(self) -> None:
-        """A port is crowded when what waits in the system takes more than half of the room; not where the system does not tell."""
+    def test_taken(self) -> None:
+        """A port tells how much of its room is taken by what waits in the system; nothing where the system does not tell."""
         room = self.port._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        self.assertFalse(self.port.is_crowded())
-        for waiting, crowded in ((room // 2, False), (room // 2 + 1, True)):
+        self.assertEqual(self.port.taken(), 0)
+        for waiting in (room // 2, room // 4):
             told = waiting.to_bytes(4, sys.byteorder)
             self.patch(datagramport, "ioctl", lambda *_, told=told: told)
-            self.assertEqual(self.port.is_crowded(), crowded)
+            self.assertEqual(self.port.taken(), waiting / room)
         self.patch(datagramport, "ioctl", self.refused)
-        self.assertFalse(self.port.is_crowded())
+        self.assertEqual(self.port.taken(), 0)
 
     def refused(self, *_: Any) -> bytes:
         """Tell nothing, as some systems."""

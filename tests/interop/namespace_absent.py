@@ -1,32 +1,44 @@
-"""Runs alone in a network namespace: a host is asked for R1s in the names of neighbours that are not there, and has to send all the same.
+"""Runs alone in a network namespace: a host is asked for R1s in the names of neighbours that are not there, and has to answer another.
 
 The system keeps what goes to a neighbour until it has found it, or given it up after three seconds, and counts it as the socket's.
+With ``stranger``, this host's key and its port as arguments, it is the one that is there, in a network of its own.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
+from twisted.internet.threads import deferToThread
 
+from p2pship.address import Locator
 from p2pship.bearer.hip.signalling import MARKER
 from p2pship.testing.cable import Cable
 from p2pship.testing.line import Conditions
-from p2pship.testing.namespace import ip
+from p2pship.testing.namespace import Neighbour, ip
 from tests.interop.hip_flood import i1
 from tests.interop.hipends import bearer
 
 OWN = "10.5.0.1"
 FRIEND = "10.5.0.2"
 ABSENT = range(10, 210)
-EACH = 10
-"I1s in the name of each."
+BEFORE, AT_MOST = 20, 150
+"Rounds of I1s in the name of each before the stranger dials, and in all."
 
-MEDIA = 50
-"Datagrams to the one that is there."
+STRANGER = "10.5.0.3"
+
+PAUSE = 0.02
+"Seconds between two rounds: 10,000 I1s in a second."
+
+MEDIA = 5
+"Datagrams to a friend after each round, as many as there are calls."
+
+LIMIT = 2.0
+"Seconds in which one that was never met is to have its link."
 
 _IPV4 = struct.Struct(">BBHHHBBH4s4s")
 _UDP = struct.Struct(">HHHH")
@@ -41,26 +53,54 @@ def forged(source: str, port: int, payload: bytes) -> bytes:
 
 
 async def play(reactor: Any) -> None:
-    """Be asked, and look whether something can still be sent to a neighbour that is there."""
+    """Be asked, and look whether one that was never met gets through, and all that is sent to a friend leaves."""
+    bob, device = bearer(reactor, listen=(OWN,))
     cable = Cable("near", "far", Conditions())
     ip(f"addr add {OWN}/24 dev near")
-    for end in ("near", "far"):
-        ip(f"link set {end} up")
+    ip("link set near up")
     ip(f"neigh add {FRIEND} lladdr 02:00:00:00:00:02 dev near nud permanent")
-    bob, device = bearer(reactor, listen=(OWN,))
     await bob.listen(lambda _: None, lambda: None)
     number = bob.locators()[0].port
+    other = Neighbour(sys.executable, __file__, "stranger", device.key.hex(), str(number))
+    other.take("far")
+    other.ip(f"addr add {STRANGER}/24 dev far")
+    other.ip("link set far up")
+    assert other.process.stdin is not None and other.process.stdout is not None
     plug = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    for _ in range(EACH):
+    (port,) = bob._sockets
+    took: list[str] = []
+    for round_ in range(AT_MOST):
         for host in ABSENT:
             plug.sendto(forged(f"10.5.0.{host}", number, i1(device.hit)[1]), (OWN, 0))
-        await deferLater(reactor, 0.02)
-    (port,) = bob._sockets
-    for _ in range(MEDIA):
-        port.send(MARKER, (FRIEND, number))
-    assert bob._journal.counts["hip.unsent"] > 0, "nothing had to be held back"
+        await deferLater(reactor, PAUSE)
+        for _ in range(MEDIA):
+            port.send(MARKER, (FRIEND, number))
+        if round_ == BEFORE:
+            print("now", file=other.process.stdin, flush=True)
+            deferToThread(other.process.stdout.readline).addCallback(took.append)
+        if took:
+            break
+    other.close()
     cable.close()
-    print("as it should be")
+    assert bob._journal.counts["hip.unsent"] > 0, "nothing had to be held back"
+    assert took and float(took[0]) < LIMIT, took
+    print(f"after {took[0].strip()} s: as it should be")
 
 
-react(lambda reactor: Deferred.fromCoroutine(play(reactor)), [])
+async def dial(reactor: Any, key: str, port: str) -> None:
+    """Be the stranger."""
+    carol, device = bearer(reactor, listen=(STRANGER,))
+    await deferToThread(sys.stdin.readline)
+    await carol.listen(lambda _: None, lambda: None)
+    began = reactor.seconds()
+    await carol.dial(bytes.fromhex(key), [Locator("hip", OWN, int(port))], device)
+    print(reactor.seconds() - began, flush=True)
+    await deferToThread(sys.stdin.readline)
+
+
+def main(reactor: Any, *arguments: str) -> Deferred[None]:
+    """Be one of the two."""
+    return Deferred.fromCoroutine(dial(reactor, *arguments[1:]) if arguments else play(reactor))
+
+
+react(main, sys.argv[1:])

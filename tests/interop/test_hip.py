@@ -48,7 +48,7 @@ class HIPTests(TestCase):
         await self.check("move back")
 
     async def test_absent(self) -> None:
-        """Attack: I1s in the names of neighbours that are not there: what is sent to those who are there is not kept from leaving."""
+        """Attack: I1s in the names of neighbours that are not there: who is there, and was never met, still gets through, and media leave."""
         require_cables()
         self.assertIn("as it should be", await run_in_namespace(reactor, ABSENT, limit=20))
 

@@ -120,13 +120,13 @@ class DatagramPort:
             except Exception:  # noqa: BLE001 (as above)
                 self.log.failure("what came in a batch could not be answered")
 
-    def is_crowded(self) -> bool:
-        """Tell whether half of the room for what leaves is taken, as by datagrams to neighbours that do not answer (udp(7), SIOCOUTQ)."""
+    def taken(self) -> float:
+        """Return how much of the room for what leaves is taken, of 1; 0 where the system does not tell (udp(7), SIOCOUTQ)."""
         try:
             (waiting,) = _int.unpack(ioctl(self._socket, TIOCOUTQ, bytes(_int.size)))
-        except OSError:  # a system that does not tell
-            return False
-        return bool(2 * waiting > self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+        except OSError:
+            return 0.0
+        return float(waiting / self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
 
     def close(self) -> None:
         """Close the port; harmless when repeated."""

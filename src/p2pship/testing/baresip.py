@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import wave
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,10 @@ KEY_PRESS = 0.1
 
 KEY_RELEASED = "\x04"
 "The code that ends a key press."
+
+UNFINISHED_READS = 40
+UNFINISHED_PAUSE = 0.05
+"How often, and how many seconds apart, a recording is read that has no head yet: a busy machine closes it late."
 
 MODULE_FOLDERS = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules")
 "Where Debian and baresip's own makefile put its modules."
@@ -339,6 +344,11 @@ class Baresip:
         recordings = sorted(self._folder.glob(f"dump-*-{direction}.wav"))
         if not recordings:
             raise ProgramFailed(f"{self.uri} recorded nothing\n{self.log()}")
+        for _ in range(UNFINISHED_READS):
+            try:
+                return resampled(read_wav(recordings[-1]), RATE)
+            except (wave.Error, EOFError):  # it is still being closed
+                await self._pause(UNFINISHED_PAUSE)
         return resampled(read_wav(recordings[-1]), RATE)
 
     def _limited(self, waiting: Deferred[T], seconds: float, words: str) -> Deferred[T]:

@@ -50,7 +50,7 @@ def host(
 ) -> Host:
     """Make a host that reaches others only where they are."""
     spis = itertools.count(0x1000 + int.from_bytes(random(2), "big"))
-    return Host(own, groups, random, lambda: next(spis), Load(), R1Limit(), now, reach)
+    return Host(own, groups, random, lambda: next(spis), Load(), R1Limit(lambda _: False), now, reach)
 
 
 def reach(host: str, port: int) -> Sequence[Path]:

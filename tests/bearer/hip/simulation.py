@@ -110,7 +110,7 @@ class Simulation:
 
     def _end(self, number: int) -> End:
         host = Host(
-            self._identities[number], OFFERED_GROUPS, self.random.randbytes, self._spi, Load(), R1Limit(),
+            self._identities[number], OFFERED_GROUPS, self.random.randbytes, self._spi, Load(), R1Limit(lambda _: False),
             self.now, lambda host, port: (),
         )  # fmt: skip
         return End(host)

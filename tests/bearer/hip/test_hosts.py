@@ -108,7 +108,7 @@ class ManyTests(TestCase):
         devices = [Device.new() for _ in range(MANY)]
         self.one, self.another = (devices[number].hit for number in (1, 2))
         self.spis = count(0x1000)
-        self.hosts = Hosts(devices[0], self.make, BEGIN)
+        self.hosts = Hosts(devices[0], self.make, lambda _: False, BEGIN)
         self.hosts.become(devices, (), BEGIN)
         self.far = host(OwnHostIdentity(Device.new().private_key), os.urandom)
 

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from p2pship.bearer.hip.r1limit import (
     MOST_KEPT,
     PER_HOST,
+    PER_NEIGHBOUR,
     PER_NETWORK,
     PER_PORT,
     SECOND_CHANCES,
@@ -18,11 +19,16 @@ from p2pship.bearer.hip.r1limit import (
 HIT = bytes(16)
 
 
+def nobody(_: str) -> bool:
+    """Have no neighbours."""
+    return False
+
+
 class R1LimitTests(TestCase):
     """How many R1s go where."""
 
     def setUp(self) -> None:
-        self.limit = R1Limit()
+        self.limit = R1Limit(nobody)
 
     def test_port(self) -> None:
         """One port gets some in a second, and as many in the next."""
@@ -38,7 +44,7 @@ class R1LimitTests(TestCase):
     def test_network(self) -> None:
         """Nor does one network: those in it share a line."""
         for form in ("192.0.2.{}", "2001:db8:1:2::{:x}"):
-            limit = R1Limit()
+            limit = R1Limit(nobody)
             admitted = [
                 limit.admits(form.format(number % 250), 1000 + number, b"%016d" % number, 10.0)
                 for number in range(20_000)
@@ -59,16 +65,49 @@ class R1LimitTests(TestCase):
         for number in range(30_000):
             now = 10.0 + number / 10_000
             self.limit.admits(f"192.0.2.{number % 250}", 10500, b"%016d" % (number % 250), now)
-            if number == 15_000:
-                self.assertFalse(self.limit.admits("192.0.2.251", 10500, HIT, now))
-            if number == 18_000:
-                self.assertTrue(self.limit.admits("192.0.2.251", 10500, HIT, now))
+        self.assertTrue(self.limit.admits("192.0.2.251", 10500, HIT, 13.0))
+
+    def test_many_again_and_again(self) -> None:
+        """Attack: some thousands of senders in one network, which all come again: who is new is answered within four I1s, nearly always."""
+        random, answered = Random(1), 0
+        for start in range(20):
+            limit, began = R1Limit(nobody), 10.0 + start / 7
+            tries = [began + 2.0 + later for later in (0.0, 0.25, 0.6, 1.09)]
+            for number in range(35_000):
+                now, which = began + number / 10_000, random.randrange(3_000)
+                limit.admits(f"192.0.2.{which % 250}", 10500, b"%016d" % which, now)
+                if tries and now >= tries[0]:
+                    tries.pop(0)
+                    if limit.admits("192.0.2.251", 10500, HIT, now):
+                        answered += 1
+                        break
+        self.assertGreaterEqual(answered, 19)
+
+    def test_next_door(self) -> None:
+        """Attack: all addresses of our own network: who is really there is answered whatever goes to it, and asked for once in a second."""
+        asked: list[str] = []
+
+        def is_there(host: str) -> bool:
+            asked.append(host)
+            return host == "192.0.2.7"
+
+        limit = R1Limit(is_there)
+        admitted = {
+            number
+            for number in range(10_000)
+            if limit.admits(f"192.0.2.{number % 250}", 1000 + number, b"%016d" % number, 10.0)
+        }
+        self.assertEqual(len({number for number in admitted if number % 250 == 7}), 10_000 // 250)
+        self.assertEqual(len(admitted), PER_NETWORK + 8_000 // 250)
+        self.assertEqual((len(asked), len(set(asked))), (250, 250))
+        here = [limit.admits("192.0.2.7", 20_000 + number, HIT, 10.0) for number in range(1_000)]
+        self.assertEqual(sum(here), PER_NEIGHBOUR - 10_000 // 250)
 
     def test_new_ports(self) -> None:
         """Attack: one address, ever other ports by one HIT: whoever else is there is answered within four I1s, nearly always."""
         random, answered = Random(1), 0
         for start in range(20):
-            limit, began = R1Limit(), 10.0 + start / 7
+            limit, began = R1Limit(nobody), 10.0 + start / 7
             tries = [began + 1.0 + later for later in (0.0, 0.25, 0.6, 1.09)]
             for number in range(25_000):
                 now = began + number / 10_000

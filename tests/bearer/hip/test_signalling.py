@@ -7,7 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.bearer.hip.signalling import MOST_TAKEN, MOST_WAITING
 from p2pship.interfaces import ILink
+from p2pship.neighbours import UNKNOWN, Hop
 from tests.bearer.fakes import device
 from tests.bearer.hip.pair import HIPPair
 
@@ -40,18 +42,39 @@ class SignallingTests(HIPPair, TestCase):
         self.assertEqual(near._way.path, association.path)
         self.assertEqual(len(self.of(self.alice)), 1)
 
-    async def test_crowded(self) -> None:
-        """No R1 is sent while what was sent to others fills the socket, as those may not be there; links go on, and the next R1 leaves."""
+    async def check_crowded(self, taken: float, hop: Hop) -> None:
+        """Fill a part of the socket: no R1 goes there, a link goes on, and the R1 leaves when there is room."""
         _, far, told, _ = await self.talk()
         carol = self.bearer(device("carol"))
         (port,) = self.bob._sockets
-        uncrowded = self.patch(port, "is_crowded", lambda: True)
+        self.patch(self.bob._neighbours, "hop", lambda _: hop)
+        crowd = self.patch(port, "taken", lambda: taken)
         dialled: list[Any] = []
         carol.dial(device("bob").key, self.bob.locators(), device("carol")).addBoth(dialled.append)
         far.send(b"still here")
         await self.until(lambda: self.journal.counts["hip.unsent"] and told.frames)
         self.assertEqual(dialled, [])
-        uncrowded.restore()
+        crowd.restore()
+        await self.until(lambda: dialled)
+        self.assertTrue(ILink.providedBy(dialled[0]))
+
+    async def test_crowded(self) -> None:
+        """No R1 is sent while half of the room is taken by what was sent to others, as those may not be there."""
+        await self.check_crowded(MOST_TAKEN + 0.01, Hop(on_link=True, found=True))
+
+    async def test_absent(self) -> None:
+        """Nor to who may not be there, while a quarter is."""
+        await self.check_crowded(MOST_WAITING + 0.01, UNKNOWN)
+
+    async def test_present(self) -> None:
+        """Who is there has its R1 as long as half of the room is left."""
+        await self.talk()
+        (port,) = self.bob._sockets
+        self.patch(self.bob._neighbours, "hop", lambda _: Hop(on_link=False, found=True))
+        self.patch(port, "taken", lambda: MOST_TAKEN)
+        carol = self.bearer(device("carol"))
+        dialled: list[Any] = []
+        carol.dial(device("bob").key, self.bob.locators(), device("carol")).addBoth(dialled.append)
         await self.until(lambda: dialled)
         self.assertTrue(ILink.providedBy(dialled[0]))
 

@@ -41,6 +41,7 @@ from p2pship.identity.hit import format_hit, hit_of
 from p2pship.identity.keys import BadKey
 from p2pship.interfaces import IBearer, IDevice, IKeyring, ILink, INetwork, INode
 from p2pship.journal import Journal
+from p2pship.neighbours import Neighbours, open_netlink
 from p2pship.storage.ports import Ports
 
 SETTINGS = HIPSettings
@@ -80,7 +81,8 @@ class HIPBearer:
         self._parties: dict[bytes, Party] = {}
         self._sockets = Sockets(self._adopt, self._open_raw if settings.raw else None)
         self._following = Following(reactor, network, settings.listen, self._sockets, self._addresses_changed)
-        self._hosts = Hosts(keyring.device, self._new_host, reactor.seconds())
+        self._neighbours = Neighbours(open_netlink)
+        self._hosts = Hosts(keyring.device, self._new_host, self._is_next_door, reactor.seconds())
         self._diallers: dict[bytes, Diallers] = {}
         self._house = Links(
             reactor, journal, self._hosts, self._sockets, self._diallers, self._parties, self._act
@@ -91,7 +93,9 @@ class HIPBearer:
         )
         "where a person asks"
         self._guests, self._pings = self._house.guests, self.desk.pings
-        self._signalling = Signalling(reactor, journal, self._hosts, self._told, self.desk.refused)
+        self._signalling = Signalling(
+            reactor, journal, self._hosts, self._told, self.desk.refused, self._neighbours
+        )
         self._link_made: Callable[[ILink], None] = _nobody
         self._locators_changed: Callable[[], None] = _nothing
         self._stopped: Deferred[None] | None = None
@@ -116,6 +120,10 @@ class HIPBearer:
             settings.opportunistic,
             stir,
         )
+
+    def _is_next_door(self, host: str) -> bool:
+        """Tell whether a host is on a network of ours, and really there."""
+        return all(self._neighbours.hop(host))
 
     def _follow_keys(self) -> None:
         """Have the Host Identities that the keyring has now: nobody who waits for a link of one that is gone waits longer."""
@@ -309,6 +317,7 @@ class HIPBearer:
         if self._stopped is None or self._stopped.called or self._links:
             return
         self._signalling.stop()
+        self._neighbours.close()
         self._sockets.close()
         self._stopped.callback(None)
 

@@ -40,12 +40,13 @@ class Hosts:
         self,
         own: IDevice,
         make: Callable[[OwnHostIdentity, Load, R1Limit, float, Stir], Host],
+        is_next_door: Callable[[str], bool],
         now: float,
     ) -> None:
         """Begin with that of the node's own device; ``make`` makes a Host. All share how busy we are, and how much goes where."""
         self._make = make
         self.load = Load()
-        self.limit = R1Limit()
+        self.limit = R1Limit(is_next_door)
         self._all: dict[bytes, Host] = {}
         self._since: dict[bytes, float] = {}
         self._stirred: dict[Host, None] = {}

@@ -18,9 +18,16 @@ from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.hip.sockets import path_of
 from p2pship.bearer.hip.solving import Solving
 from p2pship.journal import Journal
+from p2pship.neighbours import Neighbours
 
 MARKER = bytes(4)
 "What tells a control packet from ESP (RFC 9028 §5.1)."
+
+MOST_TAKEN = 0.5
+"What may be taken of the room for what leaves by R1s: calls need the rest."
+
+MOST_WAITING = 0.25
+"What may be taken of it by R1s to neighbours that the system has not found: they must not keep others from theirs."
 
 TYPE_AT = 2
 "Where a packet of ours has its type (RFC 7401 §5.1)."
@@ -38,6 +45,7 @@ class Signalling:
         hosts: Hosts,
         told: Callable[[object], None],
         refused: Callable[[BadPacket], None],
+        neighbours: Neighbours,
     ) -> None:
         """``told`` gets what is to be done that is neither to send a packet nor to solve a puzzle; ``refused`` what was not valid."""
         self._reactor = reactor
@@ -46,6 +54,7 @@ class Signalling:
         self._told = told
         self._refused = refused
         self._solving = Solving(reactor)
+        self._neighbours = neighbours
         self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._stopped = False
@@ -97,14 +106,19 @@ class Signalling:
         port = path.carrier
         assert isinstance(port, DatagramPort)
         try:
-            if isinstance(port, RawPort):
+            if send.octets[TYPE_AT] == PacketType.R1 and not self._has_room(port, path):
+                self._journal.count("hip.unsent")
+            elif isinstance(port, RawPort):
                 port.control.send(with_checksum(send.octets, path.own_host, path.host), path.address)
-            elif send.octets[TYPE_AT] == PacketType.R1 and port.is_crowded():
-                self._journal.count("hip.unsent")  # who is not there must not take the room that calls need
             else:
                 port.send(MARKER + send.octets, path.address)
         except OSError:
             self._journal.count("hip.unsent")
+
+    def _has_room(self, port: DatagramPort, path: Path) -> bool:
+        """Tell whether an R1, which anybody can ask for in anybody's name, leaves room for what matters more."""
+        taken = (port.control if isinstance(port, RawPort) else port).taken()
+        return taken <= MOST_WAITING or (taken <= MOST_TAKEN and self._neighbours.hop(path.host).found)
 
     def _solve(self, dialling: Dialling) -> None:
         solver = dialling.solver
