@@ -18,7 +18,9 @@ STATUS: Status = {
     "domain": "home.p2pship.alt",
     "strangers": "allow",
     "bearers": [{"name": "tls", "encrypted": True, "locators": ["tls:192.0.2.1:5566"]}],
-    "lookups": [{"name": "lan", "wide_area": False, "trouble": "", "read_back": 1_800_000_000.0}],
+    "lookups": [
+        {"name": "lan", "wide_area": False, "trouble": "", "read_back": 1_800_000_000.0, "servers": []}
+    ],
     "identities": 1,
     "phones": 2,
     "peers": [
@@ -44,7 +46,7 @@ FOUND: FindStatus = {
             "fingerprint": "4oymiquy7qobjgx36tejs35zeqt24qpe",
         }
     ],
-    "asked": [{"lookup": "lan", "answer": "completed", "seconds": 0.251}],
+    "asked": [{"lookup": "lan", "answer": "completed", "seconds": 0.251, "reason": ""}],
     "reason": "",
     "trace": [],
 }
@@ -52,7 +54,10 @@ FOUND: FindStatus = {
 NOT_FOUND: FindStatus = {
     "aor": "bob@example.com",
     "devices": [],
-    "asked": [{"lookup": "lan", "answer": "completed", "seconds": 1.0}],
+    "asked": [
+        {"lookup": "lan", "answer": "completed", "seconds": 1.0, "reason": ""},
+        {"lookup": "dns", "answer": "failed", "seconds": 0.02, "reason": "example.com names nobody"},
+    ],
     "reason": "nobody on the local network has that name",
     "trace": [],
 }

@@ -33,6 +33,15 @@ class BannerTests(SynchronousTestCase):
         self.assertIn("home.p2pship.alt", text)
         self.assertNotIn("***", text)
 
+    def test_said(self) -> None:
+        """What a start has to say besides stands at the end, in lines that fit, and a path in it can be copied."""
+        path = "/a/long/path/with-hyphens/" + "x" * 60
+        shown = banner(STATUS, said=f"It is off. Write it into {path} to have it on.")
+        self.assertTrue(shown.startswith(banner(STATUS)))
+        self.assertEqual(
+            shown.removeprefix(banner(STATUS)), f"\nIt is off. Write it into\n{path}\nto have it on.\n"
+        )
+
     def test_strangers(self) -> None:
         """Who keeps strangers out can see that it is so."""
         self.assertIn("may neither call nor write to you", banner({**STATUS, "strangers": "refuse"}))

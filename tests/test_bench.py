@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import hip, media, relay
+from bench import hip, lookup, media, relay
 from bench.__main__ import benchmarks, show
 from bench.figures import Figure, median
 from bench.load import Outcome
@@ -70,7 +70,18 @@ class ShowTests(SynchronousTestCase):
         known = benchmarks()
         self.assertEqual(
             list(known),
-            ["calls", "hip", "media", "memory", "message", "relay", "rendezvous", "setup", "startup"],
+            [
+                "calls",
+                "hip",
+                "lookup",
+                "media",
+                "memory",
+                "message",
+                "relay",
+                "rendezvous",
+                "setup",
+                "startup",
+            ],
         )
         self.assertTrue(all(known.values()))
 
@@ -135,6 +146,18 @@ class HIPTests(SynchronousTestCase):
         """Associations are made with another process, which says what they take."""
         each, all_of_them = hip.idle(20, 5)
         self.assertEqual((each.unit, all_of_them.unit), ("kB", "MB"))
+
+
+class LookupTests(SynchronousTestCase):
+    """What is made of the rounds of a lookup."""
+
+    def test_figures(self) -> None:
+        """The ratio is that of the medians; of what the record takes more, the round trip of the question is taken off."""
+        rounds = [[0.04, 0.044, 0.09], [0.05, 0.06, 0.2], [0.03, 0.04, 0.083]]
+        values = {figure.name: figure.value for figure in lookup.figures(rounds)}
+        self.assertEqual(
+            values, {"first_address_ms": 44, "mainline_ratio": 1.1, "verified_ms": 90, "record_added_ms": 6}
+        )
 
 
 class RelayTests(SynchronousTestCase):

@@ -29,7 +29,7 @@ class CheckupTests(SynchronousTestCase):
         """A wrong clock is named, with what follows of it, and how it is set."""
         words = self.ill(clock="it is behind by about 25 minutes")["clock"]
         self.assertIn("it is behind by about 25 minutes; set it, or nobody believes", words)
-        self.assertIn("nobody was found", checkup(STATUS, "", 0)[0]["words"])
+        self.assertIn("no other clock", checkup(STATUS, "", 0)[0]["words"])
 
     def test_port(self) -> None:
         """A port that is another than before is told, with both."""

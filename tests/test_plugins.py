@@ -26,6 +26,7 @@ from p2pship.plugins import (
     make_all,
     sections,
 )
+from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class NoSwitch:
     """Settings without an ``enabled`` option."""
 
     volume: int = option(1, "How loud.")
+
+
+class Echo(MemoryLookup):
+    """A lookup that keeps what it was made with."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(None, MemoryDirectory(), "echo")
+        self.given = given
 
 
 class CardTests(SynchronousTestCase):
@@ -75,8 +84,9 @@ class CardTests(SynchronousTestCase):
 
     def test_made(self) -> None:
         """A plug-in is made with the reactor, its settings and the node."""
-        card = self.module(SETTINGS=EchoSettings, make=lambda *arguments: arguments)
-        self.assertEqual(self.made(card), ({"echo": ("the reactor", EchoSettings(), "the node")}, []))
+        card = self.module(SETTINGS=EchoSettings, make=Echo)
+        ((name, made),) = self.made(card)[0].items()
+        self.assertEqual((name, made.given), ("echo", ("the reactor", EchoSettings(), "the node")))
 
     def test_switched_off(self) -> None:
         """A plug-in whose ``enabled`` is false is not made, without a word."""
@@ -129,6 +139,18 @@ class CardTests(SynchronousTestCase):
             self.made(self.module(SETTINGS=EchoSettings, make=make)),
             ({}, ["lookup.echo: it failed when made: TypeError('oops')"]),
         )
+
+    def test_incomplete(self) -> None:
+        """One whose lookup lacks what a lookup has is off, and what is missing is named."""
+        echo = Echo()
+        del echo.publishing
+        making: list[object] = [echo, object()]
+        card = self.module(SETTINGS=EchoSettings, make=lambda *arguments: making.pop(0))
+        for missing in ("publishing", "ILookup"):
+            made, (warning,) = self.made(card)
+            self.assertEqual(made, {})
+            self.assertTrue(warning.startswith("lookup.echo: what it made lacks something: "), warning)
+            self.assertIn(missing, warning)
 
     def test_nothing_to_do(self) -> None:
         """One that has nothing to do as it is configured is off without a word."""

@@ -17,13 +17,16 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.banner import banner
-from p2pship.config import default_state
+from p2pship.config import ANSWERS_FILE, default_state
 from p2pship.control import ControlServer
 from p2pship.errors import LocalError
+from p2pship.lookup.mainline import consent
+from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.node import Node
 from p2pship.sip.settings import SIPSettings
 from p2pship.storage.vault import Vault
 from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_little
+from tests.lookup.mainline.test_consent import Interrupted, Terminal
 from tests.statuses import STATUS
 from tests.storage.passphrases import lock
 
@@ -103,6 +106,17 @@ class OptionsTests(SynchronousTestCase):
             str(self.assertRaises(SystemExit, self.parse, "-c", "missing.toml")),
         )
         self.assertRaises(UsageError, self.parse, "--frobnicate")
+
+    def test_asked(self) -> None:
+        """What the person answers at the terminal holds for this start; Ctrl-C ends it in words."""
+        self.patch(consent, "find_spec", lambda name: name)
+        self.assertRaises(SystemExit, self.parse().ask, Interrupted(), Terminal())
+        options = self.parse()
+        self.assertEqual(options.ask(Terminal("yes\n"), Terminal()), "")
+        self.assertTrue(options.config.get(MainlineSettings).enabled)
+        (self.state / ANSWERS_FILE).write_text("no\n")
+        stop = self.assertRaises(SystemExit, options.ask, Terminal(), Terminal())
+        self.assertIn("p2pship cannot start", str(stop.code))
 
 
 class FakeNode(Service):

@@ -17,8 +17,8 @@ _STRANGERS = {
 }
 
 
-def banner(status: Status, command: str = "p2pship") -> str:
-    """Return the text, with a newline at its end; ``command`` is how the person can call ``p2pship``."""
+def banner(status: Status, command: str = "p2pship", said: str = "") -> str:
+    """Return the text, with a newline at its end; ``command`` is how the person can call ``p2pship``, and ``said`` more to say."""
     sip = status["sip"]
     parts = [
         f"p2pship {status['version']} is running.",
@@ -33,6 +33,7 @@ def banner(status: Status, command: str = "p2pship") -> str:
                 ("What is going on", f"{command} status --state {status['state']}"),
             ]
         ),
+        *([textwrap.fill(said, WIDTH, break_long_words=False, break_on_hyphens=False)] if said else []),
     ]
     return "\n\n".join(parts) + "\n"
 

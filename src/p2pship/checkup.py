@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from p2pship.status import Finding, LookupStatus, SIPStatus, Status
+from p2pship.status import Finding, LookupStatus, ServerStatus, SIPStatus, Status
 
 
 def checkup(status: Status, clock: str, witnesses: int) -> list[Finding]:
     """Return what there is to say of a node, by what it says of itself.
 
-    ``clock`` is what is wrong with this machine's clock, in words, if anything is, as ``witnesses`` people's papers tell.
+    ``clock`` is what is wrong with this machine's clock, in words, if anything is, as ``witnesses`` others tell.
     """
     findings = [_clock(clock, witnesses), _port(status["sip"]), *_lookups(status["lookups"])]
     return [*findings, *_bearers(status), *_identities(status)]
@@ -22,8 +22,8 @@ def _clock(clock: str, witnesses: int) -> Finding:
         words = f"{clock}; set it, or nobody believes what this node publishes (timedatectl set-ntp true)"
         return _ill("clock", words)
     if not witnesses:
-        return _well("clock", "nobody was found in the last hour whose dates it could be compared with")
-    return _well("clock", "agrees with the dates of who was found in the last hour")
+        return _well("clock", "no other clock was heard of in the last hour with which it could be compared")
+    return _well("clock", "agrees with those of people and servers heard of in the last hour")
 
 
 def _port(sip: SIPStatus) -> Finding:
@@ -47,6 +47,16 @@ def _lookups(lookups: list[LookupStatus]) -> Iterator[Finding]:
             yield _well(subject, f"what is published was found there at {at:%H:%M:%S}")
         else:
             yield _well(subject, "no trouble so far")
+        yield from map(_server, lookup["servers"])
+
+
+def _server(server: ServerStatus) -> Finding:
+    subject = f"server {server['name']}"
+    if server["trouble"]:
+        return _ill(
+            subject, f"{server['trouble']} (since {datetime.fromtimestamp(server['since']):%Y-%m-%d %H:%M})"
+        )
+    return _well(subject, "no trouble so far")
 
 
 def _bearers(status: Status) -> Iterator[Finding]:

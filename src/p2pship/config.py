@@ -16,12 +16,14 @@ a file is reported at once, each with the way out.
 
 from __future__ import annotations
 
+import os
 import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from inspect import cleandoc
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import platformdirs
@@ -34,6 +36,9 @@ S = TypeVar("S")
 
 CONFIG_FILE = "p2pship.toml"
 "The configuration file in the state folder, read if it is there and no other is named."
+
+ANSWERS_FILE = "answers.toml"
+"What the person answered when asked at a start, in the state folder: what is configured wins over it."
 
 LONGEST_FILE = 1_000_000
 "Characters of a configuration file: more is a wrong file, and is not read into memory to find that out."
@@ -65,8 +70,14 @@ def default_state() -> Path:
 class Config:
     """What was configured: an instance of each section's dataclass."""
 
-    def __init__(self, sections: Mapping[str, object], source: str = "the defaults") -> None:
+    def __init__(
+        self,
+        sections: Mapping[str, object],
+        source: str = "the defaults",
+        given: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    ) -> None:
         self._sections = dict(sections)
+        self._given = {name: frozenset(options) for name, options in given.items()}
         self.source = source
         "the file it was read from, for people"
 
@@ -84,20 +95,33 @@ class Config:
         """Return the section ``[name]``; None when there is none, because its plug-in is off."""
         return self._sections.get(name)
 
+    def has(self, name: str, key: str) -> bool:
+        """Tell whether somebody gave the option ``key`` of ``[name]`` a value, be it the default."""
+        return key in self._given.get(name, ())
 
-def load(path: Path | None, sections: Mapping[str, type | None], overrides: Iterable[str] = ()) -> Config:
+
+def load(
+    path: Path | None,
+    sections: Mapping[str, type | None],
+    overrides: Iterable[str] = (),
+    answers: Path | None = None,
+) -> Config:
     """Read a file (None: only defaults), then overrides such as ``sip.port=5070``, into these sections.
+
+    What is in the file ``answers``, if that is there, takes the place of the defaults.
 
     ``sections`` maps ``lookup.lan`` to its class, or to None where the plug-in is off: its section is then not read.
 
     :raises ConfigError: if the file cannot be read or anything in it cannot be used; it names every problem.
     """
     reader = SectionReader(sections)
+    if answers is not None and os.path.lexists(answers):
+        reader.walk(_toml(answers), "", str(answers))
     if path is not None:
         reader.walk(_toml(path), "", str(path))
     for override in overrides:
         reader.override(override)
-    return Config(reader.made(), "the defaults" if path is None else str(path))
+    return Config(reader.made(), "the defaults" if path is None else str(path), reader.given)
 
 
 def print_documented(sections: Mapping[str, type]) -> str:

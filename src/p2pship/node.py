@@ -28,6 +28,7 @@ from p2pship.interfaces import IBearer, IIdentity, ILookup, INetwork, INode
 from p2pship.journal import Journal
 from p2pship.lookup.cache import CachingFinder
 from p2pship.lookup.chain import LookupChain
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.keepfresh import KeepFresh
 from p2pship.lookup.privacy import SETTING, Privacy
 from p2pship.lookup.publisher import Publisher
@@ -41,6 +42,9 @@ from p2pship.storage.ports import SCHEMA as PORTS_SCHEMA
 from p2pship.storage.ports import Ports
 from p2pship.telephony import Telephony
 from p2pship.trust.ledger import CONTACT, PAIR
+
+STARTING_TIME = 5.0
+"Seconds that one lookup may take to start: those that come with p2pship take none, as they go on with it in the background."
 
 Makers = Callable[["Node"], Mapping[str, Any]]
 "Makes the lookups, or the bearers, of a node, by name."
@@ -84,6 +88,7 @@ class Node(MultiService):
         self.config = config
         self.random = random
         self.journal = Journal(reactor.seconds)
+        self.clock_doubt = ClockDoubt()
         self.network: INetwork = network or NetworkWatcher(reactor)
         self.state = state
         self._unlock = unlock
@@ -120,8 +125,8 @@ class Node(MultiService):
     async def _start(self) -> None:
         self.telephony.listen(self.ports)
         self.telephony.start()
-        for lookup in self.lookups.values():
-            await lookup.start()
+        for name, lookup in self.lookups.items():
+            await self._start_lookup(name, lookup)
         self.overlay.start()
         for bearer in self.bearers.values():
             await bearer.listen(self.overlay.link_made, self._publisher.locators_changed)
@@ -130,6 +135,15 @@ class Node(MultiService):
         for application in self.applications.values():
             application.setServiceParent(self)
         self._keep_fresh.start()
+
+    async def _start_lookup(self, name: str, lookup: ILookup) -> None:
+        """Start a lookup; one that has a bug or is too slow, as it may be anybody's, does not keep the node from starting."""
+        try:
+            await maybeDeferred(lookup.start).addTimeout(STARTING_TIME, self.reactor)
+        except (P2PShipError, CancelledError):
+            raise
+        except Exception:  # noqa: BLE001 (whatever it is: the others work)
+            self.log.failure("the lookup {name} did not start", name=name)
 
     async def _stop(self) -> None:
         for application in self.applications.values():
@@ -223,7 +237,7 @@ class Node(MultiService):
         lookups, bearers = tuple(self.lookups.values()), tuple(self.bearers.values())
         privacy = Privacy(self.desk.modes.of, self.desk.secrets.places, self.desk.rendezvous)
         self._chain = LookupChain(
-            self.reactor, lookups, trust, self.keyring, self.network, self.journal, privacy
+            self.reactor, lookups, trust, self.keyring, self.network, self.journal, privacy, self.clock_doubt
         )
         self.finder = CachingFinder(self.reactor, self._chain, self.network, trust)
         self._publisher = Publisher(

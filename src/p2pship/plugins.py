@@ -14,12 +14,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
 
+from twisted.application.service import IService
 from twisted.logger import Logger
 from twisted.plugin import IPlugin, getPlugins
-from zope.interface import implementer
+from zope.interface import Interface, Invalid, implementer
+from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, P2PShipError
-from p2pship.interfaces import IApplicationMaker, IBearerMaker, ILookupMaker, IPluginMaker
+from p2pship.interfaces import IApplicationMaker, IBearer, IBearerMaker, ILookup, ILookupMaker, IPluginMaker
 
 log = Logger()
 
@@ -40,6 +42,8 @@ class Card:
     "what it does, for people: ``multicast on the local network``"
 
     kind: ClassVar[str]
+    makes: ClassVar[type[Interface]]
+    "what the thing that it makes has to provide"
 
     @property
     def section(self) -> str:
@@ -64,11 +68,16 @@ class Card:
         :raises PluginBroken: if that fails, other than with an error of this project.
         """
         try:
-            return self._module().make(reactor, settings, node)
+            made = self._module().make(reactor, settings, node)
+            if made is not None:
+                verifyObject(self.makes, made)
+            return made
         except P2PShipError:
             raise
         except ImportError as error:
             raise PluginBroken(_missing(error)) from error
+        except Invalid as error:
+            raise PluginBroken(f"what it made lacks something: {' '.join(str(error).split())}") from error
         except Exception as error:
             raise PluginBroken(f"it failed when made: {error!r}") from error
 
@@ -100,6 +109,7 @@ class LookupMaker(Card):
     """The card of a lookup; makes an :class:`~p2pship.interfaces.ILookup`."""
 
     kind = "lookup"
+    makes = ILookup
 
 
 @implementer(IPlugin, IBearerMaker)
@@ -107,6 +117,7 @@ class BearerMaker(Card):
     """The card of a bearer; makes an :class:`~p2pship.interfaces.IBearer`."""
 
     kind = "bearer"
+    makes = IBearer
 
 
 @implementer(IPlugin, IApplicationMaker)
@@ -114,6 +125,7 @@ class ApplicationMaker(Card):
     """The card of an application; what it makes the node starts and stops as a Twisted service."""
 
     kind = "application"
+    makes = IService
 
 
 def lookups() -> list[ILookupMaker]:

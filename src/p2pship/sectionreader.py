@@ -59,6 +59,11 @@ class SectionReader:
                     f"{file}: {path} = {written(value)}: {path} is a section: write [{path}]"
                 )
 
+    @property
+    def given(self) -> Mapping[str, Iterable[str]]:
+        """The options that have a value, by section."""
+        return self._values
+
     def made(self) -> dict[str, object]:
         """Return the sections.
 

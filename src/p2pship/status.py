@@ -33,6 +33,17 @@ class BearerStatus(TypedDict):
     "where other nodes can dial it"
 
 
+class ServerStatus(TypedDict):
+    """One server that a lookup uses."""
+
+    name: str
+    "its address"
+    trouble: str
+    "why it is of no use, in words; empty while it is, or was not asked"
+    since: float
+    "since when there is trouble, Unix time; 0: there is none"
+
+
 class LookupStatus(TypedDict):
     """One lookup that is on."""
 
@@ -43,6 +54,8 @@ class LookupStatus(TypedDict):
     "why publishing there fails, or what is published is not found there; empty while there is nothing to say"
     read_back: float
     "when what we publish was last found there by this node itself, Unix time; 0: not yet"
+    servers: list[ServerStatus]
+    "those that it uses, where it uses some"
 
 
 class PeerStatus(TypedDict):
@@ -110,6 +123,8 @@ class AskedStatus(TypedDict):
     answer: str
     "completed, timed out or failed"
     seconds: float
+    reason: str
+    "why it failed, in words; empty if it did not"
 
 
 class TraceStep(TypedDict):

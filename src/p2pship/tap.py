@@ -34,11 +34,12 @@ from zope.interface import implementer
 from p2pship import standing
 from p2pship.banner import banner
 from p2pship.commands.table import commands
-from p2pship.config import CONFIG_FILE, Config, default_state, load
+from p2pship.config import ANSWERS_FILE, CONFIG_FILE, Config, default_state, load
 from p2pship.control import ControlServer
 from p2pship.cycles import OFTEN, VERY_OFTEN, RareSearch
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
+from p2pship.lookup.mainline.consent import settle
 from p2pship.node import Node
 from p2pship.sections import sections
 from p2pship.storage.passphrase import CREDENTIAL, find_passphrase
@@ -158,10 +159,27 @@ class Options(usage.Options):
         if self["sip-port"] is not None:
             self.opt_set(f"sip.port={self['sip-port']}")
         try:
-            self.config = load(self._file(), sections(), self.overrides)
+            self.config = self._load()
             self.unlock = self._unlocker()
         except ConfigError as error:
             raise SystemExit(f"p2pship cannot start:\n{error}") from None
+
+    def ask(self, reading: TextIO | None, writing: TextIO | None) -> str:
+        """Ask the person what is asked once, and return what is to be said in the start text; empty for nothing.
+
+        It is done before the node goes into the background, where there is no terminal.
+        """
+        try:
+            said = settle(self.config, self.state, reading, writing)
+            self.config = self._load()
+        except KeyboardInterrupt:
+            raise SystemExit("\np2pship was not started; the next start asks again") from None
+        except ConfigError as error:
+            raise SystemExit(f"p2pship cannot start:\n{error}") from None
+        return said
+
+    def _load(self) -> Config:
+        return load(self._file(), sections(), self.overrides, self.state / ANSWERS_FILE)
 
     def _unlocker(self) -> Callable[[], bytes] | None:
         """Read the passphrase now: once the node runs in the background there is no terminal and no descriptor."""
@@ -183,11 +201,15 @@ class NodeService(MultiService):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, node: Node, control: ControlServer, output: TextIO | None) -> None:
+    def __init__(
+        self, reactor: Any, node: Node, control: ControlServer, output: TextIO | None, said: str = ""
+    ) -> None:
+        """``said`` is what the start text is to say besides."""
         super().__init__()
         self._reactor = reactor
         self._node = node
         self._output = output
+        self._said = said
         node.setServiceParent(self)
         control.setServiceParent(self)
 
@@ -201,7 +223,7 @@ class NodeService(MultiService):
 
     def _started(self, _: None) -> None:
         if self._output is not None:
-            self._output.write(f"\n{banner(self._node.status(), _command())}\n")
+            self._output.write(f"\n{banner(self._node.status(), _command(), self._said)}\n")
             self._output.flush()
 
     def _not_started(self, failure: Failure) -> None:
@@ -224,6 +246,7 @@ def makeService(options: Options) -> NodeService:
     """
     from twisted.internet import reactor
 
+    said = options.ask(sys.stdin, sys.stdout)
     reactor.callWhenRunning(log_little, globalLogPublisher)
     allow_more()
     search = RareSearch()
@@ -233,7 +256,7 @@ def makeService(options: Options) -> NodeService:
         raise SystemExit(f"p2pship cannot start: {error}") from None
     answered = {**standing.commands(lambda: node.standing), **commands(lambda: node.desk)}
     control = ControlServer(IReactorUNIX(reactor), options.state, answered)
-    service = NodeService(reactor, node, control, sys.__stdout__)
+    service = NodeService(reactor, node, control, sys.__stdout__, said)
     TimerService(OFTEN, search.look_if_quiet).setServiceParent(service)
     TimerService(VERY_OFTEN, search.look_if_many).setServiceParent(service)
     return service

@@ -21,6 +21,7 @@ from p2pship.identity.hostkeys import HostKey
 from p2pship.identity.keys import sign
 from p2pship.interfaces import IDevice, IHostKeys, ILinkReceiver, INetwork, INode
 from p2pship.journal import Journal
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.network import Interface
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
@@ -128,6 +129,7 @@ class FakeNode:
     def __init__(self, journal: Journal) -> None:
         self.keyring = FakeKeyring(device("alice"))
         self.network = FakeNetwork("127.0.0.1")
+        self.clock_doubt = ClockDoubt()
         self.ports = Ports(Database(":memory:", [SCHEMA]))
         self.journal = journal
         self.random = os.urandom

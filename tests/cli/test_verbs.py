@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from p2pship.commands.table import NOUNS, verbs
 from p2pship.control import ControlServer
 from p2pship.errors import LocalError
+from p2pship.storage import wrapping
 from p2pship.storage.state import StateFolder
 from tests.cli.test_command import run_here
 
@@ -30,6 +31,7 @@ class OfflineTests(SynchronousTestCase):
     """Without a node the command does it itself."""
 
     def setUp(self) -> None:
+        self.patch(wrapping, "COST", 4)  # a quarter of a second each time, otherwise
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
 

@@ -14,6 +14,7 @@ from p2pship.commands.table import commands
 from p2pship.config import load
 from p2pship.desk import Desk
 from p2pship.sections import sections
+from p2pship.storage import wrapping
 
 NOW = 1_800_000_000.0
 
@@ -22,6 +23,7 @@ class DeskTestCase(SynchronousTestCase):
     """A desk in a new state folder."""
 
     def setUp(self) -> None:
+        self.patch(wrapping, "COST", 4)  # a quarter of a second each time, otherwise
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
         self.clock = Clock()

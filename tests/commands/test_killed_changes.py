@@ -101,7 +101,7 @@ class KilledChangesTests(DeskTestCase):
 
     def test_killed(self) -> None:
         """The desk opens, each command has been done or not, nothing is half, and the next one works on what is there."""
-        done = [self._killed() for _ in range(scaled(200, 1000))]
+        done = [self._killed() for _ in range(scaled(100, 1000))]
         self.assertGreater(done.count(False), len(done) // 5)
         self.assertGreater(done.count(True), len(done) // 5)
 

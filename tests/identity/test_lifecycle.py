@@ -33,6 +33,7 @@ from p2pship.identity.statement import MOST_DEVICES, read_statement, verify_stat
 from p2pship.identity.succession import predecessors
 from p2pship.identity.validity import STATEMENT_LIFETIME
 from p2pship.journal import Fact, Journal
+from p2pship.storage import wrapping
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
 from tests.forked import be_silent
@@ -46,6 +47,7 @@ class LifecycleTestCase(TestCase):
     """Keyrings of several devices, with one clock."""
 
     def setUp(self) -> None:
+        self.patch(wrapping, "COST", 4)  # a quarter of a second each time, otherwise
         self.clock = Clock()
         self.clock.advance(NOW)
         self.facts: list[Fact] = []

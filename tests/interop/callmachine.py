@@ -57,14 +57,15 @@ class CallMachine:
         name: str,
         keys_last: int | None = None,
         settings: Sequence[str] = (),
+        domain: str = "example.com",
         **options: Any,
     ) -> None:
-        """Describe it.
+        """Describe it; ``domain`` is that of its person's name.
 
         ``options`` are the phone's, ``settings`` more of the node's, and ``keys_last`` is how many packets one key of its links lasts.
         """
         self._reactor = reactor
-        self._name = name
+        self._name, self._aor = name, f"{name}@{domain}"
         self._folder = folder
         self._options = {"voice": speech(VOICE_SECONDS, SEEDS[name]), **options}
         self._node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, (*EVERYWHERE, *PORTS, *settings))
@@ -82,8 +83,8 @@ class CallMachine:
     async def begin(self) -> None:
         """Start the node and the phone."""
         await self._node.start()
-        folder, aor = self._folder / self._name, f"{self._name}@example.com"
-        self._phone = Baresip(self._reactor, folder, aor, self._node.proxy, **self._options)
+        folder = self._folder / self._name
+        self._phone = Baresip(self._reactor, folder, self._aor, self._node.proxy, **self._options)
         self._tap = Tap(self._reactor, range(self._phone.port + 4, self._phone.port + 4 + RTP_PORTS))
         await self._phone.start()
 
@@ -105,6 +106,10 @@ class CallMachine:
         assert self._phone._program is not None
         self._phone._program.signal(name)
 
+    async def ask(self, command: str, values: dict[str, Any]) -> Any:
+        """Give the node a command, and return its answer."""
+        return await self._node.ask(command, **values)
+
     async def path(self) -> str:
         """Return which way the call goes; the node has no other call."""
         (up,) = await self._node.calls()
@@ -115,6 +120,11 @@ class CallMachine:
         while (await self.path()).startswith(beginning):
             await deferLater(self._reactor, STEP)
         return float(self._reactor.seconds())
+
+    async def story(self) -> Any:
+        """Return what the node tells of its last call."""
+        last, *_ = await self._node.ask("calls recent")
+        return await self._node.ask("calls why", id=last["id"])
 
     async def rekeys(self) -> int:
         """Return how often the keys of the node's only association have changed."""

@@ -66,10 +66,10 @@ class Scene:
         """Wait for several things."""
         return list(await gatherResults(map(Deferred.fromCoroutine, things)))
 
-    async def call(self) -> float:
+    async def call(self, callee: str = BOB) -> float:
         """Bring a call up, and return how many seconds that takes."""
         began = self.now()
-        await self.near.do("dial", f"sip:{BOB}")
+        await self.near.do("dial", f"sip:{callee}")
         await self.both("when", "CALL_ESTABLISHED")
         return self.now() - began
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from p2pship.testing.cable import require_cables
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import run_in_namespace
 from p2pship.testing.programs import require_program
+from tests.interop.together import as_it_should_be
 from tests.scale import scaled
 
 CALL = Path(__file__).with_name("namespace_bad_line.py")
@@ -22,61 +24,47 @@ BAD = Conditions(loss=0.1, delay=0.1, early=0.02)
 WORSE = Conditions(loss=0.3, delay=0.01, jitter=0.005, repeated=0.02, early=0.05)
 
 
-class CallTests(TestCase):
-    """Real phones, real packets, a tenth of them lost and the others 100 ms late: both hear what the other one said."""
-
-    timeout = 120
-
-    async def check_call(self, bearer: str) -> None:
-        """Let one machine's phone call the other's, by one bearer alone."""
-        require_program("baresip")
-        require_cables()
-        folder = Path(self.mktemp()).absolute()
-        conditions = json.dumps(asdict(BAD))
-        printed = await run_in_namespace(reactor, CALL, str(folder), bearer, conditions, limit=100)
-        self.assertIn("as it should be", printed)
-
-    async def test_hip(self) -> None:
-        """Over HIP."""
-        await self.check_call("hip")
-
-    async def test_tls(self) -> None:
-        """Over TLS."""
-        await self.check_call("tls")
-
-    async def test_tcp(self) -> None:
-        """Over TCP, authenticated and not encrypted."""
-        await self.check_call("tcp")
-
-    async def test_udp(self) -> None:
-        """Over UDP, authenticated and not encrypted."""
-        await self.check_call("udp")
-
-
-class FrameTests(TestCase):
-    """Nearly a third of all packets are lost, and others repeated and out of order: each frame arrives once, and in order."""
+class BadLineTestCase(TestCase):
+    """Several lines at a time, each between two machines of its own, because most of the time is waiting."""
 
     timeout = 300
 
-    async def check_frames(self, bearer: str, number: int, largest: int) -> None:
-        """Let both machines send so many frames at the same time; the script looks at what has arrived."""
+    async def run_all(self, script: Path, *arguments: Sequence[str], limit: float) -> None:
+        """Run a script with each of these arguments at the same time; it looks at everything itself."""
         require_cables()
-        arguments = (bearer, str(number), str(largest), json.dumps(asdict(WORSE)))
-        printed = await run_in_namespace(reactor, FRAMES, *arguments, limit=280)
-        self.assertIn("as it should be", printed)
+        await as_it_should_be(*(run_in_namespace(reactor, script, *each, limit=limit) for each in arguments))
 
-    async def test_hip(self) -> None:
-        """Over HIP, where this node repeats what is lost."""
-        await self.check_frames("hip", scaled(60, 3000), 8000)
 
-    async def test_tls(self) -> None:
-        """Over TLS, where the operating system repeats what is lost."""
-        await self.check_frames("tls", scaled(40, 400), 600)
+class CallTests(BadLineTestCase):
+    """Real phones, real packets, a tenth of them lost and the others 100 ms late: both hear what the other one said."""
 
-    async def test_tcp(self) -> None:
-        """Over TCP, where it does so too."""
-        await self.check_frames("tcp", scaled(40, 400), 600)
+    async def check_calls(self, *bearers: str) -> None:
+        """Let one machine's phone call the other's, by one bearer alone."""
+        require_program("baresip")
+        folder, conditions = Path(self.mktemp()).absolute(), json.dumps(asdict(BAD))
+        await self.run_all(CALL, *((str(folder / each), each, conditions) for each in bearers), limit=100)
 
-    async def test_udp(self) -> None:
-        """Over UDP, where this node does too."""
-        await self.check_frames("udp", scaled(60, 3000), 8000)
+    async def test_encrypted(self) -> None:
+        """Over HIP, and over TLS."""
+        await self.check_calls("hip", "tls")
+
+    async def test_authenticated(self) -> None:
+        """Over TCP and over UDP, authenticated and not encrypted."""
+        await self.check_calls("tcp", "udp")
+
+
+class FrameTests(BadLineTestCase):
+    """Nearly a third of all packets are lost, and others repeated and out of order: each frame arrives once, and in order."""
+
+    async def check_frames(self, number: int, largest: int, *bearers: str) -> None:
+        """Let both machines send so many frames at the same time."""
+        what = (str(number), str(largest), json.dumps(asdict(WORSE)))
+        await self.run_all(FRAMES, *((each, *what) for each in bearers), limit=280)
+
+    async def test_repeated_here(self) -> None:
+        """Over HIP and over UDP, where this node repeats what is lost."""
+        await self.check_frames(scaled(60, 3000), 8000, "hip", "udp")
+
+    async def test_repeated_there(self) -> None:
+        """Over TLS and over TCP, where the operating system does."""
+        await self.check_frames(scaled(40, 400), 600, "tls", "tcp")

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).with_name("namespace_lossy_call.py")
 LINE = Conditions(loss=0.1, delay=0.01)
 "A round trip of 20 ms."
 
-CALLS = scaled(3, 60)
+CALLS = scaled(2, 60)
 
 UP = 3.0
 "Seconds in which a call must be up."

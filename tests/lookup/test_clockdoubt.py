@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pship.identity.validity import RECORD_LIFETIME, SKEW
 from p2pship.lookup.candidate import FindOutcome
 from p2pship.lookup.chain import LookupChain
-from p2pship.lookup.clockdoubt import MEMORY, MOST_PEOPLE, ClockDoubt
+from p2pship.lookup.clockdoubt import MEMORY, MOST_WITNESSES, ClockDoubt
 from p2pship.lookup.search import SEARCH_TIME
 from tests.lookup.people import NOW, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
@@ -58,12 +58,28 @@ class ClockDoubtTests(SynchronousTestCase):
             doubt.heard(name, OVER, NOW + 600)
         self.assertIn("ahead", doubt.words(NOW + 601))
 
+    def test_server(self) -> None:
+        """A server's clock is enough by itself; one that agrees with ours, or a person's record that does, clears it."""
+        for ahead, words in (
+            (-1500.0, "it is behind by about 25 minutes: https://r.example has another time"),
+            (7200.0, "it is ahead by at least 2 hours: https://r.example has another time"),
+            (SKEW, ""),
+        ):
+            doubt = ClockDoubt()
+            doubt.server_said("https://r.example", ahead, NOW)
+            self.assertEqual((doubt.words(NOW), doubt.witnesses(NOW)), (words, 1))
+        doubt.server_said("https://r.example", 7200.0, NOW)
+        doubt.heard("p@example.com", OVER, NOW)
+        self.assertIn("the records of 1 person are all over; https://r.example has", doubt.words(NOW))
+        doubt.heard("p@example.com", RIGHT, NOW)
+        self.assertEqual(doubt.words(NOW), "")
+
     def test_forgotten(self) -> None:
         """After an hour nothing is said any more, and no crowd fills the memory."""
         doubt = ClockDoubt()
-        for number in range(2 * MOST_PEOPLE):
+        for number in range(2 * MOST_WITNESSES):
             doubt.heard(str(number), FUTURE, NOW)
-        self.assertEqual(doubt.witnesses(NOW), MOST_PEOPLE)
+        self.assertEqual(doubt.witnesses(NOW), MOST_WITNESSES)
         self.assertEqual(doubt.words(NOW + MEMORY), "")
 
 

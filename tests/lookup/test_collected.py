@@ -86,15 +86,18 @@ class StatusTests(SynchronousTestCase):
         (device,) = told["devices"]
         self.assertEqual((device["locators"], device["lookup"]), (["tls:127.0.0.1:5566"], "lan"))
         self.assertEqual((device["name_grade"], device["hit"]), ("unproven", "::"))
-        answers = [(each["lookup"], each["answer"]) for each in told["asked"]]
-        self.assertEqual(answers, [("lan", "completed"), ("dns", "failed")])
+        answers = [(each["lookup"], each["answer"], each["reason"]) for each in told["asked"]]
+        self.assertEqual(answers, [("lan", "completed", ""), ("dns", "failed", "no network")])
         self.assertEqual((told["aor"], told["reason"]), ("bob@example.com", ""))
 
     def test_not_believed(self) -> None:
         """The reason says what is in dispute, and what was refused."""
         outcome = FindOutcome((), 0, True, ("lan: it is not sealed for this name",))
         told = find_status(([], outcome), "bob@example.com")
-        self.assertEqual(told["reason"], "several keys claim this name; lan: it is not sealed for this name")
+        self.assertIn("several keys claim this name and none is proven", told["reason"])
+        self.assertIn(
+            "p2pship find bob@example.com --trace shows each); lan: it is not sealed", told["reason"]
+        )
 
     def test_changed(self) -> None:
         """Where only people with another key than the known one were found, it is said how to decide."""

@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import RemoteError
 from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
-from p2pship.lookup.candidate import Answer, Asked, Candidate, Question, Slot
+from p2pship.lookup.candidate import Answer, Asked, Candidate, Publishing, Question, Slot
 from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES, Part
 
 QUESTION = Question(bytes(32))
@@ -25,7 +25,7 @@ class ObedientLookup:
 
     name = "obedient"
     wide_area = False
-    keeps = True
+    publishing = Publishing.TESTED
 
     def __init__(self, act: Callable[[ISearchReceiver], Any]) -> None:
         self._act = act

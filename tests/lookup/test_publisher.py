@@ -9,7 +9,6 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import alsoProvides
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError, RemoteError
@@ -20,9 +19,8 @@ from p2pship.identity.record import verify_record
 from p2pship.identity.seal import open_item
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verify import papers_from
-from p2pship.interfaces import ISearchOnly
 from p2pship.journal import Fact, Journal, Published
-from p2pship.lookup.candidate import Slot
+from p2pship.lookup.candidate import Publishing, Slot
 from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME
 from p2pship.lookup.publisher import COALESCING_TIME, OLDEST_IN_HELLO, SPREAD, WITHDRAWING_TIME, Publisher
@@ -121,7 +119,7 @@ class PublishTests(PublisherTestCase):
 
     def test_search_only(self) -> None:
         """A lookup that says that nothing is published on it gets nothing; the status has it, with no trouble."""
-        alsoProvides(self.wide, ISearchOnly)
+        self.wide.publishing = Publishing.NONE
         self.publisher = self.made()
         self.start(ALICE)
         self.publisher.stop()
@@ -189,8 +187,9 @@ class PublishTests(PublisherTestCase):
         self.clock.advance(COALESCING_TIME)
         self.assertEqual(self.near.publications, before)
 
-    def test_half_life(self) -> None:
-        """A record is signed anew at half its life, give or take a tenth, so that a valid one is always there."""
+    def test_announced(self) -> None:
+        """A record holds for an hour, and is signed anew every 15 minutes, give or take a tenth, so that a valid one is always there."""
+        self.assertEqual((RECORD_LIFETIME, ANNOUNCING_TIME, SPREAD), (3600, 900, 0.1))
         for random, part in ((b"\x00\x00", -SPREAD), (b"\xff\xff", SPREAD)):
             self.setUp()
             self.random = random
@@ -207,7 +206,7 @@ class PublishTests(PublisherTestCase):
         """Through two midnights, with identities made now and then, what is published is always valid and for the day."""
         self.start(ALICE)
         for minute in range(0, 2 * DAY // 60, 7):
-            if minute % 5 == 0:  # each of them moves the next round
+            if minute % 25 == 0:  # each of them moves the next round
                 self.keyring.create(f"p{minute}@example.com")
             self.clock.advance(7 * 60)
             papers = self.papers(self.near)

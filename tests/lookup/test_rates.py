@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.lookup.rates import MOST_SOURCES, Rate, RateLimit, TokenBucket
+from p2pship.lookup.rates import MOST_SOURCES, Rate, RateEach, RateLimit, TokenBucket
 
 NOW = 1_700_000_000.0
 ASKER = "192.0.2.9"
@@ -33,6 +33,28 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertTrue(bucket.take(NOW - 999))
 
 
+class RateEachTests(SynchronousTestCase):
+    """Each source has a bucket."""
+
+    def test_wait(self) -> None:
+        """Who has had the burst hears when the next may come, and being told so costs nothing; others are not disturbed."""
+        rate = RateEach(Rate(2.0, 120.0))
+        self.assertEqual([rate.wait("a", NOW) for _ in range(120)], [0.0] * 120)
+        self.assertEqual(
+            [rate.wait("a", NOW), rate.wait("a", NOW), rate.wait("a", NOW + 0.25)], [0.5, 0.5, 0.25]
+        )
+        self.assertEqual(rate.wait("a", NOW + 0.5), 0)
+        self.assertEqual(rate.wait("b", NOW), 0)
+
+    def test_memory(self) -> None:
+        """However many sources come, a number of them is remembered, the latest."""
+        rate = RateEach(Rate(1.0, 1.0), most_sources=10)
+        for number in range(1000):
+            rate.wait(str(number), NOW)
+        self.assertEqual(len(rate._sources), 10)
+        self.assertGreater(rate.wait("999", NOW), 0)
+
+
 class RateLimitTests(SynchronousTestCase):
     """Each address has its rate, and all together have one."""
 
@@ -56,4 +78,4 @@ class RateLimitTests(SynchronousTestCase):
         limit = RateLimit(SOURCE, TOTAL, NOW)
         for n in range(3 * MOST_SOURCES):
             limit.allows(f"10.0.{n >> 8}.{n & 255}", NOW)
-        self.assertEqual(len(limit._sources), MOST_SOURCES)
+        self.assertEqual(len(limit._each._sources), MOST_SOURCES)

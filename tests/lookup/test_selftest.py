@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pship.errors import RemoteError
 from p2pship.identity.place import Place
 from p2pship.journal import Fact, Journal
-from p2pship.lookup.candidate import Question, Slot
+from p2pship.lookup.candidate import Publishing, Question, Slot
 from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.facts import ReadBack
 from p2pship.lookup.part import LOOKUP_TIME
@@ -159,7 +159,7 @@ class PublisherTests(PublisherTestCase):
 
     def test_not_kept(self) -> None:
         """A lookup that keeps nothing, but only tells where to look, is not tried."""
-        self.near.keeps = self.wide.keeps = False
+        self.near.publishing = self.wide.publishing = Publishing.UNTESTED
         self.publisher = self.made()
         self.start(ALICE)
         self.clock.pump([1.0] * int(LATEST))

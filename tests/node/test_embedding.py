@@ -28,6 +28,7 @@ class EmbeddingTests(TestCase):
         """A phone registers with the node in it, the application is told, and all of it stops."""
         lan = f'[lookup.lan]\nport = {free_ports(1)}\ninterfaces = ["lo"]\n'
         config = Path("doorbell.toml")
+        lan += "[lookup.dns]\nenabled = false\n"
         config.write_text(lan + '[bearer.tls]\nport = 0\nlisten = ["127.0.0.1"]\n')
         self.addCleanup(config.unlink)
         node: Any

@@ -15,8 +15,8 @@ from p2pship.lookup.mainline.protocol import make
 from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.node import Node
 from p2pship.testing.bearer import MemoryBearer
+from p2pship.testing.dht import PrivateDHT
 from p2pship.testing.nodes import MemoryNodes
-from tests.lookup.mainline.privatedht import PrivateDHT
 from tests.node.calling import ALICE, BOB, NodeTestCase
 
 HOSTS = {"alice": "198.51.99.1", "bob": "198.51.99.2"}

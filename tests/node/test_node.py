@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, fail
-from twisted.logger import capturedLogs, formatEvent
+from twisted.internet.defer import Deferred, TimeoutError, fail
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+import p2pship.node
 from p2pship import standing
 from p2pship.address import HostPort
 from p2pship.commands.identity import list_identities
@@ -221,6 +222,19 @@ class ServiceTests(TestCase):
         self.assertEqual(str(error), "no such network")
         await error_of(node.when_started(), LocalError)
 
+    async def test_lookup_with_a_bug(self) -> None:
+        """A lookup that raises when it is started, or never has, keeps the node from nothing; the log names it."""
+        self.patch(p2pship.node, "STARTING_TIME", 0.01)
+        slow, broken = (SlowLookup(reactor, MemoryDirectory(), name) for name in ("slow", "broken"))
+        broken.starting.errback(ZeroDivisionError())
+        node = self._node(lookups=lambda _: {"broken": broken, "slow": slow})
+        with capturedLogs() as events:
+            node.startService()
+            await node.when_started()
+        said = [formatEvent(event) for event in events if event["log_level"] is LogLevel.critical]
+        self.assertEqual(said, [f"the lookup {name} did not start" for name in ("broken", "slow")])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError, TimeoutError)), 2)
+
     async def test_failure_that_nobody_waits_for(self) -> None:
         """That it cannot start is in the log when nobody asked to be told."""
         lookup = SlowLookup(reactor, MemoryDirectory())
@@ -244,8 +258,8 @@ class ServiceTests(TestCase):
 class SlowLookup(MemoryLookup):
     """A lookup that begins when the test says."""
 
-    def __init__(self, reactor: Any, directory: MemoryDirectory) -> None:
-        super().__init__(reactor, directory, "slow")
+    def __init__(self, reactor: Any, directory: MemoryDirectory, name: str = "slow") -> None:
+        super().__init__(reactor, directory, name)
         self.starting: Deferred[None] = Deferred()
 
     def start(self) -> Deferred[None]:
@@ -270,7 +284,13 @@ class CommandTests(NodeTestCase):
         self.assertEqual(status["sip"]["udp"], f"127.0.0.1:{status['sip']['port']}")
         self.assertEqual([bearer["name"] for bearer in status["bearers"]], ["memory"])
         self.assertEqual(len(status["bearers"][0]["locators"]), 1)
-        lookup: LookupStatus = {"name": "memory", "wide_area": False, "trouble": "", "read_back": 0.0}
+        lookup: LookupStatus = {
+            "name": "memory",
+            "wide_area": False,
+            "trouble": "",
+            "read_back": 0.0,
+            "servers": [],
+        }
         self.assertEqual((status["lookups"], status["phones"], status["calls"]), ([lookup], 0, 0))
         await self.up(*await self.two_phones())
         status = self._ask("status")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from p2pship.cli.report import status_text
 from p2pship.interfaces import IBearer, ILookup
 from p2pship.lookup.http.card import make
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
@@ -17,7 +20,9 @@ from p2pship.lookup.http.settings import HTTPSettings
 from p2pship.node import Node
 from p2pship.testing.bearer import MemoryBearer
 from p2pship.testing.nodes import MemoryNodes
-from tests.node.calling import BOB, NodeTestCase, refusal
+from p2pship.testing.programs import free_ports
+from tests.lookup.http.lookupcase import PuppetServer, response
+from tests.node.calling import ALICE, BOB, NodeTestCase, refusal
 
 PUBLIC = "55.5.0.1"
 "Where the nodes say that they are: what only means something on one's own network is not published for everybody."
@@ -100,3 +105,63 @@ class RendezvousTests(NodeTestCase):
         await self.eventually(lambda: self.node("alice").lookups["http"]._upkeeps[1].remote.wait(True) == 0.0)
         call, answered = await self.up(alice, bob)
         await self.talk(call, answered)
+
+
+class OwnServer(ServedNodes):
+    """Nodes of which Alice's runs the server for both."""
+
+    def _make(self, name: str) -> Node:
+        port = self.servers[0].rpartition(":")[2]
+        own = ("enabled=true", f"port={port}", 'listen=["127.0.0.1"]') if name == "alice" else ()
+        self._options = ("sip.port=0", *(f"application.rendezvous.{each}" for each in own))
+        return super()._make(name)
+
+
+class ApplicationTests(NodeTestCase):
+    """A server that is an application of a node."""
+
+    def make_nodes(self, folder: Path) -> MemoryNodes:
+        """Make nodes that use it."""
+        self.patch(ServedNodes, "servers", (f"http://127.0.0.1:{free_ports(1)}",))
+        return OwnServer(reactor, folder, self.names)
+
+    async def test_call(self) -> None:
+        """Its own node is found there by others, and finds them, as if it were anybody's."""
+        alice, bob = await self.two_phones()
+        for caller, called in ((alice, bob), (bob, alice)):
+            call, answered = await self.up(caller, called)
+            await self.talk(call, answered)
+            call.hang_up()
+
+
+class WrongClockTests(NodeTestCase):
+    """A server whose clock is another, as `p2pship status` and `p2pship doctor` tell it."""
+
+    names = ("alice",)
+    refusal = b'{"error": "clock", "text": "the slot was signed 1500 s behind this server\'s clock"}'
+
+    def make_nodes(self, folder: Path) -> MemoryNodes:
+        """Make a node that uses it."""
+        puppet: Any = PuppetServer(self.reply)
+        port: Any = reactor.listenTCP(0, puppet, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.patch(ServedNodes, "servers", (f"http://127.0.0.1:{port.getHost().port}",))
+        return ServedNodes(reactor, folder, self.names)
+
+    def reply(self, method: str, path: str) -> bytes:
+        """Refuse what is put, at the server's time."""
+        return response(self.refusal, 400, date=formatdate(time.time() + 1500, usegmt=True))
+
+    async def test_doctor(self) -> None:
+        """The clock is named, though nobody was found yet, and the server that does not take what is published, with its reason."""
+        await self.phone(ALICE)
+        name = ServedNodes.servers[0]
+        ill = {
+            one["subject"]: one["words"] for one in self.node("alice").standing.checkup() if not one["well"]
+        }
+        self.assertIn("it is behind by about 25 minutes", ill["clock"])
+        self.assertRegex(
+            ill[f"server {name}"], r"status 400.*1500 s behind this server's clock \(since 20..-"
+        )
+        shown = status_text(self.node("alice").status())
+        self.assertRegex(shown, rf"server {name} +{name} does not take it .*\(since 20..-")

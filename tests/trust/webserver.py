@@ -105,12 +105,14 @@ def listen(reactor: object, answers: Answers, hosts: Sequence[str]) -> Any:
     return listen_with(reactor, Site(answers), hosts)
 
 
-def listen_with(reactor: object, factory: Any, hosts: Sequence[str]) -> Any:
-    """Serve on a port of loopback that is free, with a certificate for these hosts."""
+def listen_with(
+    reactor: object, factory: Any, hosts: Sequence[str], port: int = 0, interface: str = "127.0.0.1"
+) -> Any:
+    """Serve with a certificate for these hosts; on a port of loopback that is free, if nothing else is said."""
     certificate = web_certificate(hosts).public_bytes(Encoding.PEM)
     key = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     options = ssl.PrivateCertificate.loadPEM(key + certificate).options()
-    return reactor.listenSSL(0, factory, options, interface="127.0.0.1")  # type: ignore[attr-defined]
+    return reactor.listenSSL(port, factory, options, interface=interface)  # type: ignore[attr-defined]
 
 
 def endpoint_to(reactor: object, port: int) -> Endpoint:

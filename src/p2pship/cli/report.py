@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from p2pship.commands.columns import aligned
+from p2pship.commands.columns import aligned, minute
 from p2pship.status import (
     CallLine,
     CallStatus,
     Finding,
     FindStatus,
+    LookupStatus,
     PeerStatus,
     StagesStatus,
     Status,
@@ -38,12 +39,19 @@ def status_text(status: Status) -> str:
         ("bearers", "; ".join(bearers) or "none"),
         ("lookups", ", ".join(lookup["name"] for lookup in status["lookups"]) or "none"),
         *((f"lookup {each['name']}", trouble) for each in status["lookups"] if (trouble := each["trouble"])),
+        *_servers(status["lookups"]),
         ("identities", str(status["identities"])),
         ("phones", str(status["phones"])),
         ("calls", str(status["calls"])),
     ]
     parts = [aligned(rows), _peers(status["peers"]), _counts(status["counts"])]
     return "\n\n".join(part for part in parts if part)
+
+
+def _servers(lookups: Sequence[LookupStatus]) -> list[tuple[str, str]]:
+    """Return those that are of no use."""
+    ill = [server for lookup in lookups for server in lookup["servers"] if server["trouble"]]
+    return [(f"server {each['name']}", f"{each['trouble']} (since {minute(each['since'])})") for each in ill]
 
 
 def find_text(found: FindStatus) -> str:
@@ -58,13 +66,15 @@ def find_text(found: FindStatus) -> str:
         )
         for device in found["devices"]
     ]
-    asked = [(one["lookup"], one["answer"], f"{one['seconds']:.2f} s") for one in found["asked"]]
+    asked = [
+        (one["lookup"], one["answer"], f"{one['seconds']:.2f} s", one["reason"]) for one in found["asked"]
+    ]
     parts = [
         aligned([("FINGERPRINT", "NAME", "FOUND BY", "DEVICE", "LOCATORS"), *devices])
         if devices
         else f"{found['aor']} was not found",
         found["reason"],
-        aligned([("ASKED", "ANSWER", "TOOK"), *asked]) if asked else "",
+        aligned([("ASKED", "ANSWER", "TOOK", ""), *asked]) if asked else "",
         _trace(found["trace"]),
     ]
     return "\n\n".join(part for part in parts if part)

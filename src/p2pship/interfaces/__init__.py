@@ -13,12 +13,12 @@ from __future__ import annotations
 from p2pship.interfaces.bearer import IBearer, ILink, ILinkReceiver, Seek
 from p2pship.interfaces.identity import IDevice, IHostKeys, IIdentity, IKeyring
 from p2pship.interfaces.lookup import (
+    IAsksServers,
     IFinder,
     IFinding,
     IFindReceiver,
     ILookup,
     ISearch,
-    ISearchOnly,
     ISearchReceiver,
 )
 from p2pship.interfaces.media import IMediaRelay, IMediaRelays
@@ -31,6 +31,7 @@ from p2pship.interfaces.trust import IAcquaintances, IScreening, IScreenRule, IT
 __all__ = [
     "IAcquaintances",
     "IApplicationMaker",
+    "IAsksServers",
     "IBearer",
     "IBearerMaker",
     "IDevice",
@@ -57,7 +58,6 @@ __all__ = [
     "IScreenRule",
     "IScreening",
     "ISearch",
-    "ISearchOnly",
     "ISearchReceiver",
     "IStream",
     "ISubprotocol",

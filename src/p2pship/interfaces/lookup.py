@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from p2pship.interfaces.identity import IIdentity
     from p2pship.lookup.candidate import Candidate, FindOutcome, Found, Question, Slot
+    from p2pship.status import ServerStatus
 
 
 class ISearch(Interface):
@@ -44,9 +45,8 @@ class ILookup(Interface):
     wide_area = Attribute(
         "bool: whether others than our own networks can ask it, so that no private address may go there"
     )
-
-    keeps = Attribute(
-        "bool: whether what this node publishes can be found again through it by the node itself, so that it is tried"
+    publishing = Attribute(
+        "p2pship.lookup.candidate.Publishing: whether anything is published on it, and read back to see that it is found"
     )
 
     def start() -> Deferred[None]:
@@ -74,8 +74,11 @@ class ILookup(Interface):
         """Take back what the slot holds."""
 
 
-class ISearchOnly(Interface):
-    """Says of a lookup that nothing is published on it: others are asked for what they have."""
+class IAsksServers(Interface):
+    """Says of a lookup that it uses servers that somebody runs."""
+
+    def servers() -> list[ServerStatus]:
+        """Say of each how it is."""
 
 
 class IFindReceiver(Interface):

@@ -47,4 +47,7 @@ class INode(Interface):
     state = Attribute(
         "pathlib.Path: the node's folder, where a plug-in may keep a file of its own that bears its name"
     )
+    clock_doubt = Attribute(
+        "p2pship.lookup.clockdoubt.ClockDoubt: hears what other clocks say, for `p2pship doctor`"
+    )
     ports = Attribute("p2pship.storage.ports.Ports: listening ports that are kept from one run to the next")

@@ -65,6 +65,17 @@ class Found:
     "where it was found"
 
 
+class Publishing(Enum):
+    """What becomes of what is published on a lookup."""
+
+    NONE = "none"
+    "it is never published on: the lookup only searches"
+    UNTESTED = "untested"
+    "who asks is answered by this node itself, and it cannot tell whether others are led to it"
+    TESTED = "tested"
+    "the node can ask for it as others do, and does so to see that it is found"
+
+
 class Answer(Enum):
     """How one lookup's part of a search ended."""
 

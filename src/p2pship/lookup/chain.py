@@ -40,8 +40,12 @@ class LookupChain:
         network: INetwork,
         journal: Journal,
         privacy: Privacy = EVERYTHING_OPEN,
+        clock_doubt: ClockDoubt | None = None,
     ) -> None:
-        """``privacy`` says with whom our own identities have pair secrets, and who may see whom they look for."""
+        """``privacy`` says with whom our own identities have pair secrets, and who may see whom they look for.
+
+        ``clock_doubt`` hears the dates of who was found.
+        """
         self._reactor = reactor
         self._lookups = tuple(lookups)
         self._trust = trust
@@ -50,8 +54,7 @@ class LookupChain:
         self._journal = journal
         self._privacy = privacy
         self._store = PieceStore()
-        self.clock_doubt = ClockDoubt()
-        "what the dates of who was found say of our clock"
+        self.clock_doubt = clock_doubt or ClockDoubt()
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver, trace: Trace = NO_TRACE) -> IFinding:
         """Search every lookup; ``receiver`` is told nothing before this has returned.

@@ -74,6 +74,10 @@ class Claims:
         """Whether several keys claim the name and none may be dialled."""
         return self._settled and self._alone is None and not self._proven
 
+    def too_late(self, key: bytes) -> bool:
+        """Tell whether a key of which nothing is proven claims the name after another one was taken for the person's."""
+        return self._alone not in (None, key) and key not in self._proven and key not in self._former
+
     def _news(self, devices: dict[bytes, Found], found: Found) -> Found | None:
         """Keep a device in place of what was known of it, and return it if there is more to dial than before."""
         key = found.papers.record.device_key

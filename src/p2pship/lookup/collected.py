@@ -42,18 +42,30 @@ def find_status(collected: Collected, aor: str, trace: Sequence[TraceStep] = ())
             for each in found
         ],
         "asked": [
-            {"lookup": asked.lookup, "answer": asked.answer.value, "seconds": asked.seconds}
+            {
+                "lookup": asked.lookup,
+                "answer": asked.answer.value,
+                "seconds": asked.seconds,
+                "reason": asked.reason,
+            }
             for asked in outcome.asked
         ],
         "reason": "; ".join(
             (
-                *(["several keys claim this name"] if outcome.ambiguous else []),
+                *([_ambiguous(aor)] if outcome.ambiguous else []),
                 *outcome.refused,
                 *([_changed(aor)] if outcome.changed else []),
             )
         ),
         "trace": list(trace),
     }
+
+
+def _ambiguous(aor: str) -> str:
+    return (
+        "several keys claim this name and none is proven, so that nobody is called: ask them by another way which is theirs "
+        f"(p2pship find {aor} --trace shows each)"
+    )
 
 
 def _changed(aor: str) -> str:

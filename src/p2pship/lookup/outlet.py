@@ -10,11 +10,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pship.identity.place import Place
-from p2pship.interfaces import ILookup
+from p2pship.interfaces import IAsksServers, ILookup
 from p2pship.journal import Journal, Published
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.selftest import SelfTest
-from p2pship.status import LookupStatus
+from p2pship.status import LookupStatus, ServerStatus
 
 PUBLISH_TIME = 30.0
 "Seconds that publishing an identity's items may take: the slowest lookup asks some dozens of strangers in turn."
@@ -92,6 +92,7 @@ class Outlet:
             "wide_area": self.wide_area,
             "trouble": failing or (test.trouble if test is not None else ""),
             "read_back": test.found if test is not None else 0.0,
+            "servers": servers_of(self._lookup),
         }
 
     def _forget(self, kept: _Kept) -> None:
@@ -172,6 +173,11 @@ class Outlet:
             lookup=self._lookup.name,
             reason=_reason(failure),
         )
+
+
+def servers_of(lookup: ILookup) -> list[ServerStatus]:
+    """Say how the servers of a lookup are; of one that uses none, nothing."""
+    return lookup.servers() if IAsksServers.providedBy(lookup) else []
 
 
 def _reason(failure: Failure) -> str:

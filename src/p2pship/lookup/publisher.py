@@ -28,10 +28,11 @@ from p2pship.address import Locator
 from p2pship.errors import LocalError
 from p2pship.identity.place import Place
 from p2pship.identity.validity import RECORD_LIFETIME
-from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup, ISearchOnly
+from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
+from p2pship.lookup.candidate import Publishing
 from p2pship.lookup.edition import ANNOUNCING_TIME, Edition, new_edition, record_showing, renewed, sealed
-from p2pship.lookup.outlet import Outlet
+from p2pship.lookup.outlet import Outlet, servers_of
 from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
 from p2pship.lookup.selftest import SelfTest
 from p2pship.status import LookupStatus
@@ -85,7 +86,9 @@ class Publisher:
         self._journal = journal
         self._random = random
         self._lookups = tuple(lookups)
-        self._outlets = [self._outlet(lookup) for lookup in lookups if not ISearchOnly.providedBy(lookup)]
+        self._outlets = [
+            self._outlet(lookup) for lookup in lookups if lookup.publishing is not Publishing.NONE
+        ]
         self._locators = locators
         self._privacy = privacy
         self._editions: dict[str, Edition] = {}
@@ -136,7 +139,8 @@ class Publisher:
         return record_showing(edition, locators, now)
 
     def _outlet(self, lookup: ILookup) -> Outlet:
-        test = SelfTest(self._reactor, lookup, self._journal, self._part) if lookup.keeps else None
+        tested = lookup.publishing is Publishing.TESTED
+        test = SelfTest(self._reactor, lookup, self._journal, self._part) if tested else None
         return Outlet(self._reactor, lookup, self._journal, self._spread, test)
 
     def _identity_changed(self, aor: str) -> None:
@@ -236,7 +240,13 @@ class Publisher:
 
 
 def _searched_only(lookup: ILookup) -> LookupStatus:
-    return {"name": lookup.name, "wide_area": lookup.wide_area, "trouble": "", "read_back": 0.0}
+    return {
+        "name": lookup.name,
+        "wide_area": lookup.wide_area,
+        "trouble": "",
+        "read_back": 0.0,
+        "servers": servers_of(lookup),
+    }
 
 
 def _nothing() -> None:

@@ -6,8 +6,8 @@ its identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` deci
 no room in an item is fetched first, if it is needed (:mod:`p2pship.lookup.assembly`): the statement, and the certificates
 where they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are; but
 what was published before that key took the place of another is told: the device may have papers by the new one. Collecting
-ends when its time is over, or as soon as every lookup has ended, but never while a key is being judged: it might be the
-proven one. Whatever is wrong with a candidate is said in the outcome, and changes nothing else.
+ends when its time is over, which is shorter for who is found near, or as soon as every lookup has ended, but never while a key is
+being judged: it might be the proven one. Whatever is wrong with a candidate is said in the outcome, and changes nothing else.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ COLLECTING_TIME = 0.05
 key is judged, which takes 0.35 s where the domain of the name has to be asked."""
 
 WIDE_COLLECTING_TIME = 0.4
-"The same while a lookup of the wide area is under way: answers differ by a few round trips across the world."
+"""The same for who is found in the wide area only, while such a lookup is under way: there anybody can publish under any name, and
+answers differ by a few round trips across the world. Who is found on our own network waits for none of them."""
 
 SEARCH_TIME = 4.0
 "Seconds that a search may take in all, its judgements included."
@@ -103,7 +104,9 @@ class Search:
         self._networks = networks_of(network.interfaces())
         self._claims = Claims()
         self._parts: list[tuple[Part, Place]] = []
-        self._lookups = tuple(lookups)
+        # Near ones first: some others load a library when they are first asked.
+        self._lookups = tuple(sorted(lookups, key=lambda lookup: bool(lookup.wide_area)))
+        self._wide = {lookup.name for lookup in lookups if lookup.wide_area}
         self._pieces = PieceSearch(reactor, lookups, store, self._sought)
         self._assembly = Assembly(aor, self._pieces, trust, keyring, journal, reactor.seconds, trace)
         self._taking: set[Deferred[None]] = set()
@@ -115,6 +118,7 @@ class Search:
         self._refused: list[str] = []
         self._told: set[bytes] = set()
         self._claimed: float | None = None
+        self._near = False
         self._collected = False
         self._timers: list[Any] = []
         self._over = False
@@ -197,8 +201,11 @@ class Search:
             return
         if not failure.check(RemoteError):
             self.log.failure("a candidate could not be looked at", failure)
-        if isinstance(failure.value, NotNow) and failure.value.what == "record":
-            self._dated(failure.value.age)
+        wrong = failure.value
+        if isinstance(wrong, NotNow) and (
+            wrong.what == "record" or wrong.age < 0
+        ):  # old statements say nothing
+            self._dated(wrong.age)
         if not self._over:
             self._refuse(lookup, failure.getErrorMessage())
 
@@ -216,7 +223,7 @@ class Search:
         if key not in self._verdicts:
             judging = maybeDeferred(self._trust.judge, papers, self._own)
             self._verdicts[key] = judging.addErrback(self._not_judged)
-        self._begin_collecting()
+        self._collect(candidate)
         self._judging += 1
         self._verdicts[key].addCallback(self._judged, papers, candidate)
 
@@ -245,6 +252,11 @@ class Search:
         self._trace.dialable(candidate.lookup, papers, locators)
         found = Found(papers, locators, verdict, candidate.lookup)
         self._tell([found] if verdict.outdated else self._claims.received(found))
+        if not verdict.outdated and self._claims.too_late(papers.statement.key):
+            shown = fingerprint(papers.statement.key)
+            self._refuse(
+                candidate.lookup, f"{shown} claims the name as well, and came too late to be compared"
+            )
 
     def _ignore(self, papers: Papers, verdict: Verdict, lookup: str) -> None:
         """Pass over somebody with another key than the confirmed one; told once for each key."""
@@ -255,11 +267,15 @@ class Search:
             shown = fingerprint(papers.statement.key)
             self._journal.tell(OtherKeyIgnored(self._own.aor, self._aor, lookup, shown, reason))
 
-    def _begin_collecting(self) -> None:
+    def _collect(self, candidate: Candidate) -> None:
+        """Collect until whoever was found has been compared with others for long enough: near, if there."""
         if self._claimed is None:
             self._claimed = self._reactor.seconds()
-            wide = self._is_wide_area_under_way()
-            self._after(WIDE_COLLECTING_TIME if wide else COLLECTING_TIME, self._collecting_ended)
+            self._after(WIDE_COLLECTING_TIME, self._collecting_ended)
+        near = candidate.lookup not in self._wide or not self._is_wide_area_under_way()
+        if near and not self._near:
+            self._near = True
+            self._after(COLLECTING_TIME, self._collecting_ended)
 
     def _is_wide_area_under_way(self) -> bool:
         return any(part.wide_area and part.asked is None for part, _ in self._parts)

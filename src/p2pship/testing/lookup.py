@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from p2pship.errors import LocalError, RemoteError
 from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
-from p2pship.lookup.candidate import Candidate, Question, Slot
+from p2pship.lookup.candidate import Candidate, Publishing, Question, Slot
 
 LONGEST_ITEM = 960
 "Octets of an item that every lookup has room for."
@@ -62,7 +62,7 @@ class MemoryLookup:
         self._searches: set[_Search] = set()
         self.name = name
         self.wide_area = wide_area
-        self.keeps = True
+        self.publishing = Publishing.TESTED
         self.over_loopback = not wide_area
         "whether its candidates say that they came from this machine"
         self.on_link = not wide_area

@@ -30,7 +30,7 @@ class NamespaceScriptFailed(AssertionError):
 
 def require_namespaces() -> None:
     """Return if this machine can make network namespaces; else raises as :func:`cannot_run`."""
-    probe = subprocess.run(["unshare", "-Urn", "true"], capture_output=True, text=True, check=False)
+    probe = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, text=True, check=False)
     if probe.returncode != 0:
         cannot_run(f"no network namespaces here: {probe.stderr.strip()}")
 
@@ -50,18 +50,22 @@ def run_in_namespace(
 ) -> Deferred[str]:
     """Run a Python file in a fresh network namespace; fires with what it printed.
 
-    The same Python and ``PYTHONPATH`` as the caller's are used. ``lo`` is up. Fails with
+    The same Python and ``PYTHONPATH`` as the caller's are used. ``lo`` is up. What it mounts is there for it alone. Fails with
     :class:`NamespaceScriptFailed` if the script does not end with 0, or not within ``limit`` seconds.
     """
     require_namespaces()
-    return deferToThreadPool(reactor, reactor.getThreadPool(), _run, [str(script), *arguments], limit)
+    return deferToThreadPool(reactor, reactor.getThreadPool(), run_alone, [str(script), *arguments], limit)
 
 
-def _run(arguments: list[str], limit: float) -> str:
+def run_alone(arguments: list[str], limit: float = SCRIPT_TIME) -> str:
+    """Do the same without a reactor: ``arguments`` are Python's, a file first; returns what was printed.
+
+    :raises NamespaceScriptFailed: if it fails.
+    """
     path = os.pathsep.join(entry for entry in sys.path if entry)
     environment = {**os.environ, "PYTHONPATH": path}
     inside = 'ip link set lo up && exec "$@"'
-    command = ["unshare", "-Urn", "sh", "-c", inside, "sh", sys.executable, *arguments]
+    command = ["unshare", "-Urnm", "sh", "-c", inside, "sh", sys.executable, *arguments]
     with tempfile.TemporaryFile("w+") as output:  # a pipe would be held open by what the script leaves behind
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

@@ -19,18 +19,22 @@ from p2pship.testing.programs import Program, ProgramFailed
 BEARERS = ("hip", "tls", "tcp", "udp")
 "Whose sockets are kept on loopback, switched on or not."
 
+ASKS_NOBODY = ("lookup.dns.enabled=false", "trust.domains=false", "trust.dnssec=false")
+"Of a node that asks neither the DNS of the machine nor a domain of the real world."
+
 START = 20.0
 "Seconds until its control socket answers; on a busy machine a start takes some of them."
 
 
 def arguments(state: Path, lan_port: int, settings: Sequence[str] = ()) -> list[str]:
-    """Return the command that starts a node which is heard on loopback only, by those with the same LAN port."""
+    """Return the command that starts a node which is heard on loopback only, by those with the same LAN port, and asks nobody else."""
     own = [
         "sip.port=0",
         *[f"bearer.{name}.port=0" for name in BEARERS],
         *[f'bearer.{name}.listen=["127.0.0.1"]' for name in BEARERS],
         f"lookup.lan.port={lan_port}",
         'lookup.lan.interfaces=["lo"]',
+        *ASKS_NOBODY,
     ]
     options = [part for setting in (*own, *settings) for part in ("--set", setting)]
     return [sys.executable, "-m", "twisted", "p2pship", "--state", str(state), *options]

@@ -18,19 +18,20 @@ from p2pship.sections import sections
 from p2pship.testing.bearer import MemoryBearer, MemoryLink, MemoryNetwork
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from p2pship.testing.network import StaticNetwork
+from p2pship.testing.nodeprocess import ASKS_NOBODY
 
 
 class MemoryNodes:
     """Nodes that find and reach each other in memory; phones reach them over real sockets on loopback."""
 
     def __init__(self, reactor: Any, folder: Path, names: Sequence[str], options: Sequence[str] = ()) -> None:
-        """Prepare a node for each name; its state is in the folder of that name.
+        """Prepare a node for each name; its state is in the folder of that name. They ask no domain of the real world.
 
         ``options`` are assignments such as ``sip.domain=example.com``, the same for all nodes.
         """
         self._reactor = reactor
         self._folder = folder
-        self._options = ("sip.port=0", *options)
+        self._options = ("sip.port=0", *ASKS_NOBODY, *options)
         self.links = MemoryNetwork()
         self.directory = MemoryDirectory()
         self.bearers: dict[str, MemoryBearer] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
-from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.error import CannotListenError, ConnectError, ConnectionLost
 from twisted.internet.protocol import DatagramProtocol, connectionDone
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
@@ -17,13 +19,27 @@ from p2pship.trust.dnssec import DNSFailed
 if TYPE_CHECKING:
     from dns.message import Message
 
-WAIT = 1.0
-"Seconds for one resolver to answer."
+WAITS = (0.3, 0.7, 1.0)
+"""Seconds for a resolver to answer, the first time that it is asked and so on: datagrams get lost, and one resolver may be dead. The
+first is short, as what others have asked for is answered at once; together they are what a person waits for at most."""
+
+STREAM_WAIT = 1.0
+"Seconds to connect to a resolver, and again for its answer."
 
 MOST_RESOLVERS = 3
 
 LARGEST = 1232
 "Octets of an answer over UDP that no network has to cut into pieces (RFC 9715 §3.2)."
+
+LARGEST_STREAM = 16_384
+"Octets of an answer over TCP: the keys of a zone have 4,000 at most, and anybody's domain may have resolvers pass on 65,535."
+
+MOST_RECORDS = 64
+"""Records of an answer: more than any answer of use has, signatures included. Reading one can take 0.4 ms, as its name may have 127
+labels, and anybody's domain may have resolvers pass on thousands."""
+
+_COUNTS = struct.Struct("!6x3H")
+"Where the head of a message says how many records there are, in three parts (RFC 1035 §4.1.1)."
 
 
 def system_resolvers() -> list[HostPort]:
@@ -39,12 +55,13 @@ def system_resolvers() -> list[HostPort]:
 
 
 class Resolver:
-    """Asks each resolver in turn; nothing is believed but that the answer is one to the question."""
+    """Asks each resolver in turn, and again, the one first that answered last; nothing is believed but that it is an answer to the question."""
 
-    def __init__(self, reactor: Any, servers: list[HostPort] | None = None) -> None:
-        """``servers`` None: those of the system, read at the first question."""
+    def __init__(self, reactor: Any, servers: Sequence[HostPort] | None = None) -> None:
+        """``servers`` None: those that the system has at each question; in another network it has others."""
         self._reactor = reactor
-        self._servers = servers
+        self._given = servers
+        self._answered: HostPort | None = None
 
     async def ask(self, name: str, kind: str) -> Message:
         """Return the answer to a question.
@@ -55,33 +72,44 @@ class Resolver:
         import dns.flags
         import dns.message
 
-        if self._servers is None:
-            self._servers = system_resolvers()
         try:
             question = dns.message.make_query(name, kind, want_dnssec=True, payload=LARGEST)
         except dns.exception.DNSException as error:
             raise DNSFailed(f"{name} is no name for the DNS: {error}") from None
         question.flags |= dns.flags.CD
-        for server in self._servers:
-            answer = await self._asked(server, question)
-            if answer is not None and answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-                return answer
+        servers = self._in_order()
+        for seconds in WAITS:
+            for server in tuple(servers):
+                answer = await self._asked(server, question, seconds)
+                if answer is None:
+                    continue
+                if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                    self._answered = server
+                    return answer
+                servers.remove(server)  # it cannot find out
         raise DNSFailed("the DNS does not answer")
 
-    async def _asked(self, server: HostPort, question: Message) -> Message | None:
+    def _in_order(self) -> list[HostPort]:
+        servers = system_resolvers() if self._given is None else self._given
+        return sorted(servers, key=lambda each: each != self._answered)
+
+    async def _asked(self, server: HostPort, question: Message, seconds: float) -> Message | None:
         import dns.flags
 
         octets = question.to_wire()
-        answer = await self._within(_Datagrams(server, question), octets)
+        answer = await self._within(_Datagrams(server, question), octets, seconds)
         if answer is None or not answer.flags & dns.flags.TC:
             return answer
         return await self._by_stream(server, question, octets)
 
-    async def _within(self, asked: _Datagrams, octets: bytes) -> Message | None:
-        port = self._reactor.listenUDP(0, asked, interface="::" if ":" in asked.server.host else "")
+    async def _within(self, asked: _Datagrams, octets: bytes, seconds: float) -> Message | None:
+        try:
+            port = self._reactor.listenUDP(0, asked, interface="::" if ":" in asked.server.host else "")
+        except CannotListenError:  # this machine has no IPv6, or no more files
+            return None
         try:
             asked.transport.write(octets, (asked.server.host, asked.server.port))  # type: ignore[union-attr]
-            return await asked.answer.addTimeout(WAIT, self._reactor)
+            return await asked.answer.addTimeout(seconds, self._reactor)
         except (TimeoutError, OSError):
             return None
         finally:
@@ -91,9 +119,9 @@ class Resolver:
         kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
         asked = _Stream(question)
         try:
-            await connectProtocol(kind(self._reactor, server.host, server.port, timeout=WAIT), asked)
+            await connectProtocol(kind(self._reactor, server.host, server.port, timeout=STREAM_WAIT), asked)
             asked.sendString(octets)
-            return await asked.answer.addTimeout(WAIT, self._reactor)
+            return await asked.answer.addTimeout(STREAM_WAIT, self._reactor)
         except (TimeoutError, ConnectError, ConnectionLost, DNSFailed):
             return None
         finally:
@@ -106,16 +134,22 @@ class _Datagrams(DatagramProtocol):
     def __init__(self, server: HostPort, question: Message) -> None:
         self.server = server
         self.answer: Deferred[Message] = Deferred()
+        self._from = (
+            server.host.partition("%")[0],
+            server.port,
+        )  # where it comes from, no interface is named
         self._question = question
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         answer = _read(datagram, self._question)
-        if addr[:2] == (self.server.host, self.server.port) and answer is not None and not self.answer.called:
+        if addr[:2] == self._from and answer is not None and not self.answer.called:
             self.answer.callback(answer)
 
 
 class _Stream(Int16StringReceiver):
     """One question over TCP (RFC 7766)."""
+
+    MAX_LENGTH = LARGEST_STREAM
 
     def __init__(self, question: Message) -> None:
         self.answer: Deferred[Message] = Deferred()
@@ -141,6 +175,8 @@ def _read(octets: bytes, question: Message) -> Message | None:
     import dns.exception
     import dns.message
 
+    if len(octets) < _COUNTS.size or sum(_COUNTS.unpack_from(octets)) > MOST_RECORDS:
+        return None
     try:
         answer = dns.message.from_wire(octets)
     except (dns.exception.DNSException, ValueError):

@@ -14,6 +14,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 
 from p2pship.interfaces import INetwork
 from p2pship.journal import Journal
+from p2pship.lookup.dns import discovery, hosts
 from p2pship.lookup.dns.discovery import NODE_LABELS, SERVER_LABELS, TEXT_LABEL
 from p2pship.lookup.dns.protocol import DNSLookup
 from p2pship.lookup.dns.reach import MayAsk
@@ -57,14 +58,17 @@ def address(host: str) -> Record_A:
 
 
 class DNSTestCase(TestCase):
-    """A zone, its server and a resolver."""
+    """A zone, its server and a resolver. What few domains have is waited for as long as there is time: a busy machine is slow."""
 
     def setUp(self) -> None:
         """Serve the zone."""
+        self.patch(discovery, "POINTER_TIME", discovery.ANSWER_TIME)
+        self.patch(hosts, "IDENTITY_TIME", hosts.ADDRESS_TIME)
         self.zone = Zone(DOMAIN)
         server = DNSServer(reactor, self.zone)
         self.addCleanup(server.stop)
-        self.resolver = Resolver(reactor, [server.at])
+        self.at = server.at
+        self.resolver = Resolver(reactor, [self.at])
 
     def servers(self, *records: Any) -> None:
         """Have these records where rendezvous servers usually are."""

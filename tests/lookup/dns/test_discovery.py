@@ -22,7 +22,7 @@ from p2pship.lookup.dns.discovery import (
     Directions,
     Discovery,
 )
-from p2pship.lookup.dns.kept import LONGEST_KEPT
+from p2pship.lookup.dns.kept import FAILURE_KEPT, LONGEST_KEPT, SHORTEST_KEPT
 from p2pship.trust.dnssec import DNSFailed
 from p2pship.trust.resolver import Resolver
 from tests.lookup.dns.dnscase import DOMAIN, DNSTestCase, naptr, srv, txt
@@ -83,7 +83,7 @@ class DiscoveryTests(DNSTestCase):
             naptr(SERVER_SERVICE, f"later.{DOMAIN}", order=20),
             naptr("SIP+D2U", f"_sip._udp.{DOMAIN}", order=1),
         )
-        self.zone.put(f"first.{DOMAIN}", srv("rv.provider.example", 444))
+        self.zone.put(f"first.{DOMAIN}", srv("rv.provider.example", 8443))
         self.zone.put(f"second.{DOMAIN}", srv("rv2.provider.example", priority=1))
         self.zone.put(f"later.{DOMAIN}", srv("rv3.provider.example"))
         self.servers(srv("usual.p2pship-test.net"))
@@ -91,7 +91,7 @@ class DiscoveryTests(DNSTestCase):
         self.assertEqual(
             await self.found(),
             (
-                ["https://rv.provider.example:444", "https://rv2.provider.example"],
+                ["https://rv.provider.example:8443", "https://rv2.provider.example"],
                 ["node.p2pship-test.net.:5568"],
             ),
         )
@@ -128,11 +128,11 @@ class DiscoveryTests(DNSTestCase):
 
     async def test_bad_path(self) -> None:
         """A path cannot make another host or port of the address that SRV records name."""
-        self.servers(srv("rv.p2pship-test.net", 44))
+        self.servers(srv("rv.p2pship-test.net", 8444))
         for path in ("@evil.example", ".evil.example", "0", "/x?y", "/x#y", "x", "/%2f", "//x"):
             self.discovery = Discovery(self.resolver.ask, reactor, os.urandom)
             self.text(txt(f"v=p2pship1; path={path}"))
-            self.assertEqual((await self.found())[0], ["https://rv.p2pship-test.net:44"])
+            self.assertEqual((await self.found())[0], ["https://rv.p2pship-test.net:8444"])
 
     async def test_denied(self) -> None:
         """A domain may say that there is decidedly no such service (RFC 2782): then no text is read either."""
@@ -158,6 +158,11 @@ class DiscoveryTests(DNSTestCase):
         self.servers(srv("rv.p2pship-test.net"))
         self.assertEqual(await self.found(), (["https://rv.p2pship-test.net"], []))
 
+    async def test_low_ports(self) -> None:
+        """A domain cannot have servers of other well-known protocols knocked at, which might take what they hear for something else."""
+        self.servers(*(srv("victim.example", port) for port in (22, 25, 80, 1023)))
+        self.assertEqual(await self.found(), ([], []))
+
     async def test_silence(self) -> None:
         """A DNS that does not answer is a failure, which is kept for a little while."""
         discovery = Discovery(Resolver(reactor, []).ask, reactor, os.urandom)
@@ -172,12 +177,15 @@ class LyingTests(TestCase):
         """Begin with answers that a test gives."""
         self.clock = Clock()
         self.texts: dict[str, str] = {}
+        self.lost: set[str] = set()
         self.asked = 0
         self.discovery = Discovery(self.ask, self.clock, os.urandom)
 
     async def ask(self, name: str, kind: str) -> dns.message.Message:
-        """Answer with what there is for a type."""
+        """Answer with what there is for a type, unless it is lost."""
         self.asked += 1
+        if kind in self.lost:
+            raise DNSFailed("lost")
         text = f"id 1\nflags QR\n;QUESTION\n{name} IN {kind}\n;ANSWER\n{self.texts.get(kind, '')}\n"
         answer: dns.message.Message = dns.message.from_text(text)
         return answer
@@ -212,6 +220,20 @@ class LyingTests(TestCase):
             self.clock.advance(seconds)
             self.assertTrue(await self.discovery.directions(DOMAIN))
             self.assertEqual(self.asked, asked)
+
+    async def test_part_lost(self) -> None:
+        """An answer that is lost is not taken for one that there is nothing: it is asked for again soon."""
+        for lost in ("SRV", "TXT", "NAPTR"):
+            self.lost = {lost}
+            await self.assertFailure(self.discovery.directions(DOMAIN), DNSFailed)
+            self.clock.advance(FAILURE_KEPT)
+        self.texts["TXT"] = f'_p2pship.{DOMAIN}. 3600 IN TXT "v=p2pship1; rendezvous=https://a.example"'
+        self.lost = {"SRV"}
+        self.assertTrue(await self.discovery.directions(DOMAIN))
+        self.lost, self.asked = set(), 0
+        self.clock.advance(SHORTEST_KEPT)
+        self.assertTrue(await self.discovery.directions(DOMAIN))
+        self.assertEqual(self.asked, 4)
 
     async def test_asked_once(self) -> None:
         """Several searches at once ask the DNS once; one that is given up does not end the others."""

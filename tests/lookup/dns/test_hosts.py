@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet import reactor
-from twisted.names.dns import Record_AAAA, Record_CNAME
+from twisted.names.dns import A, Record_AAAA, Record_CNAME
 
 from p2pship.identity.hit import hit_of
 from p2pship.identity.keys import new_p256, spki
@@ -84,5 +84,8 @@ class HostsTests(DNSTestCase):
         self.zone.put(NODE, address("203.0.113.7"))
         self.zone.ignored = {TYPE}
         self.assertEqual((await self.hosts.host(f"{NODE}.")).addresses, ("203.0.113.7",))
+        self.zone.put(f"v4.{DOMAIN}", address("203.0.113.7"))
+        self.zone.ignored = {A}  # an answer that is lost is not one that there is nothing
+        await self.assertFailure(self.hosts.host(f"v4.{DOMAIN}."), DNSFailed)
         failed = Hosts(Resolver(reactor, []).ask, reactor)
         await self.assertFailure(failed.host(f"{NODE}."), DNSFailed)

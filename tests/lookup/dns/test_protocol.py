@@ -14,19 +14,21 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface.verify import verifyObject
 
-from p2pship.interfaces import ILookup, ISearch, ISearchOnly
+from p2pship.interfaces import ILookup, ISearch
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Candidate, Question
+from p2pship.lookup.candidate import Candidate, Publishing, Question
 from p2pship.lookup.dns.protocol import SETTINGS, DNSLookup, make
 from p2pship.lookup.dns.quest import ANSWER_TIME
-from p2pship.lookup.dns.reach import MayAsk, within_reach
+from p2pship.lookup.dns.reach import MayAsk, in_the_internet, within_reach
 from p2pship.lookup.http.protocol import HTTPLookup
 from p2pship.lookup.http.server.service import RendezvousServer
 from p2pship.lookup.http.web import trusting
+from p2pship.network import Interface
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
 from p2pship.testing.network import StaticNetwork, loopback
 from p2pship.testing.programs import free_ports
+from p2pship.trust import resolver
 from tests.lookup.dns.dnscase import DOMAIN, DNSTestCase, TLSFiles, address, dns_lookup, everybody, srv, txt
 from tests.lookup.http.lookupcase import LookupCase
 from tests.lookup.http.publishers import LOOKUP_KEY, Publisher
@@ -77,7 +79,13 @@ class ProtocolCase(DNSTestCase, LookupCase):
         server: RendezvousServer = await self.server(certificate=self.tls.certificate, key=self.tls.key)
         port = server.addresses()[0][1]
         publisher = HTTPLookup(
-            reactor, (f"https://localhost:{port}",), self.tls.policy(), {}, lambda n: bytes(n), Journal()
+            reactor,
+            (f"https://localhost:{port}",),
+            self.tls.policy(),
+            {},
+            lambda n: bytes(n),
+            Journal(),
+            StaticNetwork(),
         )
         await publisher.publish(SLOT, ITEM)
         await publisher.stop()
@@ -92,8 +100,8 @@ class ServerTests(ProtocolCase):
         lookup = self.dns()
         verifyObject(ILookup, lookup)
         verifyObject(ISearch, lookup.find(Question(LOOKUP_KEY), RecordingReceiver()))
-        self.assertTrue(ISearchOnly.providedBy(lookup))
-        self.assertFalse(ISearchOnly.providedBy(self.dns(port=free_ports(1))))
+        self.assertIs(lookup.publishing, Publishing.NONE)
+        self.assertIs(self.dns(port=free_ports(1)).publishing, Publishing.UNTESTED)
         self.assertIsNone(lookup.follow(QUESTION, RecordingReceiver()))
 
     async def test_found(self) -> None:
@@ -124,6 +132,19 @@ class ServerTests(ProtocolCase):
     async def test_nobody_named(self) -> None:
         """A domain that names nobody was not asked for the person: the search fails, and says why."""
         self.assertIn(f"{DOMAIN} names nobody in the DNS", await self.fails(self.dns(), QUESTION))
+
+    async def test_other_network(self) -> None:
+        """In another network the DNS is asked anew: in the one before it may have told nobody anything."""
+        network = StaticNetwork(loopback())
+        lookup = dns_lookup(self.resolver.ask, self.tls.policy(), network=network)
+        lookup.start()
+        await self.fails(lookup, QUESTION)
+        self.servers(srv("localhost", await self.rendezvous()))
+        await self.fails(lookup, QUESTION)
+        network.change(loopback())
+        self.assertEqual(await self.found(lookup, QUESTION), [ITEM])
+        await lookup.stop()
+        self.assertEqual(network.watchers, [])
 
     async def test_nobodys_domain(self) -> None:
         """Names of home networks, of examples and of no domain are not asked about."""
@@ -176,15 +197,24 @@ class ServerTests(ProtocolCase):
         )
 
     async def test_made(self) -> None:
-        """What a node makes of its settings asks the system's resolver, and only what is proven if that is wanted."""
-        ports = Ports(Database(":memory:", [SCHEMA]))
+        """What a node makes of its settings asks the system's resolver, and goes only where that is proven if that is wanted.
+
+        It never goes to a node within its own network.
+        """
+        home = Interface("eth0", 2, (("192.168.1.2", 24),), loopback=False, multicast=True)
         node: Any = SimpleNamespace(
-            network=StaticNetwork(), random=os.urandom, ports=ports, journal=Journal()
+            network=StaticNetwork(loopback(), home),
+            random=os.urandom,
+            ports=Ports(Database(":memory:", [SCHEMA])),
+            journal=Journal(),
         )
-        for proven in (False, True):
+        self.patch(resolver, "system_resolvers", lambda: [self.at])
+        self.nodes(srv(NODE, 5568))
+        self.zone.put(NODE, address("192.168.1.77"))
+        for proven, why in ((False, "no address in the DNS that may be asked"), (True, "is not believed")):
             lookup = make(reactor, SETTINGS(proven=proven), node)
             lookup.start()
-            await self.fails(lookup, Question(LOOKUP_KEY, "example.com"))
+            self.assertIn(why, await self.fails(lookup, QUESTION))
             await lookup.stop()
 
 
@@ -231,13 +261,14 @@ class NodeTests(ProtocolCase):
         self.servers(srv("localhost", free_ports(1)))
         self.assertEqual(await self.found(self.dns(), QUESTION), [ITEM])
 
-    async def test_within_reach(self) -> None:
-        """A domain cannot have a node send to its own machine or to networks that the node is not on."""
+    async def test_private_addresses(self) -> None:
+        """A domain cannot have a node send datagrams to its own machine or into private networks."""
         for host in ("127.0.0.1", "10.0.0.1", "169.254.1.1", "224.0.0.251", "255.255.255.255", "0.0.0.0"):
             self.zone.put(f"n{host}.{DOMAIN}", address(host))
             self.nodes(srv(f"n{host}.{DOMAIN}", 5568))
             self.assertIn(
-                "no address in the DNS that may be asked", await self.fails(self.dns(near()), QUESTION)
+                "no address in the DNS that may be asked",
+                await self.fails(self.dns(in_the_internet), QUESTION),
             )
 
     async def test_port_taken(self) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from p2pship.lookup.dns.reach import GuardedReactor, within_reach
+from p2pship.lookup.dns.reach import GuardedReactor, in_the_internet, within_reach
 from p2pship.lookup.dns.servers import MOST_SERVERS, Servers
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.web import trusting
@@ -48,6 +48,13 @@ class WithinReachTests(SynchronousTestCase):
             "2002:7f00:1::1",
         ):  # 127.0.0.1 and 192.168.2.77 in other clothes
             self.assertFalse(may_ask(host), host)
+
+    def test_in_the_internet(self) -> None:
+        """Nodes are asked at public addresses alone, be they in the clothes that a translator gives them."""
+        for host in ("198.51.99.7", "2a00::7", "64:ff9b::c633:6307"):
+            self.assertTrue(in_the_internet(host), host)
+        for host in ("192.168.1.77", "fd00:1::77", "fe80::1", "127.0.0.1", "64:ff9b::c0a8:14d", "100.64.0.1"):
+            self.assertFalse(in_the_internet(host), host)
 
     def test_network_changes(self) -> None:
         """What counts is the network in which we are when we ask."""

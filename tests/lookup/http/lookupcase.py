@@ -15,10 +15,12 @@ from twisted.trial.unittest import TestCase
 from p2pship.interfaces import ILookup
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Question
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.http.protocol import HTTPLookup
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.lookup.http.web import trusting
+from p2pship.testing.network import StaticNetwork
 from tests.lookup.recording import RecordingReceiver
 
 PATIENCE = 10.0
@@ -57,6 +59,8 @@ class _Puppet(Protocol):
         method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
         self.factory.asked.append((method, path))
         self.factory.heads.append(head.decode())
+        peer: Any = self.transport.getPeer()
+        self.factory.peers.append(peer.port)
         answer = self.factory.reply(method, path)
         if answer is not None:
             self.transport.write(answer)
@@ -80,6 +84,8 @@ class PuppetServer(Factory):
         self.reply = reply
         self.asked: list[tuple[str, str]] = []
         self.heads: list[str] = []
+        self.peers: list[int] = []
+        "the ports from which it was asked, one for each connection"
 
 
 class LookupCase(TestCase):
@@ -90,6 +96,8 @@ class LookupCase(TestCase):
     def lookup(self, *servers: str, environment: Mapping[str, str] | None = None) -> HTTPLookup:
         """Start a lookup that uses these servers."""
         self.journal = Journal()
+        self.network = StaticNetwork()
+        self.clock_doubt = ClockDoubt()
         self.facts: list[str] = []
         self.journal.watch(lambda fact: self.facts.append(str(fact)))
         lookup = HTTPLookup(
@@ -99,6 +107,8 @@ class LookupCase(TestCase):
             environment or {},
             lambda length: b"\x80" * length,
             self.journal,
+            self.network,
+            self.clock_doubt,
         )
         lookup.start()
         self.addCleanup(lookup.stop)

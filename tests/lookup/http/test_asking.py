@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.interfaces import ISearch
 from p2pship.lookup.candidate import Question
+from p2pship.lookup.http import remote as remote_module
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.asking import ask
 from p2pship.lookup.http.remote import ASK_TIME, LONGEST_REASON, PUT_TIME, Remote, ServerFailed, SlotRefused
@@ -183,6 +184,20 @@ class AskingTests(AskingCase):
             receiver = await self.told(remote)
             self.assertEqual([each.item for each in receiver.candidates], [ITEM])
         self.assertEqual([WANTED_ETAG in head for head in puppet.heads], [False, True, True])
+
+    async def test_not_remembered(self) -> None:
+        """Nobody fills the memory: long answers are not remembered, nor more than so many."""
+        crowd = print_slots(Publisher(each).signed(now=time.time()).print() for each in range(MOST_SLOTS))
+        puppet, where = self.puppet(lambda method, path: response(crowd, etag=WANTED_ETAG))
+        remote = self.remote(where)
+        for _ in range(2):
+            await self.told(remote)
+        self.assertNotIn(WANTED_ETAG, "".join(puppet.heads))
+        self.patch(remote_module, "MOST_KEPT", 2)
+        puppet.reply = lambda method, path: response(print_slots(()), etag=WANTED_ETAG)
+        for number in range(5):
+            await self.told(remote, Question(lookup_key(number)))
+        self.assertEqual(len(remote._kept), 2)
 
     async def test_strange_fields(self) -> None:
         """Header fields that are not text, or as long as books, do nothing."""

@@ -15,11 +15,21 @@ from p2pship.config import load
 from p2pship.errors import ConfigError
 from p2pship.interfaces import INode
 from p2pship.journal import Journal
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.http.card import make
 from p2pship.lookup.http.settings import MOST_SERVERS, HTTPSettings
+from p2pship.testing.network import StaticNetwork
 
 SERVER = "https://r.example.com"
-NODE = cast(INode, SimpleNamespace(random=lambda length: bytes(length), journal=Journal()))
+NODE = cast(
+    INode,
+    SimpleNamespace(
+        random=lambda length: bytes(length),
+        journal=Journal(),
+        network=StaticNetwork(),
+        clock_doubt=ClockDoubt(),
+    ),
+)
 
 
 class SettingsTests(SynchronousTestCase):

@@ -57,6 +57,16 @@ class HTTPLookupTests(LookupCase):
         """What was never published is taken back without asking anybody."""
         await self.lookup(NOBODY).withdraw(BOB.slot())
 
+    async def test_withdrawn_beside_a_dead_server(self) -> None:
+        """Taking back is not over before every server has answered: who stops then stops everything."""
+        server = await self.server()
+        lookup = self.lookup(NOBODY, address(server))
+        await lookup.publish(BOB.slot(), ITEM)
+        await self.eventually(lambda: lookup.servers()[0]["trouble"] != "")
+        await self.assertFailure(lookup.withdraw(BOB.slot()), ServerFailed)
+        await lookup.stop()
+        self.assertEqual(await self.found(self.lookup(address(server)), QUESTION), [])
+
     async def test_clock_set_back(self) -> None:
         """A node whose clock was ahead when it published replaces that all the same: the server says what it has."""
         server = await self.server()

@@ -14,6 +14,8 @@ from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.remote import Remote, ServerFailed, SlotRefused, Stale
 from p2pship.lookup.http.upkeep import MOST_AT_ONCE, Upkeep, first_success
 from p2pship.lookup.http.wire import SKEW, SignedSlot
+from p2pship.lookup.selftest import SWALLOWED
+from p2pship.status import ServerStatus
 from tests.lookup.http.publishers import ITEM, LIFETIME, LOOKUP_KEY, NOW, Publisher, lookup_key
 
 BOB = Publisher(1)
@@ -43,6 +45,14 @@ class FakeRemote:
         answer: Deferred[None] = Deferred()
         self.putting.append((slot, answer))
         await answer
+
+    def forgive(self) -> None:
+        """Hear that there is another network."""
+        self.left_alone = 0.0
+
+    def status(self) -> ServerStatus:
+        """Return that all is well."""
+        return {"name": str(self.address), "trouble": "", "since": 0.0}
 
     def answer(self, error: Exception | None = None) -> SignedSlot:
         """Answer the oldest put."""
@@ -143,6 +153,40 @@ class UpkeepTests(SynchronousTestCase):
         self.successResultOf(held)
         self.assertEqual(len(self.facts), 2)
 
+    def test_another_network(self) -> None:
+        """What is on its way when the network changes, and what waits because that failed, is sent again at once."""
+        held = [self.hold(number=number) for number in range(2)]
+        self.remote.left_alone = 300.0
+        self.remote.answer(DOWN)
+        self.failureResultOf(held[0], ServerFailed)
+        hanging = [answer for _, answer in self.remote.putting]
+        self.remote.putting.clear()
+        self.upkeep.begin_anew()
+        for each in hanging:
+            self.assertTrue(each.called)
+        self.assertEqual(len(self.remote.putting), 2)
+        self.remote.answer()
+        self.remote.answer()
+        self.successResultOf(held[1])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_status(self) -> None:
+        """What is wrong is told in words, with since when, until it is well."""
+        self.assertEqual(self.upkeep.status(), {"name": "https://r.example.com", "trouble": "", "since": 0.0})
+        self.hold().addErrback(lambda _: None)
+        self.remote.left_alone = 5.0
+        self.remote.answer(DOWN)
+        self.remote.left_alone = 0.0
+        self.clock.advance(100)
+        self.remote.left_alone = 5.0
+        self.remote.answer(DOWN)
+        said = self.upkeep.status()
+        self.assertEqual((said["trouble"], said["since"]), ("down", NOW))
+        self.remote.left_alone = 0.0
+        self.clock.advance(100)
+        self.remote.answer()
+        self.assertEqual(self.upkeep.status()["since"], 0.0)
+
     def test_expired(self) -> None:
         """What has expired is not tried any more."""
         held = self.hold()
@@ -208,10 +252,17 @@ class UpkeepTests(SynchronousTestCase):
         (own,) = self.upkeep.own(question)
         self.assertEqual(self.upkeep.own(Question(lookup_key(0))), frozenset())
         self.assertEqual(self.upkeep.own(Question(LOOKUP_KEY, known=(BOB.key,))), frozenset())
-        self.upkeep.answered(())
+        self.upkeep.answered((own,), {BOB.key})
+        self.upkeep.answered((), ())
         self.assertEqual(self.facts, [])
-        self.upkeep.answered((own,))
+        self.upkeep.answered((own,), ())
         self.assertEqual(len(self.facts), 1)
+        self.assertEqual(self.upkeep.status()["trouble"], SWALLOWED)
+        self.hold()
+        self.remote.answer()  # it takes that as well, which says nothing
+        self.assertEqual(len(self.facts), 1)
+        self.upkeep.answered((own,), {BOB.key})
+        self.assertIn("again", self.facts[-1])
         self.clock.advance(LIFETIME)
         self.assertEqual(self.upkeep.own(question), frozenset())
 

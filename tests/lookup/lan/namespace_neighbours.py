@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import react
 
 from p2pship.journal import Journal
@@ -53,8 +53,12 @@ async def search(made: LANLookup) -> tuple[list[Candidate], Exception | None]:
 async def found(made: LANLookup) -> None:
     """Search until the neighbour is found."""
     for _ in range(MOST_SEARCHES):
-        candidates, _ = await search(made)
-        if candidates:
+        receiver = RecordingReceiver()
+        searching = made.find(Question(KEY), receiver)
+        either: list[Deferred[Any]] = [receiver.first, receiver.ended]
+        await DeferredList(either, fireOnOneCallback=True)
+        searching.cancel()
+        if candidates := receiver.candidates:
             assert set(candidates) == {Candidate(ITEM, "lan", over_loopback=False, on_link=True)}, candidates
             return
     raise AssertionError("the neighbour was not found")

@@ -1,13 +1,11 @@
-"""A DHT of our own on loopback addresses, which knows nothing of the public one, and lookups in it."""
+"""Lookups in a DHT of our own on loopback addresses."""
 
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
-import libtorrent
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -15,82 +13,11 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.journal import Journal
 from p2pship.lookup.mainline.protocol import MainlineLookup
-from p2pship.lookup.mainline.session import TOLERANT
 from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
+from p2pship.testing.dht import BEGINNINGS, PrivateDHT
 from p2pship.testing.network import StaticNetwork, loopback
-
-NODES = 24
-"Nodes of the DHT, besides those of the lookups."
-
-BEGINNINGS = 3
-"Nodes that others are told of."
-
-FAMILIAR = 9
-"Nodes that know the first one as they know others: who begins with a node does not take it for one of the DHT."
-
-ONLY_DHT = {
-    "enable_dht": True,
-    "enable_lsd": False,
-    "enable_upnp": False,
-    "enable_natpmp": False,
-    "enable_incoming_tcp": False,
-    "enable_outgoing_tcp": False,
-    "enable_incoming_utp": False,
-    "enable_outgoing_utp": False,
-    "alert_mask": 0,
-}
-
-
-def free_port() -> int:
-    """Return a UDP port that nobody uses on any address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("0.0.0.0", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class PrivateDHT:
-    """Nodes of libtorrent, each on a network of its own: 127.0.1.1, 127.0.2.1 and so on."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.sessions: list[Any] = [self._session(number) for number in range(1, NODES + 1)]
-
-    @property
-    def bootstrap(self) -> tuple[str, ...]:
-        """The nodes that others begin with."""
-        return tuple(f"127.0.{number}.1:{self.port}" for number in range(1, BEGINNINGS + 1))
-
-    def is_whole(self) -> bool:
-        """Tell whether all but those that it began with know the others."""
-        return all(session.status().dht_nodes > BEGINNINGS for session in self.sessions[FAMILIAR:])
-
-    def announce(self, number: int, infohash: bytes, port: int) -> None:
-        """Have a node announce itself."""
-        self.sessions[number].dht_announce(libtorrent.sha1_hash(infohash), port, 0)
-
-    def kill_half(self) -> None:
-        """End every other node without a word; of those that others begin with two go, too."""
-        self.sessions = self.sessions[1::2]
-
-    def stop(self) -> None:
-        """End all."""
-        self.sessions = []
-
-    def _session(self, number: int) -> Any:
-        beginnings = self.bootstrap[: number - 1]
-        settings: Any = {
-            **ONLY_DHT,
-            **TOLERANT,
-            "listen_interfaces": f"127.0.{number}.1:{self.port}",
-            "dht_bootstrap_nodes": ",".join(beginnings),
-        }
-        made = libtorrent.session(settings)
-        if 1 < number <= FAMILIAR:
-            made.add_dht_node(("127.0.1.1", self.port))
-        return made
 
 
 class MainlineTestCase(TestCase):
@@ -99,9 +26,13 @@ class MainlineTestCase(TestCase):
     timeout = 15
 
     def setUp(self) -> None:
-        self.dht = PrivateDHT()
+        self.dht = self.make_dht()
         self.addCleanup(self.dht.stop)
         self.journals: list[Journal] = []
+
+    def make_dht(self) -> PrivateDHT:
+        """Make the DHT."""
+        return PrivateDHT()
 
     async def lookup(self, number: int, state: Path | None = None, **changes: Any) -> MainlineLookup:
         """Return a lookup on the address 127.0.100.``number`` that has found the DHT."""

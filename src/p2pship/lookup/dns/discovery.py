@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 from p2pship.lookup.dns.answers import Pointer, Service, is_denied, lifetime, pointers, services, texts
 from p2pship.lookup.dns.kept import Kept
 from p2pship.lookup.dns.order import in_order
-from p2pship.lookup.http.address import BadServer, ServerAddress
+from p2pship.lookup.http.address import PORTS, BadServer, ServerAddress
+from p2pship.lookup.questions.targets import LOWEST_PORT
 from p2pship.trust.dnssec import Ask, DNSFailed
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ SERVER_SERVICE, NODE_SERVICE = "P2PSHIP+D2H", "P2PSHIP+D2U"
 DISCOVERY_TIME = 2.0
 "Seconds for all of it: a lookup has 3."
 
+ANSWER_TIME = 1.4
+"Seconds for one answer: the question is repeated twice meanwhile, and what NAPTR records lead to is left half a second."
+
 POINTER_TIME = 0.5
-"Seconds for the NAPTR records, which few domains have, and which some routers at home never answer for."
+"Seconds for the NAPTR records, which few domains have, and which some routers at home never answer for; and for what they lead to."
 
 MOST_POINTERS = 2
 "NAPTR records that are followed for one service, at one round trip more."
@@ -86,6 +90,10 @@ class Discovery:
         """Return who may be asked for the people of a canonical domain; fails with DNSFailed if the DNS does not answer."""
         return self._kept.get(domain)
 
+    def forget(self) -> None:
+        """Keep nothing of what was answered."""
+        self._kept.forget()
+
     def stop(self) -> None:
         """Ask no more."""
         self._kept.stop()
@@ -100,8 +108,6 @@ class Discovery:
             ],
             consumeErrors=True,
         )
-        if server is None and node is None and text is None:
-            raise DNSFailed(f"the DNS does not answer for {domain}, or is not believed")
         elsewhere = pointers(naptr) if naptr is not None else ()
         at_servers, at_nodes = await gatherResults(
             [
@@ -113,13 +119,18 @@ class Discovery:
         found = Directions(
             self._servers(at_servers, text), tuple(in_order(_all(at_nodes), self._random)[:MOST_NODES])
         )
-        answers = [each for each in (naptr, text, *at_servers, *at_nodes) if each is not None]
+        needed = [text, *at_servers, *at_nodes]
+        if not found and None in (naptr, *needed):
+            raise DNSFailed(f"the DNS does not answer for {domain}, or is not believed")
+        answers = [each for each in (naptr, *needed) if each is not None]
         lifetimes = [lifetime(each) for each in answers if each.answer]
+        if None in needed:  # what was lost is asked for again soon
+            return found, 0
         return found, min(lifetimes, default=NOTHING_KEPT) if found else NOTHING_KEPT
 
     async def _elsewhere(
         self, elsewhere: Iterable[Pointer], service: str, usual: Message | None
-    ) -> list[Message]:
+    ) -> list[Message | None]:
         """Return the answers with the SRV records of a service: those that NAPTR records name, or else the usual one."""
         named = sorted(
             (each for each in elsewhere if each.service == service),
@@ -127,24 +138,22 @@ class Discovery:
         )
         first = [each for each in named if each.order == named[0].order][:MOST_POINTERS]
         if not first:
-            return [usual] if usual is not None else []
-        answers = await gatherResults([self._begun(each.target, "SRV") for each in first], consumeErrors=True)
-        return [each for each in answers if each is not None]
+            return [usual]
+        asked = [self._begun(each.target, "SRV", POINTER_TIME) for each in first]
+        return await gatherResults(asked, consumeErrors=True)
 
-    def _servers(self, answers: list[Message], text: Message | None) -> tuple[ServerAddress, ...]:
-        if any(map(is_denied, answers)):
+    def _servers(self, answers: list[Message | None], text: Message | None) -> tuple[ServerAddress, ...]:
+        if any(is_denied(each) for each in answers if each is not None):
             return ()
         said = texts(text) if text is not None else ()
         paths = (value for values in said for value in values.get("path", ()) if _PATH.fullmatch(value))
         path = next(paths, "")
-        named = [f"https://{each.target[:-1]}:{each.port}{path}" for each in self._ordered(answers)]
+        ordered = in_order(_all(answers), self._random)
+        named = [f"https://{each.target[:-1]}:{each.port}{path}" for each in ordered]
         named = named or [value for values in said for value in values.get("rendezvous", ())]
         return tuple(dict.fromkeys(_addresses(named)))[:MOST_SERVERS]
 
-    def _ordered(self, answers: list[Message]) -> list[Service]:
-        return in_order(_all(answers), self._random)
-
-    def _begun(self, name: str, kind: str, seconds: float = DISCOVERY_TIME) -> Deferred[Message | None]:
+    def _begun(self, name: str, kind: str, seconds: float = ANSWER_TIME) -> Deferred[Message | None]:
         """Ask for one thing; None is for no answer."""
         asked: Deferred[Message | None] = Deferred.fromCoroutine(_answer(self._ask(name, kind)))
         return asked.addTimeout(seconds, self._clock).addErrback(_no_answer)
@@ -158,8 +167,8 @@ def _no_answer(failure: Failure) -> None:
     failure.trap(DNSFailed, TimeoutError)
 
 
-def _all(answers: Iterable[Message]) -> list[Service]:
-    return [each for answer in answers for each in services(answer)]
+def _all(answers: Iterable[Message | None]) -> list[Service]:
+    return [each for answer in answers if answer is not None for each in services(answer)]
 
 
 def _addresses(texts: Iterable[str]) -> Iterable[ServerAddress]:
@@ -168,5 +177,5 @@ def _addresses(texts: Iterable[str]) -> Iterable[ServerAddress]:
             address = ServerAddress.parse(text)
         except BadServer:
             continue
-        if address.encrypted:
+        if address.encrypted and (address.port == PORTS["https"] or address.port >= LOWEST_PORT):
             yield address

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -20,11 +20,20 @@ if TYPE_CHECKING:
 HOST_TIME = 1.5
 "Seconds for the addresses of a host: a lookup has 3, and has asked for the domain's hosts before."
 
+IDENTITY_TIME = 0.5
+"Seconds for HIP records, which few hosts have, and which some routers at home never answer for."
+
+ADDRESS_TIME = 0.7
+"Seconds for the addresses of rendezvous servers, which come after them, and of the host itself."
+
 MOST_ADDRESSES = 4
 "Addresses of one host that are asked: of IPv4 and IPv6 at two places."
 
 MOST_RENDEZVOUS = 2
 "Rendezvous servers of one host whose addresses are looked for."
+
+ADDRESSES = ("A", "AAAA")
+"The types of records that have them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +52,16 @@ class Hosts:
 
     def __init__(self, ask: Ask, clock: IReactorTime) -> None:
         self._ask = ask
+        self._clock = clock
         self._kept: Kept[Host] = Kept(clock, self._look, HOST_TIME)
 
     def host(self, name: str) -> Deferred[Host]:
         """Return where a host is asked, by its name with the last dot; fails with DNSFailed if the DNS does not answer."""
         return self._kept.get(name)
+
+    def forget(self) -> None:
+        """Keep nothing of what was answered."""
+        self._kept.forget()
 
     def stop(self) -> None:
         """Ask no more."""
@@ -55,24 +69,27 @@ class Hosts:
 
     async def _look(self, name: str) -> tuple[Host, int]:
         identity, *own = await gatherResults(
-            [self._begun(name, kind) for kind in ("HIP", "A", "AAAA")], consumeErrors=True
+            [self._begun(name, "HIP", IDENTITY_TIME), *(self._begun(name, kind) for kind in ADDRESSES)],
+            consumeErrors=True,
         )
         known = hosts(identity) if identity is not None else ()
         servers = tuple(dict.fromkeys(server for each in known for server in each.servers))
         others = [server for server in servers if server != name][:MOST_RENDEZVOUS]
         there = await gatherResults(
-            [self._begun(other, kind) for other in others for kind in ("A", "AAAA")], consumeErrors=True
+            [self._begun(other, kind) for other in others for kind in ADDRESSES], consumeErrors=True
         )
-        answers = _answers([*there, *(own if not servers or name in servers else ())])
-        if not answers:
-            raise DNSFailed(f"the DNS does not answer for {name}, or is not believed")
+        needed = [*there, *(own if not servers or name in servers else ())]
+        answers = _answers(needed)
         every = tuple(dict.fromkeys(address for each in answers for address in addresses(each)))
+        if not every and None in needed:
+            raise DNSFailed(f"the DNS does not answer for {name}, or is not believed")
         found = Host(name, every[:MOST_ADDRESSES], tuple(each.hit for each in known))
         return found, min(map(lifetime, _answers([identity, *answers])))
 
-    def _begun(self, name: str, kind: str) -> Deferred[Message | None]:
+    def _begun(self, name: str, kind: str, seconds: float = ADDRESS_TIME) -> Deferred[Message | None]:
+        """Ask for one thing; None is for no answer."""
         asked: Deferred[Message | None] = Deferred.fromCoroutine(_answer(self._ask(name, kind)))
-        return asked.addErrback(_no_answer)
+        return asked.addTimeout(seconds, self._clock).addErrback(_no_answer)
 
 
 async def _answer(asked: Awaitable[Message]) -> Message:
@@ -84,4 +101,4 @@ def _answers(answers: Iterable[Message | None]) -> list[Message]:
 
 
 def _no_answer(failure: Failure) -> None:
-    failure.trap(DNSFailed)
+    failure.trap(DNSFailed, TimeoutError)

@@ -56,6 +56,10 @@ class Kept(Generic[Value]):
             self._begin(name)
         return answer
 
+    def forget(self) -> None:
+        """Ask anew for what is wanted from now on."""
+        self._kept.clear()
+
     def stop(self) -> None:
         """Ask no more; whoever still waits is told with CancelledError."""
         for asked in tuple(self._under_way.values()):

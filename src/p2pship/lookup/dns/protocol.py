@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
-from p2pship.interfaces import ILookup, INetwork, INode, ISearch, ISearchOnly, ISearchReceiver
+from p2pship.interfaces import ILookup, INetwork, INode, ISearch, ISearchReceiver
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Candidate, Question, Slot
+from p2pship.lookup.candidate import Candidate, Publishing, Question, Slot
 from p2pship.lookup.dns.discovery import Directions, Discovery
 from p2pship.lookup.dns.hosts import Host, Hosts
 from p2pship.lookup.dns.proven import proven_only
 from p2pship.lookup.dns.quest import NotAsked, Quest
-from p2pship.lookup.dns.reach import MayAsk, within_reach
+from p2pship.lookup.dns.reach import MayAsk, in_the_internet, within_reach
 from p2pship.lookup.dns.settings import DNSSettings
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.questions.exchange import Asking, Exchange
@@ -35,12 +35,19 @@ SETTINGS = DNSSettings
 
 def make(reactor: Any, settings: DNSSettings, node: INode) -> DNSLookup:
     """Return the lookup for a node."""
-    may_ask = within_reach(node.network)
     resolver = Resolver(reactor)
     asking = proven_only(resolver.ask, DNSSEC(resolver.ask, reactor)) if settings.proven else resolver.ask
-    servers = partial(_servers, reactor, may_ask, node.random)
+    servers = partial(_servers, reactor, within_reach(node.network), node.random)
     return DNSLookup(
-        reactor, settings, asking, servers, may_ask, node.network, node.ports, node.random, node.journal
+        reactor,
+        settings,
+        asking,
+        servers,
+        in_the_internet,
+        node.network,
+        node.ports,
+        node.random,
+        node.journal,
     )
 
 
@@ -56,15 +63,14 @@ def _servers(reactor: Any, may_ask: MayAsk, random: Callable[[int], bytes]) -> S
 class DNSLookup:
     """Asks whom domains name, ``docs/reference/dns-lookup.md``; publishes nothing, but for the questions that it answers.
 
-    ``asking`` asks the DNS; ``make_servers`` is called when the first server is to be asked; ``may_ask`` says which addresses
-    that the DNS named may be asked.
+    ``asking`` asks the DNS; ``make_servers`` is called when the first server is to be asked; ``may_ask`` says at which addresses
+    that the DNS named nodes may be asked.
     """
 
     log = Logger()
 
     name = "dns"
     wide_area = True
-    keeps = False
 
     def __init__(
         self,
@@ -85,13 +91,14 @@ class DNSLookup:
         self._make_servers = make_servers
         self._servers: Servers | None = None
         self._may_ask = may_ask
+        self._network = network
+        self._unwatch: Callable[[], None] = _nothing
         self._exchange = Exchange(
             reactor, self.name, network, ports, random, journal, port=settings.port, private=True
         )
         self._quests: set[Quest] = set()
         self._started = False
-        if not settings.port:
-            directlyProvides(self, ISearchOnly, providedBy(self))
+        self.publishing = Publishing.UNTESTED if settings.port else Publishing.NONE
 
     @property
     def port(self) -> int:
@@ -106,6 +113,7 @@ class DNSLookup:
         self._started = True
         if self._settings.port:
             self._exchange.start()
+        self._unwatch = self._network.watch(self._network_changed)
         if self.port != self._settings.port:
             self.log.warn(
                 "questions are answered at port {port}: whoever goes by the DNS asks at {wanted}, which another program has",
@@ -117,6 +125,8 @@ class DNSLookup:
     def stop(self) -> Deferred[None]:
         """End every search and close every socket."""
         self._started = False
+        self._unwatch()
+        self._unwatch = _nothing
         for quest in tuple(self._quests):
             quest.end(NotAsked("the lookup was stopped"))
         self._discovery.stop()
@@ -181,7 +191,7 @@ class DNSLookup:
         return self._exchange.ask(question.lookup_key, receive)
 
     def may_ask(self, host: str) -> bool:
-        """Tell whether an address that the DNS named may be asked."""
+        """Tell whether a node may be asked at an address that the DNS named."""
         return self._may_ask(host)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> Any:
@@ -191,3 +201,12 @@ class DNSLookup:
     def quest_ended(self, quest: Quest) -> None:
         """Hear that a search is over."""
         self._quests.discard(quest)
+
+    def _network_changed(self) -> None:
+        """Believe nothing that another network's resolver said: some answer everything until one has paid."""
+        self._discovery.forget()
+        self._hosts.forget()
+
+
+def _nothing() -> None:
+    """Watch nothing."""

@@ -49,7 +49,7 @@ class IWays(Protocol):
         """Return what asks nodes at those addresses that it is told; raises LocalError if nothing can be asked."""
 
     def may_ask(self, host: str) -> bool:
-        """Tell whether an address that the DNS named may be asked."""
+        """Tell whether a node may be asked at an address that the DNS named."""
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> Any:
         """Call later; returns an IDelayedCall."""

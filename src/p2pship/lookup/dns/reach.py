@@ -1,7 +1,8 @@
-"""Which addresses that the DNS named may be asked: public ones, and those of our own networks.
+"""Which addresses that the DNS named may be asked: public ones; over TLS, those of our own networks, too.
 
 Whoever writes records for a domain could else have every node that looks for somebody there knock at a machine within its
-own network, or at itself, which the writer cannot reach.
+own network, or at itself, which the writer cannot reach. Over TLS nothing is asked before the machine has proven that it has the
+name; a datagram is asked at once, and whoever gets it may take it for something else.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ def within_reach(network: INetwork) -> MayAsk:
         return any(address in each for each in networks_of(network.interfaces()))
 
     return may_ask
+
+
+def in_the_internet(host: str) -> bool:
+    """Pass public addresses alone."""
+    return is_public(_unwrapped(host))
 
 
 def _unwrapped(host: str) -> str:

@@ -27,7 +27,16 @@ def make(reactor: Any, settings: HTTPSettings, node: INode) -> HTTPLookup | None
     from p2pship.lookup.http.web import trusting
 
     policy = trusting(_authorities(settings.ca_file))
-    return HTTPLookup(reactor, settings.servers, policy, os.environ, node.random, node.journal)
+    return HTTPLookup(
+        reactor,
+        settings.servers,
+        policy,
+        os.environ,
+        node.random,
+        node.journal,
+        node.network,
+        node.clock_doubt,
+    )
 
 
 def _authorities(file: str) -> bytes:

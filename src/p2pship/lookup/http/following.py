@@ -62,9 +62,18 @@ class Stream:
         self._ended = ended
         self._open()
 
+    def begin_anew(self) -> None:
+        """Open it again at once, on another connection."""
+        self._hang_up()
+        self._delay, self.tried = AGAIN, False
+        self._open()
+
     def stop(self) -> None:
         """Open it no more."""
         self._ended = lambda: None
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         listening, self._listening = self._listening, None
@@ -173,6 +182,12 @@ class Following:
         for stream in self._streams:
             stream.stop()
         self._over(self)
+
+    def begin_anew(self) -> None:
+        """Hear that there is another network: streams may hang, and servers that could not be reached may be there."""
+        for stream in self._streams:
+            if not self._ended:
+                stream.begin_anew()
 
     def end(self, reason: str) -> None:
         """End it, and say why."""

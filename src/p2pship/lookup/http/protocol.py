@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from p2pship.identity.validity import RECORD_LIFETIME
-from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
+from p2pship.interfaces import IAsksServers, ILookup, INetwork, ISearch, ISearchReceiver
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Question, Slot
+from p2pship.lookup.candidate import Publishing, Question, Slot
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.asking import AskingAll
 from p2pship.lookup.http.following import Following
@@ -21,18 +23,19 @@ from p2pship.lookup.http.remote import Remote, ServerFailed
 from p2pship.lookup.http.upkeep import Upkeep, first_success
 from p2pship.lookup.http.web import Web
 from p2pship.lookup.http.wire import signed
+from p2pship.status import ServerStatus
 
 MOST_FOLLOWED = 16
 "Lookup keys followed at once: each takes a connection to every server, which has few for one address. Others are asked for."
 
 
-@implementer(ILookup)
+@implementer(ILookup, IAsksServers)
 class HTTPLookup:
     """Publishes on rendezvous servers, and asks them: ``docs/reference/http-lookup.md``."""
 
     name = "http"
     wide_area = True
-    keeps = True
+    publishing = Publishing.TESTED
 
     def __init__(
         self,
@@ -42,15 +45,24 @@ class HTTPLookup:
         environment: Mapping[str, str],
         random: Callable[[int], bytes],
         journal: Journal,
+        network: INetwork,
+        clock_doubt: ClockDoubt | None = None,
     ) -> None:
         """``policy`` says which servers are believed to be who they are; ``environment`` names proxies.
+
+        ``clock_doubt`` hears what time the servers have.
 
         :raises BadServer: if something else than the address of a server is among them.
         """
         self._reactor = reactor
         self._web = Web(reactor, policy, environment)
+        self._network = network
+        self._unwatch: Callable[[], None] = _nothing
         part_of_one = partial(_part_of_one, random)
-        remotes = [Remote(reactor, self._web, ServerAddress.parse(each), part_of_one) for each in servers]
+        remotes = [
+            Remote(reactor, self._web, ServerAddress.parse(each), part_of_one, clock_doubt)
+            for each in servers
+        ]
         self._upkeeps = [Upkeep(reactor, remote, journal) for remote in remotes]
         self._sequences: dict[Slot, int] = {}
         self._searches: set[AskingAll] = set()
@@ -58,10 +70,13 @@ class HTTPLookup:
 
     def start(self) -> Deferred[None]:
         """Begin: nothing is connected before it is needed."""
+        self._unwatch = self._network.watch(self._network_changed)
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """End every search and close every connection."""
+        self._unwatch()
+        self._unwatch = _nothing
         for search in tuple(self._searches):
             search.end(ServerFailed("the lookup was stopped"))
         for following in tuple(self._followings):
@@ -96,17 +111,29 @@ class HTTPLookup:
         return first_success([upkeep.hold(slot, wanted) for upkeep in self._upkeeps])
 
     def withdraw(self, slot: Slot) -> Deferred[None]:
-        """Take back what the slot holds from every server; fails if one of them does not take part now."""
+        """Take back what the slot holds from every server; fires when all have answered, fails if one does not take part."""
         tombstone = signed(slot, b"", self._sequence(slot), self._expiry())
         self._sequences.pop(slot)
-        all_done = gatherResults([upkeep.withdraw(slot, tombstone) for upkeep in self._upkeeps], True)
-        return all_done.addCallbacks(lambda _: None, lambda failure: failure.value.subFailure)
+        withdrawing = [upkeep.withdraw(slot, tombstone) for upkeep in self._upkeeps]
+        return DeferredList(withdrawing, consumeErrors=True).addCallback(_first_failure)
+
+    def servers(self) -> list[ServerStatus]:
+        """Say of each server how it is."""
+        return [upkeep.status() for upkeep in self._upkeeps]
+
+    def _network_changed(self) -> None:
+        """Make all connections anew that nobody waits for just now: those from an address that is gone would hang."""
+        self._web.close_idle()
+        for upkeep in self._upkeeps:
+            upkeep.begin_anew()
+        for following in tuple(self._followings):
+            following.begin_anew()
 
     def _over(self, own: Sequence[frozenset[Slot]], search: AskingAll) -> None:
         self._searches.discard(search)
         for upkeep, slots, asking in zip(self._upkeeps, own, search.askings, strict=True):
             if asking.completed:
-                upkeep.answered(slot for slot in slots if slot.publication_key not in asking.told)
+                upkeep.answered(slots, asking.told)
 
     def _sequence(self, slot: Slot) -> int:
         """Return the sequence of what is signed now."""
@@ -117,6 +144,14 @@ class HTTPLookup:
     def _expiry(self) -> int:
         """Return until when a slot is kept that is signed now: no longer than the record in it holds."""
         return int(self._reactor.seconds() + RECORD_LIFETIME)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _first_failure(results: list[tuple[bool, Any]]) -> Failure | None:
+    return next((result for worked, result in results if not worked), None)
 
 
 def _part_of_one(random: Callable[[int], bytes]) -> float:

@@ -15,8 +15,10 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from p2pship.errors import RemoteError
+from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.http.address import BadServer, ServerAddress
 from p2pship.lookup.http.patience import Patience
+from p2pship.lookup.http.trouble import Trouble
 from p2pship.lookup.http.web import Web
 from p2pship.lookup.http.wire import (
     CONTENT_TYPE,
@@ -29,6 +31,7 @@ from p2pship.lookup.http.wire import (
     slot_path,
     slots_path,
 )
+from p2pship.status import ServerStatus
 from p2pship.webclient import read_body, why
 
 T = TypeVar("T")
@@ -40,7 +43,10 @@ PUT_TIME = 10.0
 "Seconds to put a slot, which the server writes to its disk first."
 
 MOST_KEPT = 256
-"Answers remembered of one server, to be asked for only if they have changed: 9 MB at the very worst, 500 kB usually."
+"Answers remembered of one server, to be asked for only if they have changed: 1 MB at the very worst."
+
+LONGEST_KEPT = 4096
+"Octets of such an answer: three usual slots. What is longer is no person's usual list, and is sent again."
 
 LONGEST_ETAG = 200
 "Characters of the name of an answer; one with a longer name is not remembered."
@@ -82,20 +88,40 @@ class Remote:
     """A server. What it is asked fails with ServerFailed, whose message names it."""
 
     def __init__(
-        self, reactor: Any, web: Web, address: ServerAddress, part_of_one: Callable[[], float]
+        self,
+        reactor: Any,
+        web: Web,
+        address: ServerAddress,
+        part_of_one: Callable[[], float],
+        clock_doubt: ClockDoubt | None = None,
     ) -> None:
-        """``part_of_one`` returns numbers from 0 to 1, at random."""
+        """``part_of_one`` returns numbers from 0 to 1, at random; ``clock_doubt`` hears the server's time, if it is believed."""
         self._reactor = reactor
         self._web = web
+        self._clock_doubt = clock_doubt
         self.address = address
         self._patience = Patience(part_of_one)
         self._kept: OrderedDict[str, _Answer] = OrderedDict()
-        self.trouble = ""
-        "why it does not work, in words; empty while it does, or was not asked"
+        self._trouble = Trouble(reactor.seconds)
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not work, in words; empty while it does, or was not asked."""
+        return self._trouble.words
+
+    def status(self) -> ServerStatus:
+        """Say how it is."""
+        name, trouble = str(self.address), self._trouble
+        words = trouble.words.removeprefix(f"{name}: ")
+        return {"name": name, "trouble": words, "since": trouble.since}
 
     def wait(self, urgent: bool = False) -> float:
         """Return for how many seconds it is to be left alone; less if somebody waits for the answer."""
         return self._patience.wait(self._reactor.seconds(), urgent)
+
+    def forgive(self) -> None:
+        """Count no failure against it any longer, as there is another network; what it said itself still holds."""
+        self._patience.worked()
 
     async def listed(self, lookup_key: bytes) -> tuple[SignedSlot, ...]:
         """Return the slots under a lookup key, at most 16; nothing of them but the form has been checked."""
@@ -122,7 +148,7 @@ class Remote:
             self._worked()
             raise Stale(text, sequence)
         if (400 <= answer.status < 500 and answer.status not in OVERLOADED) or answer.status == 507:
-            self.trouble = text
+            self._trouble.tell(text)
             raise SlotRefused(text)
         raise self.failed(f"it answers with status {answer.status}")
 
@@ -132,18 +158,18 @@ class Remote:
         headers = {"Accept": EVENTS_TYPE}
         opening = Deferred.fromCoroutine(self._opened(events_path(lookup_key), headers))
         response = await self._within(opening, PUT_TIME)
+        self._heed(response)
         kind = _field(response, b"content-type")
         if response.code == 200 and kind.partition(";")[0].strip().lower() == EVENTS_TYPE:
             self._worked()
             return response
-        self._heed(response)
         read_body(response, 0).addErrback(lambda _: None)  # nobody reads on: the connection ends
         raise self.failed(f"it pushes nothing (status {response.code})")
 
     def failed(self, reason: str) -> ServerFailed:
         """Count a failure, such as that what it pushes has ended or what it tells is not true, and return the error."""
         self._patience.failed(self._reactor.seconds())
-        self.trouble = f"{self.address}: {reason}"
+        self._trouble.tell(f"{self.address}: {reason}")
         return ServerFailed(self.trouble)
 
     async def _read(self, path: str, expected: Container[int], seconds: float = ASK_TIME) -> _Answer:
@@ -156,7 +182,7 @@ class Remote:
             raise self.failed(f"it answers with status {answer.status}")
         self._worked()
         self._kept.pop(path, None)
-        if answer.etag and answer.status == 200:
+        if answer.etag and answer.status == 200 and len(answer.body) <= LONGEST_KEPT:
             self._kept[path] = answer
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -209,14 +235,16 @@ class Remote:
             raise ServerFailed(f"{self.trouble}; it is asked again in {wait:.0f} s")
 
     def _heed(self, response: IResponse) -> None:
-        """Leave a server alone that wants to be."""
+        """Note what the server says of the time, and leave it alone if it wants to be."""
+        now, date = self._reactor.seconds(), _date(_field(response, b"date"))
+        if date is not None and self._clock_doubt is not None:
+            self._clock_doubt.server_said(str(self.address), now - date, now)
         if response.code in OVERLOADED:
-            now = self._reactor.seconds()
             self._patience.told(_seconds(_field(response, b"retry-after"), now), now)
 
     def _worked(self) -> None:
         self._patience.worked()
-        self.trouble = ""
+        self._trouble.tell("")
 
 
 def _bounded(asking: Deferred[T], seconds: float, reactor: Any) -> Deferred[T]:
@@ -245,11 +273,17 @@ def _seconds(value: str, now: float) -> float:
     """Read a Retry-After (RFC 9110 §10.2.3); 0 if it is none."""
     if value.isascii() and value.isdigit() and len(value) < 10:
         return float(value)
+    date = _date(value)
+    return 0.0 if date is None else date - now
+
+
+def _date(value: str) -> float | None:
+    """Read a date (RFC 9110 §5.6.7) as Unix time; None if it is none."""
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _told(body: bytes) -> tuple[str, int]:

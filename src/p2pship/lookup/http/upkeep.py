@@ -4,13 +4,13 @@ Theory of operation. What is to be put waits here by its slot, the newest only, 
 anything else. A few are on their way at once. When one fails, the rest waits until the server is asked again
 (:mod:`p2pship.lookup.http.patience`), or something new comes, as it does when the network is back. Whoever published is told at
 once that it failed, as another server may have it, but the attempts go on until the slot expires. What a server refuses for good
-is told and not repeated. A server that has the same slot already with a later sequence, as when this machine's clock was set back,
+is told and not repeated. When the network is another one, what is under way on it is begun anew. A server that has the same slot already with a later sequence, as when this machine's clock was set back,
 gets it with one that is later still.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,10 @@ from p2pship.journal import Journal
 from p2pship.lookup.candidate import Question, Slot
 from p2pship.lookup.http.facts import ServerTrouble
 from p2pship.lookup.http.remote import Remote, ServerFailed, SlotRefused, Stale
+from p2pship.lookup.http.trouble import Trouble
 from p2pship.lookup.http.wire import SKEW, SignedSlot, signed
 from p2pship.lookup.selftest import SWALLOWED
+from p2pship.status import ServerStatus
 
 MOST_AT_ONCE = 4
 "Slots on their way to one server: as many connections are kept."
@@ -62,7 +64,9 @@ class Upkeep:
         self._sent: dict[Slot, int] = {}
         "until when each slot may be there that was sent, Unix time"
         self._timer: Any = None
-        self._trouble = ""
+        self._refusing = ""
+        self._swallows = False
+        self._trouble = Trouble(reactor.seconds)
         self._stopped = False
 
     def hold(self, slot: Slot, wanted: SignedSlot) -> Deferred[None]:
@@ -100,10 +104,29 @@ class Upkeep:
             slot for slot in asked if slot.publication_key in question.known and slot not in busy
         )
 
-    def answered(self, swallowed: Iterable[Slot]) -> None:
-        """Hear which of its slots the server did not tell who asked for them: such a server is of no use to us."""
-        if any(slot in self._sent for slot in swallowed):
-            self._tell(f"{self.remote.address}: {SWALLOWED}")
+    def answered(self, own: Iterable[Slot], told: Container[bytes]) -> None:
+        """Hear of which of our slots the server has told us, by publication key: one that swallows them is of no use to us."""
+        sent = [slot for slot in own if slot in self._sent]
+        if sent:
+            self._swallows = any(slot.publication_key not in told for slot in sent)
+            self._say()
+
+    def status(self) -> ServerStatus:
+        """Say how the server is: whether it has what is published, or does not answer at all."""
+        status, trouble = self.remote.status(), self._trouble
+        if trouble.words:
+            status["trouble"] = trouble.words.removeprefix(f"{self.remote.address}: ")
+            status["since"] = trouble.since
+        return status
+
+    def begin_anew(self) -> None:
+        """Hear that there is another network: what is on its way may hang, and what failed may work."""
+        self.remote.forgive()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for attempt in tuple(self._under_way.values()):
+            attempt.cancel()
+        self._go_on()
 
     def stop(self) -> None:
         """Give up everything."""
@@ -149,6 +172,10 @@ class Upkeep:
     async def _put(self, wanted: _Wanted) -> None:
         try:
             await self._send(wanted)
+        except CancelledError:
+            if self._stopped:
+                raise
+            self._waiting.setdefault(wanted.slot, wanted)
         except ServerFailed as error:
             self._waiting.setdefault(wanted.slot, wanted)
             for each in (wanted, *self._waiting.values()):
@@ -186,10 +213,16 @@ class Upkeep:
             if each.signed.expiry <= now:
                 del self._waiting[slot]
 
-    def _tell(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            self._journal.tell(ServerTrouble(str(self.remote.address), trouble))
+    def _tell(self, refusing: str) -> None:
+        self._refusing = refusing
+        self._say()
+
+    def _say(self) -> None:
+        swallows = f"{self.remote.address}: {SWALLOWED}" if self._swallows else ""
+        words = self._refusing or swallows
+        if words != self._trouble.words:
+            self._trouble.tell(words)
+            self._journal.tell(ServerTrouble(str(self.remote.address), words))
 
 
 def first_success(attempts: list[Deferred[None]]) -> Deferred[None]:

@@ -92,6 +92,10 @@ class Web:
         asked: Deferred[IResponse] = agent.request(method.encode("ascii"), url, fields, producer)
         return asked
 
+    def close_idle(self) -> None:
+        """End the connections that wait for the next question."""
+        self._pool.closeCachedConnections()
+
     def close(self) -> Deferred[None]:
         """End every connection; fires when they are gone."""
         self._pool.closeCachedConnections()

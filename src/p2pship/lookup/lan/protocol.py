@@ -11,7 +11,7 @@ from zope.interface import implementer
 from p2pship.errors import P2PShipError
 from p2pship.interfaces import ILookup, INetwork, INode, ISearch, ISearchReceiver
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Candidate, Question, Slot
+from p2pship.lookup.candidate import Candidate, Publishing, Question, Slot
 from p2pship.lookup.lan.attachments import Attachments
 from p2pship.lookup.lan.machine import Queries, Query, Shelf
 from p2pship.lookup.lan.settings import LANSettings
@@ -35,7 +35,7 @@ class LANLookup:
 
     name = "lan"
     wide_area = False
-    keeps = True
+    publishing = Publishing.TESTED
 
     def __init__(
         self,

@@ -11,28 +11,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pship.errors import ConfigError, P2PShipError
+from p2pship.errors import ConfigError
 from p2pship.interfaces import ILookup, INetwork, INode, ISearch, ISearchReceiver
 from p2pship.journal import Journal
-from p2pship.lookup.candidate import Candidate, Question, Slot
+from p2pship.lookup.candidate import Publishing, Question, Slot
 from p2pship.lookup.mainline.announce import Announcements
-from p2pship.lookup.mainline.mutable import MutableItems, salt
+from p2pship.lookup.mainline.mutable import MutableItems
+from p2pship.lookup.mainline.search import NAME, MainlineSearch, NotAsked
 from p2pship.lookup.mainline.session import DHTSession
 from p2pship.lookup.mainline.settings import MainlineSettings
-from p2pship.lookup.questions.exchange import Asking, Exchange
+from p2pship.lookup.questions.exchange import Exchange
 from p2pship.lookup.questions.keys import handle
-from p2pship.lookup.questions.wire import LONGEST_ITEM
 from p2pship.storage.files import read_private, write_file
 from p2pship.storage.ports import Ports
 
 SETTINGS = MainlineSettings
-
-FIND_TIME = 2.8
-"""Seconds until a search is over: a little less than a lookup is given. The DHT does not say when no more addresses come: the
-last nodes that it asks may be gone, which it notices after seconds."""
-
-MOST_KEYS = 16
-"Publication keys asked for in one search: as many as a statement lists devices."
 
 LOOK_EVERY = 60.0
 "Seconds between two looks at how many nodes are known."
@@ -49,8 +42,6 @@ SAVE_EVERY = 3600.0
 STATE_FILE = "mainline"
 "In the state folder."
 
-NAME = "mainline"
-
 
 def make(reactor: Any, settings: MainlineSettings, node: INode) -> MainlineLookup:
     """Return the lookup for a node.
@@ -61,10 +52,6 @@ def make(reactor: Any, settings: MainlineSettings, node: INode) -> MainlineLooku
     return MainlineLookup(reactor, settings, state, node.network, node.ports, node.random, node.journal)
 
 
-class NotAsked(P2PShipError):
-    """The DHT could not be asked: none of its nodes is known yet."""
-
-
 @implementer(ILookup)
 class MainlineLookup:
     """Asks the DHT, and announces this node there: ``docs/reference/mainline-lookup.md``."""
@@ -72,7 +59,7 @@ class MainlineLookup:
     log = Logger()
 
     name = NAME
-    keeps = True
+    publishing = Publishing.TESTED
 
     def __init__(
         self,
@@ -102,13 +89,14 @@ class MainlineLookup:
             private=settings.private,
         )
         self.session.told_external = self.exchange.told_external
-        self._announcements = Announcements(
-            reactor, lambda infohash: self.session.announce(infohash, self.exchange.port)
-        )
+        self.announce: Callable[[bytes], object] = self._announce_here
+        """called with each infohash that is to be announced: a node that nobody can ask has a relay announce it, which passes
+        questions on, and whose address :meth:`Exchange.told_external` is told"""
+        self._announcements = Announcements(reactor, lambda infohash: self.announce(infohash))
         self._items = MutableItems(reactor, self.session, journal)
         self.session.told_nodes = self._nodes_told
         self._waiting: dict[Slot, tuple[bytes, Deferred[None]]] = {}
-        self._searches: set[_Search] = set()
+        self._searches: set[MainlineSearch] = set()
         self._timer: Any = None
         self._saving: Any = None
 
@@ -140,10 +128,11 @@ class MainlineLookup:
 
     def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
         """Ask; it is over after :data:`FIND_TIME`."""
-        search = _Search(self, receiver)
-        self._searches.add(search)
+        search = MainlineSearch(
+            self._reactor, self.session, self.exchange, question, receiver, self._searches
+        )
         self.session.refresh()
-        search.begin(self._reactor, question)
+        search.begin()
         return search
 
     def follow(self, question: Question, receiver: ISearchReceiver) -> None:
@@ -173,6 +162,9 @@ class MainlineLookup:
             self._announcements.drop(handle(slot.lookup_key))
         return self._items.withdraw(slot)
 
+    def _announce_here(self, infohash: bytes) -> None:
+        self.session.announce(infohash, self.exchange.port)
+
     def _announce(self, slot: Slot, item: bytes) -> None:
         self._announcements.add(handle(slot.lookup_key))
         self._items.publish(slot, item)
@@ -195,10 +187,6 @@ class MainlineLookup:
         """Wait no more for who has given up."""
         if self._waiting.get(slot, (b"", None))[1] is done:
             del self._waiting[slot]
-
-    def ended(self, search: _Search) -> None:
-        """Forget a search that is over."""
-        self._searches.discard(search)
 
     def _look(self) -> None:
         seconds = LOOK_EVERY if self.session.nodes else LOOK_FOR_FIRST
@@ -223,55 +211,3 @@ class MainlineLookup:
             write_file(self._state, self.session.saved())
         except OSError as error:
             self.log.warn("the known nodes of the DHT cannot be saved: {error}", error=error)
-
-
-@implementer(ISearch)
-class _Search:
-    """A search under way."""
-
-    def __init__(self, lookup: MainlineLookup, receiver: ISearchReceiver) -> None:
-        self._lookup = lookup
-        self._receiver = receiver
-        self._asking: Asking | None = None
-        self._cancels: list[Callable[[], None]] = []
-        self._timer: Any = None
-        self._seen: set[bytes] = set()
-        self._over = False
-
-    def begin(self, reactor: Any, question: Question) -> None:
-        """Ask the DHT."""
-        lookup = self._lookup
-        asking = self._asking = lookup.exchange.ask(question.lookup_key, self._received)
-        self._timer = reactor.callLater(FIND_TIME, self._time_over)
-        self._cancels = [asking.cancel]
-        self._cancels.append(lookup.session.get_peers(handle(question.lookup_key), asking.found))
-        salted = salt(question.lookup_key)
-        for key in question.known[:MOST_KEYS]:
-            self._cancels.append(lookup.session.get_item(key, salted, self._item_received))
-
-    def cancel(self) -> None:
-        """Ask and tell nothing more; harmless when it is over."""
-        self._over = True
-        for cancel in self._cancels:
-            cancel()
-        self._cancels = []
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._lookup.ended(self)
-
-    def end(self, error: Exception | None) -> None:
-        """End it, and tell the receiver."""
-        self.cancel()
-        self._receiver.search_ended(error)
-
-    def _time_over(self) -> None:
-        self.end(None if self._lookup.session.nodes or self._seen else NotAsked())
-
-    def _item_received(self, item: bytes) -> None:
-        if len(item) <= LONGEST_ITEM:
-            self._received(Candidate(item, NAME))
-
-    def _received(self, candidate: Candidate) -> None:
-        if candidate.item not in self._seen and not self._over:
-            self._seen.add(candidate.item)
-            self._receiver.candidate_received(candidate)

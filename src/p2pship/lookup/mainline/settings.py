@@ -41,7 +41,7 @@ class MainlineSettings:
     enabled: bool = option(
         False,
         "Whether to find and be found through it. Strangers then see that this address looks for, or is, somebody whose name they "
-        "do not learn (docs/reference/mainline-lookup.md).",
+        "do not learn (docs/reference/mainline-lookup.md). Where it is not given, the first start at a terminal asks.",
     )
     listen: tuple[str, ...] = option(
         ("0.0.0.0", "::"),

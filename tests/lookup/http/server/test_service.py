@@ -57,6 +57,17 @@ class HealthTests(ServerCase):
         store.failing = False
         self.assertEqual((await browser.put(fresh(ALICE))).status, 200)
 
+    async def test_bug(self) -> None:
+        """A mistake of the server's own is logged, and nobody waits for ever for an answer."""
+        store = SQLiteStore(reactor, ":memory:", Quotas(10, 10))
+        settings = ServerSettings(listen=("127.0.0.1",), port=0)
+        browser = await self.started(RendezvousServer(reactor, settings, store))
+        self.patch(store, "listed", lambda *_: 1 / 0)
+        answer = await browser.ask(slots_path(LOOKUP_KEY))
+        self.assertEqual((answer.status, answer.said["error"]), (503, "unavailable"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((await browser.ask("/health")).status, 200)
+
     async def test_metrics(self) -> None:
         """What was asked and answered is counted, for those who may see it; lines have the form of Prometheus."""
         browser = await self.served()

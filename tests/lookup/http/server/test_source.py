@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.lookup.http.server.source import BadAddress, network_of, source_of
+from p2pship.lookup.http.server.store import owner_of
 
 PROXY = frozenset({"10.0.0.1", "10.0.0.2"})
 
@@ -32,6 +33,18 @@ class NetworkTests(SynchronousTestCase):
             network_of(text)
         except BadAddress:
             return
+
+
+class SiteTests(SynchronousTestCase):
+    """As whose slots are counted."""
+
+    def test_owners(self) -> None:
+        """Whoever has a site of IPv6 has one quota, not one for each of its 65,536 networks; an IPv4 address has its own."""
+        sources = [network_of(each) for each in ("2001:db8:1::1", "2001:db8:1:ffff::1", "2001:db8:2::1")]
+        one, same, other = (owner_of(b"salt", source) for source in sources)
+        self.assertEqual(one, same)
+        self.assertNotEqual(one, other)
+        self.assertNotEqual(owner_of(b"salt", "192.0.2.1"), owner_of(b"salt", "192.0.2.2"))
 
 
 class ForwardedTests(SynchronousTestCase):

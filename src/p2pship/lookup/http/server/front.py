@@ -69,12 +69,17 @@ class Front(Resource):
         gone = request.notifyFinish()
         answering: Deferred[None] = Deferred.fromCoroutine(self._answer(request, began))
         gone.addErrback(lambda _: answering.cancel())
-        answering.addErrback(self._not_answered)
+        answering.addErrback(self._not_answered, request)
         return NOT_DONE_YET
 
-    def _not_answered(self, failure: Failure) -> None:
-        if failure.check(CancelledError) is None:
-            self.log.failure("a request could not be answered", failure)
+    def _not_answered(self, failure: Failure, request: BoundedRequest) -> None:
+        if failure.check(CancelledError):
+            return
+        self.log.failure("a request could not be answered", failure)
+        if request.startedWriting:
+            request.loseConnection()
+        else:
+            self._refuse(request, unavailable())
 
     async def _answer(self, request: BoundedRequest, began: float) -> None:
         what, parts = _what(request)
@@ -104,11 +109,11 @@ class Front(Resource):
         return await self._read(request, what, parts, source)
 
     async def _read(self, request: BoundedRequest, what: str, parts: list[str], source: str) -> Answer | None:
-        if what == "health":
-            return await self._health()
         if what == "metrics" and source in self._observers:
             return Answer(200, self._metrics.text().encode("utf-8"), TEXT_TYPE)
         self._slots.ask(source)
+        if what == "health":
+            return await self._health()
         if what == "list":
             return await self._slots.listed(_key(parts[2]))
         if what == "one":

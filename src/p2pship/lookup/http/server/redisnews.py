@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
@@ -43,7 +44,9 @@ class RedisNews:
         self._missed = missed
         self._pubsub = client.pubsub()
         self._orders: SimpleQueue[tuple[Callable[..., Any], bytes]] = SimpleQueue()
-        self._waiting: dict[bytes, list[Deferred[None]]] = {}
+        self._waiting: dict[bytes, Deferred[None]] = {}
+        "by the words that Redis is asked to say when it has done all that it was told before"
+        self._words = count()
         self._channels: set[bytes] = set()
         self._joined = False
         self._stopping = Event()
@@ -60,21 +63,22 @@ class RedisNews:
 
     def listen(self, channel: bytes) -> Deferred[None]:
         """Listen to a channel; fires when everything that is published there from now on will be told."""
-        done: Deferred[None] = Deferred()
-        if channel in self._channels and channel not in self._waiting:
-            done.callback(None)
-            return done
-        self._waiting.setdefault(channel, []).append(done)
         if channel not in self._channels:
             self._channels.add(channel)
             self._orders.put((self._pubsub.subscribe, channel))
+        word = b"%d" % next(self._words)
+
+        def given_up(_: object) -> None:
+            del self._waiting[word]
+
+        done = self._waiting[word] = Deferred(given_up)
+        self._orders.put((self._pubsub.ping, word))
         return done
 
     def leave(self, channel: bytes) -> None:
         """Listen to a channel no longer; harmless if nobody did."""
         if channel in self._channels:
             self._channels.discard(channel)
-            self._waiting.pop(channel, None)
             self._orders.put((self._pubsub.unsubscribe, channel))
 
     def _told(self, kind: str, channel: bytes, data: bytes) -> None:
@@ -84,10 +88,8 @@ class RedisNews:
             if self._joined:  # the connection is a new one
                 self._missed()
             self._joined = True
-        elif kind == "subscribe":
-            for done in self._waiting.pop(channel, []):
-                if not done.called:
-                    done.callback(None)
+        elif kind == "pong" and data in self._waiting:
+            self._waiting.pop(data).callback(None)
 
     # In the thread.
 

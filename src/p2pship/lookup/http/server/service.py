@@ -20,7 +20,7 @@ from p2pship.lookup.http.server.front import Front
 from p2pship.lookup.http.server.metrics import Metrics
 from p2pship.lookup.http.server.p2pext import P2PEXT
 from p2pship.lookup.http.server.p2pextvalues import P2PEXTValues
-from p2pship.lookup.http.server.rates import Places, Rate
+from p2pship.lookup.http.server.places import Places
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.lookup.http.server.site import Doorway, QuietSite
 from p2pship.lookup.http.server.slots import Slots
@@ -28,12 +28,20 @@ from p2pship.lookup.http.server.sqlitestore import SQLiteStore
 from p2pship.lookup.http.server.store import OWNER_LENGTH, IRendezvousStore, Quotas, StoreFailed
 from p2pship.lookup.http.server.subscriptions import Subscriptions
 from p2pship.lookup.http.server.tlsfiles import CertificateFiles
+from p2pship.lookup.rates import Rate, RateEach
 
 FILE = "rendezvous.sqlite"
 "The file of slots in the state folder."
 
 P2PEXT_FILE = "p2pext.sqlite"
 "The file of what the original's calls keep, whichever store the slots have."
+
+MOST_SOURCES = 100_000
+"""Addresses whose rates are remembered, 20 MB. The one that asked longest ago is forgotten first: it may soon ask as often as a new
+one anyway."""
+
+BURST_SECONDS = 60
+"Seconds' worth of requests that may come at once: a node that starts publishes all that it has."
 
 SWEEPING = 60.0
 "Seconds between two times that expired slots are forgotten; nobody is told them meanwhile."
@@ -59,7 +67,14 @@ def make_p2pext(
         return None
     quotas = Quotas(settings.p2pext_values, settings.p2pext_values_each)
     values = P2PEXTValues(reactor, state / P2PEXT_FILE, quotas, random(OWNER_LENGTH))
-    return P2PEXT(values, reactor.seconds, puts=Rate(settings.puts), questions=Rate(settings.questions))
+    return P2PEXT(
+        values, reactor.seconds, puts=each_address(settings.puts), questions=each_address(settings.questions)
+    )
+
+
+def each_address(per_second: float) -> RateEach:
+    """Return what allows so many requests a second from each address, on average over a minute."""
+    return RateEach(Rate(per_second, per_second * BURST_SECONDS), MOST_SOURCES)
 
 
 def make_server(
@@ -161,8 +176,8 @@ class RendezvousServer(Service):
             self._store,
             self._reactor.seconds,
             self._metrics,
-            puts=Rate(settings.puts),
-            questions=Rate(settings.questions),
+            puts=each_address(settings.puts),
+            questions=each_address(settings.questions),
         )
         front = Front(
             self._reactor,

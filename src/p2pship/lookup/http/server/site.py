@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from p2pship.lookup.http.server.rates import Places
+from p2pship.lookup.http.server.places import Places
 from p2pship.lookup.http.server.source import BadAddress, network_of
 
 LONGEST_BODY = 16 * 1024
@@ -23,7 +24,7 @@ LONGEST_PASSED_OVER = 256 * 1024
 and who sends it may never see why."""
 
 IDLE = 60
-"Seconds after which a connection without a request is closed."
+"Seconds for a whole request, from the end of the one before: a connection without one is closed, however it trickles."
 
 PATIENCE = 1.0
 "Seconds that who still reads has when the server stops."
@@ -66,9 +67,40 @@ class BoundedRequest(Request):
             self.channel.loseConnection()
 
 
+class _Channel(HTTPChannel):
+    """A connection whose requests have a time to come whole, and come one by one.
+
+    Twisted's gives them more time with every octet, and takes hundreds from one packet before anybody else has their turn.
+    """
+
+    _requests = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self._requests = 0
+        super().dataReceived(data)
+
+    def allContentReceived(self) -> None:
+        """Take a request; whoever sends the next one without waiting for the answer is hung up on, which they may expect
+        (RFC 9112 §9.3.2)."""
+        self._requests += 1
+        if self._requests == 1:
+            super().allContentReceived()
+        else:
+            self.loseConnection()
+
+    def resetTimeout(self) -> None:
+        """Do nothing: it begins when a connection is made, and when a request has been answered."""
+
+    def timeoutConnection(self) -> None:
+        """End the connection; Twisted's would tell the log whose it was."""
+        assert self.transport is not None
+        self.transport.abortConnection()  # type: ignore[attr-defined]
+
+
 class QuietSite(Site):
     """Serves one resource, and writes no access log: who asks for whom is nobody's business."""
 
+    protocol = _Channel  # type: ignore[assignment]  # Twisted's would do HTTP/2 as well, which nobody is offered
     requestFactory = BoundedRequest
     displayTracebacks = False
 

@@ -11,6 +11,10 @@ IPV6_PREFIX = 64
 "Bits that name a network of IPv6 (RFC 4291 §2.5.1): whoever has one has all 2^64 addresses in it."
 
 
+SITE_PREFIX = 48
+"Bits that name a site of IPv6 (RFC 6177 §2), which anybody may have for the asking, and with it 65,536 networks."
+
+
 class BadAddress(RemoteError):
     """A proxy said that a request came from what is no address."""
 
@@ -27,6 +31,11 @@ def source_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> s
     while host in proxies and way:
         host = way.pop()
     return network_of(host)
+
+
+def site_of(source: str) -> str:
+    """Return as whose the slots are counted that come from what is counted so: an IPv4 address, or a site of IPv6."""
+    return str(IPv6Network(source).supernet(new_prefix=SITE_PREFIX)) if "/" in source else source
 
 
 def network_of(host: str) -> str:

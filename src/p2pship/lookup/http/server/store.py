@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zope.interface import Interface
 
 from p2pship.errors import LocalError
+from p2pship.lookup.http.server.source import site_of
 from p2pship.lookup.http.wire import MOST_SLOTS, SignedSlot
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def refusal(before: Before | None, put: Put) -> Kept | None:
 
 def owner_of(salt: bytes, source: str) -> bytes:
     """Return by what the slots from an address are counted: nobody can tell the address by it who lacks the store's salt."""
-    return hmac.digest(salt, source.encode("utf-8"), "sha256")[:OWNER_LENGTH]
+    return hmac.digest(salt, site_of(source).encode("ascii"), "sha256")[:OWNER_LENGTH]
 
 
 def is_listed(before: int) -> bool:

@@ -17,7 +17,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from p2pship.lookup.http.server.metrics import Metrics
-from p2pship.lookup.http.server.rates import Places
+from p2pship.lookup.http.server.places import Places
 from p2pship.lookup.http.server.refusal import no_place
 from p2pship.lookup.http.server.store import Change, IRendezvousStore
 from p2pship.lookup.http.wire import EVENTS_TYPE, print_event

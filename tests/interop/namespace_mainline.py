@@ -1,0 +1,141 @@
+"""Runs alone in a network namespace: a call over HIP between the real phones of two machines that find each other through a DHT.
+
+Argument: a folder; with a name after it, it is that person's machine. This machine is a router with a cable to each of them,
+and the nodes of the DHT are on it: what is multicast on one cable does not come to the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater, react
+
+from p2pship.identity.place import Place, day_of
+from p2pship.lookup.mainline.session import DHTSession
+from p2pship.lookup.mainline.settings import MainlineSettings
+from p2pship.lookup.questions.keys import handle
+from p2pship.testing.cable import Cable
+from p2pship.testing.dht import PrivateDHT
+from p2pship.testing.line import Conditions
+from p2pship.testing.namespace import ip
+from tests.interop.callmachine import STEP, CallMachine, FarMachine, serve
+from tests.interop.machine import BOB
+from tests.interop.scene import Scene
+
+NETWORKS = {"alice": "55.5.101.{}", "bob": "55.5.102.{}"}
+"Of each person's cable: addresses that mean the same everywhere."
+
+ROUTER, OWN = 1, 2
+"The last octets of the addresses there."
+
+DHT = [f"55.5.{number}.1" for number in range(1, 17)]
+NETWORK = "55.5.0.0/19"
+
+PORT = 5567
+
+LINE = Conditions(delay=0.005)
+"Of each cable: a round trip of 20 ms from one person to the other."
+
+AUDIBLE = 0.5
+"The longest silence, in seconds."
+
+UP = 3.0
+"Seconds until the first call is up: the DHT and who was found are asked, and HIP and the overlay say hello."
+
+
+def machine(reactor: Any, folder: Path, name: str) -> CallMachine:
+    """Describe a person's machine: all is as by default, but for the DHT, of which it is told three nodes."""
+    settings = (
+        "lookup.mainline.enabled=true",
+        f"lookup.mainline.bootstrap={','.join(f'{host}:{PORT}' for host in DHT[:3])}",
+    )
+    return CallMachine(reactor, folder, name, settings=settings, answer="auto" if name == "bob" else "manual")
+
+
+class RoutedScene(Scene):
+    """Two machines, each with a cable to this one."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._cables = [Cable(f"to{name}", name, LINE) for name in NETWORKS]
+        self._machines = {name: FarMachine(__file__, *sys.argv[1:], name) for name in NETWORKS}
+        self.near, self.far = self._machines.values()
+
+    async def begin(self) -> None:
+        """Connect both machines, and start their nodes and phones."""
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        for name, network in NETWORKS.items():
+            ip(f"addr add {network.format(ROUTER)}/24 dev to{name}")
+            ip(f"link set to{name} up")
+            neighbour = self._machines[name].neighbour
+            neighbour.take(name)
+            for command in (
+                "link set lo up",
+                f"addr add {network.format(OWN)}/24 dev {name}",
+                f"link set {name} up",
+                f"route add default via {network.format(ROUTER)}",
+            ):
+                neighbour.ip(command)
+        await self.both("begin")
+
+    async def end(self) -> None:
+        """Stop everything."""
+        await self.both("end")
+        for each in self._machines.values():
+            each.neighbour.close()
+        for cable in self._cables:
+            cable.close()
+
+
+async def published(reactor: Any, dht: PrivateDHT, aor: str) -> None:
+    """Wait until somebody is announced in the DHT."""
+    session = DHTSession(reactor, MainlineSettings(listen=(DHT[-1],), bootstrap=dht.bootstrap, private=True))
+    session.start(b"")
+    seen: list[str] = []
+    infohash = handle(Place.of_name(aor).lookup_key(day_of(reactor.seconds())))
+    while not seen:
+        session.refresh()
+        cancel = session.get_peers(infohash, lambda host, port: seen.append(host))
+        await deferLater(reactor, 5 * STEP)
+        cancel()
+    session.stop()
+
+
+async def play(reactor: Any) -> None:
+    """Be the machine in between, and tell the two others what to do."""
+    ip(
+        f"route add local {NETWORK} dev lo"
+    )  # no addresses: libtorrent binds to the interface that has its address
+    dht = PrivateDHT(DHT[:-1], PORT)
+    scene = RoutedScene(reactor)
+    await scene.begin()
+    await published(reactor, dht, BOB)
+    took = await scene.call()
+    print("up after", took)
+    assert took < UP, took
+    since = scene.now()
+    await scene.talk()
+    await scene.check_heard(since, AUDIBLE)
+    path = await scene.near.do("path")
+    assert "hip" in path and NETWORKS["bob"].format(OWN) in path, path
+    await scene.hang_up()
+    story = await scene.near.do("story")
+    assert [tried["lookup"] for tried in story["tried"]] == ["mainline"], story
+    await scene.end()
+    dht.stop()
+    print("as it should be")
+
+
+def main(reactor: Any, arguments: Sequence[str]) -> Deferred[None]:
+    """Be one of the machines."""
+    folder, *role = arguments
+    if not role:
+        return Deferred.fromCoroutine(play(reactor))
+    return Deferred.fromCoroutine(serve(machine(reactor, Path(folder), role[0])))
+
+
+react(main, [sys.argv[1:]])
