@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ RUNNING = b"is running"
 NOBODY_ASKED = b"nobody has said yes"
 
 
+PATIENCE = 20.0
+"Seconds until something is seen; on a busy machine a start takes some of them."
+
+
 class FirstStartTests(SynchronousTestCase):
     """A state folder of its own."""
 
@@ -35,12 +40,13 @@ class FirstStartTests(SynchronousTestCase):
             try:
                 yield
             finally:
-                process.terminate()
+                process.kill()
 
     def until(self, terminal: int, words: bytes) -> bytes:
         """Return what is seen there until these words, and a little more, have come."""
         seen = b""
         while words not in seen:
+            self.assertTrue(select.select([terminal], [], [], PATIENCE)[0], seen)
             seen += os.read(terminal, 65536)
         return seen
 

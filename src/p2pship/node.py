@@ -46,6 +46,9 @@ from p2pship.trust.ledger import CONTACT, PAIR
 STARTING_TIME = 5.0
 "Seconds that one lookup may take to start: those that come with p2pship take none, as they go on with it in the background."
 
+STOPPING_TIME = 10.0
+"Seconds that a lookup or bearer may take to stop: those that come with p2pship take 4, where a peer does not hear that its link is closed."
+
 Makers = Callable[["Node"], Mapping[str, Any]]
 "Makes the lookups, or the bearers, of a node, by name."
 
@@ -158,9 +161,13 @@ class Node(MultiService):
         finally:  # a part that fails must keep neither sockets nor the state folder
             parts = [*self.bearers.values(), *self.lookups.values()]
             stops = [self.telephony.close, *(part.stop for part in parts)]
-            await gatherResults([maybeDeferred(stop).addErrback(self._not_stopped) for stop in stops])
+            await gatherResults([self._stopped(stop) for stop in stops])
             self._relays.close()
             self._close()
+
+    def _stopped(self, stop: Callable[[], Deferred[None]]) -> Deferred[None]:
+        """Stop a part; it does not fail, and holds nobody up."""
+        return maybeDeferred(stop).addTimeout(STOPPING_TIME, self.reactor).addErrback(self._not_stopped)
 
     def _not_stopped(self, failure: Failure) -> None:
         self.log.failure("a part of the node did not stop in good order", failure)

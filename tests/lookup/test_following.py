@@ -18,6 +18,7 @@ from p2pship.lookup.following import MOST_OPENED, MOST_SEEN, Following
 from p2pship.testing.lookup import MemoryLookup, unsigned_slot
 from tests.lookup.people import BOB, DAY, LOOPBACK, PUBLIC, Person
 from tests.lookup.test_chain import ChainTestCase
+from tests.lookup.test_pieces import AUTHORITY, AnnexTestCase
 
 
 class Buggy(MemoryLookup):
@@ -35,8 +36,8 @@ class Ending(MemoryLookup):
         return super().follow(question, receiver)
 
 
-class FollowingTests(ChainTestCase):
-    """Bob, followed."""
+class FollowingCase(ChainTestCase):
+    """Bob can be followed."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -53,6 +54,10 @@ class FollowingTests(ChainTestCase):
         """Publish a device of Bob, as long as somebody follows."""
         person = person or self.bob
         self.directory.put(person.slot(device), person.item(device=device, **record))
+
+
+class FollowingTests(FollowingCase):
+    """Bob, followed."""
 
     def test_proven(self) -> None:
         """What is there and what comes is taken at once, once each."""
@@ -149,3 +154,18 @@ class FollowingTests(ChainTestCase):
         self.assertEqual((self.directory.followers, self.clock.getDelayedCalls()), ([], []))
         self.following.received(Place.of_name(BOB), Candidate(self.bob.item(sequence=5), "memory"))
         self.assertEqual(self.taken, [])
+
+
+class PiecesTests(AnnexTestCase, FollowingCase):
+    """Bob, followed, with certificates that have no room in his item."""
+
+    def test_cancelled(self) -> None:
+        """Cancelled while his certificates are fetched, it tells nothing more, though his papers hold without them."""
+        self.prove(self.bob)
+        self.trust.authorities.add(AUTHORITY)
+        self.follow(delay=0.2)
+        self.directory.put(self.bob.slot(), self.bob.items()[self.bob.slot()])
+        self.assertEqual(self.trust.judged, [])
+        self.following.cancel()
+        self.clock.advance(1)
+        self.assertEqual((self.taken, self.trust.judged, self.clock.getDelayedCalls()), ([], [], []))

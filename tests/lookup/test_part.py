@@ -137,6 +137,25 @@ class PartTests(SynchronousTestCase):
         parts[0].begin(QUESTION)
         self.assertEqual((lookup.cancelled, self.clock.getDelayedCalls()), (1, []))
 
+    def test_nothing_after(self) -> None:
+        """Once cancelled it passes nothing on, even where a lookup tells all before it has given its search."""
+        self.clock = Clock()
+        parts: list[Part] = []
+        heard: list[Asked | Candidate] = []
+
+        def tell_all(receiver: ISearchReceiver) -> None:
+            for item in (b"1", b"2"):
+                receiver.candidate_received(Candidate(item, "obedient"))
+            receiver.search_ended(None)
+
+        def take(candidate: Candidate) -> None:
+            heard.append(candidate)
+            parts[0].cancel()
+
+        parts.append(Part(self.clock, ObedientLookup(tell_all), take, heard.append))
+        parts[0].begin(QUESTION)
+        self.assertEqual(heard, [Candidate(b"1", "obedient")])
+
     def test_flood(self) -> None:
         """Of a flood of candidates only so many are passed on."""
         self.begin()

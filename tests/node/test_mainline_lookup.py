@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pship.interfaces import IBearer, ILookup
+from p2pship.lookup.mainline import search
 from p2pship.lookup.mainline.protocol import make
 from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.node import Node
@@ -72,7 +73,14 @@ class ThroughMainlineTests(NodeTestCase):
         return MainlineNodes(folder, self.dht)
 
     async def test_call(self) -> None:
-        """Alice calls Bob, whom she has never met."""
+        """Alice calls Bob, whom she has never met; then his node is away without a word, and hers finds what is in the DHT."""
         bob = await self.phone(BOB)
         alice = await self.phone(ALICE, node="alice")
         await self.talk(*await self.up(alice, bob))
+        lookup = self.nodes.nodes["bob"].lookups["mainline"]
+        while lookup._items._under_way or not lookup._items._kept:
+            await deferLater(reactor, 0.02, lambda: None)
+        await lookup.stop()
+        self.patch(search, "FIND_TIME", 1.0)
+        found = await self.nodes.nodes["alice"].standing.find({"aor": BOB})
+        self.assertEqual([device["lookup"] for device in found["devices"]], ["mainline"])

@@ -112,6 +112,17 @@ class ServiceTests(TestCase):
         second.startService()
         await second.when_started()
 
+    async def test_lookup_that_never_stops(self) -> None:
+        """A lookup that never says that it has stopped is told of in the log, and holds up nobody."""
+        self.patch(p2pship.node, "STOPPING_TIME", 0.01)
+        lookup = MemoryLookup(reactor, MemoryDirectory())
+        lookup.stop = Deferred  # type: ignore[method-assign]
+        node = self._node(lookups=lambda _: {"memory": lookup})
+        node.startService()
+        await node.when_started()
+        await node.stopService().addTimeout(5, reactor)
+        self.assertEqual(len(self.flushLoggedErrors(TimeoutError)), 1)
+
     async def test_never_started(self) -> None:
         """A node that was never started can be stopped."""
         await self._node().stopService()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.sip.message import BadMessage, Request, request, response_to
-from p2pship.sip.refusal import LONGEST_REASON, refusal, stateless
+from p2pship.sip.refusal import LONGEST_REASON, LONGEST_WARNING, add_warning, refusal, stateless
 
 HEADERS = [
     ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
@@ -54,3 +54,12 @@ class RefusalTests(SynchronousTestCase):
         self.assertNotIn("Contact", answer)
         self.assertEqual(answer.reason[:3], "a??")
         self.assertEqual(len(answer.reason), LONGEST_REASON)
+
+    def test_warning(self) -> None:
+        """A Warning cannot end its line or its quotes, nor be without end."""
+        answer = response_to(asked(), 500)
+        add_warning(answer, 'a"\r\nContact: <sip:evil.example>\\' + "x" * 1_000)
+        self.assertNotIn("Contact", answer)
+        warning = answer.first("Warning") or ""
+        self.assertEqual(warning[:16], "399 p2pship \"a''")
+        self.assertEqual((warning.count('"'), len(warning)), (2, LONGEST_WARNING + len('399 p2pship ""')))

@@ -6,6 +6,8 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome
 from p2pship.overlay.reach import ReachOutcome, Tried
+from p2pship.sip.message import request, response_to
+from p2pship.sip.refusal import add_warning
 from p2pship.sip.routes import status_for
 
 ASKED = Asked("lan", Answer.COMPLETED, 1.5)
@@ -35,3 +37,14 @@ class StatusTests(TestCase):
             status, reason = status_for(given)
             self.assertEqual(status, expected, given)
             self.assertTrue(reason)
+
+    def test_each_lookup(self) -> None:
+        """However much one lookup says, a phone is told of each of them."""
+        names = ("lan", "mainline", "http", "dns")
+        failed = (Asked(name, Answer.FAILED, 3.0, "no server " * 50) for name in names)
+        response = response_to(
+            request("INVITE", "sip:b@example.com", [("Via", "x"), ("CSeq", "1 INVITE")]), 500
+        )
+        add_warning(response, status_for(outcome(*failed))[1])
+        for name in names:
+            self.assertIn(f"{name} failed after 3.0 s: no server", response.first("Warning") or "")

@@ -190,6 +190,15 @@ class ResolverTests(TestCase):
         with self.assertRaises(DNSFailed):
             await self.addresses(server)
 
+    def test_not_from_there(self) -> None:
+        """What comes from elsewhere is not even read: reading costs, and anybody may send."""
+        asked = _Datagrams(HostPort("192.0.2.1", 53), dns.message.make_query(NAME, "A"))
+        read: list[bytes] = []
+        self.patch(resolver, "_read", lambda octets, _: read.append(octets))
+        for sender in (("192.0.2.2", 53), ("192.0.2.1", 54), ("192.0.2.1", 53)):
+            asked.datagramReceived(bytes(100), sender)
+        self.assertEqual(len(read), 1)
+
     def test_link_local(self) -> None:
         """A resolver that is named with the interface behind which it is, as on many home networks, is known by its address."""
         question = dns.message.make_query(NAME, "A")

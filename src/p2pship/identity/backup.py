@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -80,7 +79,8 @@ def _heading(bundle: Bundle, encrypted: bool, now: float) -> list[str]:
 
 
 def _base64(body: bytes) -> list[str]:
-    return textwrap.wrap(base64.b64encode(body).decode("ascii"), _WIDTH)
+    text = base64.b64encode(body).decode("ascii")
+    return [text[place : place + _WIDTH] for place in range(0, len(text), _WIDTH)]
 
 
 def _body(data: bytes) -> bytes:

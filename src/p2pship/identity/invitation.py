@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import textwrap
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
@@ -133,7 +132,8 @@ def _expanded(data: bytes) -> list[bytes]:
 
 
 def _block(label: str, der: bytes) -> str:
-    lines = textwrap.wrap(base64.b64encode(der).decode("ascii"), 64)
+    text = base64.b64encode(der).decode("ascii")
+    lines = [text[place : place + 64] for place in range(0, len(text), 64)]
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
 
 

@@ -68,6 +68,7 @@ class Following:
         self._taking: set[Deferred[None]] = set()
         self._seen: set[bytes] = set()
         self._opened = 0
+        self._cancelled = False
 
     def begin(self, places: Sequence[Place]) -> None:
         """Follow the person at these places, wherever a lookup can tell."""
@@ -83,6 +84,7 @@ class Following:
 
     def cancel(self) -> None:
         """Follow no longer; harmless when it is over."""
+        self._cancelled = True
         for ear in tuple(self._ears):
             ear.cancel()
         self._pieces.cancel()
@@ -116,6 +118,8 @@ class Following:
 
     async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
         papers = await self._assembly.papers(place, opened)
+        if self._cancelled:  # while pieces were waited for, without which the papers hold all the same
+            return
         verdict = await maybeDeferred(self._trust.judge, papers, self._own)
         if verdict.proven and not verdict.outdated:
             networks = networks_of(self._network.interfaces())

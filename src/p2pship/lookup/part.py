@@ -75,7 +75,7 @@ class Part:
 
     def candidate_received(self, candidate: Candidate) -> None:
         """Pass a candidate on, as long as there are not too many."""
-        if self.asked is None and self._candidates < MOST_CANDIDATES:
+        if not self._over and self._candidates < MOST_CANDIDATES:
             self._candidates += 1
             self._pass_on(candidate)
 
@@ -100,7 +100,7 @@ class Part:
             self._search = None
 
     def _end(self, answer: Answer, reason: str = "") -> None:
-        if self.asked is not None:
+        if self._over:
             return
         self.asked = Asked(self._lookup.name, answer, self._reactor.seconds() - self._began, reason)
         self.cancel()

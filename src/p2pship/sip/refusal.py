@@ -9,8 +9,8 @@ from p2pship.sip.message import BadMessage, Request, Response, response_to
 LONGEST_REASON = 120
 "characters of a reason phrase: enough for a person who reads a trace"
 
-LONGEST_WARNING = 200
-"characters of a Warning: two lines on a telephone's display"
+LONGEST_WARNING = 600
+"characters of a Warning: what four lookups say; a telephone's display shows the first of them"
 
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
 _NEEDED = ("Via", "CSeq")  # by these the sender knows what is answered (RFC 3261 §17.1.3)

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pship.interfaces import IIdentity, IOverlay, IPeer, IPeopleReceiver, IReaching
-from p2pship.journal import CallSetUp
+from p2pship.journal import CallSetUp, printable
 from p2pship.lookup.candidate import Answer, FindOutcome
 from p2pship.overlay.reach import ReachOutcome, Tried
 from p2pship.sip.bindings import Binding
@@ -22,6 +22,9 @@ from p2pship.sip.parameters import quote
 DEVICES_MORE = 1
 """Devices of a person that are thought to be reached after each: the first gets half of the breadth, which is enough to
 ring the phones of three homes, and the sixth, the last that a person can publish, still gets one."""
+
+LONGEST_OF_LOOKUP = 100
+"Characters of why one lookup failed, so that each has room in a Warning; all of it is in the trace of the call."
 
 
 @implementer(IPeopleReceiver)
@@ -141,7 +144,8 @@ def _asked(find: FindOutcome) -> str:
     if not find.asked:
         return "no lookup is on"
     return ", ".join(
-        f"{asked.lookup} {asked.answer.value} after {asked.seconds:.1f} s{': ' if asked.reason else ''}{asked.reason}"
+        f"{asked.lookup} {asked.answer.value} after {asked.seconds:.1f} s"
+        + (f": {printable(asked.reason, LONGEST_OF_LOOKUP)}" if asked.reason else "")
         for asked in find.asked
     )
 

@@ -141,8 +141,12 @@ class _Datagrams(DatagramProtocol):
         self._question = question
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        if (
+            addr[:2] != self._from or self.answer.called
+        ):  # anybody's, who must not have us read 64 records each time
+            return
         answer = _read(datagram, self._question)
-        if addr[:2] == self._from and answer is not None and not self.answer.called:
+        if answer is not None:
             self.answer.callback(answer)
 
 

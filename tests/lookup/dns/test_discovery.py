@@ -7,7 +7,7 @@ import os
 import dns.message
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.names.dns import NAPTR, SRV, TXT, Record_CNAME
 from twisted.trial.unittest import TestCase
 
@@ -160,8 +160,12 @@ class DiscoveryTests(DNSTestCase):
 
     async def test_low_ports(self) -> None:
         """A domain cannot have servers of other well-known protocols knocked at, which might take what they hear for something else."""
-        self.servers(*(srv("victim.example", port) for port in (22, 25, 80, 1023)))
-        self.assertEqual(await self.found(), ([], []))
+        self.servers(*(srv("victim.example", port) for port in (25, 1023, 444)))
+        self.nodes(srv("victim.example", 53))
+        found = await self.discovery.directions(DOMAIN)
+        self.assertEqual((found.servers, found.nodes, bool(found)), ((), (), False))
+        wanted = ("https://victim.example:1023", "https://victim.example:25", "https://victim.example:444")
+        self.assertEqual(sorted(found.passed_over), [*wanted, "victim.example:53"])
 
     async def test_silence(self) -> None:
         """A DNS that does not answer is a failure, which is kept for a little while."""
@@ -178,14 +182,17 @@ class LyingTests(TestCase):
         self.clock = Clock()
         self.texts: dict[str, str] = {}
         self.lost: set[str] = set()
+        self.after: dict[str, float] = {}
         self.asked = 0
         self.discovery = Discovery(self.ask, self.clock, os.urandom)
 
     async def ask(self, name: str, kind: str) -> dns.message.Message:
-        """Answer with what there is for a type, unless it is lost."""
+        """Answer with what there is for a type, after some time if a test says so, unless it is lost."""
         self.asked += 1
         if kind in self.lost:
             raise DNSFailed("lost")
+        if name in self.after or kind in self.after:
+            await deferLater(self.clock, self.after.get(name, self.after.get(kind, 0.0)))
         text = f"id 1\nflags QR\n;QUESTION\n{name} IN {kind}\n;ANSWER\n{self.texts.get(kind, '')}\n"
         answer: dns.message.Message = dns.message.from_text(text)
         return answer
@@ -234,6 +241,29 @@ class LyingTests(TestCase):
         self.clock.advance(SHORTEST_KEPT)
         self.assertTrue(await self.discovery.directions(DOMAIN))
         self.assertEqual(self.asked, 4)
+
+    def test_slow_pointers(self) -> None:
+        """NAPTR records are waited for as long again as all else takes: a resolver that has to ask far away needs as long for each."""
+        self.texts["NAPTR"] = f'{DOMAIN}. 300 IN NAPTR 10 10 "s" "{SERVER_SERVICE}" "" elsewhere.{DOMAIN}.'
+        self.texts["SRV"] = f"elsewhere.{DOMAIN}. 300 IN SRV 0 0 443 a.example."
+        self.after = {"SRV": 0.6, "TXT": 0.6, "NAPTR": 1.1, f"elsewhere.{DOMAIN}.": 0.4}
+        looking = self.discovery.directions(DOMAIN)
+        self.clock.pump([0.1] * 16)
+        self.assertEqual(list(map(str, self.successResultOf(looking).servers)), ["https://a.example"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_pointers(self) -> None:
+        """They are not waited for any longer, and half a second at the least."""
+        self.texts["SRV"] = f"{SERVER_LABELS}.{DOMAIN}. 300 IN SRV 0 0 443 a.example."
+        for others, seconds in ((0.1, 0.5), (0.4, 0.8)):
+            self.after = {"SRV": others, "TXT": others, "NAPTR": 60.0}
+            self.discovery.forget()
+            looking = self.discovery.directions(DOMAIN)
+            self.clock.pump([0.05] * (round(seconds / 0.05) - 1))
+            self.assertNoResult(looking)
+            self.clock.pump([0.05, 0.01])
+            self.assertTrue(self.successResultOf(looking))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     async def test_asked_once(self) -> None:
         """Several searches at once ask the DNS once; one that is given up does not end the others."""

@@ -59,6 +59,31 @@ class KeptTests(SynchronousTestCase):
         self.asked[0][1].callback(("here", 60))
         self.assertEqual((self.successResultOf(other), self.got("a"), len(self.asked)), ("here", "here", 1))
 
+    def test_given_up_by_another(self) -> None:
+        """One who is told may have others give up who wait for the same; those that are left are told all the same."""
+        one, other, third = (self.kept.get("a") for _ in range(3))
+
+        def had(came: str) -> str:
+            other.cancel()
+            return came
+
+        one.addCallback(had)
+        self.asked[0][1].callback(("here", 60))
+        self.failureResultOf(other, CancelledError)
+        self.assertEqual((self.successResultOf(one), self.successResultOf(third)), ("here", "here"))
+
+    def test_forgotten(self) -> None:
+        """What is under way when everything is forgotten is told to who waits for it, and to nobody else."""
+        before = self.kept.get("a")
+        self.kept.forget()
+        after = self.kept.get("a")
+        (_, there), (_, here) = self.asked
+        there.callback(("there", 60))
+        self.assertEqual(self.successResultOf(before), "there")
+        self.assertNoResult(after)
+        here.callback(("here", 60))
+        self.assertEqual((self.successResultOf(after), self.got("a"), len(self.asked)), ("here", "here", 2))
+
     def test_everybody_gave_up(self) -> None:
         """An answer for which nobody waits any longer is kept for the next one."""
         self.kept.get("a").addErrback(lambda failure: None).cancel()

@@ -133,6 +133,15 @@ class ServerTests(ProtocolCase):
         """A domain that names nobody was not asked for the person: the search fails, and says why."""
         self.assertIn(f"{DOMAIN} names nobody in the DNS", await self.fails(self.dns(), QUESTION))
 
+    async def test_nobody_to_be_asked(self) -> None:
+        """What a domain names, and is not asked, is told: else an administrator would look for the mistake elsewhere."""
+        self.servers(srv("localhost", 444))
+        self.assertIn("https://localhost:444", await self.fails(self.dns(), QUESTION))
+        self.nodes(srv(NODE, 5568))
+        self.zone.put(NODE, address("10.0.0.1"))
+        lookup = self.dns(may_ask=in_the_internet)
+        self.assertIn("https://localhost:444", await self.fails(lookup, QUESTION))
+
     async def test_other_network(self) -> None:
         """In another network the DNS is asked anew: in the one before it may have told nobody anything."""
         network = StaticNetwork(loopback())

@@ -26,7 +26,8 @@ ZONE = f"{DOMAIN}."
 
 def records(labels: str, target: str) -> dns.rrset.RRset:
     """Return SRV records of the domain."""
-    return dns.rrset.from_text(f"{labels}.{ZONE}", 300, "IN", "SRV", f"0 0 443 {target}")
+    port = 443 if labels == SERVER_LABELS else 5568
+    return dns.rrset.from_text(f"{labels}.{ZONE}", 300, "IN", "SRV", f"0 0 {port} {target}")
 
 
 class ProvenTests(TestCase):

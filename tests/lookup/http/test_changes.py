@@ -18,6 +18,7 @@ QUESTION = Question(LOOKUP_KEY)
 NOTHING = response(print_slots(()))
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n\n"
 DEAD = "http://127.0.0.1:9"
+FAR = "http://rendezvous.example"
 
 
 class NetworkTests(LookupCase):
@@ -107,14 +108,21 @@ class ServersTests(LookupCase):
         """A server that has another time makes our clock doubted; one that has ours does not, nor does a date that is none."""
         dates = [formatdate(time.time() + ahead, usegmt=True) for ahead in (1500, -7200)]
         dates += ["", "yesterday", "Fri, 32 Foo 99999999999999999999 00:00:00 GMT"]
-        _, where = self.puppet(lambda method, path: response(print_slots(()), date=dates.pop(0)))
+        _, proxy = self.puppet(lambda method, path: response(print_slots(()), date=dates.pop(0)))
+        far = {"http_proxy": proxy}
         for words in ("behind by about 25 minutes", "ahead by at least 2 hours"):
-            lookup = self.lookup(where)
+            lookup = self.lookup(FAR, environment=far)
             await self.found(lookup, QUESTION)
             self.assertIn(words, self.clock_doubt.words(time.time()))
         while dates:
-            await self.found(self.lookup(where), QUESTION)
+            await self.found(self.lookup(FAR, environment=far), QUESTION)
             self.assertEqual(self.clock_doubt.witnesses(time.time()), 0)
-        await self.found(self.lookup(address(await self.server())), QUESTION)
+        dates.append(formatdate(usegmt=True))
+        await self.found(self.lookup(FAR, environment=far), QUESTION)
         said = self.clock_doubt
         self.assertEqual((said.witnesses(time.time()), said.words(time.time())), (1, ""))
+
+    async def test_own_clock(self) -> None:
+        """A server on this machine has the same clock, and is no witness that it is right."""
+        await self.found(self.lookup(address(await self.server())), QUESTION)
+        self.assertEqual(self.clock_doubt.witnesses(time.time()), 0)

@@ -62,6 +62,19 @@ class FollowingTests(LookupCase):
         await bob.publish(BOB.slot(), b"after")
         self.assertEqual((receiver.candidates[-1], receiver.ends), (last, []))
 
+    async def test_cancelled_when_told(self) -> None:
+        """Whoever cancels when told of one slot is told of no other, though several came at once."""
+        server = await self.server()
+        bob, alice = self.lookup(address(server)), self.lookup(address(server))
+        for publisher in (BOB, Publisher(2), Publisher(3)):
+            await bob.publish(publisher.slot(), ITEM)
+        receiver = RecordingReceiver()
+        following = alice.follow(QUESTION, receiver)
+        assert following is not None
+        receiver.on_candidate = following.cancel
+        await receiver.first
+        self.assertEqual((len(receiver.candidates), receiver.ends), (1, []))
+
     async def test_restarted(self) -> None:
         """If one of two servers is restarted, it is followed again, and everything it then has is told."""
         state = Path(self.mktemp())

@@ -205,6 +205,32 @@ class UpkeepTests(SynchronousTestCase):
         self.clock.advance(1000)
         self.assertEqual((self.remote.putting, len(self.facts)), ([], 1))
 
+    def test_refused_among_others(self) -> None:
+        """That others are taken does not hide that one was refused, until it is taken, is withdrawn or has expired."""
+        self.remote.left_alone = 0.0
+        for number, error in ((0, SlotRefused("no room")), (1, None)):
+            self.hold(number=number).addErrback(lambda _: None)
+            self.remote.answer(error)
+        self.assertEqual((self.upkeep.status()["trouble"], len(self.facts)), ("no room", 1))
+        self.hold()
+        self.remote.answer()
+        self.assertEqual((self.upkeep.status()["trouble"], len(self.facts)), ("", 2))
+        self.hold(number=2).addErrback(lambda _: None)
+        self.remote.answer(SlotRefused("no room"))
+        self.clock.advance(LIFETIME)
+        self.hold(number=1)
+        self.remote.answer()
+        self.assertEqual(self.upkeep.status()["trouble"], "")
+
+    def test_newer_on_another_network(self) -> None:
+        """Whoever put what is on its way when the network changes, and has been replaced meanwhile, is told that it is over."""
+        first, second = self.hold(b"first"), self.hold(b"second")
+        self.remote.putting.clear()
+        self.upkeep.begin_anew()
+        self.successResultOf(first)
+        self.assertEqual(self.remote.answer().sealed, b"second")
+        self.successResultOf(second)
+
     def test_stale(self) -> None:
         """A server that has a later sequence gets a later one still, once, and nothing from far ahead."""
         ahead = int((NOW + 100) * 1000)

@@ -100,6 +100,16 @@ class MutableItemsTests(SynchronousTestCase):
         self.publish(b"two")
         self.assertEqual(self.session.items, [b"one", b"two"])
 
+    def test_moved(self) -> None:
+        """News are put at once also when they come as late as a round, if our addresses have changed."""
+        self.publish(b"one")
+        self.clock.advance(ROUND)
+        self.items.moved()
+        self.publish(b"two")
+        self.clock.advance(ROUND)
+        self.publish(b"three")
+        self.assertEqual(self.session.items, [b"one", b"two"])
+
     def test_news_while_putting(self) -> None:
         """News that come while the last item is being put are put after it, and of several only the last."""
         self.items.publish(slot(), b"one")

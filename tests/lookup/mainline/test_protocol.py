@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from zope.interface.verify import verifyObject
 from p2pship.errors import LocalError
 from p2pship.interfaces import ILookup, ISearch
 from p2pship.lookup.candidate import Candidate, Question, Slot
-from p2pship.lookup.mainline import protocol, search
+from p2pship.lookup.mainline import mutable, protocol, search
 from p2pship.lookup.mainline.protocol import MainlineLookup
 from p2pship.lookup.mainline.search import CROWD, NotAsked
 from p2pship.lookup.mainline.session import Cancel, PeerReceived
 from p2pship.lookup.questions.keys import handle
 from p2pship.lookup.questions.targets import MOST_OF_ADDRESS, MOST_QUESTIONS
 from p2pship.testing.dht import NODES, PrivateDHT
+from p2pship.testing.network import StaticNetwork, loopback
 from tests.lookup.mainline.privatedht import MainlineTestCase
 from tests.lookup.recording import RecordingReceiver
 
@@ -338,3 +340,27 @@ class LonelyLookupTests(MainlineTestCase):
             lookup.find(Question(KEY), receiver)
             await receiver.ended
             self.assertIn(len(answers), asked)
+
+    async def test_moved(self) -> None:
+        """What is published after our addresses have changed is put, even if it comes as late as a round of the publisher."""
+        lookup = self.make(1)
+        await lookup.start()
+        self.addCleanup(lookup.stop)
+        puts: list[bytes] = []
+
+        def put(
+            key: bytes, public: bytes, salted: bytes, item: bytes, ended: Callable[[int], object]
+        ) -> None:
+            puts.append(item)
+            ended(8)
+
+        self.patch(lookup.session, "put_item", put)
+        self.patch(mutable, "NEWS", 0.0)
+        for item in (b"one", b"two", b"three"):
+            lookup.session.nodes = 1
+            await lookup.publish(SLOT, item)
+            if item == b"two":
+                network = lookup._network
+                assert isinstance(network, StaticNetwork)
+                network.change(loopback())
+        self.assertEqual(puts, [b"one", b"three"])

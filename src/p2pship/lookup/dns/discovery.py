@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -46,7 +46,8 @@ ANSWER_TIME = 1.4
 "Seconds for one answer: the question is repeated twice meanwhile, and what NAPTR records lead to is left half a second."
 
 POINTER_TIME = 0.5
-"Seconds for the NAPTR records, which few domains have, and which some routers at home never answer for; and for what they lead to."
+"""Seconds at the least for the NAPTR records, which few domains have, and which some routers at home never answer for: they are
+waited for as long again as everything else took. And for what they lead to."""
 
 MOST_POINTERS = 2
 "NAPTR records that are followed for one service, at one round trip more."
@@ -72,6 +73,8 @@ class Directions:
     "its rendezvous servers, https all of them, those first that are to be asked first"
     nodes: tuple[Service, ...] = ()
     "its nodes in that order"
+    passed_over: tuple[str, ...] = ()
+    "servers and nodes that it names at ports that are not asked, for its administrator to read"
 
     def __bool__(self) -> bool:
         return bool(self.servers or self.nodes)
@@ -99,15 +102,7 @@ class Discovery:
         self._kept.stop()
 
     async def _look(self, domain: str) -> tuple[Directions, int]:
-        naptr, server, node, text = await gatherResults(
-            [
-                self._begun(f"{domain}.", "NAPTR", POINTER_TIME),
-                self._begun(f"{SERVER_LABELS}.{domain}.", "SRV"),
-                self._begun(f"{NODE_LABELS}.{domain}.", "SRV"),
-                self._begun(f"{TEXT_LABEL}.{domain}.", "TXT"),
-            ],
-            consumeErrors=True,
-        )
+        naptr, server, node, text = await self._first_answers(domain)
         elsewhere = pointers(naptr) if naptr is not None else ()
         at_servers, at_nodes = await gatherResults(
             [
@@ -116,9 +111,7 @@ class Discovery:
             ],
             consumeErrors=True,
         )
-        found = Directions(
-            self._servers(at_servers, text), tuple(in_order(_all(at_nodes), self._random)[:MOST_NODES])
-        )
+        found = self._directions(at_servers, text, at_nodes)
         needed = [text, *at_servers, *at_nodes]
         if not found and None in (naptr, *needed):
             raise DNSFailed(f"the DNS does not answer for {domain}, or is not believed")
@@ -127,6 +120,25 @@ class Discovery:
         if None in needed:  # what was lost is asked for again soon
             return found, 0
         return found, min(lifetimes, default=NOTHING_KEPT) if found else NOTHING_KEPT
+
+    async def _first_answers(self, domain: str) -> list[Message | None]:
+        """Return the NAPTR records of a domain, and what is at the three usual names."""
+        began = self._clock.seconds()
+        pointing = self._begun(f"{domain}.", "NAPTR")
+        try:
+            usual = await gatherResults(
+                [
+                    self._begun(f"{SERVER_LABELS}.{domain}.", "SRV"),
+                    self._begun(f"{NODE_LABELS}.{domain}.", "SRV"),
+                    self._begun(f"{TEXT_LABEL}.{domain}.", "TXT"),
+                ],
+                consumeErrors=True,
+            )
+            took = self._clock.seconds() - began
+            pointing.addTimeout(max(took, POINTER_TIME - took), self._clock).addErrback(_no_answer)
+            return [await pointing, *usual]
+        finally:
+            pointing.addErrback(_given_up).cancel()
 
     async def _elsewhere(
         self, elsewhere: Iterable[Pointer], service: str, usual: Message | None
@@ -142,6 +154,22 @@ class Discovery:
         asked = [self._begun(each.target, "SRV", POINTER_TIME) for each in first]
         return await gatherResults(asked, consumeErrors=True)
 
+    def _directions(
+        self, at_servers: list[Message | None], text: Message | None, at_nodes: list[Message | None]
+    ) -> Directions:
+        servers = self._servers(at_servers, text)
+        nodes = in_order(_all(at_nodes), self._random)
+        return Directions(
+            tuple(each for each in servers if _may_be_asked(each.port))[:MOST_SERVERS],
+            tuple(each for each in nodes if each.port >= LOWEST_PORT)[:MOST_NODES],
+            (
+                *[str(each) for each in servers if not _may_be_asked(each.port)][:MOST_SERVERS],
+                *[f"{each.target[:-1]}:{each.port}" for each in nodes if each.port < LOWEST_PORT][
+                    :MOST_NODES
+                ],
+            ),
+        )
+
     def _servers(self, answers: list[Message | None], text: Message | None) -> tuple[ServerAddress, ...]:
         if any(is_denied(each) for each in answers if each is not None):
             return ()
@@ -151,7 +179,7 @@ class Discovery:
         ordered = in_order(_all(answers), self._random)
         named = [f"https://{each.target[:-1]}:{each.port}{path}" for each in ordered]
         named = named or [value for values in said for value in values.get("rendezvous", ())]
-        return tuple(dict.fromkeys(_addresses(named)))[:MOST_SERVERS]
+        return tuple(dict.fromkeys(_addresses(named)))
 
     def _begun(self, name: str, kind: str, seconds: float = ANSWER_TIME) -> Deferred[Message | None]:
         """Ask for one thing; None is for no answer."""
@@ -167,6 +195,10 @@ def _no_answer(failure: Failure) -> None:
     failure.trap(DNSFailed, TimeoutError)
 
 
+def _given_up(failure: Failure) -> None:
+    failure.trap(CancelledError)
+
+
 def _all(answers: Iterable[Message | None]) -> list[Service]:
     return [each for answer in answers if answer is not None for each in services(answer)]
 
@@ -177,5 +209,9 @@ def _addresses(texts: Iterable[str]) -> Iterable[ServerAddress]:
             address = ServerAddress.parse(text)
         except BadServer:
             continue
-        if address.encrypted and (address.port == PORTS["https"] or address.port >= LOWEST_PORT):
+        if address.encrypted:
             yield address
+
+
+def _may_be_asked(port: int) -> bool:
+    return port == PORTS["https"] or port >= LOWEST_PORT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -39,7 +39,7 @@ class Kept(Generic[Value]):
         self._seconds = seconds
         self._kept: OrderedDict[str, tuple[float, Value | DNSFailed]] = OrderedDict()
         self._waiting: dict[str, list[Deferred[Value]]] = {}
-        self._under_way: dict[str, Deferred[None]] = {}
+        self._under_way: set[Deferred[Any]] = set()
 
     def get(self, name: str) -> Deferred[Value]:
         """Return what there is; fails with DNSFailed. Cancelling ends the waiting only."""
@@ -48,58 +48,64 @@ class Kept(Generic[Value]):
             self._kept.move_to_end(name)
             return fail(kept) if isinstance(kept, DNSFailed) else succeed(kept)
         is_new = name not in self._waiting
-        if is_new and len(self._waiting) >= MOST_UNDERWAY:
+        if is_new and len(self._under_way) >= MOST_UNDERWAY:
             return fail(DNSFailed("the DNS is asked for too much at once"))
-        answer: Deferred[Value] = Deferred(lambda one: self._forget(name, one))
-        self._waiting.setdefault(name, []).append(answer)
+        waiting = self._waiting.setdefault(name, [])
+        answer: Deferred[Value] = Deferred(lambda one: waiting.remove(one) if one in waiting else None)
+        waiting.append(answer)
         if is_new:
-            self._begin(name)
+            self._begin(name, waiting)
         return answer
 
     def forget(self) -> None:
-        """Ask anew for what is wanted from now on."""
+        """Ask anew for what is wanted from now on; who waits already is told what comes, which is not kept."""
         self._kept.clear()
+        self._waiting.clear()
 
     def stop(self) -> None:
         """Ask no more; whoever still waits is told with CancelledError."""
-        for asked in tuple(self._under_way.values()):
+        for asked in tuple(self._under_way):
             asked.cancel()
 
-    def _begin(self, name: str) -> None:
-        asked = Deferred.fromCoroutine(self._asked(name))
+    def _begin(self, name: str, waiting: list[Deferred[Value]]) -> None:
+        asked: Deferred[Any] = Deferred.fromCoroutine(self._asked(name))
+        self._under_way.add(asked)
         asked.addTimeout(self._seconds, self._clock, _timed_out)
-        done = asked.addCallbacks(self._came, self._failed, callbackArgs=(name,), errbackArgs=(name,))
-        if name in self._waiting:
-            self._under_way[name] = done
+        asked.addBoth(self._ended, asked)
+        asked.addCallbacks(self._came, self._failed, (name, waiting), {}, (name, waiting))
 
     async def _asked(self, name: str) -> tuple[Value, int]:
         return await self._ask(name)
 
-    def _came(self, result: tuple[Value, int], name: str) -> None:
-        self._under_way.pop(name, None)
+    def _ended(self, result: Any, asked: Deferred[Any]) -> Any:
+        self._under_way.discard(asked)
+        return result
+
+    def _came(self, result: tuple[Value, int], name: str, waiting: list[Deferred[Value]]) -> None:
         value, lifetime = result
-        self._keep(name, value, min(max(lifetime, SHORTEST_KEPT), LONGEST_KEPT))
-        for waiting in self._waiting.pop(name, ()):
-            waiting.callback(value)
+        self._keep(name, waiting, value, min(max(lifetime, SHORTEST_KEPT), LONGEST_KEPT))
+        while waiting:  # one may have another give up
+            waiting.pop(0).callback(value)
 
-    def _failed(self, failure: Failure, name: str) -> None:
-        self._under_way.pop(name, None)
-        error = failure.value
-        if isinstance(error, DNSFailed):
-            self._keep(name, error, FAILURE_KEPT)
-        for waiting in self._waiting.pop(name, ()):
-            waiting.errback(failure)
+    def _failed(self, failure: Failure, name: str, waiting: list[Deferred[Value]]) -> None:
+        error = failure.value if isinstance(failure.value, DNSFailed) else None
+        self._keep(name, waiting, error, FAILURE_KEPT)
+        while waiting:
+            waiting.pop(0).errback(failure)
 
-    def _keep(self, name: str, value: Value | DNSFailed, seconds: float) -> None:
+    def _keep(
+        self, name: str, waiting: list[Deferred[Value]], value: Value | DNSFailed | None, seconds: float
+    ) -> None:
+        """Keep what came, unless all was forgotten meanwhile, or it is a mistake of ours (None)."""
+        if self._waiting.get(name) is not waiting:
+            return
+        del self._waiting[name]
+        if value is None:
+            return
         self._kept[name] = self._clock.seconds() + seconds, value
         self._kept.move_to_end(name)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
-
-    def _forget(self, name: str, answer: Deferred[Value]) -> None:
-        waiting = self._waiting.get(name, [])
-        if answer in waiting:
-            waiting.remove(answer)
 
 
 def _timed_out(result: object, seconds: float) -> Failure:

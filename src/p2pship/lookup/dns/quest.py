@@ -24,6 +24,7 @@ from p2pship.lookup.dns.discovery import Directions
 from p2pship.lookup.dns.hosts import Host
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.questions.exchange import Asking
+from p2pship.lookup.questions.targets import LOWEST_PORT
 
 ANSWER_TIME = 1.0
 "Seconds for the answers of a host's node: a question is repeated after half of it, and the longest way around the world is left."
@@ -131,8 +132,13 @@ class Quest:
             self.end(None if self._asked else NotAsked("; ".join(self._reasons)))
 
     def _directed(self, directions: Directions) -> None:
+        self._reasons += [
+            f"{each} is at a port that is not asked (those below {LOWEST_PORT} are not, but 443 of servers)"
+            for each in directions.passed_over
+        ]
         if not directions:
-            self.end(NotAsked(f"{self.question.domain} names nobody in the DNS who could be asked"))
+            nobody = f"{self.question.domain} names nobody in the DNS who could be asked"
+            self.end(NotAsked("; ".join([nobody, *self._reasons])))
             return
         legs: list[_ServerLeg | _HostLeg] = [
             *(_ServerLeg(self._ways, self, address) for address in directions.servers),

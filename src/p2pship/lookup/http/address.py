@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from p2pship.errors import RemoteError
@@ -33,6 +34,14 @@ class ServerAddress:
     def encrypted(self) -> bool:
         """Whether nobody on the way sees what is asked."""
         return self.scheme == "https"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it names this very machine, whose clock the server then has."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def authority(self) -> str:

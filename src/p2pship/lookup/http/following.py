@@ -196,6 +196,8 @@ class Following:
             self._receiver.search_ended(ServerFailed(reason))
 
     def _taken(self, remote: Remote, slot: SignedSlot) -> None:
+        if self._ended:  # by whoever was told the slot before, which came with this one
+            return
         for believed in self._inquiry.received(slot, self._reactor.seconds()):
             self._receiver.candidate_received(
                 Candidate(believed.sealed, self._lookup, source=str(remote.address))

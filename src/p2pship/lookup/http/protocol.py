@@ -64,7 +64,7 @@ class HTTPLookup:
             for each in servers
         ]
         self._upkeeps = [Upkeep(reactor, remote, journal) for remote in remotes]
-        self._sequences: dict[Slot, int] = {}
+        self._last_sequence = 0
         self._searches: set[AskingAll] = set()
         self._followings: set[Following] = set()
 
@@ -107,13 +107,12 @@ class HTTPLookup:
 
     def publish(self, slot: Slot, item: bytes) -> Deferred[None]:
         """Put an item on every server; fires when the first has it, and fails when none has taken it."""
-        wanted = signed(slot, item, self._sequence(slot), self._expiry())
+        wanted = signed(slot, item, self._sequence(), self._expiry())
         return first_success([upkeep.hold(slot, wanted) for upkeep in self._upkeeps])
 
     def withdraw(self, slot: Slot) -> Deferred[None]:
         """Take back what the slot holds from every server; fires when all have answered, fails if one does not take part."""
-        tombstone = signed(slot, b"", self._sequence(slot), self._expiry())
-        self._sequences.pop(slot)
+        tombstone = signed(slot, b"", self._sequence(), self._expiry())
         withdrawing = [upkeep.withdraw(slot, tombstone) for upkeep in self._upkeeps]
         return DeferredList(withdrawing, consumeErrors=True).addCallback(_first_failure)
 
@@ -135,11 +134,10 @@ class HTTPLookup:
             if asking.completed:
                 upkeep.answered(slots, asking.told)
 
-    def _sequence(self, slot: Slot) -> int:
-        """Return the sequence of what is signed now."""
-        now = int(self._reactor.seconds() * 1000)
-        self._sequences[slot] = max(now, self._sequences.get(slot, 0) + 1)
-        return self._sequences[slot]
+    def _sequence(self) -> int:
+        """Return the sequence of what is signed now: more than that of anything before, whatever the clock does."""
+        self._last_sequence = max(int(self._reactor.seconds() * 1000), self._last_sequence + 1)
+        return self._last_sequence
 
     def _expiry(self) -> int:
         """Return until when a slot is kept that is signed now: no longer than the record in it holds."""

@@ -237,7 +237,7 @@ class Remote:
     def _heed(self, response: IResponse) -> None:
         """Note what the server says of the time, and leave it alone if it wants to be."""
         now, date = self._reactor.seconds(), _date(_field(response, b"date"))
-        if date is not None and self._clock_doubt is not None:
+        if date is not None and self._clock_doubt is not None and not self.address.is_here:
             self._clock_doubt.server_said(str(self.address), now - date, now)
         if response.code in OVERLOADED:
             self._patience.told(_seconds(_field(response, b"retry-after"), now), now)

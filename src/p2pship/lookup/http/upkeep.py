@@ -4,8 +4,8 @@ Theory of operation. What is to be put waits here by its slot, the newest only, 
 anything else. A few are on their way at once. When one fails, the rest waits until the server is asked again
 (:mod:`p2pship.lookup.http.patience`), or something new comes, as it does when the network is back. Whoever published is told at
 once that it failed, as another server may have it, but the attempts go on until the slot expires. What a server refuses for good
-is told and not repeated. When the network is another one, what is under way on it is begun anew. A server that has the same slot already with a later sequence, as when this machine's clock was set back,
-gets it with one that is later still.
+is told and not repeated. When the network is another one, what is under way on it is begun anew. A server that has the same slot
+already with a later sequence, as when this machine's clock was set back, gets it with one that is later still.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class Upkeep:
         self._sent: dict[Slot, int] = {}
         "until when each slot may be there that was sent, Unix time"
         self._timer: Any = None
-        self._refusing = ""
+        self._unreached = ""
+        "why the server cannot be asked, in words"
+        self._refused: dict[Slot, tuple[int, str]] = {}
+        "until when what the server would not take is of use, Unix time, and why it would not"
         self._swallows = False
         self._trouble = Trouble(reactor.seconds)
         self._stopped = False
@@ -91,6 +94,7 @@ class Upkeep:
         before = self._waiting.pop(slot, None)
         if before is not None:
             before.settle()
+        self._refused.pop(slot, None)
         return succeed(None)
 
     def own(self, question: Question) -> frozenset[Slot]:
@@ -175,19 +179,24 @@ class Upkeep:
         except CancelledError:
             if self._stopped:
                 raise
-            self._waiting.setdefault(wanted.slot, wanted)
+            if self._waiting.setdefault(wanted.slot, wanted) is not wanted:
+                wanted.settle()  # there is something newer
         except ServerFailed as error:
             self._waiting.setdefault(wanted.slot, wanted)
             for each in (wanted, *self._waiting.values()):
                 each.settle(error)
-            self._tell(self.remote.trouble)
+            self._unreached = self.remote.trouble
+            self._say()
         except SlotRefused as error:
             wanted.settle(error)
-            self._tell(str(error))
+            self._refused[wanted.slot] = wanted.signed.expiry, str(error)
+            self._say()
         else:
             wanted.settle()
+            self._refused.pop(wanted.slot, None)
             if not self._waiting:
-                self._tell("")
+                self._unreached = ""
+                self._say()
 
     async def _send(self, wanted: _Wanted) -> None:
         """Put a slot, a second time with a later sequence if the server has a later one."""
@@ -209,17 +218,17 @@ class Upkeep:
         for slot, until in tuple(self._sent.items()):
             if until <= now:
                 del self._sent[slot]
+        for slot, (until, _) in tuple(self._refused.items()):
+            if until <= now:
+                del self._refused[slot]
         for slot, each in tuple(self._waiting.items()):
             if each.signed.expiry <= now:
                 del self._waiting[slot]
 
-    def _tell(self, refusing: str) -> None:
-        self._refusing = refusing
-        self._say()
-
     def _say(self) -> None:
         swallows = f"{self.remote.address}: {SWALLOWED}" if self._swallows else ""
-        words = self._refusing or swallows
+        refused = next((words for _, words in self._refused.values()), "")
+        words = self._unreached or refused or swallows
         if words != self._trouble.words:
             self._trouble.tell(words)
             self._journal.tell(ServerTrouble(str(self.remote.address), words))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 EACH = 0.2
-"Seconds from one announcement to the next: one takes some 30 datagrams, 3 kB in all, of the 32 kB that the DHT may send in a second."
+"Seconds from one announcement to the next: one takes some 30 datagrams, 3 kB in all, of the 64 kB that the DHT may send in a second."
 
 
 class Announcements:

@@ -3,7 +3,7 @@
 Theory of operation. A node of the DHT that was given an item keeps it for two hours, and those that are responsible for it come
 and go; a record holds for one. What is published is therefore put anew every :data:`PUT_EVERY` seconds or a little more:
 rounds of a publisher come oftener, and most of them put nothing. A publication that comes sooner after the last one than
-rounds do has news, and is put at once. A put takes some dozens of datagrams, so that no more than :data:`AT_ONCE` are under way.
+rounds do has news, and is put at once, as is the first after our addresses have changed. A put takes some dozens of datagrams, so that no more than :data:`AT_ONCE` are under way.
 What is taken back is put as an empty item.
 """
 
@@ -107,6 +107,11 @@ class MutableItems:
             return
         kept.item, kept.published, kept.put = item, now, now
         self._put(slot, item)
+
+    def moved(self) -> None:
+        """Take the next publication of each item for news: our addresses have changed."""
+        for kept in self._kept.values():
+            kept.put = 0.0
 
     def withdraw(self, slot: Slot) -> Deferred[None]:
         """Put an empty item in the slot; fires when that was tried. Nothing is done if it holds none."""

@@ -75,6 +75,7 @@ class MainlineLookup:
         self._reactor = reactor
         self.settings = settings
         self._state = state
+        self._network = network
         self.wide_area = not settings.private
         self.session = DHTSession(reactor, settings)
         self.exchange = Exchange(
@@ -103,6 +104,7 @@ class MainlineLookup:
     def start(self) -> Deferred[None]:
         """Begin to find nodes of the DHT; it can be asked some seconds later, at the first start."""
         self.exchange.start()
+        self._unwatch = self._network.watch(self._items.moved)
         self.session.start(self._saved())
         self._look()
         self._saving = self._reactor.callLater(SAVE_EVERY, self._save_often)
@@ -117,6 +119,7 @@ class MainlineLookup:
                 timer.cancel()
         if self._saving is not None:
             self._save()
+            self._unwatch()
         self._timer = self._saving = None
         for slot in tuple(self._waiting):
             self._give_up(slot)

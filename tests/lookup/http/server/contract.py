@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from zope.interface.verify import verifyObject
 
 from p2pship.lookup.http.server.store import Change, IRendezvousStore, Kept, Outcome, Put, Quotas
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     TestCase = object
 
-QUOTAS = Quotas(slots=30, each=25)
+QUOTAS = Quotas(slots=60, each=25)
 HOME = "192.0.2.1"
 
 STORED = Kept(Outcome.STORED, True)
@@ -163,11 +163,24 @@ class StoreContract(TestCase):
         store, publisher = await self.opened(), Publisher()
         for number in range(QUOTAS.slots):
             slot = publisher.signed(lookup=lookup_key(number))
-            await self.put(store, slot, source=f"192.0.2.{number // 10}")
+            await self.put(store, slot, source=f"192.0.2.{number}")
         self.assertIs(await self.outcome(store, publisher.signed()), Outcome.FULL)
         await store.sweep(NOW + LIFETIME)
         later = publisher.signed(now=NOW + LIFETIME)
         self.assertIs(await self.outcome(store, later, NOW + LIFETIME), Outcome.STORED)
+
+    async def test_room_for_others(self) -> None:
+        """Those whose quotas add up to more than there is do not fill it: whoever comes later has room, for a while longer."""
+        store, publisher = await self.opened(), Publisher()
+        had = []
+        for attacker in range(3):
+            slots = [publisher.signed(lookup=lookup_key(100 * attacker + number)) for number in range(25)]
+            puts = [store.put(Put(each, each.print(), f"198.51.100.{attacker}", NOW)) for each in slots]
+            outcomes = [kept.outcome for kept in await gatherResults(puts)]
+            self.assertLessEqual(set(outcomes), {Outcome.STORED, Outcome.QUOTA})
+            had.append(outcomes.count(Outcome.STORED))
+        self.assertEqual(had, [25, 16, 9])
+        self.assertIs(await self.outcome(store, publisher.signed()), Outcome.STORED)
 
     async def test_at_once(self) -> None:
         """Of many puts to one slot at once, however they are batched, the newest stays."""
@@ -177,6 +190,18 @@ class StoreContract(TestCase):
         self.assertIn(Outcome.STALE, {kept.outcome for kept in outcomes})
         newest = publisher.signed(now=NOW + 19)
         self.assertEqual(await store.listed(LOOKUP_KEY, NOW), [newest.print()])
+
+    async def test_followed_though_given_up(self) -> None:
+        """Followers hear of what was stored, though whoever put it is gone and was not told."""
+        store, slot = await self.opened(), Publisher().signed()
+        heard: Deferred[Change | None] = Deferred()
+        await store.follow(LOOKUP_KEY, heard.callback)
+        putting = store.put(Put(slot, slot.print(), HOME, NOW))
+        given_up = self.assertFailure(putting, CancelledError)
+        putting.cancel()
+        await given_up
+        change = await heard.addTimeout(10, self.reactor)
+        self.assertEqual(change, Change(slot.publication_key, slot.print(), True))
 
     async def test_followed(self) -> None:
         """Whoever follows a lookup key hears every change under it, no others, and none that is refused, until that ends."""

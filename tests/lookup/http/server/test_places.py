@@ -13,7 +13,19 @@ class PlacesTests(SynchronousTestCase):
     def test_each_and_all(self) -> None:
         """One source has so many, all have so many, and what is given back can be taken again."""
         places = Places(3, 2)
-        self.assertEqual([places.take(each) for each in "aaabb"], [True, True, False, True, False])
+        self.assertEqual([places.take(each) for each in "aaabcd"], [True, True, False, True, False, False])
         places.leave("a")
-        self.assertTrue(places.take("b"))
+        self.assertTrue(places.take("c"))
         self.assertEqual(places.taken, 3)
+
+    def test_room_for_others(self) -> None:
+        """A hundred sources that may each have a hundredth leave a sixth to who comes later; one that may have all has it."""
+        places = Places(1000, 10)
+        taken = [sum(places.take(f"{source}") for _ in range(10)) for source in range(100)]
+        self.assertEqual(taken[:50], [10] * 50)
+        self.assertEqual(taken, sorted(taken, reverse=True))
+        self.assertLess(places.taken, 1000 * 5 / 6)
+        self.assertGreater(sum(places.take("late") for _ in range(10)), 2)
+        own = Places(3, 3)
+        self.assertEqual([own.take("me") for _ in range(4)], [True, True, True, False])
+        self.assertFalse(Places(0, 10).take("anybody"))

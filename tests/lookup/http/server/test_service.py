@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +39,14 @@ class FailingStore(SQLiteStore):
 
     def _batched(self, work: Any) -> Deferred[Any]:
         return fail(StoreFailed("no disk")) if self.failing else super()._batched(work)
+
+
+class SlowStore(SQLiteStore):
+    """A store that opens when a test lets it."""
+
+    def start(self) -> Deferred[None]:
+        self.opening: Deferred[None] = Deferred()
+        return self.opening.addCallback(lambda _: super(SlowStore, self).start())
 
 
 class HealthTests(ServerCase):
@@ -116,6 +125,34 @@ class StartTests(ServerCase):
         starting: Deferred[Any] = other.when_started()
         error = await self.assertFailure(starting, ConfigError)
         self.assertIn("cannot listen on 127.0.0.1", str(error))
+
+    async def test_half_started(self) -> None:
+        """One that can listen on only some of its addresses listens on none."""
+        await self.served()
+        port = self.server.addresses()[0][1]
+        other = make_server(
+            reactor,
+            ServerSettings(listen=("127.0.0.2", "127.0.0.1"), port=port),
+            Path(self.mktemp()).parent,
+            bytes,
+        )
+        other.startService()
+        self.addCleanup(other.stopService)
+        await self.assertFailure(other.when_started(), ConfigError)
+        self.assertEqual(other.addresses(), [])
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
+
+    async def test_stopped_while_it_starts(self) -> None:
+        """One that is stopped before its store is open listens nowhere afterwards."""
+        store = SlowStore(reactor, ":memory:", Quotas(10, 10))
+        server = RendezvousServer(reactor, ServerSettings(listen=("127.0.0.1",), port=0), store)
+        server.startService()
+        stopping = server.stopService()
+        store.opening.callback(None)
+        await stopping
+        self.assertEqual(server.addresses(), [])
+        self.failureResultOf(store.held(), StoreFailed)
 
     async def test_started_again(self) -> None:
         """It can be stopped and started, and has what it had."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, globalLogPublisher
@@ -12,8 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.static import Data
 
-from p2pship.lookup.http.server.site import IDLE, QuietSite
+from p2pship.lookup.http.server.places import Places
+from p2pship.lookup.http.server.site import IDLE, Doorway, QuietSite
 
+PROXY = "10.0.0.1"
 PEER = IPv4Address("TCP", "192.0.2.77", 4711)
 REQUEST = b"GET /page HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -82,3 +85,16 @@ class PatienceTests(SynchronousTestCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         return events
+
+
+class DoorwayTests(SynchronousTestCase):
+    """Who is let in."""
+
+    def test_proxies(self) -> None:
+        """A proxy makes as many connections as there are, also one of IPv4 that a socket of IPv6 hears; others so many."""
+        doorway = Doorway(ServerFactory(), Places(10, 1), frozenset({PROXY}))
+        for host in (PROXY, f"::ffff:{PROXY}", PROXY):
+            self.assertIsNotNone(doorway.enter(host))
+        self.assertEqual(doorway.enter("192.0.2.1"), "192.0.2.1")
+        self.assertIsNone(doorway.enter("::ffff:192.0.2.1"))
+        self.assertIsNone(doorway.enter("nobody"))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 from twisted.web.client import ResponseNeverReceived
 
+from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.lookup.http.wire import (
     LONGEST_LIFETIME,
     LONGEST_SEALED,
@@ -23,7 +24,7 @@ from tests.lookup.http.publishers import LOOKUP_KEY, Publisher, lookup_key
 from tests.lookup.http.server.browsing import Browser
 from tests.lookup.http.server.servercase import ServerCase, fresh
 
-ALICE = Publisher(1)
+ALICE, BOB = Publisher(1), Publisher(2)
 
 
 class AskingTests(ServerCase):
@@ -158,6 +159,16 @@ class RefusalTests(ServerCase):
         self.assertEqual(await self.refused(browser, month), (400, "lifetime"))
         self.assertEqual(await self.refused(browser, ALICE.signed(now=now, lifetime=-1)), (400, "expired"))
         self.assertEqual((await browser.put(ALICE.signed(now=now, lifetime=LONGEST_LIFETIME))).status, 200)
+
+    async def test_lifetime_in_a_crowd(self) -> None:
+        """When half of the room is taken nothing new stays for longer than a record holds, so that it is soon free again."""
+        browser = await self.served(slots=4)
+        for publisher in (ALICE, BOB):
+            await browser.put(fresh(publisher))
+        await self.server._sweep()
+        long, short = (ALICE.signed(now=time.time() + 1, lifetime=each) for each in (5400, RECORD_LIFETIME))
+        self.assertEqual(await self.refused(browser, long), (400, "lifetime"))
+        self.assertEqual((await browser.put(short)).status, 200)
 
     async def test_elsewhere(self) -> None:
         """A slot for another place than its path is refused, well signed or not."""

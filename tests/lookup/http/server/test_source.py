@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.lookup.http.server.source import BadAddress, network_of, source_of
+from p2pship.lookup.http.server.source import BadAddress, asker_of, canonical, network_of
 from p2pship.lookup.http.server.store import owner_of
 
 PROXY = frozenset({"10.0.0.1", "10.0.0.2"})
@@ -30,9 +30,11 @@ class NetworkTests(SynchronousTestCase):
     def test_garbage(self, text: str) -> None:
         """What is no address gives a RemoteError only."""
         try:
-            network_of(text)
+            network = network_of(text)
         except BadAddress:
-            return
+            self.assertRaises(BadAddress, canonical, text)
+        else:
+            self.assertEqual(network, network_of(canonical(text)))
 
 
 class SiteTests(SynchronousTestCase):
@@ -52,11 +54,17 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_believed(self) -> None:
         """Our proxies are believed about who asked them, as far back as they follow each other, and no further."""
-        self.assertEqual(source_of("10.0.0.1", ["192.0.2.9, 192.0.2.1"], PROXY), "192.0.2.1")
-        self.assertEqual(source_of("10.0.0.1", ["192.0.2.9,192.0.2.1", "10.0.0.2"], PROXY), "192.0.2.1")
-        self.assertEqual(source_of("10.0.0.1", [], PROXY), "10.0.0.1")
+        self.assertEqual(asker_of("10.0.0.1", ["192.0.2.9, 192.0.2.1"], PROXY), "192.0.2.1")
+        self.assertEqual(asker_of("10.0.0.1", ["192.0.2.9,192.0.2.1", "10.0.0.2"], PROXY), "192.0.2.1")
+        self.assertEqual(asker_of("10.0.0.1", [], PROXY), "10.0.0.1")
+
+    def test_both_families(self) -> None:
+        """A proxy is believed too that asks a socket of IPv6 from an address of IPv4; addresses are compared, not spellings."""
+        self.assertEqual(asker_of("::ffff:10.0.0.1", ["192.0.2.1"], PROXY), "192.0.2.1")
+        self.assertEqual(asker_of("10.0.0.1", ["::ffff:192.0.2.1"], PROXY), "192.0.2.1")
+        self.assertEqual(asker_of("2001:DB8::0:1", [], PROXY), "2001:db8::1")
 
     def test_not_believed(self) -> None:
         """Others are not."""
-        self.assertEqual(source_of("198.51.100.1", ["192.0.2.1"], PROXY), "198.51.100.1")
-        self.assertRaises(BadAddress, source_of, "10.0.0.1", ["me"], PROXY)
+        self.assertEqual(asker_of("198.51.100.1", ["192.0.2.1"], PROXY), "198.51.100.1")
+        self.assertRaises(BadAddress, asker_of, "10.0.0.1", ["me"], PROXY)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from p2pship.lookup.http.server.refusal import Refused, malformed, wrong_clock
-from p2pship.lookup.http.wire import LONGEST_LIFETIME, SKEW, BadSlot, SignedSlot, WrongSignature
+from p2pship.lookup.http.wire import SKEW, BadSlot, SignedSlot, WrongSignature
 
 
-def checked(data: bytes, lookup_key: bytes, publication_key: bytes, now: float) -> SignedSlot:
-    """Return the slot of a put to these keys at a Unix time; what costs most is checked last.
+def checked(
+    data: bytes, lookup_key: bytes, publication_key: bytes, now: float, longest_lifetime: int
+) -> SignedSlot:
+    """Return the slot of a put to these keys at a Unix time, which lives so many seconds at most; what costs most is checked last.
 
     :raises Refused: if it is not taken.
     """
@@ -17,7 +19,7 @@ def checked(data: bytes, lookup_key: bytes, publication_key: bytes, now: float) 
         raise malformed(str(error)) from None
     if (slot.lookup_key, slot.publication_key) != (lookup_key, publication_key):
         raise malformed("the slot is for another place than the one it was put to")
-    _check_dates(slot, now)
+    _check_dates(slot, now, longest_lifetime)
     try:
         slot.verify()
     except WrongSignature as error:
@@ -25,11 +27,11 @@ def checked(data: bytes, lookup_key: bytes, publication_key: bytes, now: float) 
     return slot
 
 
-def _check_dates(slot: SignedSlot, now: float) -> None:
+def _check_dates(slot: SignedSlot, now: float, longest_lifetime: int) -> None:
     ahead = slot.sequence / 1000 - now
     if abs(ahead) > SKEW:
         raise wrong_clock(ahead)
     if slot.expiry <= now:
         raise Refused(400, "expired", "the slot has expired")
-    if slot.expiry > now + SKEW + LONGEST_LIFETIME:
-        raise Refused(400, "lifetime", f"a slot lives at most {LONGEST_LIFETIME} s")
+    if slot.expiry > now + SKEW + longest_lifetime:
+        raise Refused(400, "lifetime", f"a slot lives at most {longest_lifetime} s here now")

@@ -23,7 +23,7 @@ from p2pship.lookup.http.server.refusal import (
 )
 from p2pship.lookup.http.server.site import LONGEST_BODY, BoundedRequest
 from p2pship.lookup.http.server.slots import JSON_TYPE, Answer, Slots
-from p2pship.lookup.http.server.source import BadAddress, source_of
+from p2pship.lookup.http.server.source import BadAddress, asker_of, network_of
 from p2pship.lookup.http.server.store import IRendezvousStore, StoreFailed
 from p2pship.lookup.http.server.subscriptions import Subscriptions
 from p2pship.lookup.http.wire import KEY_LENGTH
@@ -101,7 +101,10 @@ class Front(Resource):
         if request.too_long:
             raise too_long(LONGEST_BODY)
         forwarded = request.requestHeaders.getRawHeaders("x-forwarded-for", [])
-        source = source_of(request.getClientAddress().host, forwarded, self._proxies)
+        asker = asker_of(request.getClientAddress().host, forwarded, self._proxies)
+        if what == "metrics" and asker in self._observers:
+            return Answer(200, self._metrics.text().encode("utf-8"), TEXT_TYPE)
+        source = network_of(asker)
         if what == "extra" and parts[0] in self._extras:
             return await self._extras[parts[0]](request, source)
         if what == "put":
@@ -109,8 +112,6 @@ class Front(Resource):
         return await self._read(request, what, parts, source)
 
     async def _read(self, request: BoundedRequest, what: str, parts: list[str], source: str) -> Answer | None:
-        if what == "metrics" and source in self._observers:
-            return Answer(200, self._metrics.text().encode("utf-8"), TEXT_TYPE)
         self._slots.ask(source)
         if what == "health":
             return await self._health()

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from p2pship.errors import ConfigError
 from p2pship.lookup.http.server.batches import Batches
+from p2pship.lookup.http.server.places import share
 from p2pship.lookup.http.server.store import Outcome, Quotas, StoreFailed, owner_of
 from p2pship.lookup.http.wire import MOST_SLOTS
 from p2pship.storage.database import Database, Schema, StorageFailed
@@ -37,6 +38,9 @@ _SCHEMA = Schema(
         "CREATE INDEX p2pext_owner ON p2pext_value (owner)",
     ),
 )
+
+_COUNTS = """SELECT COUNT(*), (SELECT COUNT(*) FROM p2pext_value WHERE owner = ?),
+    (SELECT COUNT(*) FROM p2pext_value WHERE name = ?) FROM p2pext_value"""
 
 _Work = Callable[[Database], Any]
 
@@ -119,15 +123,10 @@ class P2PEXTValues:
         return full or Outcome.STORED
 
     def _full(self, name: bytes, owner: bytes, database: Database) -> Outcome | None:
-        limits = (
-            ("owner = ?", owner, self._quotas.each, Outcome.QUOTA),
-            ("name = ?", name, MOST_VALUES, Outcome.FULL),
-            ("? = ''", "", self._quotas.slots, Outcome.FULL),
-        )
-        for where, parameter, most, outcome in limits:
-            if database.query(f"SELECT COUNT(*) FROM p2pext_value WHERE {where}", parameter)[0][0] >= most:
-                return outcome
-        return None
+        ((held, mine, here),) = database.query(_COUNTS, owner, name)
+        if held >= self._quotas.slots or here >= MOST_VALUES:
+            return Outcome.FULL
+        return Outcome.QUOTA if mine >= share(self._quotas.slots, self._quotas.each, held) else None
 
     def _batched(self, work: _Work) -> Deferred[Any]:
         if self._database is None:

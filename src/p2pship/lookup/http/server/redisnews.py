@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from itertools import count
-from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
+
+from p2pship.lookup.http.server.store import StoreFailed
 
 WAIT = 0.05
 "Seconds that the thread listens before it looks whether there is another channel to listen to."
 
 AGAIN = 1.0
 "Seconds until it tries again to reach a server that is gone."
+
+MOST_ORDERS = 1000
+"Orders that wait for the server before nobody else can listen: they are carried out in milliseconds, unless it is gone."
 
 
 class RedisNews:
@@ -43,7 +48,7 @@ class RedisNews:
         self._heard = heard
         self._missed = missed
         self._pubsub = client.pubsub()
-        self._orders: SimpleQueue[tuple[Callable[..., Any], bytes]] = SimpleQueue()
+        self._orders: deque[tuple[Callable[..., Any], bytes]] = deque()
         self._waiting: dict[bytes, Deferred[None]] = {}
         "by the words that Redis is asked to say when it has done all that it was told before"
         self._words = count()
@@ -54,6 +59,7 @@ class RedisNews:
 
     def start(self) -> None:
         """Begin."""
+        self._orders.append((self._pubsub.subscribe, self._base))
         Thread(target=self._run, name="redis news", daemon=True).start()
 
     def stop(self) -> Deferred[None]:
@@ -62,24 +68,29 @@ class RedisNews:
         return self._stopped
 
     def listen(self, channel: bytes) -> Deferred[None]:
-        """Listen to a channel; fires when everything that is published there from now on will be told."""
+        """Listen to a channel; fires when everything that is published there from now on will be told.
+
+        Fails with StoreFailed if too much waits; it may never fire while the server is gone.
+        """
+        if len(self._orders) >= MOST_ORDERS:
+            return fail(StoreFailed("too much is waiting for Redis"))
         if channel not in self._channels:
             self._channels.add(channel)
-            self._orders.put((self._pubsub.subscribe, channel))
+            self._orders.append((self._pubsub.subscribe, channel))
         word = b"%d" % next(self._words)
 
         def given_up(_: object) -> None:
             del self._waiting[word]
 
         done = self._waiting[word] = Deferred(given_up)
-        self._orders.put((self._pubsub.ping, word))
+        self._orders.append((self._pubsub.ping, word))
         return done
 
     def leave(self, channel: bytes) -> None:
         """Listen to a channel no longer; harmless if nobody did."""
         if channel in self._channels:
             self._channels.discard(channel)
-            self._orders.put((self._pubsub.unsubscribe, channel))
+            self._orders.append((self._pubsub.unsubscribe, channel))
 
     def _told(self, kind: str, channel: bytes, data: bytes) -> None:
         if kind == "message":
@@ -94,7 +105,6 @@ class RedisNews:
     # In the thread.
 
     def _run(self) -> None:
-        self._orders.put((self._pubsub.subscribe, self._base))
         said = False
         while not self._stopping.is_set():
             try:
@@ -109,9 +119,10 @@ class RedisNews:
         self._reactor.callFromThread(self._stopped.callback, None)
 
     def _turn(self) -> None:
-        while not self._orders.empty():
-            order, channel = self._orders.get()
+        while self._orders:
+            order, channel = self._orders[0]
             order(channel)
+            self._orders.popleft()  # only now: what failed is done when there is a connection again
         message = self._pubsub.get_message(timeout=WAIT)
         if message is not None:
             kind, channel, data = message["type"], message["channel"], message["data"]

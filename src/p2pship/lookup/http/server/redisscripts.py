@@ -33,8 +33,10 @@ if old then
 else
   if withdrawn == '1' then return {'absent', 0, '0'} end
   redis.call('ZREMRANGEBYSCORE', ns .. 'o:' .. owner, '-inf', now)
-  if redis.call('ZCARD', ns .. 'o:' .. owner) >= each then return {'quota', 0, '0'} end
-  if redis.call('ZCARD', ns .. 'x') >= all then return {'full', 0, '0'} end
+  local mine, held = redis.call('ZCARD', ns .. 'o:' .. owner), redis.call('ZCARD', ns .. 'x')
+  if held >= all then return {'full', 0, '0'} end
+  local share = each >= all and each or math.min(each, 2 * each * (all - held) / all)
+  if mine >= share then return {'quota', 0, '0'} end
   order = string.format('%019d', redis.call('INCR', ns .. 'n'))
 end
 redis.call('HSET', hash, pk, sequence .. expiry .. order .. withdrawn .. owner .. printed)
@@ -46,7 +48,9 @@ local listed = older < 16 and 1 or 0
 redis.call('PUBLISH', ns .. 'c:' .. lk, listed .. pk .. printed)
 return {'stored', listed, sequence}
 """
-"Arguments: namespace, the keys, now, sequence, expiry, withdrawn, owner, printed, and both quotas. Gives outcome, listed, sequence."
+"""Arguments: namespace, the keys, now, sequence, expiry, withdrawn, owner, printed, and both quotas. Gives outcome, listed, sequence.
+
+The quota is that of :func:`p2pship.lookup.http.server.places.share`."""
 
 LISTED = """
 local ns, lk, now = unpack(ARGV)

@@ -16,6 +16,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from p2pship.errors import ConfigError
+from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.lookup.http.server.front import Front
 from p2pship.lookup.http.server.metrics import Metrics
 from p2pship.lookup.http.server.p2pext import P2PEXT
@@ -28,6 +29,7 @@ from p2pship.lookup.http.server.sqlitestore import SQLiteStore
 from p2pship.lookup.http.server.store import OWNER_LENGTH, IRendezvousStore, Quotas, StoreFailed
 from p2pship.lookup.http.server.subscriptions import Subscriptions
 from p2pship.lookup.http.server.tlsfiles import CertificateFiles
+from p2pship.lookup.http.wire import LONGEST_LIFETIME
 from p2pship.lookup.rates import Rate, RateEach
 
 FILE = "rendezvous.sqlite"
@@ -112,6 +114,7 @@ class RendezvousServer(Service):
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
         self._held = 0
+        "how many slots were kept when it was last swept"
         self._metrics.gauge("slots", lambda: self._held)
         self._p2pext = p2pext
         self._doorway: Doorway | None = None
@@ -135,12 +138,14 @@ class RendezvousServer(Service):
         self._started.addCallback(tell)
         return told
 
-    def _not_started(self, failure: Failure) -> None:
+    def _not_started(self, failure: Failure) -> Deferred[None]:
+        """Say why, and close what was opened: half of the addresses would be served, and nothing swept."""
         self._failure = failure
         self.log.critical("the rendezvous server cannot start: {reason}", reason=failure.getErrorMessage())
+        return Deferred.fromCoroutine(self._close())
 
     def stopService(self) -> Deferred[Any]:
-        """Take no more requests, finish those that were taken, and close the store."""
+        """Take no more requests, finish those that were taken, and close the store; first it starts, if that has not ended."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
@@ -178,6 +183,7 @@ class RendezvousServer(Service):
             self._metrics,
             puts=each_address(settings.puts),
             questions=each_address(settings.questions),
+            longest_lifetime=self._longest_lifetime,
         )
         front = Front(
             self._reactor,
@@ -194,6 +200,10 @@ class RendezvousServer(Service):
         self._doorway = Doorway(self._encrypted(QuietSite(front, self._reactor)), places, proxies)
         return self._doorway
 
+    def _longest_lifetime(self) -> int:
+        """Return how many seconds a slot may live: who fills the server shall have to go on doing so, or there is room again soon."""
+        return LONGEST_LIFETIME if 2 * self._held < self._settings.slots else RECORD_LIFETIME
+
     def _encrypted(self, factory: Any) -> Any:
         settings = self._settings
         if not settings.certificate:
@@ -202,6 +212,10 @@ class RendezvousServer(Service):
         return TLSMemoryBIOFactory(files, False, factory, self._reactor)
 
     async def _stop(self) -> None:
+        await self._started
+        await self._close()
+
+    async def _close(self) -> None:
         if self._sweeping.running:
             self._sweeping.stop()
             self._subscriptions.stop()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from p2pship.lookup.http.server.places import share
 from p2pship.lookup.http.server.store import (
     Before,
     Kept,
@@ -107,10 +108,10 @@ class Shelf:
     def _insert(self, put: Put, database: Database) -> Kept:
         census, slot = self._counted(database), put.slot
         owner = owner_of(self._salt, put.source)
-        if census[owner] >= self._quotas.each:
-            return Kept(Outcome.QUOTA)
         if self._held >= self._quotas.slots:
             return Kept(Outcome.FULL)
+        if census[owner] >= share(self._quotas.slots, self._quotas.each, self._held):
+            return Kept(Outcome.QUOTA)
         database.write(
             _INSERT,
             slot.lookup_key,

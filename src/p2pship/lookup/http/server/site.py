@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from p2pship.lookup.http.server.places import Places
-from p2pship.lookup.http.server.source import BadAddress, network_of
+from p2pship.lookup.http.server.source import BadAddress, canonical, network_of
 
 LONGEST_BODY = 16 * 1024
 "Octets of a body that are read: a slot has at most 2,207, and what the P2PEXT calls carry in a form is the longest."
@@ -180,10 +180,10 @@ class Doorway(WrappingFactory):
         self._tell_emptied()
 
     def _source(self, host: str) -> str | None:
-        if host in self._proxies:
-            self._through_proxies += 1
-            return f"proxy {self._through_proxies}"  # one for each, so that no two share their places
         try:
-            return network_of(host)
+            if canonical(host) not in self._proxies:
+                return network_of(host)
         except BadAddress:
             return None
+        self._through_proxies += 1
+        return f"proxy {self._through_proxies}"  # one for each, so that no two share their places

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from p2pship.lookup.http.server.checking import checked
 from p2pship.lookup.http.server.metrics import Metrics
 from p2pship.lookup.http.server.refusal import OF_PUT, Refused, too_often, unknown
-from p2pship.lookup.http.server.store import IRendezvousStore, Put
+from p2pship.lookup.http.server.store import IRendezvousStore, Outcome, Put
 from p2pship.lookup.http.wire import CONTENT_TYPE, SignedSlot, print_slots
 from p2pship.lookup.rates import RateEach
 
@@ -40,13 +40,18 @@ class Slots:
         *,
         puts: RateEach,
         questions: RateEach,
+        longest_lifetime: Callable[[], int],
     ) -> None:
-        """``seconds`` tells the Unix time; ``puts`` and ``questions`` say how many may come from an address."""
+        """``seconds`` tells the Unix time; ``puts`` and ``questions`` say how many may come from an address.
+
+        ``longest_lifetime`` tells how many seconds a slot may live that is put now.
+        """
         self._store = store
         self._seconds = seconds
         self._metrics = metrics
         self._puts = puts
         self._questions = questions
+        self._longest_lifetime = longest_lifetime
 
     def ask(self, source: str) -> None:
         """Count a question from an address.
@@ -56,19 +61,21 @@ class Slots:
         self._within(self._questions, source)
 
     async def put(self, lookup_key: bytes, publication_key: bytes, data: bytes, source: str) -> Answer:
-        """Keep a slot, or a tombstone, and answer whether it is listed.
+        """Keep a slot, or a tombstone, and answer what became of it: stored, and then whether it is listed, repeated, or absent.
 
         :raises Refused: if it is not taken.
         """
         self._within(self._puts, source)
         now = self._seconds()
-        slot = checked(data, lookup_key, publication_key, now)
+        slot = checked(data, lookup_key, publication_key, now, self._longest_lifetime())
         kept = await self._store.put(Put(slot, data, source, now))
         self._metrics.outcome(kept.outcome.value)
         if kept.outcome in OF_PUT:
             status, text = OF_PUT[kept.outcome]
             raise Refused(status, kept.outcome.value, text, sequence=kept.sequence)
-        said = {"outcome": kept.outcome.value, "listed": kept.listed}
+        said: dict[str, object] = {"outcome": kept.outcome.value}
+        if kept.outcome is Outcome.STORED:
+            said["listed"] = kept.listed
         return Answer(200, json.dumps(said).encode("ascii") + b"\n", JSON_TYPE)
 
     async def listed(self, lookup_key: bytes) -> Answer:

@@ -10,7 +10,6 @@ from p2pship.errors import RemoteError
 IPV6_PREFIX = 64
 "Bits that name a network of IPv6 (RFC 4291 §2.5.1): whoever has one has all 2^64 addresses in it."
 
-
 SITE_PREFIX = 48
 "Bits that name a site of IPv6 (RFC 6177 §2), which anybody may have for the asking, and with it 65,536 networks."
 
@@ -19,8 +18,8 @@ class BadAddress(RemoteError):
     """A proxy said that a request came from what is no address."""
 
 
-def source_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> str:
-    """Return what requests from ``host`` are counted as.
+def asker_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> str:
+    """Return the address from which a request comes that ``host`` sent, in its canonical spelling.
 
     ``forwarded`` are the X-Forwarded-For header fields. They are believed from ``proxies`` only, from the last backwards as far
     as proxies of ours wrote them: whoever asks can write what they like in front.
@@ -28,9 +27,10 @@ def source_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> s
     :raises BadAddress: if one of ours wrote something else than an address.
     """
     way = [each.strip() for line in forwarded for each in line.split(",")]
-    while host in proxies and way:
-        host = way.pop()
-    return network_of(host)
+    asker = canonical(host)
+    while asker in proxies and way:
+        asker = canonical(way.pop())
+    return asker
 
 
 def site_of(source: str) -> str:
@@ -38,17 +38,30 @@ def site_of(source: str) -> str:
     return str(IPv6Network(source).supernet(new_prefix=SITE_PREFIX)) if "/" in source else source
 
 
+def canonical(host: str) -> str:
+    """Return an address as it is compared: a socket of IPv6 tells those of IPv4 as parts of its own.
+
+    :raises BadAddress: if it is none.
+    """
+    return str(_address(host))
+
+
 def network_of(host: str) -> str:
     """Return an address as it is counted.
 
     :raises BadAddress: if it is none.
     """
+    address = _address(host)
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, IPV6_PREFIX), strict=False))
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
     try:
         address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
     except ValueError:
         raise BadAddress(f"{host[:64]!r} is not an address") from None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(IPv6Network((address, IPV6_PREFIX), strict=False))
+        return address.ipv4_mapped
+    return address

@@ -78,7 +78,9 @@ class SQLiteStore:
 
     def put(self, put: Put) -> Deferred[Kept]:
         """Keep a slot; fires when it is on the disk."""
-        return self._batched(partial(self._shelf.put, put)).addCallback(self._put, put)
+        kept: Deferred[Kept] = Deferred()  # its own: who asked may be gone before followers are to be told
+        self._batched(partial(self._shelf.put, put)).addCallback(self._put, put).chainDeferred(kept)
+        return kept
 
     def _put(self, kept: Kept, put: Put) -> Kept:
         if kept.outcome is Outcome.STORED:

@@ -50,7 +50,7 @@ class Kept:
 
     outcome: Outcome
     listed: bool = False
-    "whether who asks for the lookup key sees it: others may have been there longer"
+    "whether who asks for the lookup key sees what was stored: others may have been there longer"
     sequence: int = 0
     "that of what is kept, where that is not older than what was put"
 
@@ -73,7 +73,7 @@ class Quotas:
     slots: int
     "in all, tombstones too"
     each: int
-    "from one address"
+    "from one address, less when much is kept: :func:`p2pship.lookup.http.server.places.share`"
 
 
 @dataclass(frozen=True, slots=True)
