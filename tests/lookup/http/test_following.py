@@ -72,7 +72,7 @@ class FollowingTests(LookupCase):
         following = alice.follow(QUESTION, receiver)
         assert following is not None
         receiver.on_candidate = following.cancel
-        await receiver.first
+        await self.eventually(lambda: not alice._followings)
         self.assertEqual((len(receiver.candidates), receiver.ends), (1, []))
 
     async def test_restarted(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import select
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,6 +54,7 @@ class ConsentTests(SynchronousTestCase):
         self.state = Path(self.mktemp()).absolute() / "state"
         self.screen = Terminal()
         self.patch(consent, "find_spec", lambda name: name)
+        self.patch(select, "select", lambda *_: ([self.screen], [], []))
 
     def config(self, overrides: Iterable[str] = (), file: Path | None = None) -> Config:
         """Read the configuration as a start does."""
@@ -107,6 +110,32 @@ class ConsentTests(SynchronousTestCase):
         """Ctrl-D is no answer."""
         self.assertIn("is off", self.start(""))
         self.assertEqual((self.asked, self.state.exists()), (1, False))
+
+    def test_nobody_there(self) -> None:
+        """Where nobody types anything the start goes on, after a minute; the next one asks."""
+        waited = []
+
+        def nothing(*given: object) -> tuple[list[object], ...]:
+            waited.append(given[-1])
+            return [], [], []
+
+        self.patch(select, "select", nothing)
+        self.assertIn("is off", self.start("yes\n"))
+        self.assertEqual((waited, self.asked, self.state.exists()), ([consent.PATIENCE], 1, False))
+
+    def test_background(self) -> None:
+        """Who was started in the background by a shell asks nothing: reading would stop it."""
+
+        class Shells(Terminal):
+            """One in a process group's control."""
+
+            def fileno(self) -> int:
+                """Return any descriptor."""
+                return 0
+
+        self.patch(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        self.assertIn("is off", self.start(Shells("yes\n")))
+        self.assertEqual(self.asked, 0)
 
     def test_interrupted(self) -> None:
         """Ctrl-C is passed on: whoever starts the node ends it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import textwrap
 from importlib.util import find_spec
@@ -18,6 +20,9 @@ LIBRARY = "libtorrent"
 
 TRIES = 3
 "Answers that are neither yes nor no until it is left for the next start."
+
+PATIENCE = 60.0
+"Seconds that an answer is waited for: a terminal with nobody at it must not keep the node from starting."
 
 ANSWERS = {"yes": True, "y": True, "no": False, "n": False, "": False}
 
@@ -64,7 +69,7 @@ def settle(config: Config, state: Path, reading: TextIO | None, writing: TextIO 
     if decided:
         return ""
     answer = None
-    if reading is not None and writing is not None and reading.isatty() and writing.isatty():
+    if reading is not None and writing is not None and _is_before(reading) and writing.isatty():
         answer = _ask(state, reading, writing)
     if answer is None:
         return (
@@ -82,6 +87,8 @@ def _ask(state: Path, reading: TextIO, writing: TextIO) -> bool | None:
     for _ in range(TRIES):
         writing.write(QUESTION)
         writing.flush()
+        if not _is_typed(reading):
+            break
         try:
             line = reading.readline()
         except UnicodeDecodeError:
@@ -93,6 +100,21 @@ def _ask(state: Path, reading: TextIO, writing: TextIO) -> bool | None:
             return answer
     writing.write("\nThat was neither yes nor no: it is off, and the next start asks again.\n")
     return None
+
+
+def _is_before(reading: TextIO) -> bool:
+    """Tell whether somebody may answer there: not where a shell runs us in the background, which would stop us as we read (tty(4))."""
+    if not reading.isatty():
+        return False
+    try:
+        return os.tcgetpgrp(reading.fileno()) == os.getpgrp()
+    except OSError:  # a terminal that has no control over us
+        return True
+
+
+def _is_typed(reading: TextIO) -> bool:
+    """Wait for a line, or the end of the input, and tell whether it came in time."""
+    return bool(select.select([reading], [], [], PATIENCE)[0])
 
 
 def _keep(state: Path, answer: bool) -> None:

@@ -105,6 +105,13 @@ class RedisNews:
     # In the thread.
 
     def _run(self) -> None:
+        try:
+            self._listen()
+        finally:  # whatever happened, whoever stops waits for this
+            self._pubsub.close()
+            self._reactor.callFromThread(self._stopped.callback, None)
+
+    def _listen(self) -> None:
         said = False
         while not self._stopping.is_set():
             try:
@@ -115,8 +122,6 @@ class RedisNews:
                     self.log.error("no news from Redis: {error}; it is tried again", error=error)
                 said = True
                 self._stopping.wait(AGAIN)
-        self._pubsub.close()
-        self._reactor.callFromThread(self._stopped.callback, None)
 
     def _turn(self) -> None:
         while self._orders:

@@ -99,5 +99,7 @@ class Slots:
 
 
 def _found(body: bytes, status: int = 200) -> Answer:
+    if status != 200:  # conditions count for what would be answered with 200 alone (RFC 9110 §13.2.1)
+        return Answer(status, body)
     etag = b'"' + blake2b(body, digest_size=12).hexdigest().encode("ascii") + b'"'
     return Answer(status, body, etag=etag)
