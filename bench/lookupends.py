@@ -149,7 +149,7 @@ class Searcher:
         def watched(*given: Any) -> Asking:
             asking = ask(*given)
             found = asking.found
-            asking.found = lambda host, port: self._asked(found(host, port))  # type: ignore[method-assign]
+            asking.found = lambda *address: self._asked(found(*address))  # type: ignore[method-assign]
             return asking
 
         exchange.ask = watched  # type: ignore[method-assign, assignment]

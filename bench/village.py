@@ -34,7 +34,7 @@ from p2pship.storage.database import Database
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from p2pship.testing.network import StaticNetwork
 
-MINUTE, HOUR = 60, 3600
+MINUTE, HOUR, DAY = 60, 3600, 86400
 
 SETTLED = HOUR
 "Seconds until the common start is no longer seen in what they do."
@@ -106,7 +106,9 @@ class Village:
 
     def __init__(self, folder: Path, people: int, contacts: int, *, follows: bool) -> None:
         self.clock = Clock()
-        self.clock.advance(int(time.time()) // HOUR * HOUR)
+        self.clock.advance(
+            int(time.time()) // DAY * DAY
+        )  # so that no day ends meanwhile, with which all are followed anew
         self.people, self.follows = people, follows
         self.counts: dict[str, Counter[int]] = {"puts": Counter(), "gets": Counter()}
         self.lookups: list[CountingLookup] = []

@@ -7,6 +7,10 @@ import sys
 
 DNS_PORT = 53
 
+ASKING = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+SENDING = ("socket.connect", "socket.sendto", "socket.sendmsg")
+"What Python says before it does so (https://docs.python.org/3/library/audit_events.html)."
+
 OWN = ("", "localhost")
 "Names that the machine knows itself."
 
@@ -21,9 +25,9 @@ def forbid_questions() -> None:
 
 
 def _look(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "socket.getaddrinfo" and not _is_known(arguments[0]):
-        raise AsksTheResolver(f"for the addresses of {arguments[0]!r}")
-    if event in ("socket.sendto", "socket.connect") and _port(arguments[1]) == DNS_PORT:
+    if event in ASKING and not _is_known(arguments[0]):
+        raise AsksTheResolver(f"about {arguments[0]!r}")
+    if event in SENDING and _port(arguments[1]) == DNS_PORT:
         raise AsksTheResolver(f"at {arguments[1]!r}")
 
 

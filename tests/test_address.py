@@ -125,6 +125,8 @@ class KindTests(SynchronousTestCase):
             ("169.254.1.1", "private"),
             ("fd00::1", "private"),
             ("fe80::1", "private"),
+            ("fec0::1", "private"),
+            ("64:ff9b:1::808:808", "private"),
             ("0.0.0.0", "never"),
             ("::", "never"),
             ("224.0.0.1", "never"),

@@ -19,6 +19,9 @@ class NoQuestionsTests(TestCase):
         """Names have no addresses here, but for those that the machine knows itself."""
         for name in ("example.com", "p2pship-test.net", b"atlanta.com"):
             self.assertRaises(AsksTheResolver, socket.getaddrinfo, name, 443)
+            self.assertRaises(AsksTheResolver, socket.gethostbyname, name)
+            self.assertRaises(AsksTheResolver, socket.gethostbyname_ex, name)
+            self.assertRaises(AsksTheResolver, socket.gethostbyaddr, name)
         for known in ("localhost", "127.0.0.1", "::1", None):
             socket.getaddrinfo(known, 443)
 
@@ -29,6 +32,7 @@ class NoQuestionsTests(TestCase):
                 self.assertRaises(AsksTheResolver, one.connect, ("127.0.0.1", 53))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
             self.assertRaises(AsksTheResolver, one.sendto, b"?", ("127.0.0.1", 53))
+            self.assertRaises(AsksTheResolver, one.sendmsg, [b"?"], [], 0, ("127.0.0.1", 53))
 
     async def test_own_resolver(self) -> None:
         """What a node asks by itself fails, be it that this machine has no resolver at all."""

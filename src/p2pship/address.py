@@ -14,6 +14,12 @@ _PORT = re.compile("[0-9]{1,5}")
 _THIRD_COLON = re.compile(r":::(?=[0-9]{1,3}\.)")
 _BEARER = re.compile("[a-z0-9]{1,32}")
 
+_LOCAL = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "64:ff9b:1::/48", "fec0::/10")))
+"What some versions of Python take for global: RFC 6598, RFC 8215 (behind a translator of one network alone), RFC 3879."
+
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"IPv4 addresses behind a translator (RFC 6052 §2.1)."
+
 KEPT = 512
 "Addresses that are remembered as read: a few for each phone and peer that talks."
 
@@ -124,13 +130,26 @@ def is_unspecified(host: str) -> bool:
 def is_private(host: str) -> bool:
     """Tell whether an address means something only on its own network.
 
-    These are RFC 1918, RFC 6598 (shared), link-local, and unique local IPv6 addresses; loopback is not among them.
+    These are RFC 1918, RFC 6598 (shared), link-local, and unique local IPv6 addresses, and those of a network's own translator (RFC 8215);
+    loopback is not among them.
     """
     address = ipaddress.ip_address(host)
     if address.is_loopback:
         return False
-    shared = isinstance(address, ipaddress.IPv4Address) and address in ipaddress.ip_network("100.64.0.0/10")
-    return address.is_private or address.is_link_local or shared
+    return address.is_private or address.is_link_local or any(address in each for each in _LOCAL)
+
+
+def is_translated(host: str) -> bool:
+    """Tell whether what is sent to an address literal goes to an IPv4 address in it, where there is a translator (RFC 6052 §2.1)."""
+    return ipaddress.ip_address(host) in _TRANSLATED
+
+
+def untranslated(host: str) -> str:
+    """Return the IPv4 address to which a translator would pass on what is sent there, and any other address as it is.
+
+    Where there is no IPv4, resolvers give public IPv4 addresses in this form (RFC 6147 §5.1.7); and anybody can give any.
+    """
+    return str(ipaddress.IPv4Address(ipaddress.ip_address(host).packed[-4:])) if is_translated(host) else host
 
 
 def is_never_dialled(host: str) -> bool:

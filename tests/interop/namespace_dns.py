@@ -1,7 +1,7 @@
 """Runs alone in a network namespace: a call over HIP to somebody of whom the caller's node knows nothing but the name.
 
-Arguments: a folder and a way; with ``far`` after them it is the machine that is called. The domain of the name has a machine of its own on
-this one, with its DNS and its web server, which says whose keys are true, and with the way ``server`` a rendezvous server. With ``node``
+Arguments: a folder and a way; with a name after them, it is that person's machine. This machine is a router with a cable to each of them, and
+the domain's own, with its DNS and its web server, which says whose keys are true, and with the way ``server`` a rendezvous server. With ``node``
 the DNS names the machine that is called, by its HIP record. The caller's node has no configuration: the DNS and the authorities that vouch
 for web servers are the system's.
 """
@@ -27,26 +27,18 @@ from p2pship.commands.hiprecord import RECORD
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.testing.dnsserver import DNSServer, Zone
-from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import ip
-from tests.interop.callmachine import STEP, CallMachine, FarMachine, serve
-from tests.interop.machine import FAR
-from tests.interop.scene import Scene
+from tests.interop.callmachine import STEP, CallMachine, Machine, serve
+from tests.interop.routed import NETWORKS, OWN, RoutedScene
 from tests.trust.webserver import KEY, listen_with, web_certificate
 
 DOMAIN = "p2pship-test.net"
 BOB = f"bob@{DOMAIN}"
 
-ADDRESS = "55.5.0.{}"
-"Addresses that mean the same everywhere."
-
-SERVICES, WEB = ADDRESS.format(53), ADDRESS.format(80)
-"The machine of the domain."
+SERVICES, WEB = "55.5.0.53", "55.5.0.80"
+"The addresses of the domain's machine."
 
 HTTPS, DNS_PORT, NODE_PORT = 443, 53, 5568
-
-LINE = Conditions(delay=0.01)
-"A round trip of 20 ms."
 
 PUBLISHED = 3
 "Slots of one node that are published: for three days."
@@ -67,7 +59,7 @@ rendezvous               IN A   {SERVICES}
 """,
     "node": f"""\
 _p2pship._udp            IN SRV 0 0 {NODE_PORT} node.{DOMAIN}.
-node                     IN A   {ADDRESS.format(FAR)}
+node                     IN A   {NETWORKS["bob"].format(OWN)}
 """,
 }
 
@@ -81,8 +73,7 @@ def machine(reactor: Any, folder: Path, name: str, way: str) -> CallMachine:
     """Describe a machine."""
     if name == "alice":
         return CallMachine(reactor, folder, name, settings=NEWCOMER)
-    settings = ("lookup.lan.enabled=false", *CALLED[way])
-    return CallMachine(reactor, folder, name, settings=settings, domain=DOMAIN, answer="auto")
+    return CallMachine(reactor, folder, name, settings=CALLED[way], domain=DOMAIN, answer="auto")
 
 
 def use_system(folder: Path) -> None:
@@ -122,16 +113,7 @@ class Domain:
         subprocess.run(["sh", "-c", script], cwd=self.pages, check=True)
 
 
-class PublicScene(Scene):
-    """Two machines with public addresses."""
-
-    async def _connect(self, machine: Any, interface: str, cable: int, number: int) -> None:
-        await machine.do("use_ipv6", interface, False)
-        await machine.do("ip", f"addr add {ADDRESS.format(number)}/24 dev {interface}")
-        await machine.do("ip", f"link set {interface} up")
-
-
-async def vouch(far: FarMachine, domain: Domain) -> None:
+async def vouch(far: Machine, domain: Domain) -> None:
     """Have the authority of the domain, which is kept on the machine that is called, vouch for its person, and publish that."""
     await far.do("ask", "ca create", {"domain": DOMAIN})
     request = await far.do("ask", "identity request", {"aor": BOB})
@@ -146,18 +128,17 @@ def as_file(text: str) -> str:
 
 
 async def play(reactor: Any, folder: Path, way: str) -> None:
-    """Be the machine that calls."""
+    """Be the domain's machine, and tell the two others what to do."""
     use_system(folder)
-    far = FarMachine(__file__, *sys.argv[1:], "far")
     domain = Domain(reactor, folder)
     domain.rendezvous.startService()
     await domain.rendezvous.when_started()
-    scene = PublicScene(reactor, machine(reactor, folder, "alice", way), far, 1, LINE, (4,))
+    scene = RoutedScene(reactor, __file__, *sys.argv[1:])
     domain.zone.paste(ZONE[way])
     await scene.begin()
-    await vouch(far, domain)
+    await vouch(scene.far, domain)
     if way == "node":
-        domain.zone.paste("node " + RECORD.text(await far.do("ask", "hip record", {})))
+        domain.zone.paste("node " + RECORD.text(await scene.far.do("ask", "hip record", {})))
     while way == "server" and await domain.rendezvous._store.held() < PUBLISHED:
         await deferLater(reactor, STEP)
     took = await scene.call(BOB)
@@ -167,7 +148,7 @@ async def play(reactor: Any, folder: Path, way: str) -> None:
     await scene.talk()
     await scene.check_heard(since, AUDIBLE)
     (call,) = await scene.near.do("ask", "calls", {})
-    assert ADDRESS.format(FAR) in call["path"] and call["name_grade"] == "verified", call
+    assert NETWORKS["bob"].format(OWN) in call["path"] and call["name_grade"] == "verified", call
     (tried,) = (await scene.near.do("ask", "calls why", {"id": call["id"]}))["tried"]
     assert tried["lookup"] == "dns", tried
     await scene.hang_up()
@@ -182,7 +163,7 @@ def main(reactor: Any, arguments: Sequence[str]) -> Deferred[None]:
     ip("link set lo up")
     if not role:
         return Deferred.fromCoroutine(play(reactor, Path(folder), way))
-    return Deferred.fromCoroutine(serve(machine(reactor, Path(folder), "bob", way)))
+    return Deferred.fromCoroutine(serve(machine(reactor, Path(folder), role[0], way)))
 
 
 react(main, [sys.argv[1:]])

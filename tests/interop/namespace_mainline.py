@@ -18,27 +18,16 @@ from p2pship.identity.place import Place, day_of
 from p2pship.lookup.mainline.session import DHTSession
 from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.lookup.questions.keys import handle
-from p2pship.testing.cable import Cable
 from p2pship.testing.dht import PrivateDHT
-from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import ip
-from tests.interop.callmachine import STEP, CallMachine, FarMachine, serve
+from tests.interop.callmachine import STEP, CallMachine, serve
 from tests.interop.machine import BOB
-from tests.interop.scene import Scene
-
-NETWORKS = {"alice": "55.5.101.{}", "bob": "55.5.102.{}"}
-"Of each person's cable: addresses that mean the same everywhere."
-
-ROUTER, OWN = 1, 2
-"The last octets of the addresses there."
+from tests.interop.routed import NETWORKS, OWN, RoutedScene
 
 DHT = [f"55.5.{number}.1" for number in range(1, 17)]
 NETWORK = "55.5.0.0/19"
 
 PORT = 5567
-
-LINE = Conditions(delay=0.005)
-"Of each cable: a round trip of 20 ms from one person to the other."
 
 AUDIBLE = 0.5
 "The longest silence, in seconds."
@@ -54,41 +43,6 @@ def machine(reactor: Any, folder: Path, name: str) -> CallMachine:
         f"lookup.mainline.bootstrap={','.join(f'{host}:{PORT}' for host in DHT[:3])}",
     )
     return CallMachine(reactor, folder, name, settings=settings, answer="auto" if name == "bob" else "manual")
-
-
-class RoutedScene(Scene):
-    """Two machines, each with a cable to this one."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-        self._cables = [Cable(f"to{name}", name, LINE) for name in NETWORKS]
-        self._machines = {name: FarMachine(__file__, *sys.argv[1:], name) for name in NETWORKS}
-        self.near, self.far = self._machines.values()
-
-    async def begin(self) -> None:
-        """Connect both machines, and start their nodes and phones."""
-        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-        for name, network in NETWORKS.items():
-            ip(f"addr add {network.format(ROUTER)}/24 dev to{name}")
-            ip(f"link set to{name} up")
-            neighbour = self._machines[name].neighbour
-            neighbour.take(name)
-            for command in (
-                "link set lo up",
-                f"addr add {network.format(OWN)}/24 dev {name}",
-                f"link set {name} up",
-                f"route add default via {network.format(ROUTER)}",
-            ):
-                neighbour.ip(command)
-        await self.both("begin")
-
-    async def end(self) -> None:
-        """Stop everything."""
-        await self.both("end")
-        for each in self._machines.values():
-            each.neighbour.close()
-        for cable in self._cables:
-            cable.close()
 
 
 async def published(reactor: Any, dht: PrivateDHT, aor: str) -> None:
@@ -111,7 +65,7 @@ async def play(reactor: Any) -> None:
         f"route add local {NETWORK} dev lo"
     )  # no addresses: libtorrent binds to the interface that has its address
     dht = PrivateDHT(DHT[:-1], PORT)
-    scene = RoutedScene(reactor)
+    scene = RoutedScene(reactor, __file__, *sys.argv[1:])
     await scene.begin()
     await published(reactor, dht, BOB)
     took = await scene.call()

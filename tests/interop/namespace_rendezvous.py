@@ -1,7 +1,7 @@
 """Runs alone in a network namespace: a call over HIP between the real phones of two machines that find each other through a server.
 
-Argument: a folder; with ``far`` after it it is the other machine. The rendezvous server is a third program; it speaks TLS with a
-certificate of its own, and the lookup on the local network is off.
+Argument: a folder; with a name after it, it is that person's machine. This machine is a router with a cable to each of them, and runs the
+rendezvous server, which speaks TLS with a certificate of its own. The lookup on the local network is on, and hears nobody.
 """
 
 from __future__ import annotations
@@ -23,17 +23,11 @@ from twisted.internet.task import deferLater, react
 
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import PORT, ServerSettings
-from p2pship.testing.line import Conditions
-from p2pship.testing.namespace import ip
-from tests.interop.callmachine import STEP, CallMachine, FarMachine, serve
-from tests.interop.machine import FAR, NEAR
-from tests.interop.scene import Scene
+from tests.interop.callmachine import STEP, CallMachine, serve
+from tests.interop.routed import NETWORKS, OWN, ROUTER, RoutedScene
 
-ADDRESS = "55.5.0.{}"
-"Addresses that mean the same everywhere: others are not published for everybody."
-
-LINE = Conditions(delay=0.01)
-"A round trip of 20 ms."
+SERVER = NETWORKS["alice"].format(ROUTER)
+"Where the server is."
 
 PUBLISHED = 6
 "Slots of two nodes that are published: each for three days."
@@ -48,8 +42,7 @@ UP = 3.0
 def machine(reactor: Any, folder: Path, name: str) -> CallMachine:
     """Describe a machine."""
     settings = (
-        "lookup.lan.enabled=false",
-        f'lookup.http.servers=["https://{ADDRESS.format(NEAR)}:{PORT}"]',
+        f'lookup.http.servers=["https://{SERVER}:{PORT}"]',
         f'lookup.http.ca_file="{folder / "certificate.pem"}"',
     )
     return CallMachine(reactor, folder, name, settings=settings, answer="auto" if name == "bob" else "manual")
@@ -65,7 +58,7 @@ def certify(folder: Path) -> ServerSettings:
     builder = x509.CertificateBuilder(
         name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1)
     )
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(ADDRESS.format(NEAR)))])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(SERVER))])
     certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "key.pem").write_bytes(pem)
@@ -83,21 +76,10 @@ async def start_server(reactor: Any, folder: Path) -> RendezvousServer:
     return server
 
 
-class PublicScene(Scene):
-    """Two machines with public addresses."""
-
-    async def _connect(self, machine: Any, interface: str, cable: int, number: int) -> None:
-        await machine.do("use_ipv6", interface, False)
-        await machine.do("ip", f"addr add {ADDRESS.format(number)}/24 dev {interface}")
-        await machine.do("ip", f"link set {interface} up")
-
-
 async def play(reactor: Any, folder: Path) -> None:
-    """Be the machine that calls."""
-    far = FarMachine(__file__, *sys.argv[1:], "far")
-    ip("link set lo up")
+    """Be the machine in between, and tell the two others what to do."""
+    scene = RoutedScene(reactor, __file__, *sys.argv[1:])
     server = await start_server(reactor, folder)
-    scene = PublicScene(reactor, machine(reactor, folder, "alice"), far, 1, LINE, (4,))
     await scene.begin()
     while await server._store.held() < PUBLISHED:
         await deferLater(reactor, STEP)
@@ -108,8 +90,10 @@ async def play(reactor: Any, folder: Path) -> None:
     await scene.talk()
     await scene.check_heard(since, AUDIBLE)
     path = await scene.near.do("path")
-    assert ADDRESS.format(FAR) in path, path
+    assert "hip" in path and NETWORKS["bob"].format(OWN) in path, path
     await scene.hang_up()
+    story = await scene.near.do("story")
+    assert [tried["lookup"] for tried in story["tried"]] == ["http"], story
     await scene.end()
     await server.stopService()
     print("as it should be")
@@ -120,8 +104,7 @@ def main(reactor: Any, arguments: Sequence[str]) -> Deferred[None]:
     folder, *role = arguments
     if not role:
         return Deferred.fromCoroutine(play(reactor, Path(folder)))
-    ip("link set lo up")
-    return Deferred.fromCoroutine(serve(machine(reactor, Path(folder), "bob")))
+    return Deferred.fromCoroutine(serve(machine(reactor, Path(folder), role[0])))
 
 
 react(main, [sys.argv[1:]])

@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).with_name("namespace_dns.py")
 
 
 class DNSCallTests(TestCase):
-    """Two machines, each a network namespace; the caller's node has no configuration, and the one called is on no local network."""
+    """Two machines, each a network namespace, and a router between them on which the domain is; the caller's node has no configuration."""
 
     timeout = 120
 

@@ -1,4 +1,4 @@
-"""A call over HIP between real phones on two machines that find each other through a rendezvous server alone."""
+"""A call over HIP between real phones on two machines that share no network, and find each other through a rendezvous server alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SCRIPT = Path(__file__).with_name("namespace_rendezvous.py")
 
 
 class RendezvousCallTests(TestCase):
-    """Two machines, each a network namespace, the lookup on the local network off."""
+    """Two machines, each a network namespace, and a router between them on which the server is."""
 
     timeout = 120
 
     async def test_call(self) -> None:
-        """The server's certificate is one of its own; the call is up soon, and heard on both sides."""
+        """The server's certificate is one of its own; the lookup on the local network is on, and hears nobody; the call is up soon, and heard on both sides."""
         require_cables()
         require_program("baresip")
         folder = Path(self.mktemp()).absolute()

@@ -184,6 +184,16 @@ class CachingFinderTests(SynchronousTestCase):
         self.clock.advance(HEAD_START)
         self.assertEqual(receiver.found, [new, other])
 
+    def test_played_again(self) -> None:
+        """An old record that somebody plays again does not take the place of a newer one: where the device is now is told, and kept."""
+        newer, old = self.found(sequence=2), self.found(locators=(PRIVATE,))
+        self.remember(newer)
+        self.finder.find(BOB, ALICE, receiver := RecordingFindReceiver())
+        self.behind.searches[-1].receiver.device_found(old)
+        self.assertEqual(receiver.found, [newer])
+        self.assertEqual(self.finder.keep((ALICE.aor, BOB), ALICE, old), newer)
+        self.assertEqual(self.finder.kept((ALICE.aor, BOB)), [newer])
+
     def test_ended_within_the_head_start(self) -> None:
         """If the lookups have nothing to say, as when none works, what is kept is told before the end."""
         self.remember(self.found())

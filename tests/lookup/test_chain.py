@@ -286,6 +286,19 @@ class RefusedTests(ChainTestCase):
         self.publish(self.bob)
         self.assertEqual(self.outcome(flooded, self.memory("good", delay=0.02)).found, 1)
 
+    def test_papers_of_one_lookup(self) -> None:
+        """Who knows the name and fills one lookup with papers of his own keeps nobody out who is found through another."""
+        eve, lying = Person(), MemoryLookup(self.clock, MemoryDirectory(), "lying")
+        for number in range(2 * MOST_OPENED):
+            lying._directory.items[unsigned_slot(self.bob.slot().lookup_key, b"%d" % number)] = eve.item(
+                sequence=number
+            )
+        self.publish(self.bob)
+        self.prove(self.bob)
+        self.find(lying, self.memory("good", delay=COLLECTING_TIME / 2))
+        self.clock.advance(COLLECTING_TIME / 2)
+        self.assertEqual([each.papers.statement.key for each in self.receiver.found], [self.bob.key])
+
 
 class TimeTests(ChainTestCase):
     """Lookups that are slow, silent or broken."""

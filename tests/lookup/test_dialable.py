@@ -25,6 +25,10 @@ CASES = [
     ("169.254.3.4", False, True, True),
     ("fd00:8::1", False, True, True),
     ("fe80::1", False, True, True),
+    ("64:ff9b::808:404", True, True, True),  # 8.8.4.4 behind a translator, and so on
+    ("64:ff9b::a01:203", False, True, True),
+    ("64:ff9b::7f00:1", False, False, True),
+    ("64:ff9b::c0a8:7ff", False, False, False),
     ("192.168.7.20", True, True, True),
     ("fd00:7::20", True, True, True),
     ("192.168.7.255", False, False, False),

@@ -92,13 +92,18 @@ class KeepFreshTests(ChainTestCase):
 
     def test_half(self) -> None:
         """The next search is at half of what is left of the record, give or take a tenth."""
-        for random, low, high in ((b"\x00\x00", 0.9, 1.0), (b"\xff\xff", 1.0, 1.1)):
-            self.put()
-            self.start()
-            asked = len(self.lookup.questions)
+        for sequence, (random, part) in enumerate(((b"\x00\x00", -SPREAD), (b"\xff\xff", SPREAD))):
+            self.put(sequence)
+            self.random = bytes(2)
+            self.keeper.start()
+            self.clock.advance(0)
             self.random = random
-            self.wait(RECORD_LIFETIME * 0.6 * high + FIRST_TIME)
-            self.assertGreaterEqual(len(self.lookup.questions) - asked, 1, low)
+            self.wait(SEARCH_TIME)
+            asked = len(self.lookup.questions)
+            self.wait(RECORD_LIFETIME / 2 * (1 + part) - 3 * SEARCH_TIME)
+            self.assertEqual(len(self.lookup.questions), asked)
+            self.wait(4 * SEARCH_TIME)
+            self.assertEqual(len(self.lookup.questions), asked + 1)
             self.keeper.stop()
 
     def test_absent(self) -> None:

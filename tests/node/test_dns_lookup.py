@@ -39,7 +39,7 @@ from tests.trust.zones import UDPServer, Zones
 BOB = f"bob@{DOMAIN}"
 NEWCOMER = "alice@example.org"
 
-HOSTS = {"alice": "198.51.99.1", "bob": "198.51.99.2", "mallory": "198.51.99.3"}
+HOSTS = {"alice": "198.51.99.1", "bob": "198.51.99.2", "mallory": "198.51.99.3", "ann": "198.51.99.4"}
 "Where the nodes say that they are: at public addresses, as no others are told to the wide area."
 
 

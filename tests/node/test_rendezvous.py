@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -141,11 +143,14 @@ class WrongClockTests(NodeTestCase):
     refusal = b'{"error": "clock", "text": "the slot was signed 1500 s behind this server\'s clock"}'
 
     def make_nodes(self, folder: Path) -> MemoryNodes:
-        """Make a node that uses it."""
+        """Make a node that uses it; through a proxy, as one on this machine would have the same clock."""
         puppet: Any = PuppetServer(self.reply)
         port: Any = reactor.listenTCP(0, puppet, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
-        self.patch(ServedNodes, "servers", (f"http://127.0.0.1:{port.getHost().port}",))
+        proxied = patch.dict(os.environ, http_proxy=f"http://127.0.0.1:{port.getHost().port}")
+        proxied.start()
+        self.addCleanup(proxied.stop)
+        self.patch(ServedNodes, "servers", ("http://rendezvous.example",))
         return ServedNodes(reactor, folder, self.names)
 
     def reply(self, method: str, path: str) -> bytes:

@@ -132,18 +132,22 @@ class CachingFinder:
                 del devices[key]
         return [entry.found for entry in devices.values() if not entry.doubtful]
 
-    def keep(self, who: _Who, own: IIdentity, found: Found) -> None:
-        """Keep a device that was found."""
+    def keep(self, who: _Who, own: IIdentity, found: Found) -> Found:
+        """Keep a device that was found, and return it, or what is kept of it if that is newer: anybody can play old records again."""
+        known = {each.papers.record.device_key: each for each in self.kept(who)}
         devices = self._people.setdefault(who, {})
         self._people.move_to_end(who)
         key = found.papers.record.device_key
         if key in devices and found.verdict.outdated:
-            return  # what is kept is newer
+            return found  # what is kept is newer
+        if key in known and _is_newer(known[key], found):
+            return known[key]
         _drop_unlisted(devices, found.papers.statement)
         if key in devices or len(devices) < MOST_DEVICES:
             devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:
             self._people.popitem(last=False)
+        return found
 
     def drop(self, who: _Who) -> None:
         """Keep nothing more of a person, since who that is has become doubtful."""
@@ -180,6 +184,12 @@ class CachingFinder:
 def _until(found: Found) -> float:
     """Return until when a device that was found may be dialled, Unix time."""
     return min(found.papers.record.expires, found.verdict.until)
+
+
+def _is_newer(one: Found, other: Found) -> bool:
+    """Tell whether one of two records of a device is newer; of different identity keys none is."""
+    same = one.papers.statement.key == other.papers.statement.key
+    return same and one.papers.record.sequence > other.papers.record.sequence
 
 
 def _drop_unlisted(devices: dict[bytes, _Entry], newest: Statement) -> None:
@@ -253,7 +263,7 @@ class _CachedSearch:
 
     def device_found(self, found: Found) -> None:
         """Keep a device, and tell it if it is news."""
-        self._cache.keep(self._who, self._own, found)
+        found = self._cache.keep(self._who, self._own, found)
         told = self._told.get(found.papers.record.device_key)
         if told is None or set(found.locators) - set(told.locators):
             self._tell(found)

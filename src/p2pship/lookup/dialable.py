@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 
-from p2pship.address import Locator, is_loopback, is_never_dialled, is_private
+from p2pship.address import Locator, is_loopback, is_never_dialled, is_private, untranslated
 from p2pship.lookup.candidate import Candidate
 from p2pship.network import IPNetwork
 
@@ -19,7 +19,9 @@ def dialable(
     knock at what listens on its own machine. A private one is dialled only if the candidate came from one of our own
     networks (``networks``), or the address is on one. Those that can be no device's are never dialled.
     """
-    return tuple(locator for locator in locators if _may_dial(locator.host, candidate, networks))
+    return tuple(
+        locator for locator in locators if _may_dial(untranslated(locator.host), candidate, networks)
+    )
 
 
 def _may_dial(host: str, candidate: Candidate, networks: Sequence[IPNetwork]) -> bool:
@@ -41,5 +43,5 @@ def _is_broadcast(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networ
 
 def is_public(locator: Locator) -> bool:
     """Tell whether a locator means the same everywhere, so that it may be published to everybody."""
-    host = locator.host
+    host = untranslated(locator.host)
     return not (is_loopback(host) or is_private(host) or is_never_dialled(host))

@@ -12,6 +12,7 @@ being judged: it might be the proven one. Whatever is wrong with a candidate is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -62,7 +63,8 @@ SEARCH_TIME = 4.0
 "Seconds that a search may take in all, its judgements included."
 
 MOST_OPENED = 64
-"Candidates verified in one search: who knows the name can make us verify no more than these, 10 ms in all."
+"""Candidates of one lookup verified in one search, 10 ms in all: who knows the name can make us verify no more, and keeps nobody out who is
+found through another lookup."""
 
 MOST_REFUSALS = 8
 "Refusals told one by one; the rest is counted, or a flood would fill the log."
@@ -114,7 +116,7 @@ class Search:
         self._other_keys: set[bytes] = set()
         self._judging = 0
         self._seen: set[tuple[bytes, bool, bool]] = set()
-        self._opened = 0
+        self._opened: Counter[str] = Counter()
         self._refused: list[str] = []
         self._told: set[bytes] = set()
         self._claimed: float | None = None
@@ -176,7 +178,7 @@ class Search:
     def _candidate_received(self, place: Place, candidate: Candidate) -> None:
         self._trace.received(candidate)
         seen = (candidate.item, candidate.over_loopback, candidate.on_link)
-        if self._over or seen in self._seen or self._opened >= MOST_OPENED:
+        if self._over or seen in self._seen or self._opened[candidate.lookup] >= MOST_OPENED:
             return
         self._seen.add(seen)
         try:
@@ -184,7 +186,7 @@ class Search:
         except RemoteError as error:
             self._refuse(candidate.lookup, str(error))
             return
-        self._opened += 1
+        self._opened[candidate.lookup] += 1
         self._judging += 1
         taking: Deferred[None] = Deferred.fromCoroutine(self._take(place, opened, candidate))
         self._taking.add(taking)

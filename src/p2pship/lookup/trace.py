@@ -69,7 +69,7 @@ class KeptTrace(Trace):
 
     def steps(self) -> list[TraceStep]:
         """Return the steps, in the order in which they happened."""
-        return sorted(self._steps, key=lambda step: step["at"])
+        return list(self._steps)
 
     def asked(self, lookup: str, place: Place, question: Question) -> None:
         """Keep where, and how many devices are asked for by their keys."""

@@ -182,6 +182,20 @@ class ServerTests(ProtocolCase):
             await self.fails(self.dns(near()), QUESTION)
         self.assertEqual(knocks, [])
 
+    async def test_another_network(self) -> None:
+        """On another network a server is asked over another connection: one from an address that is gone would hang."""
+        self.servers(srv("localhost", await self.rendezvous()))
+        network = StaticNetwork(loopback())
+        lookup = dns_lookup(self.resolver.ask, self.tls.policy(), network=network)
+        lookup.start()
+        self.addCleanup(lookup.stop)
+        self.assertEqual(await self.found(lookup, QUESTION), [ITEM])
+        assert lookup._servers is not None
+        (kept,) = lookup._servers._web._made._made
+        network.change()
+        self.assertEqual(await self.found(lookup, QUESTION), [ITEM])
+        self.assertNotIn(kept, lookup._servers._web._made._made)
+
     async def test_given_up(self) -> None:
         """A search that is given up tells nothing more, wherever it is; the receiver may give up while it is told."""
         lookup = self.dns()

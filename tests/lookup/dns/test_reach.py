@@ -7,12 +7,13 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IReactorPluggableNameResolver
+from twisted.internet.interfaces import IHostResolution, IReactorPluggableNameResolver
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from p2pship.lookup.dns.reach import GuardedReactor, in_the_internet, within_reach
+from p2pship.lookup.dns.reach import MOST_RESOLVED, GuardedReactor, in_the_internet, within_reach
 from p2pship.lookup.dns.servers import MOST_SERVERS, Servers
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.web import trusting
@@ -45,6 +46,7 @@ class WithinReachTests(SynchronousTestCase):
         for host in (
             "64:ff9b::7f00:1",
             "64:ff9b::c0a8:24d",
+            "64:ff9b:1::c0a8:24d",
             "2002:7f00:1::1",
         ):  # 127.0.0.1 and 192.168.2.77 in other clothes
             self.assertFalse(may_ask(host), host)
@@ -98,6 +100,29 @@ class Receiver:
         self.complete = True
 
 
+@implementer(IHostResolution)
+class Resolution:
+    """A resolution that goes on."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        """Go on."""
+
+
+class SlowResolver:
+    """Resolves nothing by itself."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+
+    def resolveHostName(self, receiver: Any, name: str, *args: Any) -> Resolution:
+        """Keep who is to be told."""
+        self.asked.append((name, receiver))
+        return Resolution(name)
+
+
 class GuardedReactorTests(SynchronousTestCase):
     """A reactor whose names lead only where they may."""
 
@@ -149,6 +174,25 @@ class GuardedReactorTests(SynchronousTestCase):
         guarded = servers.reactor
         self.assertEqual(self.resolved(guarded, "proxy.local"), ["127.0.0.1"])
         self.assertEqual(self.resolved(guarded, "rv.example"), [])
+
+    def test_slow_names(self) -> None:
+        """Names that are not resolved, as their domain may intend, hold up those of other domains here, but not other parts of the node."""
+        inner: Any = MemoryReactorClock()
+        inner.nameResolver = slow = SlowResolver()
+        guarded = GuardedReactor(inner, lambda host: True)
+        guarded.exempt.add("proxy.local")
+        receivers = [Receiver() for _ in range(MOST_RESOLVED + 2)]
+        for at, receiver in enumerate(receivers):
+            one = guarded.nameResolver.resolveHostName(receiver, f"r{at}.example")  # type: ignore[arg-type]
+            self.assertEqual(one.name, f"r{at}.example")
+        self.assertEqual(len(slow.asked), MOST_RESOLVED)
+        guarded.nameResolver.resolveHostName(Receiver(), "proxy.local")  # type: ignore[arg-type]
+        self.assertEqual([name for name, _ in slow.asked[MOST_RESOLVED:]], ["proxy.local"])
+        for at in range(2):
+            slow.asked[at][1].resolutionComplete()
+        self.assertEqual([name for name, _ in slow.asked[-2:]], ["r5.example", "r6.example"])
+        slow.asked[-1][1].resolutionComplete()
+        self.assertEqual([at for at, each in enumerate(receivers) if each.complete], [0, 1, 6])
 
     def test_bounded(self) -> None:
         """However many servers are named, few are remembered."""

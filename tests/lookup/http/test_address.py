@@ -54,6 +54,14 @@ class ServerAddressTests(SynchronousTestCase):
             with self.assertRaises(BadServer, msg=text):
                 ServerAddress.parse(text)
 
+    def test_is_here(self) -> None:
+        """Loopback, in all of it and by its name, is this machine; what only looks like it is not."""
+        here = {
+            host: ServerAddress.parse(f"http://{host}").is_here
+            for host in ("127.0.0.1", "127.9.9.9", "[::1]", "localhost", "192.0.2.1", "127.0.0.1.example.com")
+        }
+        self.assertEqual(list(here.values()), [True] * 4 + [False] * 2)
+
     @settings(max_examples=scaled(300, 5000), deadline=None)
     @given(st.text(), st.sampled_from(["", "https://", "http://"]))
     def test_garbage(self, text: str, scheme: str) -> None:

@@ -83,6 +83,18 @@ class AskingTests(AskingCase):
         receiver = await self.told(remote)
         self.assertEqual((receiver.candidates, receiver.ends), ([], [None]))
 
+    async def test_enough(self) -> None:
+        """Whoever has enough at the first slot has nothing more asked, though a slot that is known is not in the list."""
+        slots = [Publisher(number).signed(now=time.time()).print() for number in range(2, 2 + MOST_SLOTS)]
+        puppet, remote = self.answering(response(print_slots(slots)))
+        receiver = RecordingReceiver()
+        asking = ask(remote, Question(LOOKUP_KEY, known=(SLOT.publication_key,)), receiver, self.time.seconds)
+        receiver.on_candidate = asking.cancel
+        await receiver.first.addTimeout(PATIENCE, reactor)
+        for _ in range(3):  # so that whatever was asked meanwhile has come
+            await remote.listed(LOOKUP_KEY)
+        self.assertEqual([path for _, path in puppet.asked if SLOT.publication_key.hex() in path], [])
+
     async def test_liars(self) -> None:
         """Who tells what nobody signed, or nobody asked for, is not believed, and that is said; what is true beside it is told."""
         for lie, why in ((FORGED, "not signed"), (FOREIGN, "not asked for")):

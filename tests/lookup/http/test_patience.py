@@ -51,6 +51,16 @@ class PatienceTests(SynchronousTestCase):
         self.assertEqual(self.patience.wait(now + URGENT, urgent=True), 0.0)
         self.assertGreater(self.patience.wait(now + URGENT), 100.0)
 
+    def test_clock_set_back(self) -> None:
+        """When the clock was set back nobody waits for it to be as late again; failures count from then."""
+        self.patience.failed(NOW)
+        self.patience.told(30, NOW)
+        now = NOW - 2 * LONGEST_TOLD
+        for urgent in (False, True):
+            self.assertEqual(self.patience.wait(now, urgent), 0.0)
+        self.patience.failed(now)
+        self.assertEqual(self.patience.wait(now), 2 * FIRST)
+
     def test_told(self) -> None:
         """What the server says holds for everybody, but not for ever, and nonsense does nothing."""
         self.patience.told(30, NOW)

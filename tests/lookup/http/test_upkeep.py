@@ -198,10 +198,11 @@ class UpkeepTests(SynchronousTestCase):
         self.assertEqual((self.remote.putting, self.clock.getDelayedCalls()), ([], []))
 
     def test_refused(self) -> None:
-        """What the server does not take is told and not repeated."""
+        """What the server does not take is told and not repeated; that it does not tell it either is no further trouble."""
         held = self.hold()
         self.remote.answer(SlotRefused("no room"))
         self.failureResultOf(held, SlotRefused)
+        self.assertEqual(self.upkeep.own(Question(lookup_key(0), known=(BOB.key,))), frozenset())
         self.clock.advance(1000)
         self.assertEqual((self.remote.putting, len(self.facts)), ([], 1))
 
@@ -219,6 +220,20 @@ class UpkeepTests(SynchronousTestCase):
         self.remote.answer(SlotRefused("no room"))
         self.clock.advance(LIFETIME)
         self.hold(number=1)
+        self.remote.answer()
+        self.assertEqual(self.upkeep.status()["trouble"], "")
+
+    def test_refused_when_reached(self) -> None:
+        """That a server could not be reached is forgotten when it refuses; a refusal that was withdrawn is as well."""
+        self.hold().addErrback(lambda _: None)
+        self.remote.left_alone = 4.0
+        self.remote.answer(DOWN)
+        self.remote.left_alone = 0.0
+        self.clock.advance(5)
+        self.remote.answer(SlotRefused("no room"))
+        self.assertEqual(self.upkeep.status()["trouble"], "no room")
+        tombstone = BOB.signed(b"", NOW + 6, lookup=lookup_key(0))
+        self.upkeep.withdraw(BOB.slot(lookup_key(0)), tombstone)
         self.remote.answer()
         self.assertEqual(self.upkeep.status()["trouble"], "")
 

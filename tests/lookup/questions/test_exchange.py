@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Candidate
-from p2pship.lookup.questions.exchange import Asking, Exchange
+from p2pship.lookup.questions.exchange import ASKED_IN_ALL, ASKED_OF_NETWORK, Asking, Exchange
 from p2pship.lookup.questions.keys import handle, question_secret
 from p2pship.lookup.questions.port import open_socket
 from p2pship.lookup.questions.wire import Answer, Question, packed
@@ -190,6 +190,19 @@ class ExchangeTests(TestCase):
         asking.found("not an address", holder.port)
         asking.found(HOLDER, holder.port)
         self.assertEqual((await received.first).item, b"item")
+
+    def test_many_searches(self) -> None:
+        """However many searches are led to a victim, its network and all together are sent so many questions."""
+        asker = self.exchange(ASKER)
+        sent: list[str] = []
+        self.patch(asker, "_send", lambda datagram, host, port: sent.append(host))
+        for number in range(40):
+            asking = self.asking(asker, Received(), bytes([number]) * 32)
+            for other in range(1, 60):
+                asking.found(f"127.9.9.{other}", 5568)
+                asking.found(f"127.8.{other}.1", 5568)
+        self.assertLessEqual(sum(host.startswith("127.9.9.") for host in sent), ASKED_OF_NETWORK.burst + 40)
+        self.assertLessEqual(len(sent), ASKED_IN_ALL.burst + 320)  # two seconds of a slow machine
 
     async def test_cancelled(self) -> None:
         """A search that was cancelled tells nothing more."""

@@ -50,6 +50,9 @@ class AddressTests(SynchronousTestCase):
             "2002:7f00:1::1",
             "2001::7f00:1",
             "64:ff9b::a00:1",
+            "64:ff9b:1::a00:1",
+            "::10.0.0.1",
+            "fec0::1",
         ):
             self.assertFalse(is_public(host), host)
 
@@ -111,6 +114,15 @@ class TargetsTests(SynchronousTestCase):
                 self.targets.found(f"8.{network}.8.{n}", 5568)
         self.assertTrue(self.targets.found("9.9.9.9", 5568))
         self.assertIn("9.9.9.9", {each.host for each in drained(self.targets)})
+
+    def test_one_answer(self) -> None:
+        """Who tells a hundred inventions, each of another network, does not crowd out what others tell a little later."""
+        for n in range(100):
+            self.targets.found(f"8.{n}.8.8", 5568, told=1)
+        asked = [self.targets.next() for _ in range(MOST_QUESTIONS // 2)]
+        self.assertTrue(self.targets.found("9.9.9.9", 5568, told=2))
+        asked.append(self.targets.next())
+        self.assertEqual(asked[-1], Target("9.9.9.9", 5568, "9.9.9.0/24", 2))
 
     def test_bounded(self) -> None:
         """Not every address that is told is kept."""

@@ -9,15 +9,15 @@ administrators cannot have SRV. All this is a hint: whoever is asked can say wha
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from p2pship.lookup.dns.answers import Pointer, Service, is_denied, lifetime, pointers, services, texts
+from p2pship.lookup.dns.asker import Asker
 from p2pship.lookup.dns.kept import Kept
 from p2pship.lookup.dns.order import in_order
 from p2pship.lookup.http.address import PORTS, BadServer, ServerAddress
@@ -46,8 +46,7 @@ ANSWER_TIME = 1.4
 "Seconds for one answer: the question is repeated twice meanwhile, and what NAPTR records lead to is left half a second."
 
 POINTER_TIME = 0.5
-"""Seconds at the least for the NAPTR records, which few domains have, and which some routers at home never answer for: they are
-waited for as long again as everything else took. And for what they lead to."""
+"Seconds at the least for the NAPTR records, which few domains have; and at the most for what they lead to."
 
 MOST_POINTERS = 2
 "NAPTR records that are followed for one service, at one round trip more."
@@ -84,8 +83,7 @@ class Discovery:
     """Asks the DNS with ``ask`` and keeps the answers; ``random`` is for the order among hosts of one priority."""
 
     def __init__(self, ask: Ask, clock: IReactorTime, random: Callable[[int], bytes]) -> None:
-        self._ask = ask
-        self._clock = clock
+        self._asker = Asker(ask, clock)
         self._random = random
         self._kept: Kept[Directions] = Kept(clock, self._look, DISCOVERY_TIME)
 
@@ -102,7 +100,16 @@ class Discovery:
         self._kept.stop()
 
     async def _look(self, domain: str) -> tuple[Directions, int]:
-        naptr, server, node, text = await self._first_answers(domain)
+        naptr, server, node, text = await self._asker.all_and_rare(
+            (f"{domain}.", "NAPTR"),
+            [
+                (f"{SERVER_LABELS}.{domain}.", "SRV"),
+                (f"{NODE_LABELS}.{domain}.", "SRV"),
+                (f"{TEXT_LABEL}.{domain}.", "TXT"),
+            ],
+            ANSWER_TIME,
+            POINTER_TIME,
+        )
         elsewhere = pointers(naptr) if naptr is not None else ()
         at_servers, at_nodes = await gatherResults(
             [
@@ -121,25 +128,6 @@ class Discovery:
             return found, 0
         return found, min(lifetimes, default=NOTHING_KEPT) if found else NOTHING_KEPT
 
-    async def _first_answers(self, domain: str) -> list[Message | None]:
-        """Return the NAPTR records of a domain, and what is at the three usual names."""
-        began = self._clock.seconds()
-        pointing = self._begun(f"{domain}.", "NAPTR")
-        try:
-            usual = await gatherResults(
-                [
-                    self._begun(f"{SERVER_LABELS}.{domain}.", "SRV"),
-                    self._begun(f"{NODE_LABELS}.{domain}.", "SRV"),
-                    self._begun(f"{TEXT_LABEL}.{domain}.", "TXT"),
-                ],
-                consumeErrors=True,
-            )
-            took = self._clock.seconds() - began
-            pointing.addTimeout(max(took, POINTER_TIME - took), self._clock).addErrback(_no_answer)
-            return [await pointing, *usual]
-        finally:
-            pointing.addErrback(_given_up).cancel()
-
     async def _elsewhere(
         self, elsewhere: Iterable[Pointer], service: str, usual: Message | None
     ) -> list[Message | None]:
@@ -151,8 +139,7 @@ class Discovery:
         first = [each for each in named if each.order == named[0].order][:MOST_POINTERS]
         if not first:
             return [usual]
-        asked = [self._begun(each.target, "SRV", POINTER_TIME) for each in first]
-        return await gatherResults(asked, consumeErrors=True)
+        return await self._asker.all([(each.target, "SRV") for each in first], POINTER_TIME)
 
     def _directions(
         self, at_servers: list[Message | None], text: Message | None, at_nodes: list[Message | None]
@@ -180,23 +167,6 @@ class Discovery:
         named = [f"https://{each.target[:-1]}:{each.port}{path}" for each in ordered]
         named = named or [value for values in said for value in values.get("rendezvous", ())]
         return tuple(dict.fromkeys(_addresses(named)))
-
-    def _begun(self, name: str, kind: str, seconds: float = ANSWER_TIME) -> Deferred[Message | None]:
-        """Ask for one thing; None is for no answer."""
-        asked: Deferred[Message | None] = Deferred.fromCoroutine(_answer(self._ask(name, kind)))
-        return asked.addTimeout(seconds, self._clock).addErrback(_no_answer)
-
-
-async def _answer(asked: Awaitable[Message]) -> Message:
-    return await asked
-
-
-def _no_answer(failure: Failure) -> None:
-    failure.trap(DNSFailed, TimeoutError)
-
-
-def _given_up(failure: Failure) -> None:
-    failure.trap(CancelledError)
 
 
 def _all(answers: Iterable[Message | None]) -> list[Service]:

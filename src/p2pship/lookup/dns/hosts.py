@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from p2pship.lookup.dns.answers import addresses, hosts, lifetime
+from p2pship.lookup.dns.asker import Asker
 from p2pship.lookup.dns.kept import Kept
 from p2pship.trust.dnssec import Ask, DNSFailed
 
@@ -21,10 +21,10 @@ HOST_TIME = 1.5
 "Seconds for the addresses of a host: a lookup has 3, and has asked for the domain's hosts before."
 
 IDENTITY_TIME = 0.5
-"Seconds for HIP records, which few hosts have, and which some routers at home never answer for."
+"Seconds at the least for HIP records, which few hosts have."
 
 ADDRESS_TIME = 0.7
-"Seconds for the addresses of rendezvous servers, which come after them, and of the host itself."
+"Seconds for one answer: the addresses of rendezvous servers are asked for when the HIP records are there."
 
 MOST_ADDRESSES = 4
 "Addresses of one host that are asked: of IPv4 and IPv6 at two places."
@@ -51,8 +51,7 @@ class Hosts:
     """Asks the DNS with ``ask`` and keeps the answers."""
 
     def __init__(self, ask: Ask, clock: IReactorTime) -> None:
-        self._ask = ask
-        self._clock = clock
+        self._asker = Asker(ask, clock)
         self._kept: Kept[Host] = Kept(clock, self._look, HOST_TIME)
 
     def host(self, name: str) -> Deferred[Host]:
@@ -68,16 +67,13 @@ class Hosts:
         self._kept.stop()
 
     async def _look(self, name: str) -> tuple[Host, int]:
-        identity, *own = await gatherResults(
-            [self._begun(name, "HIP", IDENTITY_TIME), *(self._begun(name, kind) for kind in ADDRESSES)],
-            consumeErrors=True,
+        identity, *own = await self._asker.all_and_rare(
+            (name, "HIP"), [(name, kind) for kind in ADDRESSES], ADDRESS_TIME, IDENTITY_TIME
         )
         known = hosts(identity) if identity is not None else ()
         servers = tuple(dict.fromkeys(server for each in known for server in each.servers))
         others = [server for server in servers if server != name][:MOST_RENDEZVOUS]
-        there = await gatherResults(
-            [self._begun(other, kind) for other in others for kind in ADDRESSES], consumeErrors=True
-        )
+        there = await self._asker.all([(other, kind) for other in others for kind in ADDRESSES], ADDRESS_TIME)
         needed = [*there, *(own if not servers or name in servers else ())]
         answers = _answers(needed)
         every = tuple(dict.fromkeys(address for each in answers for address in addresses(each)))
@@ -86,19 +82,6 @@ class Hosts:
         found = Host(name, every[:MOST_ADDRESSES], tuple(each.hit for each in known))
         return found, min(map(lifetime, _answers([identity, *answers])))
 
-    def _begun(self, name: str, kind: str, seconds: float = ADDRESS_TIME) -> Deferred[Message | None]:
-        """Ask for one thing; None is for no answer."""
-        asked: Deferred[Message | None] = Deferred.fromCoroutine(_answer(self._ask(name, kind)))
-        return asked.addTimeout(seconds, self._clock).addErrback(_no_answer)
-
-
-async def _answer(asked: Awaitable[Message]) -> Message:
-    return await asked
-
 
 def _answers(answers: Iterable[Message | None]) -> list[Message]:
     return [each for each in answers if each is not None]
-
-
-def _no_answer(failure: Failure) -> None:
-    failure.trap(DNSFailed, TimeoutError)

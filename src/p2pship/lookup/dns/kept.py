@@ -19,7 +19,7 @@ FAILURE_KEPT = 10.0
 "Seconds that a failure is kept: the search of a call asks for several things, and the next call may have more luck."
 
 MOST_KEPT = 500
-"Answers kept, 500 kB at the worst; the one not asked for for longest is forgotten."
+"Answers kept, 3 MB at the worst; the one not asked for for longest is forgotten."
 
 MOST_UNDERWAY = 32
 "Things asked for at once: one for each search, and searches are the phones' own."

@@ -206,6 +206,8 @@ class DNSLookup:
         """Believe nothing that another network's resolver said: some answer everything until one has paid."""
         self._discovery.forget()
         self._hosts.forget()
+        if self._servers is not None:
+            self._servers.forget()
 
 
 def _nothing() -> None:

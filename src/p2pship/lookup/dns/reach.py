@@ -8,7 +8,9 @@ name; a datagram is asked at once, and whoever gets it may take it for something
 from __future__ import annotations
 
 import ipaddress
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -21,24 +23,24 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from p2pship.address import canonical_host, is_loopback
+from p2pship.address import canonical_host, is_loopback, untranslated
 from p2pship.interfaces import INetwork
 from p2pship.lookup.questions.targets import is_public, is_usable
 from p2pship.network import networks_of
 
+MOST_RESOLVED = 5
+"""Names of servers resolved at a time: each keeps one of the reactor's ten threads, in which all other names are resolved too, and a domain
+whose name servers do not answer does so for ten seconds and more."""
+
 MayAsk: TypeAlias = Callable[[str], bool]
 "Tells whether an address, in its canonical spelling, may be asked."
-
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""The prefix of translators (RFC 6052 §2.1). Where there is no IPv4, resolvers give public IPv4 addresses in this form; and whoever
-writes records can give any."""
 
 
 def within_reach(network: INetwork) -> MayAsk:
     """Return what passes public addresses, and private ones that are on one of our networks as they are then."""
 
     def may_ask(host: str) -> bool:
-        host = _unwrapped(host)
+        host = untranslated(host)
         if is_public(host):
             return True
         if is_loopback(host) or not is_usable(host):
@@ -51,13 +53,7 @@ def within_reach(network: INetwork) -> MayAsk:
 
 def in_the_internet(host: str) -> bool:
     """Pass public addresses alone."""
-    return is_public(_unwrapped(host))
-
-
-def _unwrapped(host: str) -> str:
-    """Return the address to which a translator between IPv6 and IPv4 would pass on what is sent there."""
-    address = ipaddress.ip_address(host)
-    return str(ipaddress.IPv4Address(address.packed[-4:])) if address in _TRANSLATED else host
+    return is_public(untranslated(host))
 
 
 @implementer(IReactorPluggableNameResolver)
@@ -89,6 +85,8 @@ class _GuardedResolver:
         self._inner = inner
         self._may_ask = may_ask
         self._exempt = exempt
+        self._under_way = 0
+        self._waiting: deque[Callable[[], object]] = deque()
 
     def resolveHostName(
         self,
@@ -98,19 +96,40 @@ class _GuardedResolver:
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        """Resolve a name; addresses that may not be asked are left out, unless it is exempt."""
-        if hostName.lower() not in self._exempt:
-            resolutionReceiver = _GuardedReceiver(resolutionReceiver, self._may_ask)
-        return self._inner.resolveHostName(
-            resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics
-        )
+        """Resolve a name, when it is its turn; addresses that may not be asked are left out. If it is exempt, at once, and tell all."""
+        more = hostName, portNumber, addressTypes, transportSemantics
+        if hostName.lower() in self._exempt:
+            return self._inner.resolveHostName(resolutionReceiver, *more)
+        guarded = _GuardedReceiver(resolutionReceiver, self._may_ask, self._one_ended)
+        self._waiting.append(partial(self._inner.resolveHostName, guarded, *more))
+        self._advance()
+        return _Resolution(hostName)
+
+    def _one_ended(self) -> None:
+        self._under_way -= 1
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._waiting and self._under_way < MOST_RESOLVED:
+            self._under_way += 1
+            self._waiting.popleft()()
+
+
+@implementer(IHostResolution)
+class _Resolution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        """Let it end by itself: a thread cannot be interrupted."""
 
 
 @implementer(IResolutionReceiver)
 class _GuardedReceiver:
-    def __init__(self, inner: IResolutionReceiver, may_ask: MayAsk) -> None:
+    def __init__(self, inner: IResolutionReceiver, may_ask: MayAsk, ended: Callable[[], object]) -> None:
         self._inner = inner
         self._may_ask = may_ask
+        self._ended = ended
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
         self._inner.resolutionBegan(resolutionInProgress)
@@ -120,4 +139,5 @@ class _GuardedReceiver:
             self._inner.addressResolved(address)
 
     def resolutionComplete(self) -> None:
+        self._ended()
         self._inner.resolutionComplete()

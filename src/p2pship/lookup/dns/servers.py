@@ -55,6 +55,12 @@ class Servers:
         """Ask a server, on behalf of a lookup of this name."""
         return ask(self.remote(address), question, receiver, self.reactor.seconds, lookup)
 
+    def forget(self) -> None:
+        """Hear that there is another network: kept connections would hang, and what could not be reached may be there."""
+        self._web.close_idle()
+        for remote in self._known.values():
+            remote.forgive()
+
     def close(self) -> Deferred[None]:
         """End every connection; fires when they are gone."""
         return self._web.close()

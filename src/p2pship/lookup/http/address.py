@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from p2pship.address import is_loopback
 from p2pship.errors import RemoteError
 
 PORTS = {"https": 443, "http": 80}
@@ -39,8 +39,8 @@ class ServerAddress:
     def is_here(self) -> bool:
         """Whether it names this very machine, whose clock the server then has."""
         try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
+            return is_loopback(self.host)
+        except ValueError:  # it is a name
             return self.host == "localhost"
 
     @property

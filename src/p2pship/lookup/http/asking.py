@@ -63,6 +63,8 @@ class Asking:
         key, began = self._question.lookup_key, self._seconds()
         slots = await self.remote.listed(key)
         self._tell(self._inquiry.listed(slots, self._seconds()))
+        if self._over:  # cancelled by who was told
+            return
         try:
             left = max(LEAST_TIME, ASK_TIME - (self._seconds() - began))
             asking = [Deferred.fromCoroutine(self._ask_for(each, left)) for each in self._inquiry.more]

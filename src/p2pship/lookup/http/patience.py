@@ -32,7 +32,7 @@ class Patience:
     def failed(self, now: float) -> None:
         """Hear that it did not. Failures while it is left alone already count as one."""
         self._failed_at = now
-        if now >= self._until:
+        if not _possible(self._until - now, LAST):
             self._delay = min(2 * self._delay, LAST) or FIRST
             self._until = now + self._delay * (0.5 + 0.5 * self._part_of_one())
 
@@ -43,4 +43,10 @@ class Patience:
     def wait(self, now: float, urgent: bool = False) -> float:
         """Return for how many seconds it is to be left alone; ``urgent``: by somebody who waits for the answer."""
         until = self._failed_at + URGENT if urgent and self._failed_at else self._until
-        return max(0.0, min(until, self._until) - now, self._told_until - now)
+        failed, told = min(until, self._until) - now, self._told_until - now
+        return max(_possible(failed, URGENT if urgent else LAST), _possible(told, LONGEST_TOLD))
+
+
+def _possible(wait: float, longest: float) -> float:
+    """Return a wait; none if it is over, or longer than any can be, as when the clock was set back meanwhile."""
+    return wait if 0 < wait < longest + 1 else 0.0  # sums of times are rounded

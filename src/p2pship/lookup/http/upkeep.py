@@ -98,14 +98,14 @@ class Upkeep:
         return succeed(None)
 
     def own(self, question: Question) -> frozenset[Slot]:
-        """Return those of the slots asked for that were taken here and should be told: neither expired nor on their way."""
+        """Return those of the slots asked for that were taken here and should be told: not expired, refused or on their way."""
         now = self._reactor.seconds()
         asked = [
             slot for slot in self._sent if slot.lookup_key == question.lookup_key and self._sent[slot] > now
         ]
-        busy = self._waiting.keys() | self._under_way.keys()
+        others = self._waiting.keys() | self._under_way.keys() | self._refused.keys()
         return frozenset(
-            slot for slot in asked if slot.publication_key in question.known and slot not in busy
+            slot for slot in asked if slot.publication_key in question.known and slot not in others
         )
 
     def answered(self, own: Iterable[Slot], told: Container[bytes]) -> None:
@@ -190,13 +190,11 @@ class Upkeep:
         except SlotRefused as error:
             wanted.settle(error)
             self._refused[wanted.slot] = wanted.signed.expiry, str(error)
-            self._say()
+            self._reached()
         else:
             wanted.settle()
             self._refused.pop(wanted.slot, None)
-            if not self._waiting:
-                self._unreached = ""
-                self._say()
+            self._reached()
 
     async def _send(self, wanted: _Wanted) -> None:
         """Put a slot, a second time with a later sequence if the server has a later one."""
@@ -224,6 +222,12 @@ class Upkeep:
         for slot, each in tuple(self._waiting.items()):
             if each.signed.expiry <= now:
                 del self._waiting[slot]
+
+    def _reached(self) -> None:
+        """Hear that the server answered: when nothing waits for it any more, all that is wrong is what it refused."""
+        if not self._waiting:
+            self._unreached = ""
+        self._say()
 
     def _say(self) -> None:
         swallows = f"{self.remote.address}: {SWALLOWED}" if self._swallows else ""

@@ -104,7 +104,7 @@ class MainlineSearch:
     def _told_of(self, host: str, port: int) -> None:
         if len(self._told) < CROWD:
             self._told.add((host, port))
-        self._asking.found(host, port)
+        self._asking.found(host, port, self._session.answers)
 
     def _time_over(self) -> None:
         self.end(None if self._session.nodes or self._seen else NotAsked())

@@ -92,6 +92,8 @@ class DHTSession:
         }
         self.nodes = 0
         "other nodes that are known, as far as it was last told"
+        self.answers = 0
+        "how many times nodes have told who is announced, with that which is being told"
         self.told_external: Callable[[str], object] = lambda host: None
         "called with an address at which others see this node"
         self.told_nodes: Callable[[], object] = lambda: None
@@ -203,6 +205,7 @@ class DHTSession:
         receivers = self._peers.get(alert.info_hash.to_bytes())
         if receivers is None:
             return
+        self.answers += 1
         for host, port in alert.peers():
             for receive in tuple(receivers):
                 receive(host, port)

@@ -16,13 +16,21 @@ from p2pship.lookup.candidate import Candidate, Slot
 from p2pship.lookup.questions.machine import Inquiry
 from p2pship.lookup.questions.port import QuestionPort, open_socket
 from p2pship.lookup.questions.shelf import Shelf, Silence
-from p2pship.lookup.questions.targets import is_public, is_usable
+from p2pship.lookup.questions.targets import is_public, is_usable, network_of
 from p2pship.lookup.questions.wire import QUESTION_LENGTH, Answer, BadMessage, Question, packed
+from p2pship.lookup.rates import Rate, RateLimit
 from p2pship.network import IPNetwork, networks_of
 from p2pship.storage.ports import Ports
 
 MOST_EXTERNAL = 4
 "Addresses that others say this node has, such as a router's: one of each family, and the ones before a change."
+
+ASKED_OF_NETWORK = Rate(20.0, 40.0)
+"Questions to one IPv4 /24 or IPv6 /48, of all searches: one address there answers no more."
+
+ASKED_IN_ALL = Rate(160.0, 160.0)
+"""Questions of all searches, as many as one has at its quickest: who knows a name can make a search for it fetch forty pieces, each with
+64 questions to whom he names."""
 
 ANYWHERE = ("0.0.0.0", "::")
 
@@ -59,6 +67,7 @@ class Exchange:
         self._preferred = port
         self._may_ask = is_usable if private else is_public
         self._shelf = Shelf(reactor.seconds())
+        self._may_send = RateLimit(ASKED_OF_NETWORK, ASKED_IN_ALL, reactor.seconds())
         self._ports: list[QuestionPort] = []
         self._inquiries: list[Asking] = []
         self._own: dict[bytes, str] = {}
@@ -150,7 +159,10 @@ class Exchange:
         now = self._reactor.seconds()
         for asking in tuple(self._inquiries):
             for datagram, host, port in asking.inquiry.to_send(now):
-                self._send(datagram, host, port)
+                if self._may_send.allows(network_of(host), now):
+                    self._send(datagram, host, port)
+                else:  # it counts as lost
+                    self._count("held_back")
         self._set_timer()
 
     def end(self, asking: Asking) -> None:
@@ -228,10 +240,13 @@ class Asking:
         self.inquiry = inquiry
         self.receive = receive
 
-    def found(self, host: str, port: int) -> bool:
-        """Ask whoever is at an address, as far as the limits allow; tell whether that may be."""
+    def found(self, host: str, port: int, told: int = 0) -> bool:
+        """Ask whoever is at an address, as far as the limits allow; tell whether that may be.
+
+        ``told`` is the same for all that were told in one answer.
+        """
         try:
-            taken = self.inquiry.found(canonical_host(host), port)
+            taken = self.inquiry.found(canonical_host(host), port, told)
         except BadAddress:
             return False
         if taken:

@@ -58,9 +58,9 @@ class Inquiry:
         self._more: list[Target] = []
         self._items: set[bytes] = set()
 
-    def found(self, host: str, port: int) -> bool:
-        """Take an address in its canonical spelling; tell whether it will be asked, if there is no nearer one."""
-        return self._targets.found(host, port)
+    def found(self, host: str, port: int, told: int = 0) -> bool:
+        """Take an address in its canonical spelling, told in that answer; tell whether it will be asked, if there is no nearer one."""
+        return self._targets.found(host, port, told)
 
     def to_send(self, now: float) -> list[Outgoing]:
         """Return what is to be sent now."""

@@ -5,8 +5,8 @@ a node has something there, it is answered only if its MAC proves that the asker
 anybody does who announces himself under the handle, could pass it on to the true node to get the item: it is
 therefore good only for the address that was asked, and only for :data:`SKEW` seconds.
 
-How often anybody is heard is limited before the MAC is computed, and how often all are answered, after: with questions
-that prove nothing nobody keeps those out who know the key, until it is :data:`HEARD_IN_ALL` of them.
+How often all are heard is limited before the MAC is computed, and how often one is heard and all are answered, after: with questions
+that prove nothing, in whoever's name, nobody keeps those out who know the key, until it is :data:`HEARD_IN_ALL` of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from p2pship.errors import LocalError
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.questions.keys import handle, question_secret
 from p2pship.lookup.questions.wire import LONGEST_ITEM, Answer, Question, is_authentic, packed
-from p2pship.lookup.rates import Rate, RateLimit, TokenBucket
+from p2pship.lookup.rates import Rate, RateEach, TokenBucket
 
 SKEW = 15 * 60
 "Seconds that the asker's clock may be off ours, as for records."
@@ -71,7 +71,8 @@ class Shelf:
     def __init__(self, now: float) -> None:
         self._held: dict[bytes, _Held] = {}
         self._own: frozenset[bytes] = frozenset()
-        self._heard = RateLimit(HEARD_FROM_ONE, HEARD_IN_ALL, now)
+        self._heard = TokenBucket(HEARD_IN_ALL, now)
+        self._heard_from = RateEach(HEARD_FROM_ONE)
         self._answered = TokenBucket(ANSWERED, now)
 
     def set_own(self, hosts: Iterable[str]) -> None:
@@ -107,13 +108,13 @@ class Shelf:
             return Silence.UNKNOWN
         if question.asked not in self._own:
             return Silence.NOT_TO_US
-        if not self._heard.allows(_source(host), now):
+        if not self._heard.take(now):
             return Silence.TOO_OFTEN
         if not is_authentic(datagram, question_secret(held.lookup_key)):
             return Silence.WRONG_MAC
         if abs(question.time - now) > SKEW:
             return Silence.OLD
-        if not self._answered.take(now):
+        if self._heard_from.wait(_source(host), now) or not self._answered.take(now):
             return Silence.TOO_OFTEN
         return Answer(question.query_id, held.turn(), len(held.items)).print()
 

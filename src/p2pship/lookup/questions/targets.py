@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from p2pship.address import is_loopback, is_never_dialled, is_private
+from p2pship.address import is_loopback, is_never_dialled, is_private, is_translated
 
 MOST_QUESTIONS = 64
 "Questions of one search, repetitions included: 64 kB."
@@ -31,8 +31,8 @@ LOWEST_PORT = 1024
 MOST_WAITING = 1024
 "Addresses that wait to be asked; as each network has eight at most, these are of 128 networks."
 
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"IPv4 addresses behind a translator (RFC 6052 §2.1)."
+_COMPATIBLE = ipaddress.ip_network("::/96")
+"IPv4 addresses in the oldest form (RFC 4291 §2.5.5.1)."
 
 MayAsk = Callable[[str], bool]
 "Tells whether an address may be asked at all."
@@ -44,7 +44,7 @@ def is_public(host: str) -> bool:
         return False
     address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv6Address) and (
-        address.sixtofour or address.teredo or address in _TRANSLATED
+        address.sixtofour or address.teredo or address in _COMPATIBLE or is_translated(host)
     ):
         return False  # packets would go to an IPv4 address that nobody has looked at
     return address.is_global
@@ -68,13 +68,16 @@ class Target:
     host: str
     port: int
     network: str
+    told: int = 0
+    "in which answer it was told"
 
 
 class Targets:
     """The addresses of one search: which is asked next, as far as the limits allow.
 
     The next one is of the network that has been asked least, so that a few networks full of inventions do not crowd out an
-    address elsewhere; of one network, that which was found first.
+    address elsewhere; of several such, of the answer of which least was asked, so that neither does one who tells a hundred inventions,
+    and before all others; of one network, that which was found first.
     """
 
     def __init__(self, may_ask: MayAsk) -> None:
@@ -83,10 +86,14 @@ class Targets:
         self._waiting: dict[str, list[Target]] = {}
         self._found_of: Counter[str] = Counter()
         self._asked_of: Counter[str] = Counter()
+        self._asked_told: Counter[int] = Counter()
         self._asked = 0
 
-    def found(self, host: str, port: int) -> bool:
-        """Take an address, in its canonical spelling, at which somebody may answer; tell whether it may be asked."""
+    def found(self, host: str, port: int, told: int = 0) -> bool:
+        """Take an address, in its canonical spelling, at which somebody may answer; tell whether it may be asked.
+
+        ``told`` is the same for all that were told in one answer.
+        """
         if (host, port) in self._known or not LOWEST_PORT <= port <= 0xFFFF or not self._may_ask(host):
             return False
         network = network_of(host)
@@ -95,7 +102,7 @@ class Targets:
             return False
         self._known.add((host, port))
         self._found_of.update((host, network))
-        self._waiting.setdefault(network, []).append(Target(host, port, network))
+        self._waiting.setdefault(network, []).append(Target(host, port, network, told))
         return True
 
     @property
@@ -106,13 +113,17 @@ class Targets:
     def next(self) -> Target | None:
         """Return the address to ask next, and count the question; None if there is none, or no more may be asked."""
         while self.waiting:
-            network = min(self._waiting, key=self._asked_of.__getitem__)
+            network = min(self._waiting, key=self._turn)
             target = self._waiting[network].pop(0)
             if not self._waiting[network]:
                 del self._waiting[network]
             if self.take(target):
+                self._asked_told[target.told] += 1
                 return target
         return None
+
+    def _turn(self, network: str) -> tuple[int, int]:
+        return self._asked_of[network], self._asked_told[self._waiting[network][0].told]
 
     def take(self, target: Target) -> bool:
         """Count a question to an address that was found, if it may be asked, or asked again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from p2pship.errors import ConfigError
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.lookup.http.server.sqlitestore import SQLiteStore
-from p2pship.lookup.http.server.store import Quotas, StoreFailed
+from p2pship.lookup.http.server.store import Kept, Put, Quotas, StoreFailed
 from p2pship.lookup.http.wire import slots_path
 from tests.lookup.http.publishers import LOOKUP_KEY, Publisher
 from tests.lookup.http.server.browsing import Browser
@@ -34,11 +35,14 @@ class FailingStore(SQLiteStore):
 
     failing = False
 
-    def _query(self, sql: str, *parameters: Any) -> Deferred[Any]:
-        return fail(StoreFailed("no disk")) if self.failing else super()._query(sql, *parameters)
+    def put(self, put: Put) -> Deferred[Kept]:
+        return fail(StoreFailed("no disk")) if self.failing else super().put(put)
 
-    def _batched(self, work: Any) -> Deferred[Any]:
-        return fail(StoreFailed("no disk")) if self.failing else super()._batched(work)
+    def listed(self, lookup_key: bytes, now: float) -> Deferred[Sequence[bytes]]:
+        return fail(StoreFailed("no disk")) if self.failing else super().listed(lookup_key, now)
+
+    def held(self) -> Deferred[int]:
+        return fail(StoreFailed("no disk")) if self.failing else super().held()
 
 
 class SlowStore(SQLiteStore):

@@ -68,8 +68,13 @@ class AskingTests(ServerCase):
         await browser.put(fresh(ALICE, ahead=1))
         changed = await browser.ask(slots_path(LOOKUP_KEY), if_none_match=first.header("etag"))
         self.assertEqual(changed.status, 200)
+        one = slot_path(LOOKUP_KEY, ALICE.key)
+        await browser.put(fresh(ALICE, b"", ahead=2))
+        gone = await browser.ask(one, if_none_match=(await browser.ask(one)).header("etag") or "*")
+        self.assertEqual(gone.status, 410)
         head = await browser.ask(slots_path(LOOKUP_KEY), "HEAD")
-        self.assertEqual((head.status, head.header("etag")), (200, changed.header("etag")))
+        full = await browser.ask(slots_path(LOOKUP_KEY))
+        self.assertEqual((head.status, head.header("etag")), (200, full.header("etag")))
 
     async def test_squatters(self) -> None:
         """Who fills a lookup key is listed and stays so; the true slot that came later is found by its publication key."""

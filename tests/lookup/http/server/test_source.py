@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.lookup.http.server.source import BadAddress, asker_of, canonical, network_of
+from p2pship.address import BadAddress, canonical_host
+from p2pship.lookup.http.server.source import asker_of, network_of
 from p2pship.lookup.http.server.store import owner_of
 
 PROXY = frozenset({"10.0.0.1", "10.0.0.2"})
@@ -32,9 +33,9 @@ class NetworkTests(SynchronousTestCase):
         try:
             network = network_of(text)
         except BadAddress:
-            self.assertRaises(BadAddress, canonical, text)
+            self.assertRaises(BadAddress, canonical_host, text)
         else:
-            self.assertEqual(network, network_of(canonical(text)))
+            self.assertEqual(network, network_of(canonical_host(text)))
 
 
 class SiteTests(SynchronousTestCase):

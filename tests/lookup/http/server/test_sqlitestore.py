@@ -90,8 +90,9 @@ class FileTests(StoreContract, TestCase):
         await store.start()
         self.addCleanup(store.stop)
         await self.put(store, Publisher().signed())
-        assert store._database is not None
-        store._database.write(
+        database = store._file._database
+        assert database is not None
+        database.write(
             "CREATE TRIGGER no_room BEFORE INSERT ON rendezvous_slot WHEN NEW.sequence = 7 "
             "BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )

@@ -12,6 +12,7 @@ from twisted.web.http import CACHED
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from p2pship.address import BadAddress
 from p2pship.lookup.http.server.metrics import TEXT_TYPE, Metrics
 from p2pship.lookup.http.server.refusal import (
     Refused,
@@ -23,7 +24,7 @@ from p2pship.lookup.http.server.refusal import (
 )
 from p2pship.lookup.http.server.site import LONGEST_BODY, BoundedRequest
 from p2pship.lookup.http.server.slots import JSON_TYPE, Answer, Slots
-from p2pship.lookup.http.server.source import BadAddress, asker_of, network_of
+from p2pship.lookup.http.server.source import asker_of, network_of
 from p2pship.lookup.http.server.store import IRendezvousStore, StoreFailed
 from p2pship.lookup.http.server.subscriptions import Subscriptions
 from p2pship.lookup.http.wire import KEY_LENGTH

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,11 +11,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from p2pship.errors import ConfigError
-from p2pship.lookup.http.server.batches import Batches
+from p2pship.lookup.http.server.batchedfile import BatchedFile
 from p2pship.lookup.http.server.places import share
-from p2pship.lookup.http.server.store import Outcome, Quotas, StoreFailed, owner_of
+from p2pship.lookup.http.server.store import Outcome, Quotas, owner_of
 from p2pship.lookup.http.wire import MOST_SLOTS
-from p2pship.storage.database import Database, Schema, StorageFailed
+from p2pship.storage.database import Database, Schema
 
 MOST_VALUES = MOST_SLOTS
 "Values under one name: whoever has been there longest stays."
@@ -42,8 +40,6 @@ _SCHEMA = Schema(
 _COUNTS = """SELECT COUNT(*), (SELECT COUNT(*) FROM p2pext_value WHERE owner = ?),
     (SELECT COUNT(*) FROM p2pext_value WHERE name = ?) FROM p2pext_value"""
 
-_Work = Callable[[Database], Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -64,49 +60,35 @@ class P2PEXTValues:
 
     def __init__(self, reactor: Any, path: Path | str, quotas: Quotas, salt: bytes) -> None:
         """``salt`` hashes the addresses that are counted; those of a run before count as others."""
-        self._path = path
         self._quotas = quotas
         self._salt = salt
-        self._database: Database | None = None
-        self._behind: Database | None = None
-        self._batches: Batches[_Work, Any] = Batches(reactor, self._in_thread, self._do)
+        self._file = BatchedFile(reactor, path, _SCHEMA)
 
     def start(self) -> Deferred[None]:
         """Open the file; fails with ConfigError if it cannot be used."""
         try:
-            self._database = Database(self._path, [_SCHEMA])
+            self._file.open()
         except ConfigError as error:
             return fail(error)
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """Write what waits, and close the file."""
-        return self._batches.when_idle().addCallback(lambda _: self._close())
-
-    def _close(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+        return self._file.close()
 
     def put(self, value: Value, now: float) -> Deferred[Outcome]:
         """Keep a value, in place of the one with the same secret; fires with STORED, QUOTA or FULL."""
-        return self._batched(partial(self._put, value, now))
+        return self._file.write(partial(self._put, value, now))
 
     def remove(self, name: bytes, secret: bytes) -> Deferred[None]:
         """Take back the value with this secret, if there is one."""
         where = "DELETE FROM p2pext_value WHERE name = ? AND secret = ?"
-        return self._batched(lambda database: database.write(where, name, _hashed(secret)))
+        return self._file.write(lambda database: database.write(where, name, _hashed(secret)))
 
     def get(self, name: bytes, entry: int, now: float) -> Deferred[bytes | None]:
         """Fire with one of the values, counted from 0, longest-standing first; None if there are fewer."""
-        if self._database is None:
-            return fail(StoreFailed("the store is closed"))
         sql = "SELECT data FROM p2pext_value WHERE name = ? AND expiry > ? ORDER BY id LIMIT 1 OFFSET ?"
-        try:
-            rows = self._database.query(sql, name, now, entry)
-        except StorageFailed as error:
-            return fail(StoreFailed(str(error)))
-        return succeed(rows[0][0] if rows else None)
+        return self._file.query(sql, name, now, entry).addCallback(lambda rows: rows[0][0] if rows else None)
 
     def _put(self, value: Value, now: float, database: Database) -> Outcome:
         database.write("DELETE FROM p2pext_value WHERE expiry <= ?", now)
@@ -127,25 +109,6 @@ class P2PEXTValues:
         if held >= self._quotas.slots or here >= MOST_VALUES:
             return Outcome.FULL
         return Outcome.QUOTA if mine >= share(self._quotas.slots, self._quotas.each, held) else None
-
-    def _batched(self, work: _Work) -> Deferred[Any]:
-        if self._database is None:
-            return fail(StoreFailed("the store is closed"))
-        return self._batches.add(work)
-
-    def _in_thread(self, call: Callable[[], None]) -> Future[None]:
-        assert self._database is not None  # it is closed only when nothing waits
-
-        def work(behind: Database) -> None:
-            self._behind = behind
-            call()
-
-        return self._database.behind(work)
-
-    def _do(self, batch: Sequence[_Work]) -> list[Any]:
-        assert self._behind is not None
-        with self._behind.transaction():
-            return [work(self._behind) for work in batch]
 
 
 def _hashed(secret: bytes) -> bytes:

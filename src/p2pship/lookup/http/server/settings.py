@@ -48,7 +48,8 @@ class ServerSettings:
     )
     slots_each: int = option(
         10_000,
-        "How many slots may have come from one address. A node uses three for each identity and paired contact.",
+        "How many slots may have come from one address; less when more than half of all are taken. A node uses three for each "
+        "identity and paired contact.",
         check=within(1, 1_000_000_000),
     )
     puts: float = option(

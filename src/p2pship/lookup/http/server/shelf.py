@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
 
 from p2pship.lookup.http.server.places import share
 from p2pship.lookup.http.server.store import (
@@ -62,17 +60,9 @@ class Shelf:
         "how many slots each owner has; None until it is counted"
         self._held = 0
 
-    def do(self, database: Database, batch: Sequence[Callable[[Database], Any]]) -> list[Any]:
-        """Do everything in one transaction, which is on the disk when this returns; all of it or nothing.
-
-        :raises StorageFailed: if it cannot be written.
-        """
-        try:
-            with database.transaction():
-                return [work(database) for work in batch]
-        except BaseException:
-            self._census = None  # it may say what was not written
-            raise
+    def recount(self) -> None:
+        """Hear that what was done last was not written, so that the count may be wrong."""
+        self._census = None
 
     def put(self, put: Put, database: Database) -> Kept:
         """Decide about a put, and write it if it is to be stored."""

@@ -13,8 +13,9 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from p2pship.address import BadAddress, canonical_host
 from p2pship.lookup.http.server.places import Places
-from p2pship.lookup.http.server.source import BadAddress, canonical, network_of
+from p2pship.lookup.http.server.source import network_of
 
 LONGEST_BODY = 16 * 1024
 "Octets of a body that are read: a slot has at most 2,207, and what the P2PEXT calls carry in a form is the longest."
@@ -181,7 +182,7 @@ class Doorway(WrappingFactory):
 
     def _source(self, host: str) -> str | None:
         try:
-            if canonical(host) not in self._proxies:
+            if canonical_host(host) not in self._proxies:
                 return network_of(host)
         except BadAddress:
             return None

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
-from p2pship.errors import RemoteError
+from p2pship.address import canonical_host
 
 IPV6_PREFIX = 64
 "Bits that name a network of IPv6 (RFC 4291 §2.5.1): whoever has one has all 2^64 addresses in it."
 
+LONGEST_ADDRESS = 64
+"Characters of an address that are read: with a scope, and more than any has."
+
 SITE_PREFIX = 48
 "Bits that name a site of IPv6 (RFC 6177 §2), which anybody may have for the asking, and with it 65,536 networks."
-
-
-class BadAddress(RemoteError):
-    """A proxy said that a request came from what is no address."""
 
 
 def asker_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> str:
@@ -27,9 +26,9 @@ def asker_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> st
     :raises BadAddress: if one of ours wrote something else than an address.
     """
     way = [each.strip() for line in forwarded for each in line.split(",")]
-    asker = canonical(host)
+    asker = canonical_host(host)
     while asker in proxies and way:
-        asker = canonical(way.pop())
+        asker = canonical_host(way.pop()[:LONGEST_ADDRESS])
     return asker
 
 
@@ -38,30 +37,12 @@ def site_of(source: str) -> str:
     return str(IPv6Network(source).supernet(new_prefix=SITE_PREFIX)) if "/" in source else source
 
 
-def canonical(host: str) -> str:
-    """Return an address as it is compared: a socket of IPv6 tells those of IPv4 as parts of its own.
-
-    :raises BadAddress: if it is none.
-    """
-    return str(_address(host))
-
-
 def network_of(host: str) -> str:
     """Return an address as it is counted.
 
     :raises BadAddress: if it is none.
     """
-    address = _address(host)
+    address = ip_address(canonical_host(host).partition("%")[0])
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, IPV6_PREFIX), strict=False))
-
-
-def _address(host: str) -> IPv4Address | IPv6Address:
-    try:
-        address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
-    except ValueError:
-        raise BadAddress(f"{host[:64]!r} is not an address") from None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address

@@ -1,14 +1,9 @@
-"""Slots in a file of SQLite, for a server on one machine.
-
-Puts are decided and written in a thread of the database's, all that wait in one transaction, and answered when it is on the
-disk. Questions are answered from memory that SQLite and the system keep, without a thread: that takes less than handing them over.
-"""
+"""Slots in a file of SQLite, for a server on one machine: puts are decided and written in its thread, and answered when they are on the disk."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +12,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from p2pship.errors import ConfigError
-from p2pship.lookup.http.server.batches import Batches
+from p2pship.lookup.http.server.batchedfile import BatchedFile
 from p2pship.lookup.http.server.followers import Followers
 from p2pship.lookup.http.server.shelf import MOST_SWEPT, SCHEMA, Shelf, salt_of
 from p2pship.lookup.http.server.store import (
@@ -29,13 +24,9 @@ from p2pship.lookup.http.server.store import (
     Outcome,
     Put,
     Quotas,
-    StoreFailed,
 )
 from p2pship.lookup.http.wire import MOST_SLOTS
-from p2pship.storage.database import Database, StorageFailed
-
-_Work = Callable[[Database], Any]
-"Something done with the file, in the thread, within a transaction."
+from p2pship.storage.database import StorageFailed
 
 _LISTED = "SELECT printed FROM rendezvous_slot WHERE lookup_key = ? AND withdrawn = 0 AND expiry > ? ORDER BY id LIMIT ?"
 _ONE = "SELECT printed FROM rendezvous_slot WHERE lookup_key = ? AND publication_key = ? AND expiry > ?"
@@ -48,38 +39,29 @@ class SQLiteStore:
     def __init__(
         self, reactor: Any, path: Path | str, quotas: Quotas, random: Callable[[int], bytes] = os.urandom
     ) -> None:
-        self._reactor = reactor
-        self._path = path
         self._quotas = quotas
         self._random = random
         self._followers = Followers()
-        self._database: Database | None = None
         self._shelf = Shelf(b"", quotas)
-        self._batches: Batches[_Work, Any] = Batches(reactor, self._in_thread, self._do)
-        self._behind: Database | None = None
+        self._file = BatchedFile(reactor, path, SCHEMA, lambda: self._shelf.recount())
 
     def start(self) -> Deferred[None]:
         """Open the file; fails with ConfigError if it cannot be used."""
         try:
-            self._database = Database(self._path, [SCHEMA])
-            self._shelf = Shelf(salt_of(self._database, self._random(OWNER_LENGTH)), self._quotas)
+            salt = salt_of(self._file.open(), self._random(OWNER_LENGTH))
         except (ConfigError, StorageFailed) as error:
             return fail(error)
+        self._shelf = Shelf(salt, self._quotas)
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """Write what waits, and close the file."""
-        return self._batches.when_idle().addCallback(lambda _: self._close())
-
-    def _close(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+        return self._file.close()
 
     def put(self, put: Put) -> Deferred[Kept]:
         """Keep a slot; fires when it is on the disk."""
         kept: Deferred[Kept] = Deferred()  # its own: who asked may be gone before followers are to be told
-        self._batched(partial(self._shelf.put, put)).addCallback(self._put, put).chainDeferred(kept)
+        self._file.write(partial(self._shelf.put, put)).addCallback(self._put, put).chainDeferred(kept)
         return kept
 
     def _put(self, kept: Kept, put: Put) -> Kept:
@@ -90,12 +72,12 @@ class SQLiteStore:
 
     def listed(self, lookup_key: bytes, now: float) -> Deferred[Sequence[bytes]]:
         """Fire with the listed slots."""
-        rows = self._query(_LISTED, lookup_key, now, MOST_SLOTS)
+        rows = self._file.query(_LISTED, lookup_key, now, MOST_SLOTS)
         return rows.addCallback(lambda found: [printed for (printed,) in found])
 
     def one(self, lookup_key: bytes, publication_key: bytes, now: float) -> Deferred[bytes | None]:
         """Fire with one slot."""
-        rows = self._query(_ONE, lookup_key, publication_key, now)
+        rows = self._file.query(_ONE, lookup_key, publication_key, now)
         return rows.addCallback(lambda found: found[0][0] if found else None)
 
     def follow(self, lookup_key: bytes, follower: Follower) -> Deferred[Callable[[], None]]:
@@ -109,37 +91,11 @@ class SQLiteStore:
     async def _sweep(self, now: float) -> int:
         swept = 0
         while True:
-            part: int = await self._batched(partial(self._shelf.sweep, now))
+            part: int = await self._file.write(partial(self._shelf.sweep, now))
             swept += part
             if part < MOST_SWEPT:
                 return swept
 
     def held(self) -> Deferred[int]:
         """Fire with how many slots are kept, by way of the thread that writes them."""
-        return self._batched(self._shelf.held)
-
-    def _query(self, sql: str, *parameters: Any) -> Deferred[list[tuple[Any, ...]]]:
-        if self._database is None:
-            return fail(StoreFailed("the store is closed"))
-        try:
-            return succeed(self._database.query(sql, *parameters))
-        except StorageFailed as error:
-            return fail(StoreFailed(str(error)))
-
-    def _batched(self, work: _Work) -> Deferred[Any]:
-        if self._database is None:
-            return fail(StoreFailed("the store is closed"))
-        return self._batches.add(work)
-
-    def _in_thread(self, call: Callable[[], None]) -> Future[None]:
-        assert self._database is not None  # it is closed only when nothing waits
-
-        def work(behind: Database) -> None:
-            self._behind = behind
-            call()
-
-        return self._database.behind(work)
-
-    def _do(self, batch: Sequence[_Work]) -> list[Any]:
-        assert self._behind is not None
-        return self._shelf.do(self._behind, batch)
+        return self._file.write(self._shelf.held)
