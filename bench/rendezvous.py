@@ -106,7 +106,8 @@ def web(folder: Path) -> Iterator[tuple[int, int]]:
     (folder / "item").write_bytes(ITEM)
     listen = f"tcp:{port}:interface={HOST}"
     command = [sys.executable, "-m", "twisted", "web", "--listen", listen, "--path", str(folder)]
-    with running([*command, "--logfile", os.devnull]) as pid:
+    # Not os.devnull: Twisted's log would be rotated, and whoever is root would rename the device.
+    with running([*command, "--logfile", str(folder / "requests.log")]) as pid:
         wait_for(port)
         yield port, pid
 

@@ -96,8 +96,8 @@ class KeepFreshTests(ChainTestCase):
             self.put(sequence)
             self.random = bytes(2)
             self.keeper.start()
-            self.clock.advance(0)
             self.random = random
+            self.clock.advance(0)
             self.wait(SEARCH_TIME)
             asked = len(self.lookup.questions)
             self.wait(RECORD_LIFETIME / 2 * (1 + part) - 3 * SEARCH_TIME)

@@ -232,8 +232,10 @@ class MainlineLookupTests(MainlineTestCase):
 
     async def test_state(self) -> None:
         """A node that knows the DHT from its last run finds it though those that one begins with are gone."""
+        self.patch(protocol, "SAVE_EVERY", 0.1)
         state = Path(self.mktemp())
         one = await self.lookup(1, state)
+        await self.until(state.exists)  # also by a node that is killed
         await one.stop()
         again = await self.lookup(1, state, bootstrap=())
         await self.published(again, b"item")
