@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +28,8 @@ from p2pship.plugins import (
     sections,
 )
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 
 @dataclass(frozen=True)
@@ -187,3 +190,9 @@ class BuiltInTests(SynchronousTestCase):
         for card in (*lookups(), *bearers(), *applications()):
             self.assertTrue(hasattr(card.settings()(), "enabled"), card.section)
             self.assertTrue(card.description)
+
+    def test_observers(self) -> None:
+        """The reference page of each lookup says what an observer of it learns."""
+        for card in lookups():
+            text = (REFERENCE / f"{card.name}-lookup.md").read_text(encoding="utf-8")
+            self.assertRegex(text, "(?m)^## (What an observer learns|Who sees what)$", card.name)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from OpenSSL.SSL import Error
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred, TimeoutError, succeed
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError, DNSLookupError
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import ResponseDone, ResponseFailed
+from twisted.web.client import ResponseDone, ResponseFailed, ResponseNeverReceived
 from zope.interface import implementer
 
 from p2pship.webclient import MOST_RECEIVED, BodyFailed, Connections, LimitedEndpoint, read_body, why
@@ -137,5 +140,13 @@ class WhyTests(SynchronousTestCase):
             (refused, "refused"),
             (Failure(ResponseFailed([refused])), "refused"),
             (Failure(ValueError()), "ValueError"),
+            (Failure(ConnectTimeout()), "no connection in time"),
+            (Failure(DNSLookupError("no results")), "its name is not found in the DNS"),
+            (Failure(ResponseNeverReceived([Failure(connectionDone.value)])), "does it speak HTTP, or HTTPS"),
+            (
+                Failure(Error([("SSL routines", "", "certificate verify failed")])),
+                "its certificate has expired, or is of no authority",
+            ),
+            (Failure(VerificationError([])), "its certificate is for another name"),
         ):
             self.assertIn(words, why(failure, 2.5))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+)
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -18,6 +27,16 @@ from p2pship.errors import RemoteError
 MOST_RECEIVED = 262_144
 """Octets taken over one connection since it was last asked, with all headers: of those nobody else limits how many there are, and a
 server could send for the whole time."""
+
+WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (ConnectionRefusedError, "connection refused: nothing listens there"),
+    (ConnectTimeout, "no connection in time: is the address right, and no firewall in between?"),
+    (DNSLookupError, "its name is not found in the DNS"),
+    (NoRouteError, "no way leads there: is this machine in a network?"),
+    (ConnectionDone, "it hung up without an answer: does it speak HTTP, or HTTPS, as its address says?"),
+    (ConnectionLost, "the connection broke"),
+)
+"What the framework says in words of its own."
 
 
 class BodyFailed(RemoteError):
@@ -160,4 +179,9 @@ def why(failure: Failure, seconds: float) -> str:
     inner = reasons[0].value if reasons else failure.value
     if isinstance(inner, TimeoutError | CancelledError):
         return f"nothing within {seconds:g} s"
-    return str(inner) or type(inner).__name__
+    if isinstance(inner, VerificationError):
+        return "its certificate is for another name or address"
+    if "certificate verify failed" in str(inner):
+        return "its certificate has expired, or is of no authority that is believed here"
+    named = next((words for kind, words in WORDS if isinstance(inner, kind)), "")
+    return named or str(inner) or type(inner).__name__

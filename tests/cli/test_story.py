@@ -24,6 +24,12 @@ class StoryTests(SynchronousTestCase):
         changed: CallStory = {**STORY, **changes}  # type: ignore[typeddict-item]
         return story_text(changed)
 
+    def test_sentences(self) -> None:
+        """A reason that is a sentence ends with one stop."""
+        asked = {**STORY["asked"][1], "reason": "The DHT could not be asked."}
+        text = self.text(asked=[asked])
+        self.assertIn("The lookup dht failed after 0 ms: The DHT could not be asked.\n", text)
+
     def test_failed(self) -> None:
         """Who was asked and found, what was tried, who rang, and what the caller heard, with times."""
         self.assertEqual(

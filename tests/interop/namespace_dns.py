@@ -148,7 +148,8 @@ async def play(reactor: Any, folder: Path, way: str) -> None:
     await scene.talk()
     await scene.check_heard(since, AUDIBLE)
     (call,) = await scene.near.do("ask", "calls", {})
-    assert NETWORKS["bob"].format(OWN) in call["path"] and call["name_grade"] == "verified", call
+    assert "hip" in call["path"] and NETWORKS["bob"].format(OWN) in call["path"], call
+    assert call["name_grade"] == "verified", call
     (tried,) = (await scene.near.do("ask", "calls why", {"id": call["id"]}))["tried"]
     assert tried["lookup"] == "dns", tried
     await scene.hang_up()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from p2pship.errors import RemoteError
 from p2pship.identity.annex import PIECE_LENGTH, reference_of
 from p2pship.identity.certificate import self_signed
@@ -11,7 +13,7 @@ from p2pship.identity.verdict import NameGrade
 from p2pship.lookup.candidate import Found, Slot
 from p2pship.lookup.pieces import ANNEX_TIME, MOST_FETCHED, MOST_KEPT, PieceStore
 from p2pship.lookup.search import COLLECTING_TIME
-from p2pship.testing.lookup import unsigned_slot
+from p2pship.testing.lookup import MemoryDirectory, unsigned_slot
 from tests.lookup.people import BOB, DAY, NOW, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
 
@@ -171,6 +173,21 @@ class ChainPiecesTests(AnnexTestCase):
         lookup = self.memory()
         self.outcome(lookup)
         self.assertLessEqual(len(lookup.asked), 1 + MOST_FETCHED)
+
+    def test_crowd(self) -> None:
+        """Who knows the name and refers to many pieces in one lookup does not keep out those of who is found through another."""
+        self.trust.authorities.add(AUTHORITY)
+        lying = self.memory("lying")
+        lying._directory = MemoryDirectory()
+        for number in range(20):
+            eve = Person()
+            eve.authority, eve.chain = AUTHORITY, os.urandom(4000)
+            lying._directory.items[unsigned_slot(HERE.lookup_key(DAY), b"%d" % number)] = next(
+                iter(eve.items().values())
+            )
+        self.publish_all(self.bob)
+        self.outcome(lying, self.memory("good", delay=COLLECTING_TIME / 2))
+        self.assertEqual([each.papers.statement.key for each in self.receiver.found], [self.bob.key])
 
     def test_store_is_bounded(self) -> None:
         """Only so many pieces are kept."""

@@ -23,7 +23,14 @@ from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Publishing, Slot
 from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME
-from p2pship.lookup.publisher import COALESCING_TIME, OLDEST_IN_HELLO, SPREAD, WITHDRAWING_TIME, Publisher
+from p2pship.lookup.publisher import (
+    COALESCING_TIME,
+    NOT_PUBLIC,
+    OLDEST_IN_HELLO,
+    SPREAD,
+    WITHDRAWING_TIME,
+    Publisher,
+)
 from p2pship.storage.database import Database
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC
@@ -117,6 +124,10 @@ class PublishTests(PublisherTestCase):
         self.assertEqual(self.papers(self.near).record.locators, (PRIVATE, PUBLIC, LOOPBACK))
         self.assertEqual(self.papers(self.wide).record.locators, (PUBLIC,))
 
+    def troubles(self) -> dict[str, str]:
+        """Return what the status says is wrong with each lookup."""
+        return {each["name"]: each["trouble"] for each in self.publisher.status()}
+
     def test_search_only(self) -> None:
         """A lookup that says that nothing is published on it gets nothing; the status has it, with no trouble."""
         self.wide.publishing = Publishing.NONE
@@ -132,12 +143,14 @@ class PublishTests(PublisherTestCase):
         self.start(ALICE)
         near, wide = self.papers(self.near).record, self.papers(self.wide).record
         self.assertEqual(near.sequence, wide.sequence)
+        self.assertEqual(self.troubles(), {"near": "", "wide": ""})
 
     def test_nothing_public(self) -> None:
-        """Without a public address the wide area gets nothing; without any address nobody gets anything."""
+        """Without a public address the wide area gets nothing, which the status says; without any address nobody gets anything."""
         self.locators = (PRIVATE,)
         self.start(ALICE)
         self.assertIsNone(self.published(self.wide))
+        self.assertEqual(self.troubles(), {"near": "", "wide": NOT_PUBLIC})
         self.assertEqual(self.papers(self.near).record.locators, (PRIVATE,))
         self.locators = ()
         self.publisher.locators_changed()

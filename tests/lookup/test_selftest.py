@@ -157,6 +157,15 @@ class PublisherTests(PublisherTestCase):
         self.assertEqual((near["trouble"], wide["trouble"]), ("", SWALLOWED))
         self.assertEqual((near["read_back"] > 0, wide["read_back"]), (True, 0.0))
 
+    def test_nobody_left(self) -> None:
+        """When nobody is published any longer, there is nothing that might not be found."""
+        self.wide._directory.put = lambda slot, item: None  # type: ignore[method-assign]
+        self.start(ALICE)
+        self.clock.pump([1.0] * int(TRIES * LATEST))
+        self.keyring.remove(ALICE)
+        self.clock.advance(COALESCING_TIME)
+        self.assertEqual([each["trouble"] for each in self.publisher.status()], ["", ""])
+
     def test_not_kept(self) -> None:
         """A lookup that keeps nothing, but only tells where to look, is not tried."""
         self.near.publishing = self.wide.publishing = Publishing.UNTESTED

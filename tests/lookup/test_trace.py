@@ -99,7 +99,8 @@ class TraceTests(ChainTestCase):
         privacy = Privacy(secrets_of=lambda own: [(BOB, 1, bytes(32))])
         chain = self.chain()
         chain._privacy = privacy
-        self.keyring.publication_keys = lambda aor: [bytes(32), bytes(32)]  # type: ignore[method-assign]
+        known = [bytes(32), bytes(32)]
+        self.keyring.publication_keys = lambda aor: known  # type: ignore[method-assign]
         trace = KeptTrace(self.clock.seconds)
         chain.find(BOB, self.own, RecordingFindReceiver(), trace)
         self.clock.advance(0)
@@ -110,6 +111,10 @@ class TraceTests(ChainTestCase):
                 "where only the two of you look, and for 2 known devices",
                 "where everybody looks, and for 2 known devices",
             ],
+        )
+        del known[1:]
+        self.assertEqual(
+            self.words(self.traced(), "asked"), ["where everybody looks, and for 1 known device"]
         )
 
 

@@ -169,6 +169,15 @@ class NodeTestCase(TestCase):
         assert isinstance(rung, IncomingCall)
         return call, rung
 
+    async def rings_after(self, caller: Phone, aor: str) -> float:
+        """Return the seconds from a call's INVITE until it rings; it is hung up."""
+        began = reactor.seconds()
+        call = caller.call(f"sip:{aor}")
+        await call.ringing
+        took = float(reactor.seconds() - began)
+        await call.cancel()
+        return took
+
     async def talk(self, *calls: Call, packets: int = 5) -> None:
         """Wait until each of these ends of calls has heard so many more packets."""
         await gatherResults([heard_more(call, packets) for call in calls])

@@ -142,15 +142,6 @@ class SeveralCase(NodeTestCase):
         place = Place.of_name(aor).lookup_key(day_of(reactor.seconds()))
         return [item for slot, item in self.nodes.directory.items.items() if slot.lookup_key != place]
 
-    async def rings_after(self, caller: Phone, aor: str) -> float:
-        """Return the seconds from a call's INVITE until it rings; it is hung up."""
-        began = reactor.seconds()
-        call = caller.call(f"sip:{aor}")
-        await call.ringing
-        took = float(reactor.seconds() - began)
-        await call.cancel()
-        return took
-
     async def compared(self, alice: Phone, ann: Phone) -> tuple[float, float]:
         """Return how long the quickest of Alice's calls took to ring, and of Ann's to the same people."""
         alone = [await self.rings_after(ann, aor) for aor in CALLEES]

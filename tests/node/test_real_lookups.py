@@ -23,7 +23,6 @@ from p2pship.node import Node
 from p2pship.testing.dht import free_port
 from p2pship.testing.network import StaticNetwork, loopback
 from p2pship.testing.nodes import MemoryNodes
-from p2pship.testing.phone import Phone
 from p2pship.trust.pins import BY_CONFIRMING
 from tests.lookup.dns.dnscase import DOMAIN
 from tests.lookup.http.lookupcase import PuppetServer
@@ -87,15 +86,6 @@ class AllAtOnceTests(NewcomerCase):
         self.patch(AllNodes, "asked", asked)
         return AllNodes(folder, self.tls, self.port, self.servers)
 
-    async def rings_after(self, caller: Phone, aor: str) -> float:
-        """Return the seconds from a call's INVITE until it rings; it is hung up."""
-        began = reactor.seconds()
-        call = caller.call(f"sip:{aor}")
-        await call.ringing
-        took = float(reactor.seconds() - began)
-        await call.cancel()
-        return took
-
     async def test_call(self) -> None:
         """They ring as soon as with the honest lookup alone; the liar is passed over, and what became of each lookup is told."""
         self.patch(machine, "QUESTION_TIME", ASKED_FOR)
@@ -120,4 +110,4 @@ class AllAtOnceTests(NewcomerCase):
         completed = dict.fromkeys(("lan", "dns", "http"), Answer.COMPLETED.value)
         self.assertEqual(answers, {**completed, "mainline": Answer.FAILED.value}, found)
         self.assertEqual({fact.lookup for fact in self.told("alice", OtherKeyIgnored)}, {"dns"})
-        self.assertTrue(self.slow.asked)
+        self.assertIn("GET", {method for method, _ in self.slow.asked})

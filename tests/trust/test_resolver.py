@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import dns.flags
 import dns.message
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.protocol import DatagramProtocol, Factory
+from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.trial.unittest import TestCase
 
@@ -106,6 +107,16 @@ class ResolverTests(TestCase):
         """Return what they say that the name has."""
         answer = await Resolver(reactor, [each.at for each in servers]).ask(NAME, "A")
         return [record.to_text() for records in answer.answer for record in records]
+
+    async def test_quiet(self) -> None:
+        """A question leaves nothing in the log: there are many, about everybody whom one knows."""
+        server = Server(self, full)
+        events: list[Any] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        await self.addresses(server)
+        self.assertEqual([formatEvent(event) for event in events], [])
 
     async def test_lost(self) -> None:
         """A question, or its answer, that is lost is repeated to the only resolver that there is."""

@@ -53,7 +53,7 @@ def _asked(asked: AskedStory, callee: str) -> str:
         lookup = f"{lookup}, for {asked['aor']},"
     return {
         "completed": f"{lookup} was asked, and had said all after {seconds}.",
-        "failed": f"{lookup} failed after {seconds}: {asked['reason']}.",
+        "failed": f"{lookup} failed after {seconds}: {_clause(asked['reason'])}.",
         "timed out": f"{lookup} did not answer within {seconds}.",
     }.get(asked["answer"], f"{lookup} had not ended after {seconds}.")
 

@@ -140,9 +140,9 @@ class CachingFinder:
         key = found.papers.record.device_key
         if key in devices and found.verdict.outdated:
             return found  # what is kept is newer
+        _drop_unlisted(devices, found.papers.statement)
         if key in known and _is_newer(known[key], found):
             return known[key]
-        _drop_unlisted(devices, found.papers.statement)
         if key in devices or len(devices) < MOST_DEVICES:
             devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:

@@ -87,10 +87,11 @@ class Outlet:
         """Say how the lookup takes what is published, and whether it is found there."""
         test = self._test
         failing = next(iter(self._failing.values()), "")
+        not_found = test.trouble if test is not None and self._slots else ""
         return {
             "name": self.name,
             "wide_area": self.wide_area,
-            "trouble": failing or (test.trouble if test is not None else ""),
+            "trouble": failing or not_found,
             "read_back": test.found if test is not None else 0.0,
             "servers": servers_of(self._lookup),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,8 +22,9 @@ ANNEX_TIME = 1.5
 """Seconds that a search waits for pieces: a question on the local network is sent four times by then. Meanwhile nobody unproven is
 dialled, as the pieces may prove somebody; whoever knows the name can cause that much delay, and no more."""
 
-MOST_FETCHED = 40
-"Pieces asked for in one search: three full annexes. Who knows the name can make us ask for no more."
+MOST_FETCHED = 20
+"""Pieces asked for in one search for what one lookup tells: one and a half full annexes. Who knows the name can make us ask for no more, and
+keeps out nobody's who is found through another lookup."""
 
 MOST_KEPT = 512
 "Pieces kept, 0.5 MB: the certificates of some hundred people."
@@ -55,12 +56,16 @@ class PieceSearch:
         self._store = store
         self._sought = sought
         self._asked: dict[tuple[Place, bytes], _Asking] = {}
+        self._asked_for: Counter[str] = Counter()
 
-    def whole(self, place: Place, references: Sequence[bytes]) -> Deferred[bytes | None]:
-        """Return what the pieces put together; None if one of them is not found in time, or the search ends. Never fails."""
+    def whole(self, place: Place, references: Sequence[bytes], lookup: str) -> Deferred[bytes | None]:
+        """Return what the pieces put together; None if one of them is not found in time, or the search ends. Never fails.
+
+        ``lookup`` is the name of the one that told what refers to them.
+        """
         if not references:
             return succeed(None)
-        pieces = gatherResults([self._piece(place, each) for each in references], consumeErrors=True)
+        pieces = gatherResults([self._piece(place, each, lookup) for each in references], consumeErrors=True)
         pieces.addTimeout(ANNEX_TIME, self._reactor)
         return pieces.addCallbacks(_joined, _too_late)
 
@@ -69,14 +74,15 @@ class PieceSearch:
         for asking in self._asked.values():
             asking.cancel()
 
-    def _piece(self, place: Place, reference: bytes) -> Deferred[bytes | None]:
+    def _piece(self, place: Place, reference: bytes, lookup: str) -> Deferred[bytes | None]:
         kept = self._store.get(reference)
         if kept is not None:
             return succeed(kept)
         key = place, reference
         if key not in self._asked:
-            if len(self._asked) >= MOST_FETCHED:
+            if self._asked_for[lookup] >= MOST_FETCHED:
                 return succeed(None)
+            self._asked_for[lookup] += 1
             self._asked[key] = _Asking(
                 self._reactor, self._lookups, self._store, place, self._sought, reference
             )

@@ -61,6 +61,12 @@ round would show the same millisecond. It still holds for long after the next ro
 WITHDRAWING_TIME = 2.0
 "Seconds that stopping waits for the lookups; a record that stays behind expires."
 
+NOT_PUBLIC = (
+    "nothing is published there: this machine has no public address, as behind a home router without IPv6; "
+    "calls from here go out, nobody elsewhere can call"
+)
+"What is said of the lookups of the wide area where nothing of ours could be dialled from there."
+
 
 class Publisher:
     """Publishes our own records; see the module's theory of operation.
@@ -117,6 +123,9 @@ class Publisher:
     def status(self) -> list[LookupStatus]:
         """Say of each lookup whether it takes what is published, and whether that is found there."""
         published = {outlet.name: outlet.status() for outlet in self._outlets}
+        if any(edition.public is None for places in self._held.values() for edition in places.values()):
+            for said in published.values():
+                said["trouble"] = said["trouble"] or (NOT_PUBLIC if said["wide_area"] else "")
         return [published.get(lookup.name) or _searched_only(lookup) for lookup in self._lookups]
 
     def locators_changed(self) -> None:

@@ -63,7 +63,7 @@ SEARCH_TIME = 4.0
 "Seconds that a search may take in all, its judgements included."
 
 MOST_OPENED = 64
-"""Candidates of one lookup verified in one search, 10 ms in all: who knows the name can make us verify no more, and keeps nobody out who is
+"""Candidates of one lookup at one place verified in one search, 10 ms in all: who knows the name can make us verify no more, and keeps nobody out who is
 found through another lookup."""
 
 MOST_REFUSALS = 8
@@ -116,7 +116,7 @@ class Search:
         self._other_keys: set[bytes] = set()
         self._judging = 0
         self._seen: set[tuple[bytes, bool, bool]] = set()
-        self._opened: Counter[str] = Counter()
+        self._opened: Counter[tuple[Place, str]] = Counter()
         self._refused: list[str] = []
         self._told: set[bytes] = set()
         self._claimed: float | None = None
@@ -178,7 +178,7 @@ class Search:
     def _candidate_received(self, place: Place, candidate: Candidate) -> None:
         self._trace.received(candidate)
         seen = (candidate.item, candidate.over_loopback, candidate.on_link)
-        if self._over or seen in self._seen or self._opened[candidate.lookup] >= MOST_OPENED:
+        if self._over or seen in self._seen or self._opened[place, candidate.lookup] >= MOST_OPENED:
             return
         self._seen.add(seen)
         try:
@@ -186,14 +186,14 @@ class Search:
         except RemoteError as error:
             self._refuse(candidate.lookup, str(error))
             return
-        self._opened[candidate.lookup] += 1
+        self._opened[place, candidate.lookup] += 1
         self._judging += 1
         taking: Deferred[None] = Deferred.fromCoroutine(self._take(place, opened, candidate))
         self._taking.add(taking)
         taking.addErrback(self._not_taken, candidate.lookup).addCallback(self._taken, taking)
 
     async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
-        papers = await self._assembly.papers(place, opened)
+        papers = await self._assembly.papers(place, opened, candidate.lookup)
         self._dated(self._reactor.seconds() - papers.record.issued)
         if not self._over:
             self._judge(papers, candidate)

@@ -74,7 +74,8 @@ class KeptTrace(Trace):
     def asked(self, lookup: str, place: Place, question: Question) -> None:
         """Keep where, and how many devices are asked for by their keys."""
         where = "where everybody looks" if place.open else "where only the two of you look"
-        known = f", and for {len(question.known)} known devices" if question.known else ""
+        number = len(question.known)
+        known = f", and for {number} known device{'s' if number != 1 else ''}" if number else ""
         self._keep(lookup, "asked", where + known)
 
     def received(self, candidate: Candidate) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
-from twisted.internet.error import CannotListenError, ConnectError, ConnectionLost
-from twisted.internet.protocol import DatagramProtocol, connectionDone
+from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from p2pship.address import HostPort
+from p2pship.datagrams import read_waiting
 from p2pship.trust.dnssec import DNSFailed
 
 if TYPE_CHECKING:
@@ -104,16 +108,12 @@ class Resolver:
 
     async def _within(self, asked: _Datagrams, octets: bytes, seconds: float) -> Message | None:
         try:
-            port = self._reactor.listenUDP(0, asked, interface="::" if ":" in asked.server.host else "")
-        except CannotListenError:  # this machine has no IPv6, or no more files
-            return None
-        try:
-            asked.transport.write(octets, (asked.server.host, asked.server.port))  # type: ignore[union-attr]
+            asked.ask(self._reactor, octets)
             return await asked.answer.addTimeout(seconds, self._reactor)
-        except (TimeoutError, OSError):
+        except (TimeoutError, OSError):  # OSError also where this machine has no IPv6, or no more files
             return None
         finally:
-            port.stopListening()
+            asked.close()
 
     async def _by_stream(self, server: HostPort, question: Message, octets: bytes) -> Message | None:
         kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
@@ -128,8 +128,9 @@ class Resolver:
             asked.hang_up()
 
 
-class _Datagrams(DatagramProtocol):
-    """One question over UDP from a port of its own."""
+@implementer(IReadDescriptor)
+class _Datagrams:
+    """One question over UDP from a port of its own; not a port of the framework, which writes four lines to the log for each."""
 
     def __init__(self, server: HostPort, question: Message) -> None:
         self.server = server
@@ -139,6 +140,43 @@ class _Datagrams(DatagramProtocol):
             server.port,
         )  # where it comes from, no interface is named
         self._question = question
+        self._reactor: Any = None
+        self._socket: socket.socket | None = None
+
+    def ask(self, reactor: Any, octets: bytes) -> None:
+        """Send the question.
+
+        :raises OSError: if it cannot be sent.
+        """
+        family = socket.AF_INET6 if ":" in self.server.host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.sendto(octets, (self.server.host, self.server.port))
+        self._reactor = reactor
+        reactor.addReader(self)
+
+    def close(self) -> None:
+        """Hear nothing more; harmless when repeated."""
+        if self._reactor is not None:
+            self._reactor.removeReader(self)
+        if self._socket is not None:
+            self._socket.close()
+
+    def doRead(self) -> None:
+        """Take what has come."""
+        assert self._socket is not None
+        read_waiting(self._socket, LARGEST_STREAM, self.datagramReceived)
+
+    def fileno(self) -> int:
+        """Return the socket's file descriptor, -1 without one."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Hear that the reactor reads it no longer; the question then ends in its own time."""
+
+    def logPrefix(self) -> str:
+        """Return what the framework's log calls it."""
+        return "dns"
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         if (

@@ -117,6 +117,9 @@ class DiscoveryTests(DNSTestCase):
             txt("v=p2pship1; rendezvous=http://clear.example; rendezvous=https://a.exam", "ple/x;unknown=1"),
             txt("v=p2pship1; rendezvous=https://user@b.example; rendezvous=https://c.example"),
             txt("v=p2pship12; rendezvous=https://d.example"),
+            txt(
+                "v=p2pship1; rendezvous=https://" + "e" * 64 + ".example"
+            ),  # of which the machine's resolver makes an error
         )
         self.assertEqual(await self.found(), (["https://a.example/x", "https://c.example"], []))
 

@@ -49,6 +49,11 @@ class ServerAddressTests(SynchronousTestCase):
             "https://r.example.com/\r\nHost: x",
             "https://bücher.example",
             "https://[::1",
+            "https://a..example",
+            "https://.example",
+            f"https://{'a' * 64}.example",
+            "https://" + ".".join(["a" * 60] * 5),
+            "https://a%2eb.example",
             "https://" + "a" * LONGEST,
         ):
             with self.assertRaises(BadServer, msg=text):

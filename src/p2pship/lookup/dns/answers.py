@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pship.address import canonical_host
 from p2pship.lookup.dns.wire import BadHIPRecord, HIPRecord
+from p2pship.lookup.http.address import LABEL
 
 if TYPE_CHECKING:
     from dns.message import Message
@@ -25,8 +26,8 @@ LONGEST_TEXT = 1024
 TEXT_VERSION = "v=p2pship1"
 "What a text begins with that is for us: others may be at the same name."
 
-_HOST = re.compile(r"(?=.{1,254}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+")
-"A host's name in lower case with the last dot (RFC 1123 §2.1, and underscores, which some have)."
+_HOST = re.compile(rf"(?=.{{1,254}}\Z)({LABEL}\.)+")
+"A host's name in lower case with the last dot."
 
 
 @dataclass(frozen=True, slots=True)

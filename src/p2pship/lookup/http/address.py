@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from p2pship.address import is_loopback
+from p2pship.address import BadAddress, canonical_host, is_loopback
 from p2pship.errors import RemoteError
 
 PORTS = {"https": 443, "http": 80}
 
 LONGEST = 1024
 "Characters of an address."
+
+LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+"Of a host's name in lower case (RFC 1123 §2.1), underscores allowed, which some have."
+
+_NAME = re.compile(rf"(?=.{{1,254}}\Z)({LABEL}\.)*{LABEL}\.?")
+"A host's name. Of other ones, which anybody may give, the machine's resolver makes errors."
 
 
 class BadServer(RemoteError):
@@ -68,6 +75,16 @@ class ServerAddress:
             raise BadServer(f"{text[:LONGEST]!r} has characters that no address has, or too many")
         if parts.scheme not in PORTS or not host or port == 0:
             raise BadServer(f"{text!r} is not an address such as https://rendezvous.example.com")
+        if not _NAME.fullmatch(host) and not _is_literal(host):
+            raise BadServer(f"{host!r} is no name of a host, and no IP address")
         if parts.username is not None or parts.query or parts.fragment:
             raise BadServer(f"{text!r} has more than the server and a folder")
         return cls(parts.scheme, host, port or PORTS[parts.scheme], parts.path.rstrip("/"))
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        canonical_host(host)
+    except BadAddress:
+        return False
+    return True

@@ -8,6 +8,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -232,7 +233,7 @@ class Remote:
     def _check_patience(self, urgent: bool) -> None:
         wait = self.wait(urgent)
         if wait:
-            raise ServerFailed(f"{self.trouble}; it is asked again in {wait:.0f} s")
+            raise ServerFailed(f"{self.trouble}; it is asked again in {ceil(wait)} s")
 
     def _heed(self, response: IResponse) -> None:
         """Note what the server says of the time, and leave it alone if it wants to be."""

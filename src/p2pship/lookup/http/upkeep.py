@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -83,7 +84,7 @@ class Upkeep:
         assert each.settled is not None
         settled = each.settled
         if wait:
-            each.settle(ServerFailed(f"{self.remote.trouble}; it is asked again in {wait:.0f} s"))
+            each.settle(ServerFailed(f"{self.remote.trouble}; it is asked again in {ceil(wait)} s"))
         self._go_on(urgent=True)
         return settled
 

@@ -18,6 +18,17 @@ class PlacesTests(SynchronousTestCase):
         self.assertTrue(places.take("c"))
         self.assertEqual(places.taken, 3)
 
+    def test_site(self) -> None:
+        """Whoever has a site of IPv6 has eight times as many as one network; what is given back is forgotten."""
+        places = Places(1000, 10)
+        sources = [f"2001:db8:1:{number:x}::/64" for number in range(20) for _ in range(10)]
+        had = [source for source in sources if places.take(source)]
+        self.assertEqual(len(had), 80)
+        self.assertTrue(places.take("2001:db8:2::/64"))
+        for each in (*had, "2001:db8:2::/64"):
+            places.leave(each)
+        self.assertEqual((places.taken, len(places._taken)), (0, 0))
+
     def test_room_for_others(self) -> None:
         """A hundred sources that may each have a hundredth leave a sixth to who comes later; one that may have all has it."""
         places = Places(1000, 10)

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.lookup.http.server.redisnews import MOST_ORDERS, RedisNews
+from p2pship.lookup.http.server import redisnews
+from p2pship.lookup.http.server.redisnews import RedisNews
 from p2pship.lookup.http.server.store import StoreFailed
 
 
@@ -71,7 +72,8 @@ class RedisNewsTests(SynchronousTestCase):
 
     def test_gone_for_long(self) -> None:
         """So many orders wait and no more; whoever wants to listen then hears at once that it is not possible now."""
-        for number in range(MOST_ORDERS // 2):
+        self.patch(redisnews, "MOST_ORDERS", 10)
+        for number in range(5):
             listening = self.news.listen(b"%d" % number)
             listening.cancel()
             self.failureResultOf(listening, CancelledError)

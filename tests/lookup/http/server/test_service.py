@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from OpenSSL import crypto
 from twisted.internet import reactor, ssl
 from twisted.internet.defer import Deferred, fail
-from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseNeverReceived
 
@@ -110,6 +110,8 @@ class HealthTests(ServerCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         browser = await self.served()
+        said = f"the rendezvous server listens at http://127.0.0.1:{self.server.addresses()[0][1]}"
+        self.assertIn(said, [formatEvent(event) for event in events])
         events.clear()
         await browser.put(fresh(ALICE))
         await browser.ask(slots_path(LOOKUP_KEY))

@@ -12,11 +12,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from p2pship.lookup.http.server.p2pextvalues import MOST_VALUES, P2PEXTValues, Value
+from p2pship.lookup.http.server.pace import Pace
 from p2pship.lookup.http.server.refusal import OF_PUT, Refused, malformed, too_often, unknown, wrong_method
 from p2pship.lookup.http.server.site import BoundedRequest
 from p2pship.lookup.http.server.slots import Answer
 from p2pship.lookup.http.wire import LONGEST_LIFETIME
-from p2pship.lookup.rates import RateEach
 
 LONGEST_NAME = 512
 "Octets of a name: the original hashes them, to 28."
@@ -35,7 +35,7 @@ class P2PEXT:
     """The three calls over values."""
 
     def __init__(
-        self, values: P2PEXTValues, seconds: Callable[[], float], *, puts: RateEach, questions: RateEach
+        self, values: P2PEXTValues, seconds: Callable[[], float], *, puts: Pace, questions: Pace
     ) -> None:
         """``seconds`` tells the Unix time; ``puts`` and ``questions`` say how many may come from an address."""
         self._values = values
@@ -84,7 +84,7 @@ class P2PEXT:
         await self._values.remove(_name(form), _field(form, b"secret", LONGEST_SECRET))
         return Answer(200, b"ok\n", TEXT)
 
-    def _form(self, request: BoundedRequest, source: str, rate: RateEach) -> dict[bytes, list[bytes]]:
+    def _form(self, request: BoundedRequest, source: str, rate: Pace) -> dict[bytes, list[bytes]]:
         if request.method != b"POST":
             raise wrong_method("POST")
         wait = rate.wait(source, self._seconds())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from p2pship.lookup.http.server.source import NETWORKS_EACH, site_of
+
 
 def share(most: int, each: int, taken: int) -> float:
     """Return how many of ``most`` one source may have while so many are taken: ``each``, but ever less once half of all are.
@@ -13,27 +17,34 @@ def share(most: int, each: int, taken: int) -> float:
 
 
 class Places:
-    """So many of something at a time, in all and from each source (:func:`share`): connections, or subscriptions."""
+    """So many of something at a time, in all and from each source (:func:`share`): connections, or subscriptions.
+
+    All networks of one site of IPv6 together have eight times as many as one.
+    """
 
     def __init__(self, most: int, each: int) -> None:
         self._most = most
         self._each = each
-        self._taken: dict[str, int] = {}
+        self._taken: Counter[str] = Counter()
+        "of each source, and of each site of IPv6"
         self.taken = 0
         "how many there are"
 
     def take(self, source: str) -> bool:
         """Take a place, and tell whether there was one."""
-        mine = self._taken.get(source, 0)
-        if self.taken >= self._most or mine >= share(self._most, self._each, self.taken):
+        if self.taken >= self._most:
             return False
-        self._taken[source] = mine + 1
+        room, site = share(self._most, self._each, self.taken), site_of(source)
+        if self._taken[source] >= room or self._taken[site] >= NETWORKS_EACH * room:
+            return False
+        self._taken.update({source, site})
         self.taken += 1
         return True
 
     def leave(self, source: str) -> None:
         """Give back a place that was taken."""
         self.taken -= 1
-        self._taken[source] -= 1
-        if not self._taken[source]:
-            del self._taken[source]
+        for each in {source, site_of(source)}:
+            self._taken[each] -= 1
+            if not self._taken[each]:
+                del self._taken[each]

@@ -19,8 +19,9 @@ WAIT = 0.05
 AGAIN = 1.0
 "Seconds until it tries again to reach a server that is gone."
 
-MOST_ORDERS = 1000
-"Orders that wait for the server before nobody else can listen: they are carried out in milliseconds, unless it is gone."
+MOST_ORDERS = 50_000
+"""Orders that wait for the server, 10 MB, before nobody else can listen. When a front end is restarted all its subscribers come at
+once, with two orders each; more only wait while the server is gone."""
 
 
 class RedisNews:

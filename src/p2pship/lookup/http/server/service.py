@@ -15,12 +15,14 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from p2pship.address import HostPort
 from p2pship.errors import ConfigError
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.lookup.http.server.front import Front
 from p2pship.lookup.http.server.metrics import Metrics
 from p2pship.lookup.http.server.p2pext import P2PEXT
 from p2pship.lookup.http.server.p2pextvalues import P2PEXTValues
+from p2pship.lookup.http.server.pace import Pace
 from p2pship.lookup.http.server.places import Places
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.lookup.http.server.site import Doorway, QuietSite
@@ -30,20 +32,12 @@ from p2pship.lookup.http.server.store import OWNER_LENGTH, IRendezvousStore, Quo
 from p2pship.lookup.http.server.subscriptions import Subscriptions
 from p2pship.lookup.http.server.tlsfiles import CertificateFiles
 from p2pship.lookup.http.wire import LONGEST_LIFETIME
-from p2pship.lookup.rates import Rate, RateEach
 
 FILE = "rendezvous.sqlite"
 "The file of slots in the state folder."
 
 P2PEXT_FILE = "p2pext.sqlite"
 "The file of what the original's calls keep, whichever store the slots have."
-
-MOST_SOURCES = 100_000
-"""Addresses whose rates are remembered, 20 MB. The one that asked longest ago is forgotten first: it may soon ask as often as a new
-one anyway."""
-
-BURST_SECONDS = 60
-"Seconds' worth of requests that may come at once: a node that starts publishes all that it has."
 
 SWEEPING = 60.0
 "Seconds between two times that expired slots are forgotten; nobody is told them meanwhile."
@@ -69,14 +63,7 @@ def make_p2pext(
         return None
     quotas = Quotas(settings.p2pext_values, settings.p2pext_values_each)
     values = P2PEXTValues(reactor, state / P2PEXT_FILE, quotas, random(OWNER_LENGTH))
-    return P2PEXT(
-        values, reactor.seconds, puts=each_address(settings.puts), questions=each_address(settings.questions)
-    )
-
-
-def each_address(per_second: float) -> RateEach:
-    """Return what allows so many requests a second from each address, on average over a minute."""
-    return RateEach(Rate(per_second, per_second * BURST_SECONDS), MOST_SOURCES)
+    return P2PEXT(values, reactor.seconds, puts=Pace(settings.puts), questions=Pace(settings.questions))
 
 
 def make_server(
@@ -165,7 +152,9 @@ class RendezvousServer(Service):
             port = self.addresses()[0][1]
         self._subscriptions.start()
         self._sweeping.start(SWEEPING)
-        self.log.info("the rendezvous server listens on {addresses}", addresses=self.addresses())
+        scheme = "https" if self._settings.certificate else "http"
+        places = ", ".join(f"{scheme}://{HostPort(*each)}" for each in self.addresses())
+        self.log.info("the rendezvous server listens at {places}", places=places)
 
     def _listen(self, host: str, port: int, factory: IProtocolFactory) -> IListeningPort:
         try:
@@ -181,8 +170,8 @@ class RendezvousServer(Service):
             self._store,
             self._reactor.seconds,
             self._metrics,
-            puts=each_address(settings.puts),
-            questions=each_address(settings.questions),
+            puts=Pace(settings.puts),
+            questions=Pace(settings.questions),
             longest_lifetime=self._longest_lifetime,
         )
         front = Front(

@@ -9,10 +9,10 @@ from hashlib import blake2b
 
 from p2pship.lookup.http.server.checking import checked
 from p2pship.lookup.http.server.metrics import Metrics
+from p2pship.lookup.http.server.pace import Pace
 from p2pship.lookup.http.server.refusal import OF_PUT, Refused, too_often, unknown
 from p2pship.lookup.http.server.store import IRendezvousStore, Outcome, Put
 from p2pship.lookup.http.wire import CONTENT_TYPE, SignedSlot, print_slots
-from p2pship.lookup.rates import RateEach
 
 JSON_TYPE = "application/json"
 
@@ -38,8 +38,8 @@ class Slots:
         seconds: Callable[[], float],
         metrics: Metrics,
         *,
-        puts: RateEach,
-        questions: RateEach,
+        puts: Pace,
+        questions: Pace,
         longest_lifetime: Callable[[], int],
     ) -> None:
         """``seconds`` tells the Unix time; ``puts`` and ``questions`` say how many may come from an address.
@@ -92,7 +92,7 @@ class Slots:
             raise unknown()
         return _found(printed, 410 if SignedSlot.parse(printed).withdrawn else 200)
 
-    def _within(self, rate: RateEach, source: str) -> None:
+    def _within(self, rate: Pace, source: str) -> None:
         wait = rate.wait(source, self._seconds())
         if wait:
             raise too_often(wait)

@@ -16,6 +16,9 @@ LONGEST_ADDRESS = 64
 SITE_PREFIX = 48
 "Bits that name a site of IPv6 (RFC 6177 §2), which anybody may have for the asking, and with it 65,536 networks."
 
+NETWORKS_EACH = 8
+"Networks for how many of which a whole site of IPv6 counts: a provider's customers may share one, and so may one attacker's."
+
 
 def asker_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> str:
     """Return the address from which a request comes that ``host`` sent, in its canonical spelling.
@@ -33,7 +36,7 @@ def asker_of(host: str, forwarded: Iterable[str], proxies: frozenset[str]) -> st
 
 
 def site_of(source: str) -> str:
-    """Return as whose the slots are counted that come from what is counted so: an IPv4 address, or a site of IPv6."""
+    """Return the site of a network of IPv6; what else is counted as a source is its own."""
     return str(IPv6Network(source).supernet(new_prefix=SITE_PREFIX)) if "/" in source else source
 
 
