@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 from pathlib import Path
 from typing import Any, cast
 
@@ -110,6 +111,7 @@ class OptionsTests(SynchronousTestCase):
     def test_asked(self) -> None:
         """What the person answers at the terminal holds for this start; Ctrl-C ends it in words."""
         self.patch(consent, "find_spec", lambda name: name)
+        self.patch(select, "select", lambda *given: given[:3])
         self.assertRaises(SystemExit, self.parse().ask, Interrupted(), Terminal())
         options = self.parse()
         self.assertEqual(options.ask(Terminal("yes\n"), Terminal()), "")

@@ -124,7 +124,7 @@ class AskedStatus(TypedDict):
     "completed, timed out or failed"
     seconds: float
     reason: str
-    "why it failed, in words; empty if it did not"
+    "why it failed, or which of its servers are of no use though it completed, in words; else empty"
 
 
 class TraceStep(TypedDict):
@@ -193,7 +193,7 @@ class AskedStory(TypedDict):
     "completed, timed out, failed, or not answered yet"
     seconds: float
     reason: str
-    "why it failed; empty when it did not"
+    "why it failed, or which of its servers are of no use though it completed; else empty"
 
 
 class TriedStory(TypedDict):

@@ -209,7 +209,9 @@ class OfflineTests(SynchronousTestCase):
         """While another process has the folder, nothing is done beside it."""
         folder = StateFolder(self.folder / "state")
         self.addCleanup(folder.close)
-        self.assertIn("is in use by process", self.refused("identity", "create", "alice@example.com"))
+        refused = self.refused("identity", "create", "alice@example.com")
+        self.assertIn("is in use by process", refused)
+        self.assertIn("wait if that is starting", refused)
 
 
 class HelpTests(SynchronousTestCase):

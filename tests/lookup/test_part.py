@@ -8,11 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer
 from zope.interface.verify import verifyObject
 
 from p2pship.errors import RemoteError
-from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
+from p2pship.interfaces import IAsksServers, ILookup, ISearch, ISearchReceiver
 from p2pship.lookup.candidate import Answer, Asked, Candidate, Publishing, Question, Slot
 from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES, Part
 
@@ -94,6 +94,17 @@ class PartTests(SynchronousTestCase):
         self.lookup.receiver.candidate_received(Candidate(b"2", "obedient"))
         self.assertEnded(part, Answer.COMPLETED, seconds=1.0)
         self.assertEqual([candidate.item for candidate in self.candidates], [b"1"])
+
+    def test_ill_server(self) -> None:
+        """What one of its servers may have had is missing from the answer: who asks is told which, and why."""
+        part = self.begin()
+        directlyProvides(self.lookup, IAsksServers)
+        self.lookup.servers = lambda: [  # type: ignore[attr-defined]
+            {"name": "http://one", "trouble": "", "since": 0.0},
+            {"name": "http://two", "trouble": "no way", "since": 1.0},
+        ]
+        self.lookup.receiver.search_ended(None)
+        self.assertEnded(part, Answer.COMPLETED, "trouble with http://two: no way")
 
     def test_failed(self) -> None:
         """A lookup that could not be asked says why."""

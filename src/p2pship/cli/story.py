@@ -51,8 +51,9 @@ def _asked(asked: AskedStory, callee: str) -> str:
     lookup, seconds = f"The lookup {asked['lookup']}", _time(asked["seconds"])
     if asked["aor"] != callee:
         lookup = f"{lookup}, for {asked['aor']},"
+    trouble = f": {_clause(asked['reason'])}" if asked["reason"] else ""
     return {
-        "completed": f"{lookup} was asked, and had said all after {seconds}.",
+        "completed": f"{lookup} was asked, and had said all after {seconds}{trouble}.",
         "failed": f"{lookup} failed after {seconds}: {_clause(asked['reason'])}.",
         "timed out": f"{lookup} did not answer within {seconds}.",
     }.get(asked["answer"], f"{lookup} had not ended after {seconds}.")

@@ -96,7 +96,7 @@ class Asked:
     seconds: float
     "how long it took"
     reason: str = ""
-    "why it failed, in words"
+    "why it failed, or which of its servers are of no use though it completed, in words"
 
 
 @dataclass(frozen=True, slots=True)

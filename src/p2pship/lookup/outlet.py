@@ -10,11 +10,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pship.identity.place import Place
-from p2pship.interfaces import IAsksServers, ILookup
+from p2pship.interfaces import ILookup
 from p2pship.journal import Journal, Published
 from p2pship.lookup.candidate import Slot
+from p2pship.lookup.part import servers_of
 from p2pship.lookup.selftest import SelfTest
-from p2pship.status import LookupStatus, ServerStatus
+from p2pship.status import LookupStatus
 
 PUBLISH_TIME = 30.0
 "Seconds that publishing an identity's items may take: the slowest lookup asks some dozens of strangers in turn."
@@ -174,11 +175,6 @@ class Outlet:
             lookup=self._lookup.name,
             reason=_reason(failure),
         )
-
-
-def servers_of(lookup: ILookup) -> list[ServerStatus]:
-    """Say how the servers of a lookup are; of one that uses none, nothing."""
-    return lookup.servers() if IAsksServers.providedBy(lookup) else []
 
 
 def _reason(failure: Failure) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from p2pship.interfaces import ILookup, ISearch, ISearchReceiver
+from p2pship.interfaces import IAsksServers, ILookup, ISearch, ISearchReceiver
 from p2pship.lookup.candidate import Answer, Asked, Candidate, Question
+from p2pship.status import ServerStatus
 
 LOOKUP_TIME = 3.0
 "Seconds that one lookup may take: of the 5 s for reaching a person there is then time left to dial."
@@ -82,7 +83,9 @@ class Part:
     def search_ended(self, error: Exception | None) -> None:
         """Take it that the lookup has said all."""
         if error is None:
-            self._end(Answer.COMPLETED)
+            ill = [server for server in servers_of(self._lookup) if server["trouble"]]
+            words = "; ".join(f"{server['name']}: {server['trouble']}" for server in ill)
+            self._end(Answer.COMPLETED, f"trouble with {words}" if words else "")
         else:
             self._end(Answer.FAILED, str(error) or type(error).__name__)
 
@@ -105,6 +108,11 @@ class Part:
         self.asked = Asked(self._lookup.name, answer, self._reactor.seconds() - self._began, reason)
         self.cancel()
         self._ended(self.asked)
+
+
+def servers_of(lookup: ILookup) -> list[ServerStatus]:
+    """Say how the servers of a lookup are; of one that uses none, nothing."""
+    return lookup.servers() if IAsksServers.providedBy(lookup) else []
 
 
 _WORST_LAST = (Answer.COMPLETED, Answer.UNDER_WAY, Answer.TIMED_OUT, Answer.FAILED)

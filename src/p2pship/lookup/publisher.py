@@ -32,7 +32,8 @@ from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Publishing
 from p2pship.lookup.edition import ANNOUNCING_TIME, Edition, new_edition, record_showing, renewed, sealed
-from p2pship.lookup.outlet import Outlet, servers_of
+from p2pship.lookup.outlet import Outlet
+from p2pship.lookup.part import servers_of
 from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
 from p2pship.lookup.selftest import SelfTest
 from p2pship.status import LookupStatus

@@ -70,7 +70,8 @@ class StateFolder:
             holder = os.pread(self._lock, LONGEST_PID, 0).decode("ascii", "replace").strip() or "unknown"
             self.close()
             raise ConfigError(
-                f"the state folder {self.path} is in use by process {holder}; stop that node, or name another folder"
+                f"the state folder {self.path} is in use by process {holder}; wait if that is starting or ending, "
+                "stop it, or name another folder"
             ) from None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode("ascii"), 0)

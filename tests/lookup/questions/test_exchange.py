@@ -17,6 +17,7 @@ from p2pship.journal import Journal
 from p2pship.lookup.candidate import Candidate
 from p2pship.lookup.questions.exchange import ASKED_IN_ALL, ASKED_OF_NETWORK, Asking, Exchange
 from p2pship.lookup.questions.keys import handle, question_secret
+from p2pship.lookup.questions.machine import AT_ONCE
 from p2pship.lookup.questions.port import open_socket
 from p2pship.lookup.questions.wire import Answer, Question, packed
 from p2pship.storage.database import Database
@@ -203,6 +204,22 @@ class ExchangeTests(TestCase):
                 asking.found(f"127.8.{other}.1", 5568)
         self.assertLessEqual(sum(host.startswith("127.9.9.") for host in sent), ASKED_OF_NETWORK.burst + 40)
         self.assertLessEqual(len(sent), ASKED_IN_ALL.burst + 320)  # two seconds of a slow machine
+
+    def test_crowd(self) -> None:
+        """Of a crowd that is told at once, those who cannot be asked now cost no look at what is due."""
+        asker = self.exchange(ASKER)
+        looks: list[None] = []
+        asking = self.asking(asker, Received())
+        advance = asker.advance
+
+        def look() -> None:
+            looks.append(None)
+            advance()
+
+        self.patch(asker, "advance", look)
+        for other in range(1, 250):
+            self.assertTrue(asking.found(f"127.8.{other}.1", 5568))
+        self.assertLessEqual(len(looks), 2 * AT_ONCE)
 
     async def test_cancelled(self) -> None:
         """A search that was cancelled tells nothing more."""

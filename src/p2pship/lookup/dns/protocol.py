@@ -142,7 +142,8 @@ class DNSLookup:
         if not self._started:
             quest.end(NotAsked("the lookup is stopped"))
         elif asked_of_nobody(question.domain):
-            quest.end(NotAsked(f"{question.domain or 'the domain'} is not to be asked about in the DNS"))
+            what = f"{question.domain or 'the domain'} (a name for examples or home networks, or an address)"
+            quest.end(NotAsked(f"{what} is not to be asked about in the DNS"))
         else:
             quest.begin()
         return quest

@@ -245,11 +245,14 @@ class Asking:
 
         ``told`` is the same for all that were told in one answer.
         """
+        if self.inquiry.exhausted:
+            return False
+        before = self.inquiry.due()
         try:
             taken = self.inquiry.found(canonical_host(host), port, told)
         except BadAddress:
             return False
-        if taken:
+        if taken and self.inquiry.due() != before:  # of a crowd, few can be asked now
             self._exchange.advance()
         return taken
 

@@ -58,6 +58,11 @@ class Inquiry:
         self._more: list[Target] = []
         self._items: set[bytes] = set()
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether nobody else will be asked."""
+        return self._targets.exhausted
+
     def found(self, host: str, port: int, told: int = 0) -> bool:
         """Take an address in its canonical spelling, told in that answer; tell whether it will be asked, if there is no nearer one."""
         return self._targets.found(host, port, told)

@@ -22,8 +22,8 @@ MOST_OF_ADDRESS = 2
 MOST_OF_NETWORK = 8
 "Of these, to one network: whoever has no more than one can take an eighth of the questions for himself."
 
-NETWORK_BITS = {4: 24, 6: 48}
-"Bits of what counts as one network: the least that is routed by itself, and what one site gets (RFC 6177 §2)."
+SITE_BITS = 48
+"Bits of an IPv6 address that count as one network: what one site gets (RFC 6177 §2). Of IPv4 it is 24, the least that is routed by itself."
 
 LOWEST_PORT = 1024
 "Below it are the servers of well-known protocols (RFC 6335 §6), and never a node."
@@ -56,9 +56,10 @@ def is_usable(host: str) -> bool:
 
 
 def network_of(host: str) -> str:
-    """Return the network that an address counts for."""
-    address = ipaddress.ip_address(host)
-    return str(ipaddress.ip_network((host, NETWORK_BITS[address.version]), strict=False))
+    """Return the network that an address, in its canonical spelling, counts for."""
+    if ":" not in host:  # hundreds may be told at once
+        return f"{host.rpartition('.')[0]}.0/24"
+    return str(ipaddress.IPv6Network((host, SITE_BITS), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,11 @@ class Targets:
 
         ``told`` is the same for all that were told in one answer.
         """
-        if (host, port) in self._known or not LOWEST_PORT <= port <= 0xFFFF or not self._may_ask(host):
+        full = len(self._known) >= MOST_WAITING or self._found_of[host] >= MOST_OF_ADDRESS
+        if full or (host, port) in self._known or not LOWEST_PORT <= port <= 0xFFFF:
             return False
         network = network_of(host)
-        full = self._found_of[host] >= MOST_OF_ADDRESS or self._found_of[network] >= MOST_OF_NETWORK
-        if full or len(self._known) >= MOST_WAITING:
+        if self._found_of[network] >= MOST_OF_NETWORK or not self._may_ask(host):
             return False
         self._known.add((host, port))
         self._found_of.update((host, network))
@@ -106,9 +107,14 @@ class Targets:
         return True
 
     @property
+    def exhausted(self) -> bool:
+        """Whether no more may be asked, so that no address is of use any longer."""
+        return self._asked >= MOST_QUESTIONS
+
+    @property
     def waiting(self) -> bool:
         """Whether an address has not been asked yet, and may be."""
-        return bool(self._waiting) and self._asked < MOST_QUESTIONS
+        return bool(self._waiting) and not self.exhausted
 
     def next(self) -> Target | None:
         """Return the address to ask next, and count the question; None if there is none, or no more may be asked."""
@@ -128,7 +134,7 @@ class Targets:
     def take(self, target: Target) -> bool:
         """Count a question to an address that was found, if it may be asked, or asked again."""
         if (
-            self._asked >= MOST_QUESTIONS
+            self.exhausted
             or self._asked_of[target.host] >= MOST_OF_ADDRESS
             or self._asked_of[target.network] >= MOST_OF_NETWORK
         ):
