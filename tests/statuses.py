@@ -56,7 +56,7 @@ NOT_FOUND: FindStatus = {
     "devices": [],
     "asked": [
         {"lookup": "lan", "answer": "completed", "seconds": 1.0, "reason": ""},
-        {"lookup": "dns", "answer": "failed", "seconds": 0.02, "reason": "example.com names nobody"},
+        {"lookup": "dns", "answer": "not asked", "seconds": 0.02, "reason": "example.com names nobody"},
     ],
     "reason": "nobody on the local network has that name",
     "trace": [],

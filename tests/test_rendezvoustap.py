@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import re
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pship.config import load
+from p2pship.lookup.http.server import redisstore
 from p2pship.lookup.http.server.service import make_server
 from p2pship.lookup.http.server.settings import ServerSettings
-from p2pship.rendezvoustap import SECTION, Options, RendezvousService, default_folder
+from p2pship.rendezvoustap import SECTION, Options, RendezvousService, default_folder, makeService
 from p2pship.storage.state import StateFolder
 
 
@@ -51,6 +54,15 @@ class OptionsTests(SynchronousTestCase):
         """What cannot be used ends the program in words."""
         stop = self.assertRaises(SystemExit, self.parse, "--set", "rendezvous.storage=floppy")
         self.assertIn("p2pship-rendezvous cannot start:", str(stop.code))
+
+    def test_no_redis(self) -> None:
+        """Where its package is missing, it is said how to install it, into this very environment."""
+        self.patch(
+            redisstore.RedisStore, "__init__", lambda *_, **__: importlib.import_module("absent_package")
+        )
+        options = self.parse("--set", "rendezvous.storage=redis://127.0.0.1:6379/0")
+        stop = self.assertRaises(SystemExit, makeService, options)
+        self.assertIn(f"'absent_package'; {sys.executable} -m pip install redis", str(stop.code))
 
     def test_documented(self) -> None:
         """The printed file has every option, and is one that can be used."""

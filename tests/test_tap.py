@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship import tap
 from p2pship.banner import banner
 from p2pship.config import ANSWERS_FILE, default_state
 from p2pship.control import ControlServer
@@ -114,6 +115,7 @@ class OptionsTests(SynchronousTestCase):
         self.patch(select, "select", lambda *given: given[:3])
         self.assertRaises(SystemExit, self.parse().ask, Interrupted(), Terminal())
         options = self.parse()
+        self.patch(tap, "sections", lambda: self.fail("what is broken would be told again"))
         self.assertEqual(options.ask(Terminal("yes\n"), Terminal()), "")
         self.assertTrue(options.config.get(MainlineSettings).enabled)
         (self.state / ANSWERS_FILE).write_text("no\n")

@@ -130,8 +130,8 @@ def print_documented(sections: Mapping[str, type]) -> str:
     Documentation begins with ``# ``, a default with ``#``: taking away the latter gives a file of all defaults.
     """
     head = (
-        "Every option of p2pship with its default. To change one, take away the # before it and put your value. "
-        "A node refuses to start with what it cannot use, and says what to write instead."
+        "Every option with its default. To change one, take away the # before it and put your value. "
+        "What cannot be used keeps the program from starting, and it says what to write instead."
     )
     parts = ["\n".join(_comment(head))]
     parts += [_documented(name, settings) for name, settings in sections.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -125,5 +126,6 @@ def makeService(options: Options) -> RendezvousService:
     try:
         server = make_server(reactor, options.settings, options.state, os.urandom)
     except ImportError as error:
-        raise SystemExit(f"p2pship-rendezvous cannot start: {error}; pip install 'p2pship[redis]'") from None
+        way_out = f"{sys.executable} -m pip install redis"
+        raise SystemExit(f"p2pship-rendezvous cannot start: {error}; {way_out}") from None
     return RendezvousService(reactor, options.state, server)

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, TextIO
@@ -179,7 +180,12 @@ class Options(usage.Options):
         return said
 
     def _load(self) -> Config:
-        return load(self._file(), sections(), self.overrides, self.state / ANSWERS_FILE)
+        return load(self._file(), self._sections, self.overrides, self.state / ANSWERS_FILE)
+
+    @cached_property
+    def _sections(self) -> dict[str, type | None]:
+        """What can be configured; which plug-ins are broken is then said once."""
+        return sections()
 
     def _unlocker(self) -> Callable[[], bytes] | None:
         """Read the passphrase now: once the node runs in the background there is no terminal and no descriptor."""

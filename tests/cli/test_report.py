@@ -98,7 +98,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(
             find_text(NOT_FOUND),
             "bob@example.com was not found\n\nnobody on the local network has that name\n\n"
-            "ASKED  ANSWER     TOOK\nlan    completed  1.00 s\ndns    failed     0.02 s  example.com names nobody",
+            "ASKED  ANSWER     TOOK\nlan    completed  1.00 s\ndns    not asked  0.02 s  example.com names nobody",
         )
 
     def test_calls(self) -> None:

@@ -29,6 +29,8 @@ class StoryTests(SynchronousTestCase):
         asked = {**STORY["asked"][1], "reason": "The DHT could not be asked."}
         text = self.text(asked=[asked])
         self.assertIn("The lookup dht failed after 0 ms: The DHT could not be asked.\n", text)
+        asked = {**asked, "lookup": "dns", "answer": "not asked", "reason": "example.com names nobody"}
+        self.assertIn("The lookup dns was not asked: example.com names nobody.\n", self.text(asked=[asked]))
         asked = {**STORY["asked"][0], "reason": "trouble with http://one: no way"}
         self.assertIn(
             "had said all after 1.5 s: trouble with http://one: no way.\n", self.text(asked=[asked])

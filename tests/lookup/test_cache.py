@@ -170,6 +170,17 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertEqual(self.told(device), [device])
         self.assertEqual(self.end(), FindOutcome(ASKED, 1))
 
+    def test_shorter_form(self) -> None:
+        """Who is found with all locators keeps them when the same is found, or pushed, in the form for the wide area."""
+        full, public = self.found(locators=(PRIVATE, PUBLIC)), self.found(locators=())
+        self.remember(full)
+        self.finder.keep((ALICE.aor, BOB), ALICE, public)
+        self.assertEqual([found.locators for found in self.find().found], [full.locators])
+        newer = self.found(sequence=2, locators=())
+        self.finder.keep((ALICE.aor, BOB), ALICE, newer)
+        self.end()
+        self.assertEqual([found.locators for found in self.find().found], [()])
+
     def test_head_start(self) -> None:
         """What a lookup says now comes before what is kept; what it has said is not told from memory too."""
         old, other = self.found(), self.found(device=1)

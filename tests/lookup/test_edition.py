@@ -57,18 +57,17 @@ class EditionTests(SynchronousTestCase):
     def test_two_forms(self) -> None:
         """The public form leaves out what means something here only, and is the same in all else."""
         edition = self.edition(PRIVATE, PUBLIC, LOOPBACK)
-        assert edition.public is not None
         full, public = (verify_record(form, NOW) for form in (edition.full, edition.public))
         self.assertEqual((full.locators, public.locators), ((PRIVATE, PUBLIC, LOOPBACK), (PUBLIC,)))
         self.assertEqual((full.sequence, full.expires), (public.sequence, public.expires))
 
     def test_one_form(self) -> None:
-        """Where every locator is public there is one form; where none is, nothing for the wide world."""
+        """Where every locator is public there is one form; where none is, the wide world hears of the device, and of no locator."""
         public = self.edition(PUBLIC)
         self.assertEqual(public.public, public.full)
         private = self.edition(PRIVATE)
-        self.assertIsNone(private.public)
-        self.assertEqual((self.days(private), self.days(private, wide_area=True)), ([0, 1, -1], []))
+        self.assertEqual(verify_record(private.public, NOW).locators, ())
+        self.assertEqual((self.days(private), self.days(private, wide_area=True)), ([0, 1, -1], [0, 1, -1]))
 
     def test_slots_can_be_signed(self) -> None:
         """Each slot has the private key to its publication key: the device's own, or that of a friend's place."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -15,7 +14,6 @@ from p2pship.errors import LocalError, RemoteError
 from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.papers import Papers
 from p2pship.identity.place import DAY, Place, day_of
-from p2pship.identity.record import verify_record
 from p2pship.identity.seal import open_item
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verify import papers_from
@@ -26,7 +24,6 @@ from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME
 from p2pship.lookup.publisher import (
     COALESCING_TIME,
     NOT_PUBLIC,
-    OLDEST_IN_HELLO,
     SPREAD,
     WITHDRAWING_TIME,
     Publisher,
@@ -146,10 +143,10 @@ class PublishTests(PublisherTestCase):
         self.assertEqual(self.troubles(), {"near": "", "wide": ""})
 
     def test_nothing_public(self) -> None:
-        """Without a public address the wide area gets nothing, which the status says; without any address nobody gets anything."""
+        """Without a public address the wide area gets none, which the status says; without any address nobody gets anything."""
         self.locators = (PRIVATE,)
         self.start(ALICE)
-        self.assertIsNone(self.published(self.wide))
+        self.assertEqual(self.papers(self.wide).record.locators, ())
         self.assertEqual(self.troubles(), {"near": "", "wide": NOT_PUBLIC})
         self.assertEqual(self.papers(self.near).record.locators, (PRIVATE,))
         self.locators = ()
@@ -225,59 +222,6 @@ class PublishTests(PublisherTestCase):
             papers = self.papers(self.near)
             self.assertGreater(papers.record.expires, self.clock.seconds() + RECORD_LIFETIME / 6)
         self.assertEqual(self.near._directory.under(Place.of_name(ALICE).lookup_key(TODAY)), [])
-
-
-class RecordForTests(PublisherTestCase):
-    """The record for hellos."""
-
-    def test_same_as_published(self) -> None:
-        """A hello carries the very record that is published, so that this is not stale for who accepted the hello."""
-        self.start(ALICE)
-        identity = self.keyring.identities()[0]
-        record = self.publisher.record_for(identity, self.locators, self.clock.seconds())
-        self.assertEqual(record, self.papers(self.near).record.raw)
-
-    def test_fewer_locators(self) -> None:
-        """A hello that may show fewer locators carries the same record but for them: nothing is published anew for it."""
-        self.start(ALICE)
-        identity, now = self.keyring.identities()[0], self.clock.seconds()
-        published, publications = self.papers(self.near).record, self.near.publications
-        for shown in ((PUBLIC, LOOPBACK), (PUBLIC,), ()):
-            raw = self.publisher.record_for(identity, shown, now)
-            record = verify_record(raw, now)
-            self.assertEqual(replace(record, locators=published.locators, raw=published.raw), published)
-            self.assertEqual(record.locators, shown)
-            self.assertEqual(self.publisher.record_for(identity, shown, now), raw)
-        self.clock.advance(COALESCING_TIME)
-        self.assertEqual(self.near.publications, publications)
-
-    def test_between_rounds(self) -> None:
-        """A hello makes nothing anew that a round will; only when the rounds have stopped does it do so itself."""
-        self.start(ALICE)
-        published = self.papers(self.near).record.raw
-        self.successResultOf(self.publisher.stop())
-        identity = self.keyring.identities()[0]
-        for seconds, same in ((OLDEST_IN_HELLO - 1, True), (1, False)):
-            self.clock.advance(seconds)
-            record = self.publisher.record_for(identity, self.locators, self.clock.seconds())
-            self.assertEqual(record == published, same)
-
-    def test_before_the_first_round(self) -> None:
-        """Before anything is published there is a record for a hello, and it is the one published then."""
-        identity = self.keyring.create(ALICE)
-        record = self.publisher.record_for(identity, self.locators, NOW)
-        self.start()
-        self.assertEqual(record, self.papers(self.near).record.raw)
-
-    def test_other_locators(self) -> None:
-        """With other locators the record is new, and is published at once."""
-        self.start(ALICE)
-        self.locators = (PUBLIC,)
-        identity = self.keyring.identities()[0]
-        record = self.publisher.record_for(identity, self.locators, self.clock.seconds())
-        self.clock.advance(COALESCING_TIME)
-        self.assertEqual(record, self.papers(self.near).record.raw)
-        self.assertEqual(self.papers(self.near).record.locators, (PUBLIC,))
 
 
 class TroubleTests(PublisherTestCase):

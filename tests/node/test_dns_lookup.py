@@ -153,6 +153,7 @@ class ThroughServerTests(NewcomerCase):
         refused = await refusal(alice.call(f"sip:{BOB}"))
         self.assertEqual(refused.status, 500, self.reasons("alice"))
         self.assertIn("names nobody in the DNS", self.reasons("alice"))
+        self.assertIn("dns not asked", refused.response.first("Warning") or "")
 
 
 class ThroughNodeTests(NewcomerCase):

@@ -89,6 +89,18 @@ class RendezvousTests(NodeTestCase):
         await self.talk(call, answered)
         self.assertEqual((await refusal(alice.call("sip:nobody@example.com"))).status, 404)
 
+    async def test_behind_a_router(self) -> None:
+        """Who has no public address is found, and not said to be unknown; when they have called, they are called over that link."""
+        self.patch(self.nodes.bearers["bob"], "_host", "10.1.2.3")
+        alice, bob = await self.two_phones()
+        refused = await refusal(alice.call(f"sip:{BOB}"))
+        self.assertEqual(refused.status, 480)
+        self.assertIn("no address that can be dialled", refused.response.first("Warning") or "")
+        for caller, called in ((bob, alice), (alice, bob)):
+            call, answered = await self.up(caller, called)
+            await self.talk(call, answered)
+            call.hang_up()
+
     async def test_gone(self) -> None:
         """Who has gone takes back what was published: it is not found any more."""
         alice, _ = await self.two_phones()

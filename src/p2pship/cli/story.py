@@ -54,6 +54,7 @@ def _asked(asked: AskedStory, callee: str) -> str:
     trouble = f": {_clause(asked['reason'])}" if asked["reason"] else ""
     return {
         "completed": f"{lookup} was asked, and had said all after {seconds}{trouble}.",
+        "not asked": f"{lookup} was not asked: {_clause(asked['reason'])}.",
         "failed": f"{lookup} failed after {seconds}: {_clause(asked['reason'])}.",
         "timed out": f"{lookup} did not answer within {seconds}.",
     }.get(asked["answer"], f"{lookup} had not ended after {seconds}.")

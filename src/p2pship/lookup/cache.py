@@ -143,6 +143,9 @@ class CachingFinder:
         _drop_unlisted(devices, found.papers.statement)
         if key in known and _is_newer(known[key], found):
             return known[key]
+        if key in known and not _is_newer(found, known[key]) and _is_same_person(found, known[key]):
+            # Perhaps the form for the wide area, which names fewer locators.
+            found = replace(found, locators=tuple(dict.fromkeys((*known[key].locators, *found.locators))))
         if key in devices or len(devices) < MOST_DEVICES:
             devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:
@@ -188,8 +191,11 @@ def _until(found: Found) -> float:
 
 def _is_newer(one: Found, other: Found) -> bool:
     """Tell whether one of two records of a device is newer; of different identity keys none is."""
-    same = one.papers.statement.key == other.papers.statement.key
-    return same and one.papers.record.sequence > other.papers.record.sequence
+    return _is_same_person(one, other) and one.papers.record.sequence > other.papers.record.sequence
+
+
+def _is_same_person(one: Found, other: Found) -> bool:
+    return one.papers.statement.key == other.papers.statement.key
 
 
 def _drop_unlisted(devices: dict[bytes, _Entry], newest: Statement) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pship.address import Locator
+from p2pship.errors import P2PShipError
 from p2pship.identity.papers import Papers
 from p2pship.identity.verdict import Verdict
 
@@ -76,11 +77,17 @@ class Publishing(Enum):
     "the node can ask for it as others do, and does so to see that it is found"
 
 
+class NobodyToAsk(P2PShipError):
+    """A lookup has nobody whom it could ask for this name, and nothing is wrong with it."""
+
+
 class Answer(Enum):
     """How one lookup's part of a search ended."""
 
     COMPLETED = "completed"
     "it was asked, and it has said all that it had to say"
+    NOT_ASKED = "not asked"
+    "there is nobody to ask for this name, and nothing is wrong with the lookup"
     TIMED_OUT = "timed out"
     FAILED = "failed"
     UNDER_WAY = "not answered yet"

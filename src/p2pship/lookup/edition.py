@@ -40,8 +40,8 @@ class Edition:
     "those that were to be named"
     full: bytes
     "the signed record with all of them, for our own networks"
-    public: bytes | None
-    "the signed record with those that mean the same everywhere; None if there is none"
+    public: bytes
+    "the signed record with those that mean the same everywhere, of which there may be none"
     made: float
     "when it was signed, Unix time"
     chain: bytes = b""
@@ -75,7 +75,7 @@ def new_edition(
     statement = identity.statement
     full = keyring.record_for(identity, locators, now - back)
     shown = frozenset(filter(is_public, locators))
-    public = _form(identity.device, full, shown, now) if shown else None
+    public = _form(identity.device, full, shown, now)
     certified = identity.chain if read_statement(statement).authority else ()
     chain = b"".join(certified)
     revocations = identity.revocations if chain else b""
@@ -91,7 +91,7 @@ def renewed(edition: Edition, now: float, back: float = 0.0) -> Edition:
     """
     full = _form(edition.device, edition.full, None, edition.made, now - back)
     shown = frozenset(filter(is_public, edition.locators))
-    public = _form(edition.device, full, shown, now) if shown else None
+    public = _form(edition.device, full, shown, now)
     return replace(edition, full=full, public=public, made=now, forms={})
 
 
@@ -130,10 +130,11 @@ def sealed(edition: Edition, wide_area: bool, now: float, place: Place | None = 
     """Return what a lookup is to hold of an edition at a place, the open one unless said, for three days (UTC).
 
     Whoever searches asks with its own today only; its clock, or midnight, may put that a day off ours. Today comes first,
-    as that is what most ask for. A lookup of the wide area gets the public form. What names no locator is not published.
+    as that is what most ask for. A lookup of the wide area gets the public form, even if that names no locator: who is behind a
+    router is found, and not said to be unknown. Nothing is published of a device that cannot be dialled from anywhere.
     """
     record = edition.public if wide_area else edition.full
-    if record is None or not edition.locators:
+    if not edition.locators:
         return {}
     place = place or Place.of_name(edition.aor)
     today = day_of(now)

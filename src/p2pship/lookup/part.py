@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pship.interfaces import IAsksServers, ILookup, ISearch, ISearchReceiver
-from p2pship.lookup.candidate import Answer, Asked, Candidate, Question
+from p2pship.lookup.candidate import Answer, Asked, Candidate, NobodyToAsk, Question
 from p2pship.status import ServerStatus
 
 LOOKUP_TIME = 3.0
@@ -87,7 +87,8 @@ class Part:
             words = "; ".join(f"{server['name']}: {server['trouble']}" for server in ill)
             self._end(Answer.COMPLETED, f"trouble with {words}" if words else "")
         else:
-            self._end(Answer.FAILED, str(error) or type(error).__name__)
+            answer = Answer.NOT_ASKED if isinstance(error, NobodyToAsk) else Answer.FAILED
+            self._end(answer, str(error) or type(error).__name__)
 
     def time_out(self) -> None:
         """End it now, as it took too long; harmless when it has ended."""
@@ -115,7 +116,7 @@ def servers_of(lookup: ILookup) -> list[ServerStatus]:
     return lookup.servers() if IAsksServers.providedBy(lookup) else []
 
 
-_WORST_LAST = (Answer.COMPLETED, Answer.UNDER_WAY, Answer.TIMED_OUT, Answer.FAILED)
+_WORST_LAST = (Answer.NOT_ASKED, Answer.COMPLETED, Answer.UNDER_WAY, Answer.TIMED_OUT, Answer.FAILED)
 
 
 def by_lookup(asked: Iterable[Asked]) -> tuple[Asked, ...]:

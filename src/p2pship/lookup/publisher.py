@@ -31,6 +31,7 @@ from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Publishing
+from p2pship.lookup.dialable import is_public
 from p2pship.lookup.edition import ANNOUNCING_TIME, Edition, new_edition, record_showing, renewed, sealed
 from p2pship.lookup.outlet import Outlet
 from p2pship.lookup.part import servers_of
@@ -63,8 +64,8 @@ WITHDRAWING_TIME = 2.0
 "Seconds that stopping waits for the lookups; a record that stays behind expires."
 
 NOT_PUBLIC = (
-    "nothing is published there: this machine has no public address, as behind a home router without IPv6; "
-    "calls from here go out, nobody elsewhere can call"
+    "this machine has no public address, as behind a home router without IPv6: it is found there, and calls from here go out, "
+    "but nobody elsewhere can call"
 )
 "What is said of the lookups of the wide area where nothing of ours could be dialled from there."
 
@@ -124,7 +125,8 @@ class Publisher:
     def status(self) -> list[LookupStatus]:
         """Say of each lookup whether it takes what is published, and whether that is found there."""
         published = {outlet.name: outlet.status() for outlet in self._outlets}
-        if any(edition.public is None for places in self._held.values() for edition in places.values()):
+        held = [edition for places in self._held.values() for edition in places.values()]
+        if any(not any(map(is_public, edition.locators)) for edition in held):
             for said in published.values():
                 said["trouble"] = said["trouble"] or (NOT_PUBLIC if said["wide_area"] else "")
         return [published.get(lookup.name) or _searched_only(lookup) for lookup in self._lookups]

@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from p2pship.errors import LocalError, P2PShipError
 from p2pship.interfaces import ISearch, ISearchReceiver
-from p2pship.lookup.candidate import Candidate, Question
+from p2pship.lookup.candidate import Candidate, NobodyToAsk, Question
 from p2pship.lookup.dns.answers import Service
 from p2pship.lookup.dns.discovery import Directions
 from p2pship.lookup.dns.hosts import Host
@@ -138,7 +138,7 @@ class Quest:
         ]
         if not directions:
             nobody = f"{self.question.domain} names nobody in the DNS who could be asked"
-            self.end(NotAsked("; ".join([nobody, *self._reasons])))
+            self.end(NobodyToAsk("; ".join([nobody, *self._reasons])))
             return
         legs: list[_ServerLeg | _HostLeg] = [
             *(_ServerLeg(self._ways, self, address) for address in directions.servers),

@@ -34,7 +34,8 @@ people, and be found, anywhere in the Internet, through the BitTorrent
 Mainline DHT: millions of computers that strangers run, and no server.
 
 If you say yes
-  - whoever knows your name learns your address in the Internet, and can call;
+  - whoever knows your name learns your address in the Internet, and can call
+    (behind most home routers without IPv6 you have none, and only call out);
   - strangers whose computers take part see that your address is there, and
     that it is, or looks for, somebody. They see no name, and nothing of what
     is said. Who runs many such computers can follow your device from day to

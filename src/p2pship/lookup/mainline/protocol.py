@@ -104,7 +104,7 @@ class MainlineLookup:
     def start(self) -> Deferred[None]:
         """Begin to find nodes of the DHT; it can be asked some seconds later, at the first start."""
         self.exchange.start()
-        self._unwatch = self._network.watch(self._items.moved)
+        self._unwatch = self._network.watch(self._moved)
         self.session.start(self._saved())
         self._look()
         self._saving = self._reactor.callLater(SAVE_EVERY, self._save_often)
@@ -164,6 +164,10 @@ class MainlineLookup:
         if self.exchange.withdraw(slot):
             self._announcements.drop(handle(slot.lookup_key))
         return self._items.withdraw(slot)
+
+    def _moved(self) -> None:
+        self._items.moved()
+        self._announcements.moved()
 
     def _announce_here(self, infohash: bytes) -> None:
         self.session.announce(infohash, self.exchange.port)
