@@ -9,7 +9,7 @@
 PYTHON_FILES = src tests bench demo examples twisted setup.py .ci/requirements.py
 RUN = .venv/bin/python
 TESTS ?= tests
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 SCALE ?= 1
 SEED := $(or $(SEED),$(shell date +%s))
