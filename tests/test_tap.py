@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.application.service import Service
+from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -22,15 +23,19 @@ from p2pship.banner import banner
 from p2pship.config import ANSWERS_FILE, default_state
 from p2pship.control import ControlServer
 from p2pship.errors import LocalError
+from p2pship.lookup.dns.reach import MOST_RESOLVED
 from p2pship.lookup.mainline import consent
 from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.node import Node
 from p2pship.sip.settings import SIPSettings
 from p2pship.storage.vault import Vault
 from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_little
+from p2pship.trust.pages import MOST_UNDERWAY
 from tests.lookup.mainline.test_consent import Interrupted, Terminal
 from tests.statuses import STATUS
 from tests.storage.passphrases import lock
+
+reactor = cast(Any, _reactor)
 
 
 class OptionsTests(SynchronousTestCase):
@@ -108,6 +113,18 @@ class OptionsTests(SynchronousTestCase):
             str(self.assertRaises(SystemExit, self.parse, "-c", "missing.toml")),
         )
         self.assertRaises(UsageError, self.parse, "--frobnicate")
+
+    def test_threads(self) -> None:
+        """Strangers whose domains do not resolve leave threads to others, however many pages of them are asked for."""
+        options = self.parse()
+        self.patch(options, "ask", lambda *_: "")
+        self.patch(tap, "log_little", lambda _: None)
+        self.patch(tap, "Node", lambda *_, **__: self.parse("--set", "no"))
+        before = reactor.getThreadPool().max
+        self.addCleanup(reactor.suggestThreadPoolSize, before)
+        self.assertRaises(SystemExit, tap.makeService, options)
+        left = reactor.getThreadPool().max - MOST_UNDERWAY - MOST_RESOLVED
+        self.assertGreaterEqual(left, before)
 
     def test_asked(self) -> None:
         """What the person answers at the terminal holds for this start; Ctrl-C ends it in words."""

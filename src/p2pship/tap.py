@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TextIO
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError
-from twisted.internet.interfaces import IReactorUNIX
+from twisted.internet.interfaces import IReactorThreads, IReactorUNIX
 from twisted.logger import (
     FilteringLogObserver,
     ILogFilterPredicate,
@@ -51,6 +51,10 @@ TRACEBACKS = 5
 
 TRACEBACKS_SPAN = 60.0
 "Seconds in which that many are logged; how many more there were is said afterwards, with the next one."
+
+MOST_THREADS = 50
+"""Of the reactor; they are made as they are needed. Each name of a host takes one while it is resolved: ten seconds and more if whoever runs the
+domain wishes so, and strangers can have 32 pages of their domains asked for at a time. Ten threads, as Twisted has, would then be left to nobody."""
 
 
 @implementer(ILogFilterPredicate)
@@ -254,6 +258,7 @@ def makeService(options: Options) -> NodeService:
 
     said = options.ask(sys.stdin, sys.stdout)
     reactor.callWhenRunning(log_little, globalLogPublisher)
+    IReactorThreads(reactor).suggestThreadPoolSize(MOST_THREADS)
     allow_more()
     search = RareSearch()
     try:
