@@ -117,10 +117,11 @@ class CachingFinderTests(SynchronousTestCase):
         sequence: int = 1,
         locators: Sequence[Locator] = (PUBLIC,),
         person: Person | None = None,
+        issued: float = NOW,
     ) -> Found:
         """Return a device of Bob as the finder behind finds it."""
         person = person or self.bob
-        record = person.record(locators, sequence, device)
+        record = person.record(locators, sequence, device, issued=issued)
         papers = papers_from(person.statement(), record, NOW)
         return Found(papers, tuple(locators), Verdict(NameGrade.UNPROVEN, Acquaintance.STRANGER), "memory")
 
@@ -176,6 +177,9 @@ class CachingFinderTests(SynchronousTestCase):
         self.remember(full)
         self.finder.keep((ALICE.aor, BOB), ALICE, public)
         self.assertEqual([found.locators for found in self.find().found], [full.locators])
+        older = self.found(locators=(), issued=NOW - 600)
+        self.finder.keep((ALICE.aor, BOB), ALICE, older)
+        self.assertEqual(self.finder.expiry(ALICE.aor, BOB), full.papers.record.expires)
         newer = self.found(sequence=2, locators=())
         self.finder.keep((ALICE.aor, BOB), ALICE, newer)
         self.end()

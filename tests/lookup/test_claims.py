@@ -27,9 +27,11 @@ def found(
     device: int = 0,
     sequence: int = 1,
     locators: Sequence[Locator] = (PUBLIC,),
+    issued: float = NOW,
 ) -> Found:
     """Return a device of a person as it was found."""
-    papers = papers_from(person.statement(), person.record(locators, sequence, device), NOW)
+    record = person.record(locators, sequence, device, issued=issued)
+    papers = papers_from(person.statement(), record, NOW)
     return Found(papers, tuple(locators), Verdict(grade, Acquaintance.STRANGER), "memory")
 
 
@@ -137,10 +139,12 @@ class ClaimsTests(SynchronousTestCase):
         self.assertEqual(self.claims.received(true), [true])
 
     def test_told_again_with_more(self) -> None:
-        """A device is told again if there is more to dial, not if there is the same or less."""
+        """A device is told again if there is more to dial or a newer record, were it with less, but not the same again."""
         self.claims.received(found(self.bob, VERIFIED, sequence=5))
         self.assertEqual(self.claims.received(found(self.bob, VERIFIED, sequence=5)), [])
-        self.assertEqual(self.claims.received(found(self.bob, VERIFIED, sequence=6)), [])
+        self.assertEqual(self.claims.received(found(self.bob, VERIFIED, sequence=4, locators=(PRIVATE,))), [])
+        newer = found(self.bob, VERIFIED, sequence=6, locators=())
+        self.assertEqual(self.claims.received(newer), [newer])
         moved = found(self.bob, VERIFIED, sequence=7, locators=(PRIVATE,))
         self.assertEqual(self.claims.received(moved), [moved])
 
@@ -151,3 +155,11 @@ class ClaimsTests(SynchronousTestCase):
         self.claims.received(found(self.bob, sequence=5, locators=(LOOPBACK,)))
         (device,) = self.claims.settle()
         self.assertEqual(device.locators, (PRIVATE, PUBLIC, LOOPBACK))
+
+    def test_renewed(self) -> None:
+        """Of the same sequence the record counts that holds longer, whatever came last, with the locators of all."""
+        first = found(self.bob, VERIFIED, sequence=5)
+        later = found(self.bob, VERIFIED, sequence=5, locators=(), issued=NOW + 60)
+        self.claims.received(first)
+        self.assertEqual(self.claims.received(later), [replace(later, locators=first.locators)])
+        self.assertEqual(self.claims.received(first), [])

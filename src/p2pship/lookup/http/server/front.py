@@ -125,7 +125,7 @@ class Front(Resource):
             await self._subscriptions.subscribe(request, _key(parts[2]), one, source)
             return None
         if what == "method":
-            raise wrong_method("GET, and PUT of one slot")
+            raise wrong_method("GET" if "events" in parts else "GET, HEAD, PUT" if len(parts) == 4 else "GET, HEAD")
         raise unknown()
 
     async def _health(self) -> Answer:
@@ -136,17 +136,22 @@ class Front(Resource):
         request.setResponseCode(refused.status)
         if refused.retry_after:
             request.setHeader("retry-after", str(refused.retry_after))
+        if refused.allowed:  # RFC 9110 §15.5.6
+            request.setHeader("allow", refused.allowed)
         request.setHeader("content-type", JSON_TYPE)
         _finish(request, refused.body())
 
 
 def _what(request: BoundedRequest) -> tuple[str, list[str]]:
     """Return what a request asks for, and the parts of its path."""
-    parts = request.path.decode("latin-1").split("/")[1:]
+    path = request.path.decode("latin-1")
+    if path[:1] != "/":  # "http://host/path" (RFC 9112 §3.2.2)
+        path = path.partition("://")[2]
+    parts = path.split("/")[1:]
     method = request.method.decode("latin-1")
     match parts:
-        case ["v1", "slots", _, "events"] | ["v1", "slots", _, _, "events"] if method == "GET":
-            return "events", parts
+        case ["v1", "slots", _, "events"] | ["v1", "slots", _, _, "events"]:
+            return ("events" if method == "GET" else "method"), parts
         case ["v1", "slots", _, _] if method == "PUT":
             return "put", parts
         case ["v1", "slots", _, _] if method in READING:
@@ -155,7 +160,7 @@ def _what(request: BoundedRequest) -> tuple[str, list[str]]:
             return "list", parts
         case ["health" | "metrics"] if method in READING:
             return parts[0], parts
-        case ["v1", "slots", _] | ["v1", "slots", _, _] | ["v1", "slots", _, _, "events"]:
+        case ["v1", "slots", _] | ["v1", "slots", _, _]:
             return "method", parts
         case ["health" | "metrics"]:
             return "method", parts

@@ -13,12 +13,23 @@ class Refused(RemoteError):
     """The request is refused."""
 
     def __init__(
-        self, status: int, word: str, text: str, *, retry_after: float = 0.0, sequence: int = 0
+        self,
+        status: int,
+        word: str,
+        text: str,
+        *,
+        retry_after: float = 0.0,
+        sequence: int = 0,
+        allowed: str = "",
     ) -> None:
-        """``retry_after`` is in seconds; ``sequence`` is that of what is kept already. Both may be 0: there is none."""
+        """``retry_after`` is in seconds; ``sequence`` is that of what is kept already. Both may be 0: there is none.
+
+        ``allowed`` names the methods that would not be refused.
+        """
         super().__init__(text)
         self.status = status
         self.word = word
+        self.allowed = allowed
         self.retry_after = ceil(retry_after)
         self._sequence = sequence
 
@@ -58,7 +69,7 @@ def unknown() -> Refused:
 
 def wrong_method(allowed: str) -> Refused:
     """Return what refuses a method; ``allowed`` names those that are taken."""
-    return Refused(405, "method", f"this is for {allowed}")
+    return Refused(405, "method", f"this is for {allowed}", allowed=allowed)
 
 
 def unavailable() -> Refused:
