@@ -179,9 +179,8 @@ async def search(reactor: Any, folder: Path, rounds: int) -> list[list[float]]:
     far.take("far")
     for command in ("link set lo up", f"addr add {GATEWAY}/24 dev far", "link set far up"):
         far.ip(command)
-    far.ip(
-        f"route add local {NETWORK} dev lo"
-    )  # no addresses: libtorrent binds to the interface that has its address
+    # No addresses: libtorrent binds to the interface that has its address.
+    far.ip(f"route add local {NETWORK} dev lo")
     for host in (SEARCHER, BARE):
         ip(f"addr add {host}/24 dev near")
     ip("link set near up")

@@ -36,8 +36,8 @@ LONGEST_REQUEST = 8_500_000
 MOST_WAITING = 16
 "Requests that wait on one connection: more come only from a program that does not read its answers."
 
-MOST_CONNECTIONS = 32
-"Connections at a time: commands, a page and a monitor or two."
+MOST_CONNECTIONS = 128
+"Connections at a time: a page, a monitor or two, and the commands that a script gives all at once."
 
 PROBE_SECONDS = 1.0
 "How long a socket found in place may take to accept; a Unix socket with a listener does so at once."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from p2pship import __version__
 from p2pship.checkup import checkup
@@ -25,6 +25,9 @@ from p2pship.sip.livecalls import live_calls
 from p2pship.status import CallLine, CallStatus, CallStory, Finding, FindStatus, Status
 from p2pship.telephony import Telephony
 from p2pship.trust.screensettings import ScreenSettings
+
+MOST_FINDS = 16
+"Commands `find` under way; more wait, so that a script with many names leaves the lookups to calls as well."
 
 RECENT_CALLS = 20
 "Calls that are listed when nobody says how many: a screen."
@@ -51,6 +54,7 @@ class Standing:
         self._overlay = overlay
         self._relays = relays
         self._telephony = telephony
+        self._finds = DeferredSemaphore(MOST_FINDS)
 
     def status(self) -> Status:
         """Say how the node is."""
@@ -139,9 +143,9 @@ class Standing:
                 "there is nobody here in whose name to ask: register a phone, or `p2pship identity create alice@example.com`"
             )
         if not arguments.get("trace"):
-            return collect(self._chain.find, aor, own).addCallback(find_status, aor)
+            return self._finds.run(collect, self._chain.find, aor, own).addCallback(find_status, aor)
         trace = KeptTrace(self._desk.clock.seconds)
-        collecting = collect(partial(self._chain.find, trace=trace), aor, own)
+        collecting = self._finds.run(collect, partial(self._chain.find, trace=trace), aor, own)
         return collecting.addCallback(lambda collected: find_status(collected, aor, trace.steps()))
 
 

@@ -43,12 +43,6 @@ HTTPS, DNS_PORT, NODE_PORT = 443, 53, 5568
 PUBLISHED = 3
 "Slots of one node that are published: for three days."
 
-AUDIBLE = 0.5
-"The longest silence, in seconds."
-
-UP = 3.0
-"Seconds until the call is up: the DNS is asked, whom it names, and the domain's web server; HIP and the overlay say hello."
-
 NEWCOMER = ("lookup.dns.enabled=true", "trust.domains=true", "trust.dnssec=true")
 "A node's defaults, which node processes of tests do not use."
 
@@ -141,18 +135,8 @@ async def play(reactor: Any, folder: Path, way: str) -> None:
         domain.zone.paste("node " + RECORD.text(await scene.far.do("ask", "hip record", {})))
     while way == "server" and await domain.rendezvous._store.held() < PUBLISHED:
         await deferLater(reactor, STEP)
-    took = await scene.call(BOB)
-    print("up after", took)
-    assert took < UP, took
-    since = scene.now()
-    await scene.talk()
-    await scene.check_heard(since, AUDIBLE)
-    (call,) = await scene.near.do("ask", "calls", {})
-    assert "hip" in call["path"] and NETWORKS["bob"].format(OWN) in call["path"], call
-    assert call["name_grade"] == "verified", call
-    (tried,) = (await scene.near.do("ask", "calls why", {"id": call["id"]}))["tried"]
-    assert tried["lookup"] == "dns", tried
-    await scene.hang_up()
+    story = await scene.call_over_hip("dns", BOB)
+    assert story["name_grade"] == "verified", story
     await scene.end()
     await domain.rendezvous.stopService()
     print("as it should be")

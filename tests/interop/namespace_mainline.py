@@ -22,18 +22,12 @@ from p2pship.testing.dht import PrivateDHT
 from p2pship.testing.namespace import ip
 from tests.interop.callmachine import STEP, CallMachine, serve
 from tests.interop.machine import BOB
-from tests.interop.routed import NETWORKS, OWN, RoutedScene
+from tests.interop.routed import RoutedScene
 
 DHT = [f"55.5.{number}.1" for number in range(1, 17)]
 NETWORK = "55.5.0.0/19"
 
 PORT = 5567
-
-AUDIBLE = 0.5
-"The longest silence, in seconds."
-
-UP = 3.0
-"Seconds until the first call is up: the DHT and who was found are asked, and HIP and the overlay say hello."
 
 
 def machine(reactor: Any, folder: Path, name: str) -> CallMachine:
@@ -61,24 +55,13 @@ async def published(reactor: Any, dht: PrivateDHT, aor: str) -> None:
 
 async def play(reactor: Any) -> None:
     """Be the machine in between, and tell the two others what to do."""
-    ip(
-        f"route add local {NETWORK} dev lo"
-    )  # no addresses: libtorrent binds to the interface that has its address
+    # No addresses: libtorrent binds to the interface that has its address.
+    ip(f"route add local {NETWORK} dev lo")
     dht = PrivateDHT(DHT[:-1], PORT)
     scene = RoutedScene(reactor, __file__, *sys.argv[1:])
     await scene.begin()
     await published(reactor, dht, BOB)
-    took = await scene.call()
-    print("up after", took)
-    assert took < UP, took
-    since = scene.now()
-    await scene.talk()
-    await scene.check_heard(since, AUDIBLE)
-    path = await scene.near.do("path")
-    assert "hip" in path and NETWORKS["bob"].format(OWN) in path, path
-    await scene.hang_up()
-    story = await scene.near.do("story")
-    assert [tried["lookup"] for tried in story["tried"]] == ["mainline"], story
+    await scene.call_over_hip("mainline")
     await scene.end()
     dht.stop()
     print("as it should be")

@@ -24,19 +24,13 @@ from twisted.internet.task import deferLater, react
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import PORT, ServerSettings
 from tests.interop.callmachine import STEP, CallMachine, serve
-from tests.interop.routed import NETWORKS, OWN, ROUTER, RoutedScene
+from tests.interop.routed import NETWORKS, ROUTER, RoutedScene
 
 SERVER = NETWORKS["alice"].format(ROUTER)
 "Where the server is."
 
 PUBLISHED = 6
 "Slots of two nodes that are published: each for three days."
-
-AUDIBLE = 0.5
-"The longest silence, in seconds."
-
-UP = 3.0
-"Seconds until the first call is up: the server is asked, and HIP and the overlay say hello."
 
 
 def machine(reactor: Any, folder: Path, name: str) -> CallMachine:
@@ -83,17 +77,7 @@ async def play(reactor: Any, folder: Path) -> None:
     await scene.begin()
     while await server._store.held() < PUBLISHED:
         await deferLater(reactor, STEP)
-    took = await scene.call()
-    print("up after", took)
-    assert took < UP, took
-    since = scene.now()
-    await scene.talk()
-    await scene.check_heard(since, AUDIBLE)
-    path = await scene.near.do("path")
-    assert "hip" in path and NETWORKS["bob"].format(OWN) in path, path
-    await scene.hang_up()
-    story = await scene.near.do("story")
-    assert [tried["lookup"] for tried in story["tried"]] == ["http"], story
+    await scene.call_over_hip("http")
     await scene.end()
     await server.stopService()
     print("as it should be")

@@ -9,6 +9,7 @@ from p2pship.testing.cable import Cable
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import ip
 from tests.interop.callmachine import FarMachine
+from tests.interop.machine import BOB
 from tests.interop.scene import Scene
 
 NETWORKS = {"alice": "55.5.101.{}", "bob": "55.5.102.{}"}
@@ -16,6 +17,12 @@ NETWORKS = {"alice": "55.5.101.{}", "bob": "55.5.102.{}"}
 
 ROUTER, OWN = 1, 2
 "The last octets of the addresses there."
+
+UP = 3.0
+"Seconds until the first call is up: lookups are asked and who they name, and HIP and the overlay say hello."
+
+AUDIBLE = 0.5
+"The longest silence, in seconds."
 
 LINE = Conditions(delay=0.005)
 "Of each cable: a round trip of 20 ms from one person to the other."
@@ -47,6 +54,24 @@ class RoutedScene(Scene):
             ):
                 neighbour.ip(command)
         await self.both("begin")
+
+    async def call_over_hip(self, lookup: str, callee: str = BOB) -> dict[str, Any]:
+        """Have a call that is up in time, is heard on both sides, and leads over HIP to who was found by that lookup alone.
+
+        Returns what the caller's node says of it.
+        """
+        took = await self.call(callee)
+        print("up after", took)
+        assert took < UP, took
+        since = self.now()
+        await self.talk()
+        await self.check_heard(since, AUDIBLE)
+        path = await self.near.do("path")
+        assert "hip" in path and NETWORKS["bob"].format(OWN) in path, path
+        await self.hang_up()
+        story: dict[str, Any] = await self.near.do("story")
+        assert [tried["lookup"] for tried in story["tried"]] == [lookup], story
+        return story
 
     async def end(self) -> None:
         """Stop everything."""

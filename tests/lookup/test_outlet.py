@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -62,6 +62,25 @@ class OutletTests(SynchronousTestCase):
         self.clock.pump([1.0, 1.0])
         self.assertEqual(self.held(), {slot(1): b"new"})
         self.assertEqual(self.facts, [Published(ALICE, "memory")])
+
+    def test_lookup_gives_up(self) -> None:
+        """A lookup that gives up by itself has failed, and is tried again."""
+        publish = self.lookup.publish
+        self.lookup.publish = lambda slot, item: fail(CancelledError())  # type: ignore[method-assign]
+        self.outlet.hold(ALICE, {slot(1): b"1"})
+        self.lookup.publish = publish  # type: ignore[method-assign]
+        self.clock.advance(FIRST_RETRY)
+        self.assertEqual(self.held(), {slot(1): b"1"})
+
+    def test_newer_and_an_error(self) -> None:
+        """Nor is it, if the lookup has an error of its own for what is given up."""
+        publish = self.lookup.publish
+        self.lookup.publish = lambda slot, item: Deferred(lambda one: one.errback(RemoteError("given up")))  # type: ignore[method-assign]
+        self.outlet.hold(ALICE, {slot(1): b"old"})
+        self.lookup.publish = publish  # type: ignore[method-assign]
+        self.outlet.hold(ALICE, {slot(1): b"new"})
+        self.assertEqual(self.facts, [Published(ALICE, "memory")])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_one_place_fails(self) -> None:
         """An identity at several places is not published while one of them fails; that is told once, and so is its end."""

@@ -153,6 +153,7 @@ class PublishTests(PublisherTestCase):
         self.publisher.locators_changed()
         self.clock.advance(COALESCING_TIME)
         self.assertEqual((self.near._directory.items, self.wide._directory.items), ({}, {}))
+        self.assertEqual(self.troubles(), {"near": "", "wide": ""})
 
     def test_only_public(self) -> None:
         """If all addresses are public, both get the very same record."""

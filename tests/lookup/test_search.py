@@ -242,6 +242,14 @@ class LocatorTests(ChainTestCase):
         self.network.change(OWN_NETWORK)
         self.assertEqual(self.locators(far), [(PRIVATE, PUBLIC)])
 
+    def test_moved_meanwhile(self) -> None:
+        """What counts as our own network is what it is when somebody is found, not when the search began."""
+        self.publish(self.bob, locators=(LOOPBACK, PRIVATE, PUBLIC))
+        receiver = self.find(self.memory(over_loopback=False, on_link=False, delay=1.0))
+        self.network.change(OWN_NETWORK)
+        self.clock.pump([0.1] * 20)
+        self.assertEqual([found.locators for found in receiver.found], [(PRIVATE, PUBLIC)])
+
     def test_the_same_from_two_places(self) -> None:
         """The same papers from nearer by add locators: before it is told, or by being told again."""
         far = self.memory("far", over_loopback=False, on_link=False)

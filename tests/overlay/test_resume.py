@@ -8,8 +8,9 @@ from shutil import rmtree
 from twisted.internet.defer import Deferred
 
 from p2pship.errors import PeerLost, PeerRestarted, RemoteError
+from p2pship.lookup.candidate import Found
 from p2pship.overlay.redial import CALL_SECONDS, SENDER_SECONDS
-from tests.overlay.nodes import ALICE, BOB, OverlayCase
+from tests.overlay.nodes import ALICE, BOB, STRANGER, OverlayCase
 
 
 class ResumeTests(OverlayCase):
@@ -252,6 +253,16 @@ class ResumeTests(OverlayCase):
         peer = alice.reach(BOB)
         peer.watch(True)
         self.directory.nodes.remove(bob)
+        self.network.links[0].lose()
+        self.clock.pass_time(1)
+        self.assertTrue(peer.path)
+
+    def test_found_nowhere(self) -> None:
+        """So is one that is found without a place where it could be dialled, as behind a router."""
+        alice, bob = self.two()
+        peer = alice.reach(BOB)
+        peer.watch(True)
+        self.patch(bob, "found", lambda aor: Found(bob.papers(aor), (), STRANGER, "memory"))
         self.network.links[0].lose()
         self.clock.pass_time(1)
         self.assertTrue(peer.path)

@@ -53,6 +53,10 @@ def _exchange(state: Path, request: bytes, seconds: float) -> bytes:
             raise NoNode(_no_node(state)) from None
         except TimeoutError:
             raise RemoteError(f"the node does not answer on {path} within {seconds:.0f} s") from None
+        except ConnectionError:
+            raise RemoteError(
+                "the node hung up: it is being stopped, or is asked too much at once, so ask it again"
+            ) from None
         except OSError as error:
             raise RemoteError(
                 f"the control socket {path} cannot be used: {error.strerror or error}"

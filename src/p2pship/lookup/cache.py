@@ -34,6 +34,7 @@ from p2pship.identity.statement import host_identity_hash
 from p2pship.identity.verdict import NameGrade, Verdict
 from p2pship.interfaces import IFinder, IFinding, IFindReceiver, IIdentity, INetwork, ITrustPolicy
 from p2pship.lookup.candidate import FindOutcome, Found
+from p2pship.lookup.claims import combined
 from p2pship.network import Interface
 
 HEAD_START = 0.1
@@ -141,11 +142,8 @@ class CachingFinder:
         if key in devices and found.verdict.outdated:
             return found  # what is kept is newer
         _drop_unlisted(devices, found.papers.statement)
-        if key in known and _is_newer(known[key], found):
-            return known[key]
-        if key in known and not _is_newer(found, known[key]) and _is_same_person(found, known[key]):
-            # Perhaps the form for the wide area, which names fewer locators.
-            found = replace(found, locators=tuple(dict.fromkeys((*known[key].locators, *found.locators))))
+        if key in known and known[key].papers.statement.key == found.papers.statement.key:
+            found = combined(known[key], found)
         if key in devices or len(devices) < MOST_DEVICES:
             devices[key] = _Entry(found, own, tuple(self._network.interfaces()))
         while len(self._people) > MOST_PEOPLE:
@@ -187,15 +185,6 @@ class CachingFinder:
 def _until(found: Found) -> float:
     """Return until when a device that was found may be dialled, Unix time."""
     return min(found.papers.record.expires, found.verdict.until)
-
-
-def _is_newer(one: Found, other: Found) -> bool:
-    """Tell whether one of two records of a device is newer; of different identity keys none is."""
-    return _is_same_person(one, other) and one.papers.record.sequence > other.papers.record.sequence
-
-
-def _is_same_person(one: Found, other: Found) -> bool:
-    return one.papers.statement.key == other.papers.statement.key
 
 
 def _drop_unlisted(devices: dict[bytes, _Entry], newest: Statement) -> None:

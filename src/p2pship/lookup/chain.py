@@ -59,7 +59,7 @@ class LookupChain:
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver, trace: Trace = NO_TRACE) -> IFinding:
         """Search every lookup; ``receiver`` is told nothing before this has returned.
 
-        A device is told again when more of its locators become known. Our own device is told like any other, and so is
+        A device is told again when more of its locators become known, or a newer record. Our own device is told like any other, and so is
         one without a locator that may be dialled from here: there may be a link with it already.
         """
         search = Search(

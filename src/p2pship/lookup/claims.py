@@ -79,21 +79,31 @@ class Claims:
         return self._alone not in (None, key) and key not in self._proven and key not in self._former
 
     def _news(self, devices: dict[bytes, Found], found: Found) -> Found | None:
-        """Keep a device in place of what was known of it, and return it if there is more to dial than before."""
+        """Keep a device in place of what was known of it, and return it if there is more to dial than before, or it is newer."""
         key = found.papers.record.device_key
         known = devices.get(key)
         if known is None:
             devices[key] = found
             return found
-        if found.papers.record.sequence < known.papers.record.sequence:
-            return None
-        if found.papers.record.sequence == known.papers.record.sequence:
-            found = _together(known, found)
-        devices[key] = found
-        return found if set(found.locators) - set(known.locators) else None
+        newest = devices[key] = combined(known, found)
+        says_more = bool(set(newest.locators) - set(known.locators))
+        return newest if says_more or _age(newest) > _age(known) else None
 
 
-def _together(known: Found, found: Found) -> Found:
-    """Return one device with the locators of both, in the order of preference of whichever says more."""
-    first, second = (known, found) if len(known.locators) >= len(found.locators) else (found, known)
-    return replace(first, locators=tuple(dict.fromkeys((*first.locators, *second.locators))))
+def combined(known: Found, found: Found) -> Found:
+    """Return the newer of what was known of a device and what was found, by the sequence of its record.
+
+    Of the same sequence there are forms that name fewer locators, and a record may have been renewed: that counts which holds
+    longest, with the locators of both, in the order of whichever names more.
+    """
+    if known.papers.record.sequence != found.papers.record.sequence:
+        return max(known, found, key=_age)
+    more, less = sorted((found, known), key=lambda each: len(each.locators), reverse=True)
+    locators = tuple(dict.fromkeys((*more.locators, *less.locators)))
+    papers = max(found, known, key=_age).papers
+    return replace(more, papers=papers, verdict=found.verdict, locators=locators)
+
+
+def _age(found: Found) -> tuple[int, float]:
+    """Return what is higher the later a record was signed."""
+    return found.papers.record.sequence, found.papers.record.expires

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -152,9 +152,8 @@ class Outlet:
             self._journal.tell(Published(aor, self._lookup.name, reason))
 
     def _failed(self, failure: Failure, kept: _Kept) -> None:
-        if failure.check(CancelledError):  # given up for a newer one
+        if self._attempts.pop(kept, None) is None:  # given up for a newer one
             return
-        self._attempts.pop(kept, None)
         self._failing[kept] = _reason(failure)
         self._tell(kept[0])
         delay = self._delays.get(kept, FIRST_RETRY)

@@ -126,7 +126,7 @@ class Publisher:
         """Say of each lookup whether it takes what is published, and whether that is found there."""
         published = {outlet.name: outlet.status() for outlet in self._outlets}
         held = [edition for places in self._held.values() for edition in places.values()]
-        if any(not any(map(is_public, edition.locators)) for edition in held):
+        if any(edition.locators and not any(map(is_public, edition.locators)) for edition in held):
             for said in published.values():
                 said["trouble"] = said["trouble"] or (NOT_PUBLIC if said["wide_area"] else "")
         return [published.get(lookup.name) or _searched_only(lookup) for lookup in self._lookups]

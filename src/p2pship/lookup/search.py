@@ -103,7 +103,7 @@ class Search:
         self._trace = trace
         self._clock_doubt = clock_doubt or ClockDoubt()
         self._sought = Sought(aor, day_of(reactor.seconds()), keyring.publication_keys(aor))
-        self._networks = networks_of(network.interfaces())
+        self._network = network
         self._claims = Claims()
         self._parts: list[tuple[Part, Place]] = []
         # Near ones first: some others load a library when they are first asked.
@@ -250,7 +250,8 @@ class Search:
         if verdict.name is NameGrade.CHANGED and not verdict.outdated:
             self._ignore(papers, verdict, candidate.lookup)
             return
-        locators = dialable(papers.record.locators, candidate, self._networks)
+        # As they are now: a search may begin on one network and end on another.
+        locators = dialable(papers.record.locators, candidate, networks_of(self._network.interfaces()))
         self._trace.dialable(candidate.lookup, papers, locators)
         found = Found(papers, locators, verdict, candidate.lookup)
         self._tell([found] if verdict.outdated else self._claims.received(found))

@@ -246,7 +246,7 @@ class Switchboard:
             await self.reach(peer, None)
             return
         found = await DeviceSearch(self._finder, peer.aor, peer.identity, peer.hit).found
-        if found is not None:
+        if found is not None and found.locators:
             await self.reach(peer, found)
             return
         last = (peer.dialled,) if peer.dialled is not None else ()

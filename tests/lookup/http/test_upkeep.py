@@ -12,7 +12,7 @@ from p2pship.journal import Journal
 from p2pship.lookup.candidate import Question
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.remote import Remote, ServerFailed, SlotRefused, Stale
-from p2pship.lookup.http.upkeep import MOST_AT_ONCE, Upkeep, first_success
+from p2pship.lookup.http.upkeep import AGAIN_EVERY, MOST_AT_ONCE, Upkeep, first_success
 from p2pship.lookup.http.wire import SKEW, SignedSlot
 from p2pship.lookup.selftest import SWALLOWED
 from p2pship.status import ServerStatus
@@ -306,6 +306,33 @@ class UpkeepTests(SynchronousTestCase):
         self.assertIn("again", self.facts[-1])
         self.clock.advance(LIFETIME)
         self.assertEqual(self.upkeep.own(question), frozenset())
+
+    def test_lost(self) -> None:
+        """A server that lost what it had gets it anew, signed now, for as long as it is of use; not oftener than every 5 minutes."""
+        self.hold(b"first")
+        self.hold(b"second", 1)
+        first, second = self.remote.answer(), self.remote.answer()
+        self.assertEqual(self.upkeep.newest(), second)
+        self.clock.advance(1200)
+        self.hold(b"third", 2)
+        under_way = self.remote.putting[0][0]
+        self.upkeep.put_again()
+        self.upkeep.put_again()
+        self.assertEqual(self.remote.answer(), under_way)
+        for before in (first, second):
+            again = self.remote.answer()
+            again.verify()
+            self.assertEqual(again.sealed, before.sealed)
+            self.assertEqual(again.sequence, int(self.clock.seconds() * 1000))
+        self.assertEqual(self.remote.putting, [])
+        slot = BOB.slot(lookup_key(0))
+        self.upkeep.withdraw(slot, BOB.signed(b"", self.clock.seconds(), lookup=slot.lookup_key))
+        self.remote.answer()
+        self.clock.advance(AGAIN_EVERY)
+        self.upkeep.put_again()
+        self.assertEqual({self.remote.answer().sealed, self.remote.answer().sealed}, {b"second", b"third"})
+        self.clock.advance(LIFETIME)
+        self.assertIsNone(self.upkeep.newest())
 
     def test_stopped(self) -> None:
         """Stopping gives up what is under way and what waits."""

@@ -126,6 +126,23 @@ class ExchangeTests(TestCase):
         port.write(forwarded.print(question_secret(KEY)), ("127.0.0.1", holder.port))
         self.assertEqual(Answer.parse(await stranger.asked).item, b"item")
 
+    async def test_lies_about_the_address(self) -> None:
+        """A node that has a public address itself lets nobody tell it another one: they could pass on to it what they are asked."""
+        public = replace(loopback(), addresses=(("127.0.0.1", 8), ("8.8.8.8", 24)))
+        holder, asker = self.exchange("0.0.0.0", network=StaticNetwork(public)), self.exchange(ASKER)
+        holder.publish(SLOT, b"item")
+        holder.told_external("9.9.9.9")
+        forwarded = Question(b"q" * 16, handle(KEY), packed("9.9.9.9"), int(reactor.seconds()))
+        stranger = Stranger()
+        port: Any = reactor.listenUDP(0, stranger, interface=STRANGER, maxPacketSize=2000)  # type: ignore[attr-defined]
+        self.addCleanup(port.stopListening)
+        port.write(forwarded.print(question_secret(KEY)), ("127.0.0.1", holder.port))
+        received = Received()
+        self.asking(asker, received).found("127.0.0.1", holder.port)
+        await received.first
+        self.assertFalse(stranger.asked.called)
+        self.assertEqual(self.journals["0.0.0.0"].counts["test.silent.not_to_us"], 1)
+
     async def test_ipv6(self) -> None:
         """IPv6 is asked and answered through a socket of its own, with the same port."""
         holder, asker = self.exchange("127.0.0.1", "::1"), self.exchange("::1")

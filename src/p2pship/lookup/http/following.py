@@ -91,6 +91,7 @@ class Stream:
             self._body = _EventBody(self._reactor, self._received)
             response.deliverBody(self._body)
             reason = await self._body.done
+            self.remote.hung_up()
             raise self.remote.failed(reason)
         finally:
             self._body = None

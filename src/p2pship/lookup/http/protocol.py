@@ -19,6 +19,7 @@ from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.asking import AskingAll
 from p2pship.lookup.http.following import Following
+from p2pship.lookup.http.recollection import Recollection
 from p2pship.lookup.http.remote import Remote, ServerFailed
 from p2pship.lookup.http.upkeep import Upkeep, first_success
 from p2pship.lookup.http.web import Web
@@ -64,6 +65,9 @@ class HTTPLookup:
             for each in servers
         ]
         self._upkeeps = [Upkeep(reactor, remote, journal) for remote in remotes]
+        self._recollections = [
+            Recollection(reactor, upkeep.remote, upkeep, part_of_one) for upkeep in self._upkeeps
+        ]
         self._last_sequence = 0
         self._searches: set[AskingAll] = set()
         self._followings: set[Following] = set()
@@ -81,6 +85,8 @@ class HTTPLookup:
             search.end(ServerFailed("the lookup was stopped"))
         for following in tuple(self._followings):
             following.end("the lookup was stopped")
+        for recollection in self._recollections:
+            recollection.stop()
         for upkeep in self._upkeeps:
             upkeep.stop()
         return self._web.close()

@@ -104,6 +104,8 @@ class Remote:
         self._patience = Patience(part_of_one)
         self._kept: OrderedDict[str, _Answer] = OrderedDict()
         self._trouble = Trouble(reactor.seconds)
+        self.hung_up: Callable[[], object] = lambda: None
+        "called when what it pushed has ended"
 
     @property
     def trouble(self) -> str:

@@ -31,6 +31,9 @@ from p2pship.status import ServerStatus
 MOST_AT_ONCE = 4
 "Slots on their way to one server: as many connections are kept."
 
+AGAIN_EVERY = 300.0
+"Seconds between two times at which everything is put again on a server that seems to have lost it; one may say so for ever."
+
 LATER = 0.05
 "Seconds added to a wait, so that it is over when the time comes."
 
@@ -43,6 +46,8 @@ class _Wanted:
     signed: SignedSlot
     settled: Deferred[None] | None = field(default_factory=Deferred)
     "fires with the first result; None when it has"
+    again: bool = False
+    "whether it was put before, too long ago for a server to take it as it is"
 
     def settle(self, error: Exception | None = None) -> None:
         """Tell whoever published, once."""
@@ -64,6 +69,9 @@ class Upkeep:
         self._under_way: dict[Slot, Deferred[None]] = {}
         self._sent: dict[Slot, int] = {}
         "until when each slot may be there that was sent, Unix time"
+        self._held: dict[Slot, SignedSlot] = {}
+        "what the server has taken"
+        self._put_again_at = 0.0
         self._timer: Any = None
         self._unreached = ""
         "why the server cannot be asked, in words"
@@ -115,6 +123,25 @@ class Upkeep:
         if sent:
             self._swallows = any(slot.publication_key not in told for slot in sent)
             self._say()
+            if self._swallows:
+                self.put_again()
+
+    def newest(self) -> SignedSlot | None:
+        """Return what the server took last and should have; None if there is nothing."""
+        self._drop_expired()
+        return next(reversed(self._held.values()), None)
+
+    def put_again(self) -> None:
+        """Hear that the server has lost something: it gets everything anew, but for what is on its way; harmless when repeated."""
+        now = self._reactor.seconds()
+        if self._stopped or 0 <= now - self._put_again_at < AGAIN_EVERY:
+            return
+        self._put_again_at = now
+        self._journal.count("http.put_again")
+        for slot, held in tuple(self._held.items()):
+            if slot not in self._under_way:
+                self._waiting.setdefault(slot, _Wanted(slot, held, None, again=True))
+        self._go_on()
 
     def status(self) -> ServerStatus:
         """Say how the server is: whether it has what is published, or does not answer at all."""
@@ -200,23 +227,28 @@ class Upkeep:
     async def _send(self, wanted: _Wanted) -> None:
         """Put a slot, a second time with a later sequence if the server has a later one."""
         self._sent[wanted.slot] = max(wanted.signed.expiry, self._sent.get(wanted.slot, 0))
+        if wanted.again:
+            _sign_anew(wanted, max(wanted.signed.sequence + 1, int(self._reactor.seconds() * 1000)))
         try:
             await self.remote.put(wanted.signed)
         except Stale as error:
             latest = int((self._reactor.seconds() + SKEW) * 1000)
             if not wanted.signed.sequence <= error.sequence < latest:
                 raise  # it would not take a slot that is from so far ahead
-            before = wanted.signed
-            wanted.signed = signed(wanted.slot, before.sealed, error.sequence + 1, before.expiry)
+            _sign_anew(wanted, error.sequence + 1)
             await self.remote.put(wanted.signed)
+        self._held.pop(wanted.slot, None)
         if wanted.signed.withdrawn:
             self._sent.pop(wanted.slot, None)
+        else:
+            self._held[wanted.slot] = wanted.signed
 
     def _drop_expired(self) -> None:
         now = self._reactor.seconds()
         for slot, until in tuple(self._sent.items()):
             if until <= now:
                 del self._sent[slot]
+                self._held.pop(slot, None)
         for slot, (until, _) in tuple(self._refused.items()):
             if until <= now:
                 del self._refused[slot]
@@ -237,6 +269,11 @@ class Upkeep:
         if words != self._trouble.words:
             self._trouble.tell(words)
             self._journal.tell(ServerTrouble(str(self.remote.address), words))
+
+
+def _sign_anew(wanted: _Wanted, sequence: int) -> None:
+    before = wanted.signed
+    wanted.signed = signed(wanted.slot, before.sealed, sequence, before.expiry)
 
 
 def first_success(attempts: list[Deferred[None]]) -> Deferred[None]:

@@ -120,7 +120,11 @@ class Exchange:
         return self._shelf.withdraw(slot)
 
     def told_external(self, host: str) -> None:
-        """Hear that others see this node at an address, as behind a router that passes questions on."""
+        """Hear that others see this node at an address, as behind a router that passes questions on.
+
+        They may lie: whom they name could then pass questions on to this node, to get what is sealed. So they are believed only while
+        no address of that family is public that this node knows of itself.
+        """
         try:
             host = canonical_host(host)
         except BadAddress:
@@ -150,7 +154,8 @@ class Exchange:
         hosts += [host for host in self._listen if host not in ANYWHERE]
         self._own = {packed(host): host for host in hosts}
         self._networks = networks_of(interfaces)
-        self._shelf.set_own([*hosts, *self._external])
+        public = {":" in host for host in hosts if is_public(host)}
+        self._shelf.set_own([*hosts, *(each for each in self._external if (":" in each) not in public)])
 
     # What the inquiries do.
 

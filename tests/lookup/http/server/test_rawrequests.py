@@ -9,7 +9,7 @@ from contextlib import closing
 from twisted.internet.threads import deferToThread
 
 from p2pship.lookup.http.server.site import LONGEST_BODY, LONGEST_PASSED_OVER
-from p2pship.lookup.http.wire import slot_path, slots_path
+from p2pship.lookup.http.wire import events_path, slot_path, slots_path
 from tests.lookup.http.publishers import LOOKUP_KEY, Publisher
 from tests.lookup.http.server.browsing import Browser
 from tests.lookup.http.server.servercase import ServerCase, fresh
@@ -51,6 +51,31 @@ class RawRequestTests(ServerCase):
     async def well(self, browser: Browser) -> None:
         """Look that the server still serves."""
         self.assertEqual((await browser.ask(slots_path(LOOKUP_KEY))).status, 200)
+
+    async def test_whole_addresses(self) -> None:
+        """A request may name the whole address, as those to proxies do (RFC 9112 §3.2.2)."""
+        await self.served()
+        for before in ("http://here", "https://here:5580", "HTTP://here"):
+            answer = await self.sent(
+                f"GET {before}{slots_path(LOOKUP_KEY)} HTTP/1.1\r\nHost: here\r\n\r\n".encode()
+            )
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        answer = await self.sent(b"GET http://here HTTP/1.1\r\nHost: here\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 404 "), answer)
+
+    async def test_wrong_methods(self) -> None:
+        """A method that is not served is refused, and those that are are named (RFC 9110 §15.5.6)."""
+        await self.served(p2pext=True)
+        for method, path, allowed in (
+            ("OPTIONS", slots_path(LOOKUP_KEY), b"GET, HEAD"),
+            ("DELETE", slot_path(LOOKUP_KEY, ALICE.key), b"GET, HEAD, PUT"),
+            ("HEAD", events_path(LOOKUP_KEY), b"GET"),
+            ("POST", "/health", b"GET, HEAD"),
+            ("GET", "/get", b"POST"),
+        ):
+            answer = await self.sent(f"{method} {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+            self.assertTrue(answer.startswith(b"HTTP/1.1 405 "), answer)
+            self.assertIn(b"\r\nAllow: " + allowed + b"\r\n", answer)
 
     async def test_long_announced(self) -> None:
         """A body that is announced to be far too long is refused before it comes."""

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseNeverReceived
 
 from p2pship.errors import ConfigError
+from p2pship.lookup.http.server import front
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.lookup.http.server.sqlitestore import SQLiteStore
@@ -69,6 +70,18 @@ class HealthTests(ServerCase):
         self.assertEqual([answer.header("retry-after") for answer in answers], ["10"] * 3)
         store.failing = False
         self.assertEqual((await browser.put(fresh(ALICE))).status, 200)
+
+    async def test_full_disk(self) -> None:
+        """A server that cannot keep what is put is not well for a while, though it can tell what it has."""
+        store = FailingStore(reactor, ":memory:", Quotas(10, 10))
+        settings = ServerSettings(listen=("127.0.0.1",), port=0)
+        browser = await self.started(RendezvousServer(reactor, settings, store))
+        store.failing = True
+        self.assertEqual((await browser.put(fresh(ALICE))).status, 503)
+        store.failing = False
+        self.assertEqual((await browser.ask("/health")).status, 503)
+        self.patch(front, "UNWELL", 0.0)
+        self.assertEqual((await browser.ask("/health")).status, 200)
 
     async def test_bug(self) -> None:
         """A mistake of the server's own is logged, and nobody waits for ever for an answer."""

@@ -31,6 +31,10 @@ from p2pship.lookup.http.wire import KEY_LENGTH
 
 READING = ("GET", "HEAD")
 
+UNWELL = 30.0
+"""Seconds after a failure of the store for which the server says that it is not well: what fails, as for want of room on the disk, may be puts
+alone, which a question for its health is not."""
+
 Extra = Callable[[BoundedRequest, str], Awaitable[Answer]]
 "Answers a request from a source, at a path of its own."
 
@@ -63,6 +67,7 @@ class Front(Resource):
         self._proxies = proxies
         self._observers = observers
         self._extras = extras or {}
+        self._failed_at = 0.0
 
     def render(self, request: BoundedRequest) -> int:
         """Answer a request."""
@@ -91,6 +96,7 @@ class Front(Resource):
         except BadAddress as error:
             self._refuse(request, malformed(str(error)))
         except StoreFailed:
+            self._failed_at = self._reactor.seconds()
             self._refuse(request, unavailable())
         else:
             if answer is None:
@@ -125,10 +131,14 @@ class Front(Resource):
             await self._subscriptions.subscribe(request, _key(parts[2]), one, source)
             return None
         if what == "method":
-            raise wrong_method("GET" if "events" in parts else "GET, HEAD, PUT" if len(parts) == 4 else "GET, HEAD")
+            raise wrong_method(
+                "GET" if "events" in parts else "GET, HEAD, PUT" if len(parts) == 4 else "GET, HEAD"
+            )
         raise unknown()
 
     async def _health(self) -> Answer:
+        if 0 <= self._reactor.seconds() - self._failed_at < UNWELL:
+            raise unavailable()
         await self._store.held()
         return Answer(200, b'{"health": "good"}\n', JSON_TYPE)
 
