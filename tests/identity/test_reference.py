@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from p2pship.identity.aor import canonical_aor
 from p2pship.identity.place import Place, day_of
 from p2pship.identity.record import LONGEST_RECORD, verify_record
 from p2pship.identity.seal import ITEM_LENGTH, ROOM, open_item, seal
@@ -16,6 +17,10 @@ from tests.identity import example
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
 BLOCK = re.compile(r"^```hex ([a-z-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+SPELLING = re.compile(r"^\| `(.*)` \| `(.*)` \|$", re.MULTILINE)
+"A row of a table: how a name is given, and its one spelling."
 
 
 def page(name: str) -> str:
@@ -54,6 +59,15 @@ class StatementAndRecordTests(TestCase):
             self.statement, self.record, example.NOW, example.AOR, example.DEVICE.publication_key
         )
         self.assertEqual(papers.hit, example.DEVICE.hit)
+
+    def test_names(self) -> None:
+        """Each name that the page shows has the spelling that the page says."""
+        _, _, section = page("statement-and-record.md").partition("## The one spelling of a name\n")
+        rows = SPELLING.findall(section.partition("\n## ")[0])
+        self.assertEqual(len(rows), 6)
+        for given, spelt in rows:
+            self.assertEqual(canonical_aor(given), spelt)
+            self.assertTrue(spelt.isascii())
 
     def test_limits(self) -> None:
         """The page names the limits that the code has."""

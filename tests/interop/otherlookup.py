@@ -5,27 +5,22 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from hashlib import sha1
-from http.client import HTTPConnection, HTTPResponse
 from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
 
 import cbor2
 import libtorrent
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+bencode: Any = libtorrent.bencode
+bdecode: Any = libtorrent.bdecode
 SLOT = b"p2pship rendezvous slot v1\0"
-LATE = 0.3
-"Seconds that a node of the DHT has to answer."
+BASE, ask = "http://127.0.0.1:{}/v1/slots/", build_opener(ProxyHandler({})).open
 At = tuple[str, int]
-
-
-def ask(port: int, path: str, body: bytes | None = None, method: str = "GET") -> HTTPResponse:
-    """Ask a rendezvous server."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, f"/v1/slots/{path}", body)
-    return connection.getresponse()
 
 
 def put(port: int, lookup_key: bytes, signer: Ed25519PrivateKey, sealed: bytes) -> int:
@@ -33,7 +28,8 @@ def put(port: int, lookup_key: bytes, signer: Ed25519PrivateKey, sealed: bytes) 
     publication_key, now = signer.public_key().public_bytes_raw(), time.time()
     fields = [1, lookup_key, publication_key, int(now * 1000), int(now) + 3600, sealed]
     slot = cbor2.dumps([*fields, signer.sign(SLOT + cbor2.dumps(fields))])
-    return ask(port, f"{lookup_key.hex()}/{publication_key.hex()}", slot, "PUT").status
+    path = f"{lookup_key.hex()}/{publication_key.hex()}"
+    return int(ask(Request(BASE.format(port) + path, slot, method="PUT"), timeout=10).status)
 
 
 def sealed_in(slot: list[Any], lookup_key: bytes) -> bytes:
@@ -47,7 +43,7 @@ def sealed_in(slot: list[Any], lookup_key: bytes) -> bytes:
 
 def follow(port: int, lookup_key: bytes) -> Iterator[bytes | None]:
     """Yield what is sealed in each slot, as it comes; None when all that was there has."""
-    for line in ask(port, f"{lookup_key.hex()}/events"):
+    for line in ask(f"{BASE.format(port)}{lookup_key.hex()}/events", timeout=60):
         name, _, value = line.strip().partition(b": ")
         if name == b"event" and value == b"live":
             yield None
@@ -61,8 +57,8 @@ class KRPC:
     def __init__(self, host: str, first: At) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 0))
-        self.socket.settimeout(LATE)
-        self._id, self._first = os.urandom(20), first
+        self.socket.settimeout(0.3)
+        self.id, self._first = os.urandom(20), first
 
     def ask(self, at: At, query: bytes, **values: Any) -> dict[bytes, Any]:
         """Ask one node (BEP 5), and return what it says; nothing, if it is silent."""
@@ -71,18 +67,17 @@ class KRPC:
             b"t": os.urandom(4),
             b"y": b"q",
             b"q": query,
-            b"a": {b"id": self._id, **about},
+            b"a": {b"id": self.id, **about},
             b"ro": 1,
         }
-        self.socket.sendto(libtorrent.bencode(message), at)
+        self.socket.sendto(bencode(message), at)
         said: Any = {}
-        try:
-            while said.get(b"t") != message[b"t"]:
-                said = libtorrent.bdecode(self.socket.recv(4096))
-        except TimeoutError:
-            return {}
-        answer: dict[bytes, Any] = said.get(b"r", {})
-        return answer
+        while said.get(b"t") != message[b"t"]:
+            try:
+                said = bdecode(self.socket.recv(4096))
+            except TimeoutError:
+                return {}
+        return dict(said.get(b"r", {}))
 
     def near(self, query: bytes, name: str, target: bytes) -> list[tuple[At, dict[bytes, Any]]]:
         """Ask nodes nearer and nearer to a target, and return what those said that know it best."""
@@ -94,11 +89,8 @@ class KRPC:
             if not said:
                 continue
             answers.append((int.from_bytes(said[b"id"]) ^ int.from_bytes(target), at, said))
-            for start in range(0, len(said.get(b"nodes", b"")), 26):
-                node, host, port = (
-                    said[b"nodes"][start + a : start + b] for a, b in ((0, 20), (20, 24), (24, 26))
-                )
-                contact = socket.inet_ntoa(host), int.from_bytes(port)
+            for node, host, port in struct.iter_unpack(">20s4sH", said.get(b"nodes", b"")):
+                contact = socket.inet_ntoa(host), port
                 if contact not in seen:
                     seen.add(contact)
                     known.append((int.from_bytes(node) ^ int.from_bytes(target), contact))
@@ -107,12 +99,9 @@ class KRPC:
 
     def peers(self, infohash: bytes) -> set[At]:
         """Return the addresses that are announced."""
-        found = (
-            peer
-            for _, said in self.near(b"get_peers", "info_hash", infohash)
-            for peer in said.get(b"values", ())
-        )
-        return {(socket.inet_ntoa(peer[:4]), int.from_bytes(peer[4:])) for peer in found}
+        answers = self.near(b"get_peers", "info_hash", infohash)
+        packed = (peer for _, said in answers for peer in said.get(b"values", []))
+        return {(socket.inet_ntoa(peer[:4]), int.from_bytes(peer[4:])) for peer in packed}
 
     def announce(self, infohash: bytes) -> None:
         """Announce this socket."""

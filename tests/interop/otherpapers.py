@@ -29,11 +29,6 @@ def sha256(octets: bytes) -> bytes:
     return hashlib.sha256(octets).digest()
 
 
-def expand(secret: bytes, info: bytes) -> bytes:
-    """Derive 32 octets (RFC 5869)."""
-    return HKDFExpand(SHA256(), 32, info).derive(secret)
-
-
 class Place:
     """Where everybody who knows a name finds its items, on one day."""
 
@@ -41,11 +36,13 @@ class Place:
         self.name = name
         secret = hmac.digest(b"p2pship open mode v1", name.encode("ascii"), "sha256")
         tail = struct.pack(">BI", 0, int(time.time()) // 86400)
-        self.lookup_key = expand(secret, b"lookup key" + tail)
-        self._cipher = AESGCM(expand(secret, b"sealing key" + tail))
+        self.lookup_key, sealing_key = (
+            HKDFExpand(SHA256(), 32, label + tail).derive(secret) for label in (b"lookup key", b"sealing key")
+        )
+        self._cipher = AESGCM(sealing_key)
         self.handle = sha256(b"p2pship handle v1\0" + self.lookup_key)[:20]
         self.salt = sha256(b"p2pship mutable item v1\0" + self.lookup_key)[:20]
-        self._question_secret = expand(self.lookup_key, b"p2pship question v1")
+        self._question_secret = HKDFExpand(SHA256(), 32, b"p2pship question v1").derive(self.lookup_key)
 
     def seal(self, statement: bytes, record: bytes, publication_key: bytes) -> bytes:
         """Make an item."""
@@ -78,11 +75,6 @@ class Place:
         assert len(question) == 1000 and question[:8] == b"P2PQ\1\1\0\0" and question[24:44] == self.handle
         assert question[64:80] == self._mac(question[:64])
         return b"P2PQ\1\2\1\0" + question[8:24] + struct.pack(">H", len(item)) + item
-
-    def answered(self, question: bytes, answer: bytes) -> tuple[bytes, Fields, Fields]:
-        """Open what was answered."""
-        assert answer[:6] == b"P2PQ\1\2" and answer[8:24] == question[8:24]
-        return self.open(answer[26 : 26 + int.from_bytes(answer[24:26])])
 
     def _mac(self, start: bytes) -> bytes:
         return hmac.digest(self._question_secret, start, "sha256")[:16]

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from twisted.internet import reactor
@@ -18,11 +19,14 @@ from p2pship.testing.nodeprocess import NodeProcess
 from p2pship.testing.programs import free_ports
 from tests.interop import otherlookup as other
 from tests.interop.otherpapers import Person, Place
-from tests.lookup.http.server.serverprocess import START, ServerProcess
+from tests.lookup.http.server.serverprocess import ServerProcess
 
 BOB, CAROL, DAVE, ERIN = (f"{name}@example.com" for name in ("bob", "carol", "dave", "erin"))
 
 NODE, STRANGER, ELSEWHERE = "127.0.101.1", "127.0.102.1", "127.0.103.1"
+
+PATIENCE, SILENCE = 5.0, 0.3
+"Seconds for an answer to come, and after which none comes any more."
 
 TRIES, LOOK = 100, 0.1
 "How often the DHT is asked for what the node has not yet put there, and the seconds between."
@@ -57,11 +61,9 @@ class OtherLookupTests(TestCase):
             await node.ask("identity create", aor=BOB)
             key, news = await deferToThread(self.read)
             await deferToThread(self.publish)
-            dave, at = await deferToThread(self.announce)
-            answered = deferToThread(self.answer, dave, at)
+            await deferToThread(self.announce)
             found = await gatherResults([node.ask("find", aor=name) for name in (CAROL, DAVE, ERIN)])
             self.assertEqual([lookups(each) for each in found], [{"http"}, {"mainline"}, set()])
-            await answered
         finally:
             await node.stop()
         await deferToThread(next, (sealed for sealed in news if not sealed))
@@ -74,10 +76,17 @@ class OtherLookupTests(TestCase):
         key, statement, _ = place.open(next(item for item in news if item))
         (at,) = self.until(self.client.peers, place.handle)
         right = place.question(socket.inet_aton(at[0]))
-        self.assertEqual(place.answered(right, self.ask(right, at))[:2], (key, statement))
+        asking = self.dweller(STRANGER).socket
+        asking.settimeout(PATIENCE)
+        asking.sendto(right, at)
+        answer = asking.recv(2000)
+        self.assertEqual((answer[:6], answer[8:24]), (b"P2PQ\1\2", right[8:24]))
+        self.assertEqual(place.open(answer[26 : 26 + int.from_bytes(answer[24:26])])[:2], (key, statement))
         elsewhere, forged = place.question(socket.inet_aton(ELSEWHERE)), right[:79] + bytes((right[79] ^ 1,))
+        asking.settimeout(SILENCE)
         for wrong in (elsewhere, forged.ljust(1000, b"\0"), right[:999]):
-            self.assertRaises(TimeoutError, self.ask, wrong, at)
+            asking.sendto(wrong, at)
+        self.assertRaises(TimeoutError, asking.recv, 2000)
         item = self.until(self.client.get, key, place.salt)
         self.assertEqual(place.open(item)[:2], (key, statement))
         return key, (sealed for sealed in news if sealed is not None)
@@ -85,34 +94,24 @@ class OtherLookupTests(TestCase):
     def publish(self) -> None:
         """Put Carol and Erin on the server, and take Erin back."""
         carol, erin = Person(CAROL), Person(ERIN)
-        for person, item in ((carol, carol.item), (erin, erin.item), (erin, b"")):
+        for person, item in ((erin, erin.item), (carol, carol.item), (erin, b"")):
             port, key = self.server.port, person.place.lookup_key
             self.assertEqual(other.put(port, key, person.signer, item), 200)
 
-    def announce(self) -> tuple[Person, other.KRPC]:
-        """Announce where Dave is asked for."""
+    def announce(self) -> None:
+        """Announce where Dave is asked for, and answer there."""
         dave, at = Person(DAVE), self.dweller(ELSEWHERE)
         at.announce(dave.place.handle)
-        return dave, at
-
-    def answer(self, dave: Person, at: other.KRPC) -> None:
-        """Answer the first question for Dave; what nodes of the DHT say late comes to the same socket."""
-        at.socket.settimeout(START)
-        question, sender = b"", ("", 0)
-        while not question.startswith(b"P2PQ"):
-            question, sender = at.socket.recvfrom(2000)
-        at.socket.sendto(dave.place.answer(question, dave.item), sender)
+        serving = Thread(target=serve, args=(dave, at))
+        serving.start()
+        self.addCleanup(serving.join)
+        self.addCleanup(self.client.socket.sendto, b"", at.socket.getsockname())
 
     def dweller(self, host: str) -> other.KRPC:
         """Return somebody who asks the DHT, until the test ends."""
         made = other.KRPC(host, (self.dht.hosts[0], self.dht.port))
         self.addCleanup(made.socket.close)
         return made
-
-    def ask(self, question: bytes, at: other.At) -> bytes:
-        """Return what is answered to a question; raises TimeoutError if nothing is."""
-        self.client.socket.sendto(question, at)
-        return self.client.socket.recv(2000)
 
     def until(self, ask: Callable[..., Any], *arguments: bytes) -> Any:
         """Ask the DHT until it knows something."""
@@ -121,6 +120,21 @@ class OtherLookupTests(TestCase):
                 return answer
             time.sleep(LOOK)
         raise AssertionError("the DHT never knew it")
+
+
+def serve(person: Person, at: other.KRPC) -> None:
+    """Answer questions for somebody until an empty datagram comes; and nodes of the DHT, which take who announces himself for one of them."""
+    at.socket.settimeout(None)
+    asked, sender = at.socket.recvfrom(2000)
+    while asked:
+        answer = b""
+        if asked.startswith(b"P2PQ"):
+            answer = person.place.answer(asked, person.item)
+        elif (query := other.bdecode(asked)).get(b"y") == b"q":
+            answer = other.bencode({b"t": query[b"t"], b"y": b"r", b"r": {b"id": at.id}})
+        if answer:
+            at.socket.sendto(answer, sender)
+        asked, sender = at.socket.recvfrom(2000)
 
 
 def lookups(found: Any) -> set[str]:

@@ -63,6 +63,20 @@ class OutletTests(SynchronousTestCase):
         self.assertEqual(self.held(), {slot(1): b"new"})
         self.assertEqual(self.facts, [Published(ALICE, "memory")])
 
+    def test_all_at_once(self) -> None:
+        """A slot that the lookup cannot take yet keeps no other one waiting; the reason is that of the slot."""
+        publish = self.lookup.publish
+
+        self.patch(
+            self.lookup,
+            "publish",
+            lambda each, item: fail(RemoteError("not yet")) if each == slot(1) else publish(each, item),
+        )
+        self.outlet.hold(ALICE, {slot(1): b"1", slot(2): b"2", slot(3): b"3"})
+        self.assertEqual(self.held(), {slot(2): b"2", slot(3): b"3"})
+        self.assertEqual(self.facts, [Published(ALICE, "memory", "not yet")])
+        self.outlet.close()
+
     def test_lookup_gives_up(self) -> None:
         """A lookup that gives up by itself has failed, and is tried again."""
         publish = self.lookup.publish

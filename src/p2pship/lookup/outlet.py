@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, FirstError, TimeoutError, gatherResults, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -118,14 +118,12 @@ class Outlet:
 
     def _attempt(self, kept: _Kept) -> None:
         self._give_up(kept)
-        attempt = Deferred.fromCoroutine(self._publish(self._unpublished[kept]))
+        items = self._unpublished[kept].items()
+        publishing = [maybeDeferred(self._lookup.publish, slot, item) for slot, item in items]
+        attempt = gatherResults(publishing, consumeErrors=True).addErrback(_first_error)
         attempt.addTimeout(PUBLISH_TIME, self._reactor)
         self._attempts[kept] = attempt
         attempt.addCallbacks(self._published, self._failed, callbackArgs=(kept,), errbackArgs=(kept,))
-
-    async def _publish(self, items: Mapping[Slot, bytes]) -> None:
-        for slot, item in items.items():
-            await self._lookup.publish(slot, item)
 
     def _give_up(self, kept: _Kept) -> None:
         """End an attempt and forget its repetition."""
@@ -174,6 +172,12 @@ class Outlet:
             lookup=self._lookup.name,
             reason=_reason(failure),
         )
+
+
+def _first_error(failure: Failure) -> Failure:
+    """Return why the first of several failed that did."""
+    error = failure.value
+    return error.subFailure if isinstance(error, FirstError) else failure
 
 
 def _reason(failure: Failure) -> str:

@@ -61,6 +61,19 @@ class FakeRemote:
         return slot
 
 
+class _Counted(dict[Any, Any]):
+    """Counts how often one has looked through it."""
+
+    def __init__(self, looked: list[float]) -> None:
+        super().__init__()
+        self._looked = looked
+
+    def items(self) -> Any:
+        """Note it."""
+        self._looked.append(NOW)
+        return super().items()
+
+
 class UpkeepTests(SynchronousTestCase):
     """One server."""
 
@@ -107,6 +120,34 @@ class UpkeepTests(SynchronousTestCase):
             self.remote.answer()
         for each in held:
             self.successResultOf(each)
+
+    def test_thousands(self) -> None:
+        """To hold one more takes no look at all the others."""
+        looked: list[float] = []
+        self.patch(self.upkeep, "_sent", _Counted(looked))
+        self.remote.left_alone = 60.0
+        for number in range(100):
+            self.hold(number=number).addErrback(lambda _: None)
+        self.assertEqual(len(looked), 1)
+
+    def test_taken_already(self) -> None:
+        """What the server has is not put again when it is published again because another slot failed."""
+        self.hold()
+        self.remote.answer()
+        self.successResultOf(self.hold())
+        self.assertEqual(self.remote.putting, [])
+        self.hold(b"other")
+        self.hold()  # the other one is on its way
+        self.assertEqual([self.remote.answer().sealed, self.remote.answer().sealed], [b"other", ITEM])
+
+    def test_turn(self) -> None:
+        """What is published anew while it waits keeps its turn: else of thousands those that fail would never have it."""
+        for number in range(MOST_AT_ONCE + 2):
+            self.hold(number=number)
+        self.hold(b"newer", MOST_AT_ONCE)
+        for _ in range(MOST_AT_ONCE):
+            self.remote.answer()
+        self.assertEqual(self.remote.answer().sealed, b"newer")
 
     def test_failed(self) -> None:
         """A failure is told at once, and it is tried again when the server may be asked, until it works; both is in the journal."""

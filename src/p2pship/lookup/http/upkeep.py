@@ -34,6 +34,9 @@ MOST_AT_ONCE = 4
 AGAIN_EVERY = 300.0
 "Seconds between two times at which everything is put again on a server that seems to have lost it; one may say so for ever."
 
+DROP_EVERY = 10.0
+"Seconds between two looks for what has expired: somebody with hundreds of friends publishes thousands of slots at a time."
+
 LATER = 0.05
 "Seconds added to a wait, so that it is over when the time comes."
 
@@ -71,7 +74,7 @@ class Upkeep:
         "until when each slot may be there that was sent, Unix time"
         self._held: dict[Slot, SignedSlot] = {}
         "what the server has taken"
-        self._put_again_at = 0.0
+        self._put_again_at = self._dropped_at = 0.0
         self._timer: Any = None
         self._unreached = ""
         "why the server cannot be asked, in words"
@@ -84,7 +87,10 @@ class Upkeep:
     def hold(self, slot: Slot, wanted: SignedSlot) -> Deferred[None]:
         """Have the server hold this in a slot; fires when it does, or is to hold something else; fails if the first attempt does."""
         self._drop_expired()
-        before = self._waiting.pop(slot, None)
+        held = self._held.get(slot)
+        if held is not None and held.sealed == wanted.sealed and not self._is_under_way(slot):
+            return succeed(None)  # it is published again for another slot that failed
+        before = self._waiting.get(slot)  # whose turn it takes
         if before is not None:
             before.settle()
         wait = self.remote.wait(urgent=True)
@@ -171,6 +177,9 @@ class Upkeep:
         for attempt in tuple(self._under_way.values()):
             attempt.cancel()
 
+    def _is_under_way(self, slot: Slot) -> bool:
+        return slot in self._waiting or slot in self._under_way
+
     def _go_on(self, urgent: bool = False) -> None:
         """Begin as many attempts as there may be now; what is new is tried at once, as the network may have come back."""
         self._drop_expired()
@@ -178,7 +187,9 @@ class Upkeep:
             self._later(self.remote.wait() + LATER)
             return
         for slot in tuple(self._waiting):
-            if len(self._under_way) < MOST_AT_ONCE and slot in self._waiting and slot not in self._under_way:
+            if len(self._under_way) >= MOST_AT_ONCE:
+                return
+            if slot in self._waiting and slot not in self._under_way:
                 self._begin(self._waiting.pop(slot))
 
     def _later(self, seconds: float) -> None:
@@ -245,6 +256,9 @@ class Upkeep:
 
     def _drop_expired(self) -> None:
         now = self._reactor.seconds()
+        if 0 <= now - self._dropped_at < DROP_EVERY:
+            return
+        self._dropped_at = now
         for slot, until in tuple(self._sent.items()):
             if until <= now:
                 del self._sent[slot]
