@@ -100,6 +100,7 @@ class MainlineLookup:
         self._searches: set[MainlineSearch] = set()
         self._timer: Any = None
         self._saving: Any = None
+        self._unwatch: Callable[[], None] | None = None
 
     def start(self) -> Deferred[None]:
         """Begin to find nodes of the DHT; it can be asked some seconds later, at the first start."""
@@ -119,8 +120,9 @@ class MainlineLookup:
                 timer.cancel()
         if self._saving is not None:
             self._save()
+        if self._unwatch is not None:
             self._unwatch()
-        self._timer = self._saving = None
+        self._timer = self._saving = self._unwatch = None
         for slot in tuple(self._waiting):
             self._give_up(slot)
         self._announcements.stop()
