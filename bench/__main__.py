@@ -13,6 +13,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from bench import end_as_a_whole
 from bench.figures import Figure
 
 FOLDER = Path(__file__).parent
@@ -39,6 +40,7 @@ def show(name: str, figures: list[Figure], as_json: bool) -> None:
 
 def main() -> int:
     """Run the command."""
+    end_as_a_whole()
     known = benchmarks()
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Without a name: list the benchmarks."

@@ -23,7 +23,7 @@ def run(quick: bool) -> list[Figure]:
     """Search so many times, in a network namespace of its own."""
     try:
         printed = run_alone([str(ENDS), str(20 if quick else 100)], PATIENCE)
-    except NamespaceScriptFailed as error:
+    except (NamespaceScriptFailed, OSError) as error:  # the latter where there is no unshare
         raise SystemExit(f"it needs network namespaces, /dev/net/tun and libtorrent: {error}") from error
     return figures(json.loads(printed.splitlines()[-1]))
 

@@ -23,7 +23,7 @@ from p2pship.testing.programs import free_ports
 
 HOST = "127.0.0.1"
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 "Seconds for anything: what takes longer is broken, not slow."
 
 CORES = sorted(os.sched_getaffinity(0))

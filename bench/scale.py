@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, log2
 
+from bench import end_as_a_whole
 from bench.dhtcosts import DHTCosts, Traffic
 from bench.dhtcosts import measured as dht_costs
 from bench.servercosts import RedisCosts, ServerCosts, measured_redis
@@ -174,6 +175,7 @@ def measured(quick: bool) -> Scale:
 
 def main() -> int:
     """Run the command."""
+    end_as_a_whole()
     parser = argparse.ArgumentParser(
         prog="python -m bench.scale", description=(__doc__ or "").partition("\n")[0]
     )

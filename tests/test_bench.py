@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
+import psutil
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench import hip, lookup, media, relay
@@ -15,6 +22,9 @@ from bench.figures import Figure, median
 from bench.load import Outcome
 from bench.talk import description, media_address
 from bench.voice import Heard, Voice, speak
+
+PATIENCE = 60.0
+"Seconds until a benchmark has begun, and until it has ended, on a busy machine."
 
 
 class FigureTests(SynchronousTestCase):
@@ -91,6 +101,30 @@ class ShowTests(SynchronousTestCase):
         self.assertEqual((figure.name, figure.peer), ("echoed", "twisted"))
         self.assertGreater(figure.value, 0)
         self.assertIsNotNone(figure.ratio)
+
+
+class EndedTests(SynchronousTestCase):
+    """A benchmark that somebody ends before it is done, such as ``timeout``."""
+
+    def test_nothing_is_left(self) -> None:
+        """What it has started ends, too, and its folders go."""
+        with tempfile.TemporaryDirectory() as folder:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench", "startup", "--quick"],
+                cwd=Path(__file__).resolve().parents[1],
+                env={**os.environ, "TMPDIR": folder},
+                stdout=subprocess.DEVNULL,
+            )
+            children: list[psutil.Process] = []
+            give_up = time.monotonic() + PATIENCE
+            while not children and time.monotonic() < give_up:
+                children = psutil.Process(process.pid).children()
+                time.sleep(0.01)
+            process.terminate()
+            self.assertEqual(process.wait(PATIENCE), 143)
+            self.assertTrue(children)
+            self.assertEqual([child.pid for child in children if child.is_running()], [])
+            self.assertEqual(list(Path(folder).iterdir()), [])
 
 
 class VoiceTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.checkup import checkup
-from p2pship.status import Status
+from p2pship.status import BearerStatus, Status
 from tests.statuses import STATUS
 
 
@@ -22,8 +22,9 @@ class CheckupTests(SynchronousTestCase):
     def test_well(self) -> None:
         """A node that works is well in each point, and that is said of each."""
         self.assertEqual(self.ill(), {})
-        subjects = [one["subject"] for one in checkup(STATUS, "", 0)]
-        self.assertEqual(subjects, ["clock", "sip", "lookup lan", "bearer tls"])
+        findings = {one["subject"]: one["words"] for one in checkup(STATUS, "", 0)}
+        self.assertEqual(list(findings), ["clock", "sip", "lookup lan", "bearer tls"])
+        self.assertIn("what is published was found there at", findings["lookup lan"])
 
     def test_clock(self) -> None:
         """A wrong clock is named, with what follows of it, and how it is set."""
@@ -45,10 +46,20 @@ class CheckupTests(SynchronousTestCase):
         self.assertEqual(self.ill(lookups=[new]), {})
 
     def test_bearers(self) -> None:
-        """None that is on, and one that has no address."""
+        """None that is on, one that has no address, and one that has this machine's own only, as when the network is down."""
         self.assertIn("nobody can be reached", self.ill(bearers=[])["bearers"])
         nowhere = {**STATUS["bearers"][0], "locators": []}
         self.assertIn("is the network up?", self.ill(bearers=[nowhere])["bearer tls"])
+        here: BearerStatus = {**STATUS["bearers"][0], "locators": ["tls:127.0.0.1:5566", "tls:[::1]:5566"]}
+        self.assertIn("from this machine alone", self.words(here))
+        here["locators"] += ["tls:192.0.2.1:5566"]
+        self.assertIn("can be dialled at tls:127", self.words(here))
+
+    def words(self, bearer: BearerStatus) -> str:
+        """Return what is said of a bearer that has addresses."""
+        status: Status = {**STATUS, "bearers": [bearer]}
+        (words,) = [one["words"] for one in checkup(status, "", 3) if one["subject"] == "bearer tls"]
+        return words
 
     def test_identities(self) -> None:
         """Without an identity nobody can be called."""

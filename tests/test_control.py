@@ -83,6 +83,12 @@ class ControlServerTests(TestCase):
         """Answer a command with what JSON does not have, or fail."""
         return object() if arguments else 1 / 0
 
+    def tell(self, tell: Callable[[Any], None]) -> Deferred[str]:
+        """Tell some news, and answer when the test says so."""
+        for news in ("a", {"b": 1}):
+            tell(news)
+        return self.wait({})
+
     async def server(self) -> ControlServer:
         """Start a server that has these commands."""
         commands = {
@@ -90,6 +96,7 @@ class ControlServerTests(TestCase):
             "wait": self.wait,
             "no": self.refuse,
             "break": self.break_,
+            "news": lambda arguments: self.tell,
         }
         server = ControlServer(IReactorUNIX(reactor), self.state, commands)
         server.startService()
@@ -127,6 +134,23 @@ class ControlServerTests(TestCase):
             [len(self.flushLoggedErrors(kind)) for kind in (ZeroDivisionError, TypeError)], [1, 1]
         )
 
+    async def test_news(self) -> None:
+        """What a command tells meanwhile comes at once, and its answer afterwards; hanging up cancels it."""
+        await self.server()
+        talk = await self.connect()
+        news = [{"news": "a"}, {"news": {"b": 1}}]
+        self.assertEqual(await talk.ask(b'{"command": "news"}\n', 2), news)
+        answered = talk.ask(b"", 3)
+        self.slow[0].callback("done")
+        self.assertEqual(await answered, [*news, {"ok": True, "result": "done"}])
+        await talk.ask(b'{"command": "news"}\n', 5)
+        assert talk.transport is not None
+        talk.transport.loseConnection()
+        await talk.closed
+        while not self.cancelled:
+            await self.turn()
+        self.assertEqual(self.cancelled, self.slow[1:])
+
     async def test_garbage(self) -> None:
         """What is no request is answered with an error, and the next one is served."""
         await self.server()
@@ -152,7 +176,7 @@ class ControlServerTests(TestCase):
         self.assertEqual(
             answers[8:],
             [
-                {"ok": False, "error": "there is no command 'ecko': there are break, echo, no, wait"},
+                {"ok": False, "error": "there is no command 'ecko': there are break, echo, news, no, wait"},
                 {"ok": True, "result": {}},
             ],
         )

@@ -22,7 +22,7 @@ RUNNING = b"is running"
 NOBODY_ASKED = b"nobody has said yes"
 
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 "Seconds until something is seen; on a busy machine a start takes some of them."
 
 

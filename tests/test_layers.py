@@ -44,6 +44,7 @@ LAYERS: list[set[str]] = [
     {"controlpath"},
     {"control"},
     {"banner"},
+    {"exitstatus"},
     {"tap", "rendezvoustap"},
     {"cli"},
     {"testing"},

@@ -29,7 +29,8 @@ class NeighboursTests(SynchronousTestCase):
     def setUp(self) -> None:
         near, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         near.setblocking(False)
-        self.addCleanup(self.kernel.close)
+        for each in (near, self.kernel):
+            self.addCleanup(each.close)
         self.neighbours = Neighbours(lambda: near)
         self.addCleanup(self.neighbours.close)
 

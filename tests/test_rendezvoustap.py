@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,13 @@ class ServiceTests(TestCase):
 
     def setUp(self) -> None:
         self.state = Path(self.mktemp()).absolute()
+        self.failures: list[int] = []
 
     def service(self, stopper: MemoryReactorClock, port: int = 0) -> RendezvousService:
         """Return the service of a server on loopback."""
         settings = ServerSettings(listen=("127.0.0.1",), port=port)
         server = make_server(reactor, settings, self.state, os.urandom)
-        return RendezvousService(stopper, self.state, server)
+        return RendezvousService(stopper, self.state, server, partial(self.failures.append, 1))
 
     async def test_folder(self) -> None:
         """Its folder is its own while it runs, and nobody else may read what is in it."""
@@ -101,7 +103,7 @@ class ServiceTests(TestCase):
         StateFolder(self.state).close()
 
     async def test_cannot_start(self) -> None:
-        """A server that cannot listen stops the program."""
+        """A server that cannot listen stops the program, which has failed."""
         stopper = StoppedReactor()
         listening: Any = reactor
         port = listening.listenTCP(0, ServerFactory(), interface="127.0.0.1")
@@ -110,7 +112,7 @@ class ServiceTests(TestCase):
         service.startService()
         for run, positional, keywords in stopper.whenRunningHooks:
             run(*positional, **keywords)
-        self.assertEqual(stopper.stops, 1)
+        self.assertEqual((stopper.stops, self.failures), (1, [1]))
         await service.stopService()
 
 

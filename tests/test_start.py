@@ -63,7 +63,7 @@ class StartTests(SynchronousTestCase):
         return set(ended.stdout.split())
 
     def test_only_what_is_needed(self) -> None:
-        """No optional library, nothing of tests and nothing of commands is loaded; the default plug-ins are."""
+        """No optional library, nothing of tests, of commands or of a server's work is loaded; the default plug-ins are."""
         loaded = self.loaded()
         self.assertLessEqual(
             {"p2pship.lookup.lan.protocol", "p2pship.bearer.tls", "p2pship.sip.proxy"}, loaded
@@ -72,3 +72,4 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(
             {name for name in loaded if name.startswith(("p2pship.testing", "p2pship.cli"))}, set()
         )
+        self.assertNotIn("p2pship.lookup.http.server.service", loaded)

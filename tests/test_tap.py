@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import select
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -176,11 +177,13 @@ class TracebackTests(SynchronousTestCase):
             failing.failure("it failed", Failure(ZeroDivisionError(number)))
             failing.info("all well")
             failing.debug("for who mends it")
-        failing.failure("it failed", Failure(KeyError()))
+        for _ in range(TRACEBACKS):  # as many as may be: nothing is said of more
+            failing.failure("it failed", Failure(KeyError()))
         clock.advance(TRACEBACKS_SPAN)
         failing.failure("it failed", Failure(ZeroDivisionError()))
         failures = [event["log_failure"].type for event in seen if "log_failure" in event]
-        self.assertEqual(failures, [ZeroDivisionError] * TRACEBACKS + [KeyError, ZeroDivisionError])
+        few = [ZeroDivisionError] * TRACEBACKS + [KeyError] * TRACEBACKS
+        self.assertEqual(failures, [*few, ZeroDivisionError])
         texts = [formatEvent(event) for event in seen if "log_failure" not in event]
         left_out = f"and {1_000 - TRACEBACKS} more tracebacks of ZeroDivisionError in sip"
         self.assertEqual(texts, ["all well"] * 1_000 + [left_out])
@@ -193,7 +196,11 @@ class NodeServiceTests(SynchronousTestCase):
         self.reactor = StoppedReactor()
         self.control = FakeControl()
         self.output = io.StringIO()
-        return NodeService(self.reactor, cast(Node, node), cast(ControlServer, self.control), self.output)
+        self.failures: list[int] = []
+        control = cast(ControlServer, self.control)
+        return NodeService(
+            self.reactor, cast(Node, node), control, self.output, partial(self.failures.append, 1)
+        )
 
     def test_started(self) -> None:
         """The banner is printed when the node has started, not before."""
@@ -212,20 +219,20 @@ class NodeServiceTests(SynchronousTestCase):
         self.assertFalse(self.control.running)
 
     def test_cannot_start_later(self) -> None:
-        """A node that finds later that it cannot start stops the program, with a line in the log."""
+        """A node that finds later that it cannot start stops the program, which has failed, with a line in the log."""
         node = FakeNode()
         self.service(node).startService()
         node.started.errback(LocalError("no port is free"))
         for run, positional, keywords in self.reactor.whenRunningHooks:
             run(*positional, **keywords)
-        self.assertEqual((self.reactor.stops, self.output.getvalue()), (1, ""))
+        self.assertEqual((self.reactor.stops, self.failures, self.output.getvalue()), (1, [1], ""))
 
     def test_stopped_while_starting(self) -> None:
         """Being stopped before it has started is nothing to complain of."""
         node = FakeNode()
         self.service(node).startService()
         node.started.cancel()
-        self.assertEqual((self.reactor.stops, self.output.getvalue()), (0, ""))
+        self.assertEqual((self.reactor.stops, self.failures, self.output.getvalue()), (0, [], ""))
 
 
 class StoppedReactor(MemoryReactorClock):

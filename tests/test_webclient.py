@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from OpenSSL.SSL import Error
-from service_identity import VerificationError
+from OpenSSL.SSL import Error, SysCallError
 from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
@@ -143,10 +142,10 @@ class WhyTests(SynchronousTestCase):
             (Failure(ConnectTimeout()), "no connection in time"),
             (Failure(DNSLookupError("no results")), "its name is not found in the DNS"),
             (Failure(ResponseNeverReceived([Failure(connectionDone.value)])), "does it speak HTTP, or HTTPS"),
-            (
-                Failure(Error([("SSL routines", "", "certificate verify failed")])),
-                "its certificate has expired, or is of no authority",
-            ),
-            (Failure(VerificationError([])), "its certificate is for another name"),
+            (Failure(ResponseFailed([Failure(ValueError("-1"))])), "what it answers is no HTTP"),
+            (Failure(ResponseFailed([Failure(BodyFailed("too long"))])), "too long"),
+            (Failure(Error([("SSL routines", "", "wrong version number")])), "it does not speak HTTPS"),
+            (Failure(Error([("SSL routines", "", "bad signature")])), "TLS fails: bad signature"),
+            (Failure(SysCallError(-1, "Unexpected EOF")), "the connection broke"),
         ):
             self.assertIn(words, why(failure, 2.5))

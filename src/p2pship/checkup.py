@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from p2pship.address import Locator, is_loopback
 from p2pship.status import Finding, LookupStatus, ServerStatus, SIPStatus, Status
 
 
@@ -63,11 +64,16 @@ def _bearers(status: Status) -> Iterator[Finding]:
     if not status["bearers"]:
         yield _ill("bearers", "none is on, so that nobody can be reached; see [bearer.…] in `p2pship config`")
     for bearer in status["bearers"]:
-        subject = f"bearer {bearer['name']}"
-        if bearer["locators"]:
-            yield _well(subject, f"can be dialled at {' '.join(bearer['locators'])}")
-        else:
+        subject, at = f"bearer {bearer['name']}", bearer["locators"]
+        if not at:
             yield _ill(subject, "cannot be dialled at any address; is the network up?")
+        elif all(is_loopback(Locator.parse(one).host) for one in at):
+            words = f"can be dialled from this machine alone, at {' '.join(at)}: if others should reach it, is the network up?"
+            yield _well(
+                subject, f"{words} If it is, the log names the addresses that cannot be used, and why"
+            )
+        else:
+            yield _well(subject, f"can be dialled at {' '.join(at)}")
 
 
 def _identities(status: Status) -> Iterator[Finding]:

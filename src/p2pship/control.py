@@ -1,7 +1,7 @@
 """The control socket: a Unix socket that only its owner may use, on which a running node answers commands.
 
 A request is one line of JSON, ``{"command": "status", "arguments": {}}``; its answer is one line, ``{"ok": true,
-"result": …}`` or ``{"ok": false, "error": "words"}``. The requests of a connection are answered in order, one at a
+"result": …}`` or ``{"ok": false, "error": "words"}``; some commands send lines ``{"news": …}`` before it. The requests of a connection are answered in order, one at a
 time; closing the connection cancels what is under way.
 """
 
@@ -43,7 +43,8 @@ PROBE_SECONDS = 1.0
 "How long a socket found in place may take to accept; a Unix socket with a listener does so at once."
 
 Command = Callable[[dict[str, Any]], Any]
-"Takes the arguments; returns what JSON has, or a Deferred of it. A P2PShipError is told in its words."
+"""Takes the arguments; returns what JSON has, or a Deferred of it, or a callable that returns either and is given what tells news
+meanwhile. A P2PShipError is told in its words."""
 
 
 class BadRequest(RemoteError):
@@ -154,7 +155,11 @@ class _Conversation(LineReceiver):
             raise BadRequest(
                 f"there is no command {name!r}: there are {', '.join(sorted(self._talks.commands))}"
             )
-        return command(arguments)
+        result = command(arguments)
+        return result(self._tell) if callable(result) else result
+
+    def _tell(self, news: Any) -> None:
+        self._reply({"news": news})
 
     def _answered(self, result: Any) -> None:
         self._reply({"ok": True, "result": result})

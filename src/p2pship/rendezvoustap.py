@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from twisted.python.failure import Failure
 from p2pship.config import load, print_documented
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError
+from p2pship.exitstatus import CannotStart, end_as_failure
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.storage.state import StateFolder
@@ -87,9 +89,13 @@ class RendezvousService(MultiService):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, state: Path, server: RendezvousServer) -> None:
+    def __init__(
+        self, reactor: Any, state: Path, server: RendezvousServer, failed: Callable[[], None]
+    ) -> None:
+        """``failed`` is called when it cannot start, before the reactor is stopped."""
         super().__init__()
         self._reactor = reactor
+        self._failed = failed
         self._path = state
         self._folder: StateFolder | None = None
         self._server = server
@@ -100,7 +106,7 @@ class RendezvousService(MultiService):
         try:
             self._folder = StateFolder(self._path)
         except ConfigError as error:
-            raise SystemExit(f"p2pship-rendezvous cannot start: {error}") from None
+            raise CannotStart(f"p2pship-rendezvous cannot start: {error}") from None
         super().startService()
         self._server.when_started().addErrback(self._end)
 
@@ -115,6 +121,7 @@ class RendezvousService(MultiService):
         return result
 
     def _end(self, failure: Failure) -> None:
+        self._failed()
         self._reactor.callWhenRunning(self._reactor.stop)
 
 
@@ -128,4 +135,4 @@ def makeService(options: Options) -> RendezvousService:
     except ImportError as error:
         way_out = f"{sys.executable} -m pip install redis"
         raise SystemExit(f"p2pship-rendezvous cannot start: {error}; {way_out}") from None
-    return RendezvousService(reactor, options.state, server)
+    return RendezvousService(reactor, options.state, server, end_as_failure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 
@@ -22,7 +22,7 @@ from p2pship.lookup.trace import KeptTrace
 from p2pship.media.relay import MediaRelays
 from p2pship.overlay.switchboard import Switchboard
 from p2pship.sip.livecalls import live_calls
-from p2pship.status import CallLine, CallStatus, CallStory, Finding, FindStatus, Status
+from p2pship.status import CallLine, CallStatus, CallStory, Finding, FindStatus, Status, TraceStep
 from p2pship.telephony import Telephony
 from p2pship.trust.screensettings import ScreenSettings
 
@@ -31,6 +31,9 @@ MOST_FINDS = 16
 
 RECENT_CALLS = 20
 "Calls that are listed when nobody says how many: a screen."
+
+Tell: TypeAlias = Callable[[TraceStep], object]
+"Is told a step of a search."
 
 
 class Standing:
@@ -128,8 +131,10 @@ class Standing:
         """Tell the story of the call that ``id`` in the arguments names."""
         return self._telephony.book.story(str(arguments.get("id", "")))
 
-    def find(self, arguments: Mapping[str, Any]) -> Deferred[FindStatus]:
+    def find(self, arguments: Mapping[str, Any], tell: Tell | None = None) -> Deferred[FindStatus]:
         """Search every lookup for a person, and say who answered, with ``trace`` each step; nothing is told from memory.
+
+        ``tell`` is told each step as it happens, in place of all of them in the end.
 
         :raises BadAOR: if ``aor`` in the arguments is no name.
         :raises LocalError: if no identity is there to ask for.
@@ -144,9 +149,17 @@ class Standing:
             )
         if not arguments.get("trace"):
             return self._finds.run(collect, self._chain.find, aor, own).addCallback(find_status, aor)
-        trace = KeptTrace(self._desk.clock.seconds)
+        trace = KeptTrace(self._desk.clock.seconds, tell)
         collecting = self._finds.run(collect, partial(self._chain.find, trace=trace), aor, own)
-        return collecting.addCallback(lambda collected: find_status(collected, aor, trace.steps()))
+        return collecting.addCallback(
+            lambda collected: find_status(collected, aor, () if tell else trace.steps())
+        )
+
+
+def _find(standing: Standing, arguments: dict[str, Any]) -> Any:
+    if arguments.get("trace") and arguments.get("follow"):
+        return partial(standing.find, arguments)
+    return standing.find(arguments)
 
 
 def commands(standing: Callable[[], Standing]) -> dict[str, Callable[[dict[str, Any]], Any]]:
@@ -154,7 +167,7 @@ def commands(standing: Callable[[], Standing]) -> dict[str, Callable[[dict[str, 
     return {
         "status": lambda _: standing().status(),
         "doctor": lambda _: standing().checkup(),
-        "find": lambda arguments: standing().find(arguments),
+        "find": lambda arguments: _find(standing(), arguments),
         "calls": lambda _: standing().live_calls(),
         "calls recent": lambda arguments: standing().recent_calls(arguments),
         "calls why": lambda arguments: standing().story(arguments),

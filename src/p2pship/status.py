@@ -121,10 +121,10 @@ class AskedStatus(TypedDict):
 
     lookup: str
     answer: str
-    "completed, timed out or failed"
+    "completed, not asked, timed out or failed"
     seconds: float
     reason: str
-    "why it failed, or which of its servers are of no use though it completed, in words; else empty"
+    "why it failed or was not asked, or which of its servers are of no use though it completed, in words; else empty"
 
 
 class TraceStep(TypedDict):
@@ -135,7 +135,8 @@ class TraceStep(TypedDict):
     lookup: str
     "which one; empty where it is of none"
     step: str
-    "asked, answered, refused, fetched, judged, left out, found, ambiguous, completed, timed out or failed"
+    """asked, on the way, answered, refused, fetched, judged, left out, found, ambiguous, or how the lookup ended: completed, not asked,
+    timed out or failed"""
     words: str
 
 
@@ -190,10 +191,10 @@ class AskedStory(TypedDict):
     "for whom it was asked"
     lookup: str
     answer: str
-    "completed, timed out, failed, or not answered yet"
+    "completed, not asked, timed out, failed, or not answered yet"
     seconds: float
     reason: str
-    "why it failed, or which of its servers are of no use though it completed; else empty"
+    "why it failed or was not asked, or which of its servers are of no use though it completed; else empty"
 
 
 class TriedStory(TypedDict):

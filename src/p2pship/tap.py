@@ -40,6 +40,7 @@ from p2pship.control import ControlServer
 from p2pship.cycles import OFTEN, VERY_OFTEN, RareSearch
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
+from p2pship.exitstatus import CannotStart, end_as_failure
 from p2pship.lookup.mainline.consent import settle
 from p2pship.node import Node
 from p2pship.sections import sections
@@ -212,11 +213,18 @@ class NodeService(MultiService):
     log = Logger()
 
     def __init__(
-        self, reactor: Any, node: Node, control: ControlServer, output: TextIO | None, said: str = ""
+        self,
+        reactor: Any,
+        node: Node,
+        control: ControlServer,
+        output: TextIO | None,
+        failed: Callable[[], None],
+        said: str = "",
     ) -> None:
-        """``said`` is what the start text is to say besides."""
+        """``failed`` is called when it cannot start, before the reactor is stopped; ``said`` is what the start text says besides."""
         super().__init__()
         self._reactor = reactor
+        self._failed = failed
         self._node = node
         self._output = output
         self._said = said
@@ -228,7 +236,7 @@ class NodeService(MultiService):
             super().startService()
             started = self._node.when_started()
         except P2PShipError as error:
-            raise SystemExit(f"p2pship cannot start: {error}") from None
+            raise CannotStart(f"p2pship cannot start: {error}") from None
         started.addCallbacks(self._started, self._not_started)
 
     def _started(self, _: None) -> None:
@@ -240,6 +248,7 @@ class NodeService(MultiService):
         if failure.check(CancelledError):
             return  # it was stopped before it had started
         self.log.critical("p2pship cannot start: {reason}", reason=failure.getErrorMessage())
+        self._failed()
         self._reactor.callWhenRunning(self._reactor.stop)
 
 
@@ -267,7 +276,7 @@ def makeService(options: Options) -> NodeService:
         raise SystemExit(f"p2pship cannot start: {error}") from None
     answered = {**standing.commands(lambda: node.standing), **commands(lambda: node.desk)}
     control = ControlServer(IReactorUNIX(reactor), options.state, answered)
-    service = NodeService(reactor, node, control, sys.__stdout__, said)
+    service = NodeService(reactor, node, control, sys.__stdout__, end_as_failure, said)
     TimerService(OFTEN, search.look_if_quiet).setServiceParent(service)
     TimerService(VERY_OFTEN, search.look_if_many).setServiceParent(service)
     return service

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import ref
 
-from service_identity import VerificationError
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import (
     ConnectionDone,
@@ -14,12 +19,18 @@ from twisted.internet.error import (
     NoRouteError,
 )
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
-from twisted.web.iweb import IResponse
+from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseDone
+from twisted.web.iweb import IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from p2pship.errors import RemoteError
@@ -37,6 +48,83 @@ WORDS: tuple[tuple[type[Exception], str], ...] = (
     (ConnectionLost, "the connection broke"),
 )
 "What the framework says in words of its own."
+
+
+NOT_BELIEVED = {
+    SSL.X509VerificationCodes.ERR_CERT_NOT_YET_VALID: "is not valid yet",
+    SSL.X509VerificationCodes.ERR_CERT_HAS_EXPIRED: "has expired",
+    SSL.X509VerificationCodes.ERR_INVALID_PURPOSE: "is not for a server",
+}
+"What OpenSSL finds wrong with a certificate."
+
+NO_AUTHORITY = "is of no authority that is believed here"
+
+_NO_TLS = "it does not speak HTTPS: should its address begin with http://, or have another port?"
+_OLD_TLS = "it does not speak TLS 1.2 or 1.3"
+
+TLS_WORDS = {
+    "wrong version number": _NO_TLS,
+    "packet length too long": _NO_TLS,
+    "unsupported protocol": _OLD_TLS,
+    "tlsv1 alert protocol version": _OLD_TLS,
+    "tlsv13 alert certificate required": "it wants a certificate of whoever asks",
+}
+"What else OpenSSL says in words of its own."
+
+
+class NotCertified(RemoteError):
+    """The server does not prove that it is the one that was meant."""
+
+
+@implementer(IPolicyForHTTPS)
+class CertifiedHosts:
+    """Believes a server whose certificate is of a trusted authority, and names the server's host."""
+
+    def __init__(self, authorities: object | None = None) -> None:
+        """``authorities`` are an IOpenSSLTrustRoot; None: the operating system's."""
+        self._policy = BrowserLikePolicyForHTTPS(authorities)
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
+        """Return what makes TLS connections to a host: a name, or an IP address without brackets."""
+        made: IOpenSSLClientConnectionCreator = self._policy.creatorForNetloc(hostname, port)
+        return _CertifiedHost(made, hostname.decode("ascii"))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _CertifiedHost:
+    """Makes connections that fail unless the certificate names the host (RFC 9525 §6), whatever else is wrong with it.
+
+    Twisted 26 lets one pass that names nobody, as its check does not expect the error that this gives.
+    """
+
+    def __init__(self, inner: IOpenSSLClientConnectionCreator, host: str) -> None:
+        self._inner = inner
+        is_address = isIPAddress(host) or isIPv6Address(host)
+        self._service: ServiceID = IPAddress_ID(host) if is_address else DNS_ID(host)
+
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return a new connection."""
+        connection: SSL.Connection = self._inner.clientConnectionForTLS(protocol)
+        waiting = ref(protocol)
+
+        def verify(_: SSL.Connection, certificate: X509, error: int, depth: int, good: int) -> bool:
+            wrong = self._wrong(certificate, depth) if good else NOT_BELIEVED.get(error, NO_AUTHORITY)
+            told = waiting()
+            if wrong and told is not None:
+                told.failVerification(Failure(NotCertified(f"its certificate {wrong}")))
+            return not wrong
+
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+        return connection
+
+    def _wrong(self, certificate: X509, depth: int) -> str:
+        if depth:  # it is an authority's
+            return ""
+        try:
+            verify_service_identity(extract_patterns(certificate), [self._service], [])
+        except Exception:  # noqa: BLE001 (whatever it is: it does not name the host)
+            return "is for another name or address"
+        return ""
 
 
 class BodyFailed(RemoteError):
@@ -179,9 +267,17 @@ def why(failure: Failure, seconds: float) -> str:
     inner = reasons[0].value if reasons else failure.value
     if isinstance(inner, TimeoutError | CancelledError):
         return f"nothing within {seconds:g} s"
-    if isinstance(inner, VerificationError):
-        return "its certificate is for another name or address"
-    if "certificate verify failed" in str(inner):
-        return "its certificate has expired, or is of no authority that is believed here"
+    if isinstance(inner, SSL.Error):
+        return _tls_words(inner)
     named = next((words for kind, words in WORDS if isinstance(inner, kind)), "")
+    if not named and reasons and not isinstance(inner, RemoteError | OSError):
+        return "what it answers is no HTTP"
     return named or str(inner) or type(inner).__name__
+
+
+def _tls_words(error: SSL.Error) -> str:
+    reasons = error.args[0] if error.args else ()
+    if not isinstance(reasons, list) or not reasons:  # the system's, not OpenSSL's
+        return "the connection broke"
+    reason = str(reasons[-1][-1])
+    return TLS_WORDS.get(reason, f"TLS fails: {reason}")

@@ -65,7 +65,7 @@ class Path:
     def send(self, end: int, *frames: bytes) -> None:
         """Send frames from an end."""
         for frame in frames:
-            self.ends[end].send(frame, self.now)
+            self.ends[end].send(frame)
         self.flush(end)
 
     def flush(self, end: int) -> None:

@@ -26,8 +26,8 @@ from p2pship.network import Interface
 from p2pship.storage.database import Database
 from p2pship.storage.ports import SCHEMA, Ports
 
-MOST_WAITING = 25.0
-"Real seconds after which nothing is waited for any more: trial's own timeout of 30 s does not reach what is cleaned up."
+MOST_WAITING = 60.0
+"Real seconds after which nothing is waited for any more: trial's own timeout of 120 s does not reach what is cleaned up."
 
 
 @implementer(IDevice)

@@ -276,7 +276,7 @@ class WindowTests(TestCase):
         end = ARQ(PathMTU(OVERHEAD))
         self.assertTrue(end.writable)
         for _ in range(10):
-            end.send(bytes(10_000), 0.0)
+            end.send(bytes(10_000))
         end.outgoing(0.0)
         self.assertFalse(end.writable)
         self.assertEqual(end.waiting, 100_040 - FIRST_WINDOW)
@@ -284,7 +284,7 @@ class WindowTests(TestCase):
     def test_too_long(self) -> None:
         """A frame above the limit is refused as soon as its length is there; one of ours that is too long is a bug."""
         path = Path(always(0.0))
-        self.assertRaises(LocalError, path.ends[0].send, bytes(65_601), path.now)
+        self.assertRaises(LocalError, path.ends[0].send, bytes(65_601))
         path.ends[1].limit = 100
         path.reading[1] = False
         path.send(0, bytes(100), bytes(101))
@@ -316,7 +316,7 @@ class WindowTests(TestCase):
         random = Random(8)
         end = ARQ(PathMTU(OVERHEAD))
         for _ in range(20):
-            end.send(bytes(5000), 0.0)
+            end.send(bytes(5000))
         sent = len(end.outgoing(0.0))
         for newest, taken in ((sent + 1, 0), (sent, FIRST_WINDOW + 1), (2**32 - 1, 2**63)):
             self.assertRaises(BadSegment, end.received, ack_segment(Ack(newest, taken, 2**64 - 1)), 0.0)
@@ -373,6 +373,18 @@ class PathMTUTests(TestCase):
         self.assertEqual(path.mtus[0].room, 1460 - OVERHEAD)
         self.assertGreaterEqual(path.ends[0]._sender._window.octets, window)
         self.assertEqual((len(path.frames[1]), path.ends[0].resent), (30, 0))
+
+    def test_lossy(self) -> None:
+        """That some are lost here and there does not make them smaller: others between them arrive."""
+        path = Path(always(0.02))
+        path.send(0, *[bytes(60_000)] * 30)
+        path.run()
+        path.run(3, until=lambda: path.mtus[0].room == 1500 - OVERHEAD)
+        path._fates = lambda number: [0.02] if number % 40 else [], always(0.02)
+        path.send(0, *[bytes(60_000)] * 30)
+        path.run()
+        self.assertGreater(path.ends[0].resent, 20)
+        self.assertEqual(path.mtus[0].room, 1500 - OVERHEAD)
 
     def test_not_wanted(self) -> None:
         """Where only little is sent nothing is tried."""

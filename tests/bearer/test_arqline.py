@@ -57,7 +57,7 @@ class NarrowLine:
         """Give the flows, and the voice, something to send."""
         for flow, end in enumerate(self.ends[0]):
             while end.writable:
-                end.send(bytes(16_000), self.now)
+                end.send(bytes(16_000))
             self.flush(0, flow)
         if self._voice and self.now >= self.spoken * PAUSE:
             self.lines[0].put(PACKET, self.now)

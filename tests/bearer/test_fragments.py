@@ -73,6 +73,9 @@ class FragmentTests(TestCase):
             except BadPart:
                 continue
         self.assertLessEqual(len(together._unfinished), MOST_UNFINISHED)
+        for number in range(500, 0, -1):  # each of which seems to have been sent before the others
+            together.add(number.to_bytes(2, "big") + b"\0\2half")
+            self.assertLessEqual(len(together._unfinished), MOST_UNFINISHED)
 
     def test_nonsense(self) -> None:
         """Parts that cannot be are refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from p2pship.address import Locator
 from p2pship.bearer.listensettings import ListenSettings
+from p2pship.bearer.streambearer import MOST_LOCATORS
 from p2pship.errors import NotReached
 from tests.bearer.contract import ListenContract
 from tests.bearer.fakes import FakeNetwork, Recorder, device, has_ipv6
@@ -86,6 +88,23 @@ class DialCases(StreamPair):
         await self.until(lambda: links)
         self.assertEqual(links[0].locator, self.bob.locators()[0])
         await self.until(lambda: not met)
+
+    async def test_many_locators(self) -> None:
+        """Of the locators of a record sixteen are dialled: it may name other people's doors without end."""
+        nowhere = [Locator(self.alice.name, HOST, 9)] * MOST_LOCATORS
+        outcome: list[Any] = []
+        self.alice.dial(device("bob").key, [*nowhere, *self.bob.locators()], device("alice")).addBoth(
+            outcome.append
+        )
+        await self.until(lambda: outcome)
+        self.assertTrue(outcome[0].check(NotReached))
+
+    async def test_hangs_up(self) -> None:
+        """A stranger who hangs up is at the door no longer."""
+        locator = self.bob.locators()[0]
+        socket.create_connection((locator.host, locator.port)).close()
+        await self.until(lambda: self.journal.counts[f"{self.bob.name}.refused"])
+        self.assertEqual((self.bob._links, self.bob._admission._guests), (set(), {}))
 
     async def test_no_taker(self) -> None:
         """When the node fails to take a link, the bug is logged and the connection ended."""

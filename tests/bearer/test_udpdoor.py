@@ -14,6 +14,7 @@ from p2pship.address import Locator
 from p2pship.bearer.admission import MOST_FROM_ONE_SOURCE
 from p2pship.bearer.cookie import COOKIE_SIZE
 from p2pship.bearer.exchange import Dialler
+from p2pship.bearer.repetition import HANDSHAKE_TIME
 from p2pship.bearer.udpwire import (
     Answered,
     BadHandshake,
@@ -121,6 +122,20 @@ class DoorTests(UDPPair, TestCase):
         self.assertEqual([link.proof for link in self.accepted], [device("stranger").key])
         self.assertEqual(await self.ask_sealed(who, Closed(answer.own, closing)), 1, "said again if lost")
         self.assertEqual(len(self.accepted), 1)
+
+    async def test_begins_anew(self) -> None:
+        """Who knocks from the same place under the same id with another opening is answered anew, and counts once."""
+        who = self.stranger()
+        await self.knock(who)
+        self.advance(HANDSHAKE_TIME / 2)
+        who.exchange = Dialler("udp", device("stranger"), os.urandom, device("bob").key)
+        (answer,) = await self.knock(who)
+        assert isinstance(answer, Answered)
+        self.assertEqual(len(self.bob._parties), 1)
+        self.advance(HANDSHAKE_TIME / 2)
+        closing = who.exchange.received(answer.answer)
+        assert closing is not None
+        self.assertEqual(await self.ask_sealed(who, Closed(answer.own, closing)), 1)
 
     async def test_closing_from_elsewhere(self) -> None:
         """A closing moves nobody: where it comes from may be somebody else's address, to which a link would send."""

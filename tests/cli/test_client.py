@@ -42,6 +42,12 @@ class AskTests(SynchronousTestCase):
         self.answer(b'{"ok": true, "result": [1]}\n')
         self.assertEqual(ask(self.state, "status"), [1])
 
+    def test_news(self) -> None:
+        """What comes before the answer is told."""
+        self.answer(b'{"news": 1}\n{"news": [2]}\n{"ok": true, "result": 3}\n')
+        heard: list[object] = []
+        self.assertEqual((ask(self.state, "find", heard=heard.append), heard), (3, [1, [2]]))
+
     def test_refused(self) -> None:
         """An error is raised in the node's words."""
         self.answer(b'{"ok": false, "error": "no"}\n')

@@ -100,10 +100,22 @@ class CommandTests(TestCase):
 
         self.serve(find=find)
         code, output, _ = await self.run_command("find", "bob@example.com")
-        self.assertEqual((code, asked), (1, [{"aor": "bob@example.com", "trace": False}]))
-        await self.run_command("find", "--trace", "bob@example.com")
-        self.assertEqual(asked[1:], [{"aor": "bob@example.com", "trace": True}])
+        self.assertEqual((code, asked), (1, [{"aor": "bob@example.com", "trace": False, "follow": False}]))
+        await self.run_command("find", "--trace", "bob@example.com", "--json")
+        self.assertEqual(asked[1:], [{"aor": "bob@example.com", "trace": True, "follow": False}])
         self.assertIn("was not found", output)
+
+    async def test_find_followed(self) -> None:
+        """With a trace each step is printed as the node tells it, and what was found afterwards."""
+        step = {"at": 0.25, "lookup": "lan", "step": "asked", "words": "where everybody looks"}
+
+        def find(arguments: dict[str, Any]) -> object:
+            self.assertTrue(arguments["follow"])
+            return lambda tell: tell(step) or FOUND
+
+        self.serve(find=find)
+        expected = f"0.250 s  lan       asked       where everybody looks\n\n{find_text(FOUND)}\n"
+        self.assertEqual(await self.run_command("find", "--trace", "bob@example.com"), (0, expected, ""))
 
     async def test_doctor(self) -> None:
         """What is not well is exit code 1; where all is well, it is 0."""

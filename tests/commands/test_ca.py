@@ -11,7 +11,8 @@ from p2pship.commands.ca import VERBS
 from p2pship.commands.verb import Verb
 from p2pship.errors import LocalError, RemoteError
 from p2pship.trust.proof import Revoked
-from p2pship.trust.wellknown import name_hash
+from p2pship.trust.publishing import published_files
+from p2pship.trust.wellknown import key_hash, name_hash, read_name_file
 from tests.commands.desks import NOW, DeskTestCase
 
 DAD, ALICE = "dad@family.example", "alice@family.example"
@@ -164,6 +165,24 @@ class FamilyTests(DeskTestCase):
         self.assertIn("deleted", verb("remove").text(removed))
         self.assertEqual(self.give("ca list")["authorities"], [])
         self.assertRaises(RemoteError, self.give, "ca issue", request=file("x"))
+
+    def published(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """Return the keys that are published as Alice's, and those that were taken back."""
+        files, _ = published_files(self.desk.authorities, "family.example", [], NOW)
+        said = read_name_file(files[f"{name_hash(ALICE)}.json"].encode(), ALICE)
+        return said.keys, said.revoked
+
+    def test_publish_revoked(self) -> None:
+        """A key whose certificate was revoked is published as taken back, as long as it has no other one."""
+        identity = self.alice.keyring.identity(ALICE)
+        assert identity is not None
+        key = key_hash(identity.key)
+        self.issue()
+        self.assertEqual(self.published(), ((key,), ()))
+        self.give("ca revoke", which=ALICE)
+        self.assertEqual(self.published(), ((), (key,)))
+        self.issue()
+        self.assertEqual(self.published(), ((key,), ()))
 
     def test_publish(self) -> None:
         """The script makes the files of the web server, which show nobody's name; the zone has the same keys."""

@@ -14,7 +14,13 @@ from zope.interface.verify import verifyObject
 from p2pship.errors import ConfigError, LocalError
 from p2pship.identity.changes import begun
 from p2pship.identity.device import Device
-from p2pship.identity.holdings import ABOUT_FILE, CERTIFICATE_FILE, KEY_FILE, STATEMENT_FILE
+from p2pship.identity.holdings import (
+    ABOUT_FILE,
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    REVOCATIONS_FILE,
+    STATEMENT_FILE,
+)
 from p2pship.identity.identity import RENEW_BELOW, Identity, folder_name
 from p2pship.identity.keys import new_p256, verify
 from p2pship.identity.statement import read_statement, sign_statement, verify_statement
@@ -139,12 +145,20 @@ class IdentityTests(TestCase):
         """The certificate is read when it is wanted; without it the statement is signed anew, and says what it did."""
         first = read_statement(self.identity.statement)
         (self.folder / CERTIFICATE_FILE).unlink()
-        self.assertIn(
-            CERTIFICATE_FILE, str(self.assertRaises(ConfigError, lambda: self.identity.certificate))
-        )
+        self.assertIn(CERTIFICATE_FILE, str(self.assertRaises(LocalError, lambda: self.identity.certificate)))
+        self.assertRaises(
+            LocalError, self.identity.holdings
+        )  # so that no change can be made, and calls go on
         self.clock.advance(STATEMENT_LIFETIME - 1)
         again = verify_statement(self.identity.statement, self.clock.seconds())
         self.assertEqual(again.certificate_hash, first.certificate_hash)
+
+    def test_revocations_gone(self) -> None:
+        """The revocation list is read when it is wanted: none may be there, and one that cannot be read is told."""
+        self.assertEqual(self.identity.revocations, b"")
+        (self.folder / REVOCATIONS_FILE).mkdir()
+        error = self.assertRaises(LocalError, lambda: self.identity.revocations)
+        self.assertIn(REVOCATIONS_FILE, str(error))
 
     def test_first_version(self) -> None:
         """A folder of the first version, which noted nothing, is read; the identity is as old as its certificate."""

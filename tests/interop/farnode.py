@@ -30,7 +30,7 @@ REKEYING = Path(__file__).with_name("rekeying_node.py")
 WORN = 8
 "Packets after which the keys of a rekeying node are worn out."
 
-START = 20.0
+START = 60.0
 "Seconds for the node to start."
 
 

@@ -19,6 +19,9 @@ PREPARED = 512
 PUZZLES = 100
 "R1s that are asked for."
 
+BEGUN = "begun"
+"What is printed first; how many were sent comes last."
+
 MARKER = bytes(4)
 PREFIX = bytes.fromhex("20010022")
 "Of a HIT by SHA-384."
@@ -85,6 +88,7 @@ def flood(host: str, port: int, hit: bytes, rate: int, seconds: float, kind: str
     plug.connect((host, port))
     plug.settimeout(5)
     prepared = asked(plug, hit) if kind == "i2" else [i1(hit)[1] for _ in range(PREPARED)]
+    print(BEGUN, flush=True)
     begun, sent = time.monotonic(), 0
     while (passed := time.monotonic() - begun) < seconds:
         due = int(passed * rate)

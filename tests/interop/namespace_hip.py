@@ -28,7 +28,9 @@ from p2pship.testing.cable import Cable
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import Neighbour, ip
 from tests.interop.hipends import STEP, Talk, bearer
+from tests.interop.intime import check_in_time
 from tests.interop.machine import FAR, NEAR
+from tests.scale import ALONE
 
 ADDRESSES = {4: "10.5.{}.{}", 6: "fd55:5{}::{}"}
 PREFIXES = {4: 24, 6: 64}
@@ -55,8 +57,8 @@ LIMITS = {
     "both": 2.0,
     "rekey": 0.3,  # as long as a machine that does something else may take: none is lost, which counts
 }
-UNDISTURBED = 0.1
-"The longest silence that is allowed, in seconds."
+UNDISTURBED = 0.1 if ALONE else 0.3
+"The longest silence that is allowed, in seconds: others may use the same processors, and that no packet is lost says the most."
 
 SPOKEN = 0.3
 "The longest silence when both begin to speak after a cut that only questions have noticed."
@@ -187,7 +189,7 @@ async def call(reactor: Any, happens: str, conditions: Conditions) -> None:
 def check(happens: str, found: dict[str, Any]) -> None:
     """Look whether a machine heard what it should."""
     limit = SPOKEN if happens == "cut held" else LIMITS.get(happens, UNDISTURBED)
-    assert found["gap"] < limit, found
+    check_in_time(found["gap"], limit, found)
     assert (found["twice"], found["stalls"], found["losses"], found["links"]) == (0, 0, [], 1), found
     assert found["missing"] == 0 or (happens in LIMITS and happens != "rekey"), found
 

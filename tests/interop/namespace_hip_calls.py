@@ -17,8 +17,10 @@ from twisted.internet.task import react
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import ip
 from tests.interop.callmachine import LARGE, CallMachine, FarMachine, serve
+from tests.interop.intime import check_in_time
 from tests.interop.machine import FAR, NEAR
 from tests.interop.scene import ADDRESSES, LEFT, TALK, Scene
+from tests.scale import ALONE
 
 LINE = Conditions(delay=0.01)
 "A round trip of 20 ms."
@@ -48,7 +50,7 @@ REKEYS = 3
 MOVED = {"move": 0.3, "both move": 2.0}
 "The longest silence after addresses changed, if not the first of these."
 
-UNDISTURBED = 0.15
+UNDISTURBED = 0.15 if ALONE else 0.3
 "The longest silence when nothing should be noticed."
 
 AUDIBLE = 0.5
@@ -80,7 +82,7 @@ def machine(reactor: Any, happens: str, folder: Path, name: str) -> CallMachine:
 async def held(scene: Scene, happens: str) -> None:
     """Both hold the call, so that nothing flows, and one cable dies; then they talk on."""
     await scene.both("hold")
-    await scene.talk(0.2)
+    await scene.fall_silent(scene.near, scene.far)
     since = scene.now()
     await scene.talk(0.5)
     await scene.cut()
@@ -95,13 +97,14 @@ async def held(scene: Scene, happens: str) -> None:
 async def one_way(scene: Scene, happens: str) -> None:
     """One phone is silent, so that media flows one way; one cable dies; then both talk."""
     await scene.near.do("signal", "STOP")
-    await scene.talk(0.2)
+    await scene.fall_silent(scene.far)
     since = scene.now()
     await scene.talk(0.5)
     await scene.cut()
     await scene.talk()
     hears, hears_nothing = await scene.both("heard", since)
-    assert hears["gap"] < LEFT and hears_nothing["packets"] == 0, (hears, hears_nothing)
+    assert hears_nothing["packets"] == 0, (hears, hears_nothing)
+    check_in_time(hears["gap"], LEFT, hears)
     await scene.near.do("signal", "CONT")
     await scene.talk(0.3)
     since = scene.now()
@@ -114,8 +117,8 @@ async def killed(scene: Scene, happens: str) -> None:
     await scene.far.do("kill")
     await scene.far.do("start_again")
     since = scene.now()
-    await scene.near.do("when", "CALL_CLOSED", KNOWN)
-    print("known after", scene.now() - since)
+    await scene.near.do("when", "CALL_CLOSED", 4 * KNOWN)
+    check_in_time(scene.now() - since, KNOWN)
     assert await scene.near.do("was_told", 'Reason: SIP;cause=480;text="the other node was restarted"')
     await scene.far.do("hangup")
     await scene.far.do("when", "CALL_CLOSED")
@@ -136,7 +139,7 @@ async def check_call(scene: Scene) -> None:
     """See that the next call is up soon, and heard on both sides."""
     took = await scene.call()
     print("up after", took)
-    assert took < UP_AGAIN, took
+    check_in_time(took, UP_AGAIN)
     since = scene.now()
     await scene.talk(0.5)
     await scene.check_heard(since, AUDIBLE)
@@ -152,6 +155,7 @@ async def rekeyed(scene: Scene, happens: str) -> None:
 
 async def moved(scene: Scene, happens: str) -> None:
     """One machine's address changes, or both machines' at the same moment, after which only the lookup knows where they are."""
+    asked = await scene.both("asked")
     since, limit = scene.now(), MOVED.get(happens, MOVED["move"])
     moving = [(scene.near, "near0", NEAR), (scene.far, "far0", FAR)]
     for each, interface, number in moving[: 2 if happens == "both move" else 1]:
@@ -159,7 +163,7 @@ async def moved(scene: Scene, happens: str) -> None:
         await each.do("ip", f"addr add {ADDRESSES[4].format(0, number + NEW)} dev {interface}")
     await scene.talk(limit + AUDIBLE)
     await scene.check_heard(since, limit)
-    assert await scene.both("asked") == [1, 1], "no phone was asked for anything"
+    assert await scene.both("asked") == asked, "no phone was asked for anything"
 
 
 async def seen(scene: Scene, happens: str) -> None:

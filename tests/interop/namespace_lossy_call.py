@@ -49,6 +49,9 @@ STEP = 0.1
 ETHERNET = "02:00:00:00:00:0{}"
 "By the machine's number."
 
+PUBLISHED = "published {}@example.com on lan"
+"What a node logs when whoever asks for its person is answered: a moment after the phone has registered."
+
 SETTINGS = (*EVERYWHERE, "bearer.tls.enabled=false")
 
 FRAMES_NODE = Path(__file__).with_name("frames_node.py")
@@ -76,12 +79,14 @@ def meet(interface: str, number: int, other: int) -> None:
 
 
 async def machine(reactor: Any, folder: Path, name: str, **options: Any) -> tuple[NodeProcess, Baresip]:
-    """Start a node that writes down its frames, and a phone."""
+    """Start a node that writes down its frames, and a phone, and wait until the node answers questions for its person."""
     node = NodeProcess(reactor, folder / f"node-{name}", LAN_PORT, SETTINGS)
     node._arguments[1:3] = [str(FRAMES_NODE), str(book(folder, name))]
     await node.start()
     phone = Baresip(reactor, folder / name, f"{name}@example.com", node.proxy, voice=VOICES[name], **options)
     await phone.start()
+    while PUBLISHED.format(name) not in node.log():
+        await deferLater(reactor, STEP)
     return node, phone
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from tests.interop import otherwire as w
 from tests.interop.farnode import ELSEWHERE, ELSEWHERE6, HERE, HERE6, REKEYING, WORN, Node, node_at
 from tests.interop.otherhabits import FULL, OLD, PYTHONIC, Carrier, Habits
-from tests.interop.otherhip import Host
+from tests.interop.otherhip import PATIENCE, Host
 from tests.interop.othersender import Association
 
 NOBODY = bytes(16)
@@ -89,7 +89,7 @@ def ping(node: Node, other: Host, own: int = 0) -> Any:
 
 def wait_for(other: Host, found: list[Any]) -> None:
     """Go on until there is a result."""
-    assert other.serve(13.0, lambda: found), "the ping does not end"
+    assert other.serve(PATIENCE, lambda: found), "the ping does not end"
 
 
 def pinged(node: Node, other: Host, own: int = 0, made: bool = False) -> None:
@@ -110,7 +110,7 @@ def close(node: Node, other: Host, peer: Association) -> None:
 
 def check_closed(other: Host) -> None:
     """Check that the node ends what it has made for a ping."""
-    assert other.serve(2.0, lambda: all(each.closed for each in other.associations.values()))
+    assert other.serve(PATIENCE, lambda: all(each.closed for each in other.associations.values()))
 
 
 # what is tried
@@ -191,7 +191,7 @@ def node_moves(node: Node, other: Host, peer: Association, there: bool) -> None:
     """The node moves; what it says is verified, and believed then."""
     peer.moves.clear()
     node.move(there)
-    if not other.serve(5.0, lambda: peer.moves):
+    if not other.serve(PATIENCE, lambda: peer.moves):
         raise w.Wrong(f"nothing was verified: {other.received} {node.association(other.key.hit)}")
     other.ping(peer)
 
@@ -252,7 +252,7 @@ def keys(node: Node, wide: bool) -> None:
             def counted(other: Host = other, peer: Association = peer) -> bool:
                 return bool(node.association(other.key.hit)["rekeys"] == peer.rekeys)
 
-            assert other.serve(3.0, counted), peer.rekeys  # a change may be under way
+            assert other.serve(PATIENCE, counted), peer.rekeys  # a change may be under way
             assert not node.association(other.key.hit)["forged"]
             close(node, other, peer)
 
@@ -307,6 +307,7 @@ def notices(node: Node, wide: bool) -> None:
             try:
                 other.initiate(node.hits[0], node_at(HERE), 0.5)
             except w.Wrong:
+                assert other.serve(PATIENCE, lambda: other.notified), number
                 assert other.notified == [number], (number, other.notified)
             else:
                 raise AssertionError(f"an I2 was taken that should be answered by {number}")

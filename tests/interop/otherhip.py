@@ -18,6 +18,9 @@ from tests.interop.otherdh import GROUPS, Exchange
 from tests.interop.otherhabits import PYTHONIC, Carrier, Habits
 from tests.interop.othersender import ECHOES, Association, Sender
 
+PATIENCE = 20.0
+"Seconds for the node to do what is wanted of it: a busy machine takes some of them."
+
 LOOK = 0.02
 "Seconds between looks whether what is waited for is so."
 
@@ -42,7 +45,7 @@ class Host(Sender):
 
     # what is begun
 
-    def initiate(self, hit: bytes, at: tuple[str, int], seconds: float = 8.0) -> Association:
+    def initiate(self, hit: bytes, at: tuple[str, int], seconds: float = PATIENCE) -> Association:
         """Make an association; a zero HIT takes whoever answers."""
         self._wanted = hit
         self.associations.pop(hit, None)
@@ -57,7 +60,7 @@ class Host(Sender):
             return self.associations.get(hit)
         return next(iter(self.associations.values()), None)
 
-    def ping(self, peer: Association, seconds: float = 3.0) -> None:
+    def ping(self, peer: Association, seconds: float = PATIENCE) -> None:
         """Ask for an echo until there is one."""
         number = os.urandom(2)
         body = number + b"\0\1" + bytes(range(48))
@@ -92,14 +95,17 @@ class Host(Sender):
         data = self.controlled(w.UPDATE, peer, {**what, w.SEQ: struct.pack("!I", number)})
         done = met or (lambda: True)
         self.persuade(
-            lambda: self.carrier.send(data, peer.at), lambda: number in peer.acknowledged and done(), 5.0, 1.0
+            lambda: self.carrier.send(data, peer.at),
+            lambda: number in peer.acknowledged and done(),
+            PATIENCE,
+            1.0,
         )
 
     def close(self, peer: Association, octets: int = 4) -> None:
         """End an association, with both sides' consent."""
         nonce = os.urandom(octets)
         data = self.controlled(w.CLOSE, peer, {w.ECHO_REQUEST: nonce})
-        self.persuade(lambda: self.carrier.send(data, peer.at), lambda: nonce in peer.echoed, 5.0, 1.0)
+        self.persuade(lambda: self.carrier.send(data, peer.at), lambda: nonce in peer.echoed, PATIENCE, 1.0)
 
     def persuade(
         self, send: Callable[[], object], met: Callable[[], object], seconds: float, every: float

@@ -24,7 +24,7 @@ VOICE_SECONDS = 20
 NOTHING_LEFT = {"relays": 0, "dialogs": 0, "pending": 0}
 "What a node holds for calls, when there is none."
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 "Seconds for a node to forget a call that has ended."
 
 
@@ -37,7 +37,6 @@ def voice(aor: str) -> Sound:
 class PairCase(TestCase):
     """Two nodes that find each other on loopback, and no others; whatever a test starts ends with it."""
 
-    timeout = 60
     settings: Sequence[str] = ()
     "more of both nodes' configuration, as ``sip.domain=example.com``"
 

@@ -13,6 +13,9 @@ from p2pship.testing.nodeprocess import NodeProcess
 from p2pship.testing.phone import AT_ONCE, BUSY, DECLINE, Answering, Phone
 from tests.interop.pair import PairCase
 
+TRIES = 5
+"Seconds in which what a phone was told to do must show; nearly always it does in the first."
+
 FLOWING = 20
 "Packets that arrive in a second of talk, and in none of silence: there are 50."
 
@@ -72,15 +75,15 @@ class CallTests(PairCase):
         await self.check_nothing_left()
 
     async def check_received(self, *phones: Baresip, flowing: bool) -> None:
-        """Check whether phones receive packets now."""
-        before = await gatherResults([phone.packets() for phone in phones])
-        await self.talk(1)
-        after = await gatherResults([phone.packets() for phone in phones])
-        for (_, earlier), (_, later) in zip(before, after, strict=True):
-            if flowing:
-                self.assertGreater(later - earlier, FLOWING)
-            else:
-                self.assertLess(later - earlier, FLOWING)
+        """Check whether phones receive packets, at the latest when the nodes have had time to pass the news on."""
+        for _ in range(TRIES):
+            before = await gatherResults([phone.packets() for phone in phones])
+            await self.talk(1)
+            after = await gatherResults([phone.packets() for phone in phones])
+            received = [later - earlier for (_, earlier), (_, later) in zip(before, after, strict=True)]
+            if all((number > FLOWING) == flowing for number in received):
+                return
+        self.fail(f"{received} packets in a second")
 
     async def test_keys(self) -> None:
         """Each key that is pressed arrives at the other side, in order, as telephone events (RFC 4733)."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from p2pship.testing.cable import require_cables
 from p2pship.testing.namespace import run_in_namespace
 from p2pship.testing.programs import require_program
+from tests.interop.intime import in_time
 
 
 class ElsewhereTests(TestCase):
@@ -18,18 +20,19 @@ class ElsewhereTests(TestCase):
     The lookup on the local network is on, and hears nobody; the call is up soon, and heard on both sides.
     """
 
-    timeout = 120
+    timeout = 200
 
     async def play(self, script: str, *arguments: str) -> None:
         """Run a script, which looks at everything itself."""
         require_cables()
         require_program("baresip")
+        self.assertIn("as it should be", await in_time(lambda: self.run_script(script, *arguments)))
+
+    def run_script(self, script: str, *arguments: str) -> Deferred[str]:
+        """Run it, with another folder each time."""
         folder = Path(self.mktemp()).absolute()
         folder.mkdir(parents=True)
-        printed = await run_in_namespace(
-            reactor, str(Path(__file__).with_name(script)), str(folder), *arguments
-        )
-        self.assertIn("as it should be", printed)
+        return run_in_namespace(reactor, str(Path(__file__).with_name(script)), str(folder), *arguments)
 
     async def test_rendezvous(self) -> None:
         """A rendezvous server is asked, whose certificate is one of its own."""

@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 from p2pship.testing.cable import require_cables
 from p2pship.testing.line import Conditions
 from p2pship.testing.namespace import run_in_namespace
+from tests.interop.intime import in_time
 from tests.scale import SCALE
 
 SCRIPT = Path(__file__).with_name("namespace_hip.py")
@@ -24,12 +25,11 @@ LINE = Conditions(delay=0.01)
 class HIPTests(TestCase):
     """Two machines on cables with a delay, each with a bearer; the script looks at what was heard and when."""
 
-    timeout = 60
-
     async def check(self, happens: str, line: Conditions = LINE) -> None:
         """Let something happen to a call."""
         require_cables()
-        printed = await run_in_namespace(reactor, SCRIPT, happens, json.dumps(asdict(line)), limit=20)
+        words = happens, json.dumps(asdict(line))
+        printed = await in_time(lambda: run_in_namespace(reactor, SCRIPT, *words, limit=20))
         self.assertIn("as it should be", printed)
 
     async def test_ipv6(self) -> None:
@@ -50,7 +50,8 @@ class HIPTests(TestCase):
     async def test_absent(self) -> None:
         """Attack: I1s in the names of neighbours that are not there: who is there, and was never met, still gets through, and media leave."""
         require_cables()
-        self.assertIn("as it should be", await run_in_namespace(reactor, ABSENT, limit=20))
+        printed = await in_time(lambda: run_in_namespace(reactor, ABSENT, limit=20))
+        self.assertIn("as it should be", printed)
 
     async def test_path_dies(self) -> None:
         """Everything on the cable in use is silently lost: it goes on over the other one within a second."""

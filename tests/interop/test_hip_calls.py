@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from p2pship.testing.cable import require_cables
 from p2pship.testing.namespace import run_in_namespace
 from p2pship.testing.programs import require_program
+from tests.interop.intime import in_time
 from tests.scale import SCALE
 
 SCRIPT = Path(__file__).with_name("namespace_hip_calls.py")
@@ -18,16 +21,18 @@ SCRIPT = Path(__file__).with_name("namespace_hip_calls.py")
 class HIPCallTests(TestCase):
     """Real nodes and phones; the script looks at every RTP packet that reaches a phone."""
 
-    timeout = 180
+    timeout = 300
 
     async def check(self, *happens: str) -> None:
         """Let things happen to a call, each of them to another one; those with commas between them one after the other."""
         require_program("baresip")
         require_cables()
         for each in happens:
-            folder = Path(self.mktemp()).absolute()
-            printed = await run_in_namespace(reactor, SCRIPT, each, str(folder), limit=60)
-            self.assertIn("as it should be", printed)
+            self.assertIn("as it should be", await in_time(partial(self.play, each)))
+
+    def play(self, happens: str) -> Deferred[str]:
+        """Run the script, with another folder each time."""
+        return run_in_namespace(reactor, SCRIPT, happens, str(Path(self.mktemp()).absolute()), limit=60)
 
     async def test_move(self) -> None:
         """Both machines move at the same moment, and only the lookup knows where they are: less than two seconds are lost, and no

@@ -20,8 +20,6 @@ from p2pship.testing.programs import free_ports
 class HIPCommandsTests(TestCase):
     """Alice's node pings Bob's."""
 
-    timeout = 60
-
     def setUp(self) -> Any:
         """Start both nodes."""
         lan_port = free_ports(1)

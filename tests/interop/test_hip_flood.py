@@ -16,6 +16,7 @@ from p2pship.identity.hit import hit_of
 from p2pship.testing.programs import Program
 from tests.bearer.fakes import Recorder, device
 from tests.bearer.hip.pair import HIPPair
+from tests.interop.hip_flood import BEGUN
 from tests.scale import ALONE, SCALE, scaled
 
 FLOOD = Path(__file__).parent / "hip_flood.py"
@@ -23,8 +24,9 @@ FLOOD = Path(__file__).parent / "hip_flood.py"
 RATE = 10_000 if SCALE else 3_000
 "Packets a second."
 
-WITHIN = 2.0 if ALONE else 5.0
-"Seconds for an honest base exchange meanwhile. Where we are not alone, others use the same processors."
+WITHIN, LOST, SENT = (2.0, 0.01, 0.5) if ALONE else (8.0, 0.05, 0.2)
+"""Seconds for an honest base exchange meanwhile, the share of media that may be lost, and the share of the rate that the flood must
+reach. Where we are not alone, others use the same processors."""
 
 SECONDS = scaled(2, 20)
 "How long the flood goes on."
@@ -112,24 +114,26 @@ class FloodTests(HIPPair, TestCase):
         """Check that media and an honest base exchange do well during a flood."""
         _, before = await self.media(1.0)
         mad = self.rage(kind)
-        await deferLater(reactor, 0.5, lambda: None)
+        await self.until(lambda: BEGUN in mad.tail() or mad.exit_code is not None)
         playing = Deferred.fromCoroutine(self.media(SECONDS))
         await deferLater(reactor, SECONDS / 2, lambda: None)
+        self.hardest = self.difficulty()
         began = reactor.seconds()
         dial = self.carol.dial(device("bob").key, self.bob.locators(), device("carol"))
         link = await dial
         took = reactor.seconds() - began
-        self.hardest = self.difficulty()
+        self.hardest = max(self.hardest, self.difficulty())
         link.close("it was shown")
         sent, during = await playing
         self.assertEqual(await mad.when_ended(30), 0, mad.tail())
+        flooded = int(mad.tail().removeprefix(BEGUN))
         self.figures = (
-            f"{kind}: {mad.tail().strip()} sent; lost {sent - len(during.delays)} of {sent}; p99 {before.p99() * 1000:.1f} -> "
+            f"{kind}: {flooded} sent; lost {sent - len(during.delays)} of {sent}; p99 {before.p99() * 1000:.1f} -> "
             f"{during.p99() * 1000:.1f} ms; base exchange {took * 1000:.0f} ms, difficulty then {self.hardest}"
         )
-        self.assertLess(sent - len(during.delays), 0.01 * sent, self.figures)
+        self.assertLess(sent - len(during.delays), LOST * sent, self.figures)
         self.assertLess(took, WITHIN, self.figures)
-        self.assertGreater(int(mad.tail()), 0.5 * RATE * SECONDS, self.figures)
+        self.assertGreater(flooded, SENT * RATE * SECONDS, self.figures)
         if ALONE:
             self.assertLess(during.p99(), before.p99() + SPARE, self.figures)
             print(self.figures)
@@ -144,8 +148,7 @@ class FloodTests(HIPPair, TestCase):
         honest = {device(name).hit for name in ("alice", "carol")}
         self.assertEqual(self.bob._hosts.device._associations.keys() - honest, set())
         self.assertGreater(self.hardest, 8)
-        await deferLater(reactor, 2.1, lambda: None)
-        self.assertEqual(self.difficulty(), 8)
+        await self.until(lambda: self.difficulty() == 8)
 
     async def test_i2(self) -> None:
         """I2s with solved puzzles: each solution is looked at a few times only, and no association comes of it."""

@@ -26,8 +26,6 @@ from tests.scale import SEED, scaled
 class KilledTests(TestCase):
     """Two phones at one node."""
 
-    timeout = 60
-
     async def test_stories(self) -> None:
         """After the kill a call that was up is told as interrupted, and one that was over as it was."""
         self.node = NodeProcess(reactor, Path(self.mktemp()).absolute(), free_ports(1))

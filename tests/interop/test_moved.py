@@ -10,17 +10,16 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.testing.cable import require_cables
 from p2pship.testing.namespace import run_in_namespace
+from tests.scale import ALONE
 
 SCRIPT = Path(__file__).with_name("namespace_moved.py")
 
-SOON = 3.0
+SOON = 3.0 if ALONE else 6.0
 "Seconds: it takes 0.15, and ten and more where a put waits for a connection that hangs."
 
 
 class MovedTests(TestCase):
     """The client of rendezvous servers."""
-
-    timeout = 60
 
     async def test_moved(self) -> None:
         """What hangs on a connection from the old address is put over another one; followers hear news at once."""

@@ -69,8 +69,6 @@ class Witness(DatagramProtocol):
 class SIPpCase(TestCase):
     """Skipped where SIPp is not installed."""
 
-    timeout = 60
-
     def setUp(self) -> None:
         """Look for the program, and make alice and bob."""
         require_program("sipp")

@@ -18,6 +18,7 @@ class RecordingReceiver:
     def __init__(self) -> None:
         self.candidates: list[Candidate] = []
         self.ends: list[Exception | None] = []
+        self.notes: list[str] = []
         self.first: Deferred[Candidate] = Deferred()
         "fires with the first candidate"
         self.ended: Deferred[None] = Deferred()
@@ -31,6 +32,10 @@ class RecordingReceiver:
         if not self.first.called:
             self.first.callback(candidate)
         self.on_candidate()
+
+    def noted(self, words: str) -> None:
+        """Keep it."""
+        self.notes.append(words)
 
     def search_ended(self, error: Exception | None) -> None:
         """Keep it."""

@@ -209,6 +209,14 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertEqual(self.finder.keep((ALICE.aor, BOB), ALICE, old), newer)
         self.assertEqual(self.finder.kept((ALICE.aor, BOB)), [newer])
 
+    def test_gave_way(self) -> None:
+        """What a device said with a key that gave way is told, but not kept in place of what it says with the newer one."""
+        newer = self.found()
+        old = replace(newer, verdict=Verdict(NameGrade.CHANGED, Acquaintance.STRANGER, outdated=True))
+        self.remember(newer)
+        self.assertEqual(self.finder.keep((ALICE.aor, BOB), ALICE, old), old)
+        self.assertEqual(self.finder.kept((ALICE.aor, BOB)), [newer])
+
     def test_ended_within_the_head_start(self) -> None:
         """If the lookups have nothing to say, as when none works, what is kept is told before the end."""
         self.remember(self.found())

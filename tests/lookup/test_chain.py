@@ -262,9 +262,18 @@ class RefusedTests(ChainTestCase):
                 b"%d" % number
             )
         outcome = self.outcome()
-        self.assertLessEqual(len(outcome.refused), MOST_REFUSALS)
         self.assertEqual(self.journal.counts["lookup.refused"], MOST_CANDIDATES)
-        self.assertLessEqual(self.journal.counts["PapersRefused"], MOST_REFUSALS)
+        # They have one to three digits, which is all that the reason says of them.
+        self.assertEqual((len(outcome.refused), self.journal.counts["PapersRefused"]), (3, 3))
+
+    def test_other_keys_bounded(self) -> None:
+        """However many keys other than the confirmed one come along, a few are told."""
+        for _ in range(MOST_REFUSALS + 2):
+            liar = Person()
+            self.trust.grades[liar.key] = NameGrade.CHANGED
+            self.publish(liar)
+        self.assertTrue(self.outcome().changed)
+        self.assertEqual(self.journal.counts["OtherKeyIgnored"], MOST_REFUSALS)
 
     def test_flood_of_good_ones(self) -> None:
         """Who knows the name can have no more than so many papers verified."""

@@ -78,6 +78,8 @@ class ClaimsTests(SynchronousTestCase):
             claims = Claims()
             self.assertEqual([claims.received(each) for each in order], [[], []])
             self.assertEqual((claims.settle(), claims.ambiguous), ([new], False))
+            self.assertFalse(claims.too_late(self.impostor.key))
+            self.assertTrue(claims.too_late(Person().key))
 
     def test_proven_among_unproven(self) -> None:
         """With a proven key the unproven ones are nobody's business."""

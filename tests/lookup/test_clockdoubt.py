@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pship.identity.validity import RECORD_LIFETIME, SKEW
+from p2pship.identity.place import Place, day_of
+from p2pship.identity.seal import seal
+from p2pship.identity.validity import RECORD_LIFETIME, SKEW, STATEMENT_LIFETIME
 from p2pship.lookup.candidate import FindOutcome
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.clockdoubt import MEMORY, MOST_WITNESSES, ClockDoubt
 from p2pship.lookup.search import SEARCH_TIME
-from tests.lookup.people import NOW, Person, RecordingFindReceiver
+from p2pship.testing.lookup import unsigned_slot
+from tests.lookup.people import BOB, NOW, Person, RecordingFindReceiver
 from tests.lookup.test_chain import ChainTestCase
 
 FUTURE, RIGHT, OVER = -(SKEW + 600.0), 1000.0, RECORD_LIFETIME + 3 * 3600.0
@@ -101,6 +105,20 @@ class SearchTests(ChainTestCase):
             self.publish(person, issued=NOW + 1800)
             self.assertEqual(self.searched(chain, person).found, 0)
         self.assertIn("behind by about 30 minutes", chain.clock_doubt.words(self.clock.seconds()))
+
+    def test_statements(self) -> None:
+        """A statement from the future says so as well, whatever the record's date; one that has long expired says nothing."""
+        for off, witnesses in ((-1800, 1), (STATEMENT_LIFETIME + 1800, 0)):
+            self.clock = Clock()
+            self.clock.advance(NOW + off)
+            chain = self.chain()
+            self.directory.items.clear()
+            day = day_of(NOW + off)
+            place, device, record = Place.of_name(BOB), self.bob.devices[0], self.bob.record(issued=NOW + off)
+            item = seal(place, day, device.publication_key, self.bob.statement(), record)
+            self.directory.items[unsigned_slot(place.lookup_key(day), device.publication_key)] = item
+            self.assertIn("statement", self.searched(chain, self.bob).refused[0])
+            self.assertEqual(chain.clock_doubt.witnesses(NOW + off), witnesses)
 
     def test_right(self) -> None:
         """Those that hold say that it is right."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.lookup.cache import LOOKUP_LATER, CachingFinder
+from p2pship.lookup.chance import SPREAD
 from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.keepfresh import (
     FIRST_ABSENCE,
@@ -11,7 +12,6 @@ from p2pship.lookup.keepfresh import (
     LAST_ABSENCE,
     MOST_CONTACTS,
     SHORTEST_TIME,
-    SPREAD,
     KeepFresh,
 )
 from p2pship.lookup.privacy import Privacy
@@ -179,6 +179,17 @@ class KeepFreshTests(ChainTestCase):
         self.clock.pump([LOOKUP_LATER, 0])
         self.assertEqual(len(self.lookup.questions), asked + 2)
 
+    def test_search_with_a_bug(self) -> None:
+        """A search that cannot even begin, as when the disk fails, is not the last one."""
+        find = self.chain_behind.find
+        self.chain_behind.find = lambda *_: 1 / 0  # type: ignore[method-assign, assignment]
+        with self.assertRaises(ZeroDivisionError):
+            self.start()
+        self.chain_behind.find = find  # type: ignore[method-assign]
+        self.put()
+        self.wait(FIRST_ABSENCE * (1 + SPREAD))
+        self.assertEqual(len(self.finder.kept((self.own.aor, BOB))), 1)
+
     def test_spread(self) -> None:
         """Many contacts are not all searched for in one moment, and not more than there is room for."""
         numbers = iter(range(0, 1 << 30, 7919))
@@ -208,6 +219,12 @@ class KeepFreshTests(ChainTestCase):
         self.wait(RECORD_LIFETIME)
         self.assertEqual(len(self.lookup.questions), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.put(2)
+        self.call()
+        self.wait(SEARCH_TIME)
+        self.call()
+        self.search.cancel()
+        self.assertEqual(len(self.lookup.questions), 3, "kept or not, the lookups are asked at once")
 
     def test_new_identity(self) -> None:
         """An identity that is made later has its contacts kept fresh as well; one that is removed has not."""

@@ -12,7 +12,7 @@ from p2pship.errors import RemoteError
 from p2pship.identity.place import Place
 from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Slot
-from p2pship.lookup.outlet import FIRST_RETRY, PUBLISH_TIME, Outlet
+from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME, Outlet
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup, unsigned_slot
 
 ALICE, CAROL = "alice@example.com", "carol@example.com"
@@ -112,6 +112,35 @@ class OutletTests(SynchronousTestCase):
         self.outlet.hold(ALICE, {slot(1): b"4"})
         told = [fact.error for fact in self.facts if isinstance(fact, Published)]
         self.assertEqual(told, ["", "full", ""])
+
+    def test_newer_and_a_success(self) -> None:
+        """Nor does it count as published if the lookup says so of what is given up."""
+        publish = self.lookup.publish
+        self.lookup.publish = lambda slot, item: Deferred(lambda one: one.callback(None))  # type: ignore[method-assign]
+        self.outlet.hold(ALICE, {slot(1): b"old"})
+        self.lookup.publish = publish  # type: ignore[method-assign]
+        self.outlet.hold(ALICE, {slot(1): b"new"})
+        self.assertEqual((self.held(), self.facts), ({slot(1): b"new"}, [Published(ALICE, "memory")]))
+
+    def test_gone_from_one_place(self) -> None:
+        """That a name is at one place less is no news, as long as it is published anywhere."""
+        friend = Place(b"f" * 32, is_open=False)
+        self.outlet.hold(ALICE, {slot(2): b"2"}, friend)
+        for items in ({slot(1): b"1"}, {}, {slot(1): b"1"}):
+            self.outlet.hold(ALICE, items)
+        self.assertEqual(self.facts, [Published(ALICE, "memory")])
+
+    def test_retries_are_bounded(self) -> None:
+        """However long it fails, it is tried again before long, and in the end ever at the same distance."""
+        self.lookup.failure = RemoteError("down")
+        self.outlet.hold(ALICE, {slot(1): b"1"})
+        waits: list[float] = []
+        for _ in range(12):
+            (retry,) = self.clock.getDelayedCalls()
+            waits.append(retry.getTime() - self.clock.seconds())
+            self.clock.advance(waits[-1])
+        self.assertEqual((waits[0], waits[-2:]), (FIRST_RETRY, [LAST_RETRY] * 2))
+        self.outlet.close()
 
     def test_gone_and_back(self) -> None:
         """That a name which was taken back is published again is news."""

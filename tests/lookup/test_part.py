@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from p2pship.errors import RemoteError
 from p2pship.interfaces import IAsksServers, ILookup, ISearch, ISearchReceiver
 from p2pship.lookup.candidate import Answer, Asked, Candidate, Publishing, Question, Slot
-from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES, Part
+from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES, Part, by_lookup
 
 QUESTION = Question(bytes(32))
 
@@ -66,9 +66,10 @@ class PartTests(SynchronousTestCase):
         """Ask a lookup that does this."""
         self.clock = Clock()
         self.candidates: list[Candidate] = []
+        self.notes: list[str] = []
         self.endings: list[Asked] = []
         self.lookup = ObedientLookup(act)
-        part = Part(self.clock, self.lookup, self.candidates.append, self.endings.append)
+        part = Part(self.clock, self.lookup, self.candidates.append, self.endings.append, self.notes.append)
         part.begin(QUESTION)
         return part
 
@@ -168,8 +169,23 @@ class PartTests(SynchronousTestCase):
         self.assertEqual(heard, [Candidate(b"1", "obedient")])
 
     def test_flood(self) -> None:
-        """Of a flood of candidates only so many are passed on."""
+        """Of a flood of candidates only so many are passed on, and that is told once."""
         self.begin()
-        for number in range(MOST_CANDIDATES + 1):
+        for number in range(MOST_CANDIDATES + 3):
             self.lookup.receiver.candidate_received(Candidate(bytes([number % 256]), "obedient"))
         self.assertEqual(len(self.candidates), MOST_CANDIDATES)
+        self.assertEqual(
+            self.notes, [f"there are more than {MOST_CANDIDATES} answers: the others are not looked at"]
+        )
+
+
+class ByLookupTests(SynchronousTestCase):
+    """What is said of a lookup that was asked in several places."""
+
+    def test_worst(self) -> None:
+        """It is how the worst of them ended, and of two that ended alike the one that took longer."""
+        quick, slow = (Asked("one", Answer.COMPLETED, seconds) for seconds in (0.1, 0.2))
+        failed, other = Asked("one", Answer.FAILED, 0.0, "down"), Asked("other", Answer.NOT_ASKED, 0.0)
+        for asked in ((quick, other, slow), (slow, other, quick)):
+            self.assertEqual(by_lookup(asked), (slow, other))
+            self.assertEqual(by_lookup((*asked, failed)), (failed, other))

@@ -11,7 +11,8 @@ from p2pship.identity.place import Place
 from p2pship.identity.seal import seal, seal_piece
 from p2pship.identity.verdict import NameGrade
 from p2pship.lookup.candidate import Found, Slot
-from p2pship.lookup.pieces import ANNEX_TIME, MOST_FETCHED, MOST_KEPT, PieceStore
+from p2pship.lookup.pieces import ANNEX_TIME, MOST_FETCHED
+from p2pship.lookup.piecestore import MOST_KEPT, PieceStore
 from p2pship.lookup.search import COLLECTING_TIME
 from p2pship.testing.lookup import MemoryDirectory, unsigned_slot
 from tests.lookup.people import BOB, DAY, NOW, Person, RecordingFindReceiver

@@ -14,7 +14,16 @@ from p2pship.identity.seal import ITEM_LENGTH, open_item
 from p2pship.lookup.candidate import Slot
 from p2pship.lookup.chain import LookupChain
 from p2pship.lookup.lan.wire import Answer, Question
-from p2pship.lookup.privacy import FRIENDS, OPEN, PARANOID, Modes, Privacy, Shared, check_mode
+from p2pship.lookup.privacy import (
+    FRIENDS,
+    MOST_SECRETS,
+    OPEN,
+    PARANOID,
+    Modes,
+    Privacy,
+    Shared,
+    check_mode,
+)
 from p2pship.lookup.publisher import COALESCING_TIME, FRIENDS_TIME, NEWS_TIME, Publisher
 from p2pship.lookup.rendezvous import Rendezvous
 from p2pship.testing.lookup import MemoryDirectory, unsigned_slot
@@ -289,6 +298,12 @@ class ModesTests(ChainTestCase):
         """A mode that is none publishes nothing, and cannot be configured."""
         self.assertRaises(LocalError, Privacy(lambda own: "opne").published, ALICE)
         self.assertRaises(ValueError, check_mode, "opne")
+
+    def test_newest_secrets(self) -> None:
+        """Of many secrets with one person those of the latest versions are in use."""
+        secrets = [(BOB, version, bytes([version]) * 32) for version in range(1, MOST_SECRETS + 2)]
+        looked = Privacy(lambda own: PARANOID, lambda own: secrets).searched(ALICE, BOB)
+        self.assertEqual(looked, [Place.between(secret, BOB, ALICE) for _, _, secret in secrets[:0:-1]])
 
     def test_rendezvous(self) -> None:
         """Who shows a code is published for everybody as well, and who has one looks there, as long as it is good."""

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.address import Locator
 from p2pship.errors import LocalError, RemoteError
+from p2pship.identity.holdings import CERTIFICATE_FILE
 from p2pship.identity.keyring import SCHEMAS, Keyring
 from p2pship.identity.papers import Papers
 from p2pship.identity.place import DAY, Place, day_of
@@ -19,17 +20,18 @@ from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verify import papers_from
 from p2pship.journal import Fact, Journal, Published
 from p2pship.lookup.candidate import Publishing, Slot
+from p2pship.lookup.chance import SPREAD
 from p2pship.lookup.edition import ANNOUNCING_TIME
 from p2pship.lookup.outlet import FIRST_RETRY, LAST_RETRY, PUBLISH_TIME
 from p2pship.lookup.publisher import (
     COALESCING_TIME,
     NOT_PUBLIC,
-    SPREAD,
     WITHDRAWING_TIME,
     Publisher,
 )
 from p2pship.storage.database import Database
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
+from tests.identity.authority import Authority
 from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC
 
 ALICE = "alice@example.com"
@@ -206,6 +208,9 @@ class PublishTests(PublisherTestCase):
             self.random = random
             self.start(ALICE)
             first = self.papers(self.near).record
+            self.assertEqual(
+                first.issued, int(self.clock.seconds()), "dated back is what is of a separate device"
+            )
             self.clock.advance(ANNOUNCING_TIME * (1 + part) - 1)
             self.assertEqual(self.papers(self.near).record, first)
             self.clock.advance(2)
@@ -259,15 +264,6 @@ class TroubleTests(PublisherTestCase):
         self.assertEqual(self.told("wide"), ["no way out", ""])
         self.assertEqual(self.near.publications, 3)
 
-    def test_retries_are_bounded(self) -> None:
-        """However long it fails, it is tried again before long."""
-        self.wide.failure = RemoteError("no way out")
-        self.start(ALICE)
-        self.clock.pump([1.0] * int(ANNOUNCING_TIME))
-        before = self.wide.publications
-        self.clock.pump([1.0] * int(LAST_RETRY * (1 + SPREAD) + 1))
-        self.assertGreater(self.wide.publications, before)
-
     def test_takes_too_long(self) -> None:
         """A lookup that never says whether it has published has failed."""
         self.wide.delay = 1e9
@@ -309,6 +305,17 @@ class TroubleTests(PublisherTestCase):
 
         self.keyring.record_for = record_for  # type: ignore[method-assign, assignment]
         self.start(ALICE, "carol@example.com")
+        self.assertIsNone(self.published(self.near))
+        self.assertIsNotNone(self.published(self.near, "carol@example.com"))
+
+    def test_certificates_that_cannot_be_read(self) -> None:
+        """A damaged file of one identity, which is certified, does not keep the others from being published."""
+        self.keyring.create(ALICE)
+        identity = self.keyring.identity(ALICE)
+        assert identity is not None
+        self.keyring.install_chain(ALICE, Authority().issue(ALICE, identity.key, days=365))
+        (identity.folder / CERTIFICATE_FILE).unlink()
+        self.start("carol@example.com")
         self.assertIsNone(self.published(self.near))
         self.assertIsNotNone(self.published(self.near, "carol@example.com"))
 

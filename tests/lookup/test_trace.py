@@ -7,6 +7,7 @@ from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.hit import format_hit, hit_of
 from p2pship.identity.place import Place
 from p2pship.identity.verdict import NameGrade
+from p2pship.interfaces import ISearch, ISearchReceiver
 from p2pship.lookup.candidate import Candidate, Question
 from p2pship.lookup.part import LOOKUP_TIME
 from p2pship.lookup.privacy import Privacy
@@ -48,6 +49,20 @@ class TraceTests(ChainTestCase):
         self.assertEqual(self.words(steps, "left out"), [f"{PRIVATE}: not to be dialled from here"])
         hit = format_hit(hit_of(self.bob.devices[0].key))
         self.assertEqual(self.words(steps, "found"), [f"{hit} at {PUBLIC}"])
+
+    def test_on_the_way(self) -> None:
+        """Whom a lookup asks is a step, and so is that an answer came before."""
+        self.publish(self.bob)
+        first, second = self.memory(), self.memory("second", delay=0.1)
+        find = second.find
+
+        def noting(question: Question, receiver: ISearchReceiver) -> ISearch:
+            receiver.noted("asks 192.0.2.1:5568")
+            return find(question, receiver)
+
+        self.patch(second, "find", noting)
+        steps = self.traced(first, second)
+        self.assertEqual(self.words(steps, "on the way"), ["asks 192.0.2.1:5568", "it came before"])
 
     def test_refused(self) -> None:
         """What is not believed is told, with why."""

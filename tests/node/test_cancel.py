@@ -59,10 +59,11 @@ class CancelTests(NodeTestCase):
     async def test_during_hello(self) -> None:
         """While the nodes greet each other the caller is answered too, and nobody is called."""
         alice, bob = await self.two_phones()
-        self.nodes.links.latency = 0.05  # the link is up after 0.1 s, the hello has passed after 0.2
+        self.nodes.links.latency = 0.2  # the link is up after 0.4 s, the hello has passed after 0.8
         call = await self._trying(alice, bob)
         await self.eventually(lambda: bool(self.nodes.links.links))
         self.assertEqual((await call.cancel()).status, 487)
+        self.nodes.links.latency = 0.0
         await self._only_this_rings(alice, bob)
 
     async def test_crosses_the_answer(self) -> None:

@@ -22,8 +22,6 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "embed.py"
 class EmbeddingTests(TestCase):
     """``examples/embed.py``, which begins in the folder that the tests run in."""
 
-    timeout = 30
-
     async def test_runs(self) -> None:
         """A phone registers with the node in it, the application is told, and all of it stops."""
         lan = f'[lookup.lan]\nport = {free_ports(1)}\ninterfaces = ["lo"]\n'

@@ -82,5 +82,8 @@ class ThroughMainlineTests(NodeTestCase):
             await deferLater(reactor, 0.02, lambda: None)
         await lookup.stop()
         self.patch(search, "FIND_TIME", 1.0)
-        found = await self.nodes.nodes["alice"].standing.find({"aor": BOB})
-        self.assertEqual([device["lookup"] for device in found["devices"]], ["mainline"])
+        found: list[str] = []
+        while not found:  # on a busy machine it may take longer than that
+            answer = await self.nodes.nodes["alice"].standing.find({"aor": BOB})
+            found = [device["lookup"] for device in answer["devices"]]
+        self.assertEqual(found, ["mainline"])

@@ -27,7 +27,7 @@ from p2pship.node import Node
 from p2pship.sections import sections
 from p2pship.sip.message import Response
 from p2pship.standing import commands
-from p2pship.status import AskedStatus, CallStatus, FindStatus, FoundStatus, LookupStatus, Status
+from p2pship.status import AskedStatus, CallStatus, FindStatus, FoundStatus, LookupStatus, Status, TraceStep
 from p2pship.storage import ports
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
 from p2pship.testing.network import StaticNetwork
@@ -42,8 +42,6 @@ def nothing(node: Node) -> Mapping[str, Any]:
 
 class ServiceTests(TestCase):
     """One node, without any way to others."""
-
-    timeout = 30
 
     def setUp(self) -> None:
         """Choose a state folder."""
@@ -354,6 +352,15 @@ class CommandTests(NodeTestCase):
         self._fits(device, FoundStatus)
         self.assertEqual((found["aor"], device["lookup"], device["name_grade"]), (BOB, "memory", "unproven"))
         self.assertTrue(device["locators"])
+
+    async def test_find_followed(self) -> None:
+        """Who follows a search is told each step as it happens, which is then not in the answer."""
+        await self.two_phones()
+        steps: list[TraceStep] = []
+        found = await self._ask("find", aor=BOB, trace=True, follow=True)(steps.append)
+        self.assertEqual((len(found["devices"]), found["trace"]), (1, []))
+        traced = await self._ask("find", aor=BOB, trace=True)
+        self.assertEqual([each["step"] for each in steps], [each["step"] for each in traced["trace"]])
 
     async def test_find_for_the_default(self) -> None:
         """It is searched for the default identity, as in every command that names none."""

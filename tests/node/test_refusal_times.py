@@ -18,6 +18,9 @@ from tests.node.calling import ALICE, BOB, NodeTestCase, refusal
 reactor: Any = _reactor
 
 ROUNDS = 30
+TRIES = 4
+"How often that is measured while it differs: by chance it does now and then on a busy machine, and what differs does each time."
+
 ROBERT = "robert@example.com"
 SAME = 0.003
 "Seconds by which medians of calls that take turns may differ on a busy machine; each takes 3 ms or more."
@@ -36,17 +39,17 @@ class RefusalTimeTests(NodeTestCase):
         self.node("bob").keyring.create(ROBERT)
         await self.eventually(lambda: ROBERT in {fact.aor for fact in self.told("bob", Published)})
         await maybeDeferred(give, self.node("bob").desk, "contact add", aor=ALICE, own=ROBERT)
-        times: dict[str, list[float]] = {BOB: [], ROBERT: []}
-        for _ in range(ROUNDS):
-            for name, took in times.items():
-                took.append(await self.refused(alice, name))
-        differences = [one - other for one, other in zip(times[BOB], times[ROBERT], strict=True)]
-        self.assertLess(abs(statistics.median(differences)), SAME)
+        medians: list[float] = []
+        while not medians or (abs(medians[-1]) >= SAME and len(medians) < TRIES):
+            differences = [
+                await self.refused(alice, BOB) - await self.refused(alice, ROBERT) for _ in range(ROUNDS)
+            ]
+            medians.append(statistics.median(differences))
+        self.assertLess(abs(medians[-1]), SAME, medians)
         self.assertEqual(bob.calls, [])
         rules = self.counts("bob")
-        self.assertEqual(
-            (rules["screen.strangers"], "no phone is registered" in self.reasons("bob")), (ROUNDS, True)
-        )
+        self.assertEqual(rules["screen.strangers"], ROUNDS * len(medians))
+        self.assertIn("no phone is registered", self.reasons("bob"))
 
     async def refused(self, caller: Phone, name: str) -> float:
         """Call somebody in vain, and return how long it took."""

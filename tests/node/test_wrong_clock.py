@@ -8,7 +8,7 @@ from twisted.internet import reactor
 
 from p2pship.identity.validity import RECORD_LIFETIME, SKEW
 from p2pship.testing.nodes import MemoryNodes
-from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase
+from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal
 from tests.node.lateclock import LateReactor
 
 
@@ -36,6 +36,14 @@ class WrongClockTests(NodeTestCase):
         """40 minutes behind, everybody's papers are from the future."""
         words = await self.said_after(-SKEW - 1500)
         self.assertIn("it is behind by about 40 minutes: the records of 2 people are from the future", words)
+
+    async def test_call(self) -> None:
+        """Who calls hears that what was found is not believed, and why; not that nobody has the name."""
+        alice, bob = await self.two_phones()
+        self.late.put_forward(-SKEW - 1500)
+        refused = await refusal(alice.call(bob.aor))
+        self.assertEqual(refused.status, 480)
+        self.assertIn("in the future", refused.response.first("Warning") or "")
 
     async def test_ahead(self) -> None:
         """Two hours ahead, everybody's are over."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from p2pship.address import HostPort
 from p2pship.bearer.admission import Admission
+from p2pship.bearer.sendqueue import WINDOW
 from p2pship.overlay import conduits
-from p2pship.overlay.wire import Received
+from p2pship.overlay.wire import Payload, Received
 from tests.overlay.nodes import BOB, OverlayCase
 from tests.overlay.strangers import Stranger
 
@@ -70,3 +71,23 @@ class RoomTests(OverlayCase):
         bob.overlay._conduits._door = Admission(10, 2)
         waiting = [Stranger(self, bob, home) for _ in range(3)]
         self.assertEqual([len(one.lost) for one in waiting], [1, 0, 0])
+
+
+class TurnTests(OverlayCase):
+    """One link, two peers that both have much to send."""
+
+    def test_turns(self) -> None:
+        """Each has its turn, though one had all of it waiting before the other began."""
+        bob = self.node(BOB, "eve@example.com")
+        stranger = Stranger(self, bob, self.node(MALLORY))
+        for number, identity in ((1, bob.own), (3, bob.keyring.identities()[1])):
+            stranger.greet(identity.aor, number)
+            self.clock.pass_time(0.1)
+            stranger.send(Received(0), number)
+        self.clock.pass_time(0.1)
+        for peer in sorted(bob.overlay.peers(), key=lambda peer: peer.identity.aor):
+            for _ in range(3):
+                peer.send("test", bytes(WINDOW))
+        self.clock.pass_time(1)
+        turns = [parcel.peer for parcel in stranger.parcels if isinstance(parcel.frame, Payload)]
+        self.assertEqual(turns, [1, 3] * 3)

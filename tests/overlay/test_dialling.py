@@ -254,6 +254,7 @@ class FailureTests(OverlayCase):
         reached = alice.people(BOB, alice.keyring.identities()[1])
         self.clock.pass_time(GREET_SECONDS + 0.5)
         self.assertEqual([peer.hit for peer in reached.peers], [bob.hit])
+        self.assertEqual(alice.overlay._dialling._locks, {})
         answers = self.watch(before.send("test", b"x"))
         self.clock.pass_time(0.5)
         self.assertEqual(answers, [b"took x"])

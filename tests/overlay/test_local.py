@@ -88,6 +88,22 @@ class LocalLinkTests(OverlayCase):
         self.assertEqual(self.takers[1].heard, [b"1", "lost enough"])
         self.assertEqual(self.takers[0].heard, ["lost enough"])
 
+    def test_closed_by_what_came(self) -> None:
+        """Who closes it because of a frame hears of the end once, and gets what came before that; nothing breaks afterwards."""
+        self.start()
+        taken = self.takers[1].frame_received
+
+        def take(frame: bytes) -> None:
+            taken(frame)
+            self.listening.close("enough")
+
+        self.takers[1].frame_received = take  # type: ignore[method-assign]
+        self.dialled.send(b"1")
+        self.dialled.send(b"2")
+        self.clock.settle()
+        self.assertEqual(self.takers[1].heard, [b"1", b"2", "lost enough"])
+        self.assertEqual(self.takers[0].heard, ["lost enough"])
+
     def test_writable(self) -> None:
         """It is not writable while a window waits, and says when it is again."""
         self.start()

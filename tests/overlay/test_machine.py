@@ -187,7 +187,7 @@ class ReceivingTests(SynchronousTestCase):
             self.session.arrived(number, payload())
         self.assertTrue(self.session.confirmation_due)
         self.assertEqual(self.session.confirm(), CONFIRM_FRAMES)
-        self.assertFalse(self.session.confirmation_due or self.session.unconfirmed)
+        self.assertFalse(self.session.confirmation_due)
 
     def test_confirm_after_octets(self) -> None:
         """What came is said at once after some octets."""

@@ -82,6 +82,22 @@ class GlareTests(OverlayCase):
         self.assertEqual([len(one.berths) for one in alice.greeted()], [2])
 
 
+class StalledTests(OverlayCase):
+    """A link that the other side dialled, and over which nothing comes for a while."""
+
+    def test_dialled_again(self) -> None:
+        """Whoever dials then gets that link: a hello is said over it at once, as the other side's has passed."""
+        alice, bob = self.two(bearers=one)
+        alice.reach(BOB)
+        bob.peer(ALICE).watch(True)
+        (conduit,) = bob.overlay._conduits
+        conduit.link_stalled()
+        reached = bob.people(ALICE)
+        self.clock.pass_time(1)
+        self.assertEqual([peer.lost_since for peer in reached.peers], [None])
+        self.assertEqual(list(bob.overlay._conduits), [conduit])
+
+
 class AstrayTests(OverlayCase):
     """A link whose bearer says that it has lost the other side."""
 

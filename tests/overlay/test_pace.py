@@ -48,3 +48,11 @@ class PaceTests(OverlayCase):
         self.clock.pass_time(many / pace.A_SECOND)
         self.assertEqual(sum(isinstance(frame, Hello) for frame in stranger.frames), 1 + many)
         self.assertGreater(stranger.times[-1] - stranger.times[1], (many - pace.AT_ONCE - 2) / pace.A_SECOND)
+
+    def test_clock_set_back(self) -> None:
+        """What the next turn was before this machine's clock was set back keeps nobody out."""
+        kept = pace.Pace()
+        for _ in range(pace.AT_ONCE):
+            kept.wait("there", 10_000.0)
+        self.assertEqual(kept.wait("there", 100.0), 0.0)
+        self.assertEqual(kept.wait("elsewhere", 100.0), 0.0)

@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 
 from p2pship.errors import LocalError, PayloadRefused, PeerLost, RemoteError
 from p2pship.interfaces import ILinkReceiver
+from p2pship.overlay import payloads
 from p2pship.overlay.confirmations import CONFIRM_DELAY
 from p2pship.overlay.hello import MAX_SUBPROTOCOLS
 from p2pship.overlay.machine import CONFIRM_FRAMES
@@ -73,6 +74,29 @@ class PayloadTests(OverlayCase):
         self.clock.pass_time(0.1)
         self.assertEqual(results, [b"y" * 65_536])
         self.assertRaises(LocalError, self.peer.send, "test", bytes(65_537))
+
+    def test_many_unanswered(self) -> None:
+        """So many may wait for their answers, on either side, and one more is refused; there is room again when one was answered."""
+        self.patch(payloads, "MAX_UNANSWERED", 2)
+        answers: list[Deferred[bytes]] = []
+
+        def later(payload: bytes) -> Deferred[bytes]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        self.bob.test.answer = later
+        taken = [self.peer.send("test", b"x") for _ in range(2)]
+        self.failureResultOf(self.peer.send("test", b"x"), PayloadRefused)
+        self.clock.pass_time(0.1)
+        taken[0].cancel()  # which Bob does not hear
+        self.failureResultOf(taken[0], CancelledError)
+        refused = self.result()
+        assert isinstance(refused, PayloadRefused)
+        self.assertIn("to be answered already", str(refused))
+        answers[0].callback(b"")
+        self.peer.send("test", b"x")
+        self.clock.pass_time(0.1)
+        self.assertEqual(len(answers), 3)
 
     def test_answer_order(self) -> None:
         """Answers come as they are ready; payloads are taken in order."""

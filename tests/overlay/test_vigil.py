@@ -189,15 +189,19 @@ class IdleTests(OverlayCase):
         self.assertEqual(answers, [b"took x"])
 
     def test_not_idle(self) -> None:
-        """A call, or an answer that is awaited on either side, keeps it."""
-        self.peer.watch(True)
+        """A call, or an answer that is awaited on either side, keeps it: no other is dialled in its place."""
+        links = self.links_between(self.alice, self.bob)
+        both = self.peer, self.bob.peer(ALICE)
+        for peer in both:
+            peer.watch(True)
         self.clock.pass_time(2 * IDLE_SECONDS)
-        self.assertEqual(len(self.links_between(self.alice, self.bob)), 1)
+        self.assertEqual(self.links_between(self.alice, self.bob), links)
         self.bob.test.answer = lambda _: Deferred()
         self.peer.send("test", b"x")
-        self.peer.watch(False)
+        for peer in both:
+            peer.watch(False)
         self.clock.pass_time(2 * IDLE_SECONDS)
-        self.assertEqual(len(self.links_between(self.alice, self.bob)), 1)
+        self.assertEqual(self.links_between(self.alice, self.bob), links)
 
     def test_forgotten(self) -> None:
         """A peer that has slept for an hour is over; the next call begins a new session."""
@@ -216,7 +220,7 @@ class IdleTests(OverlayCase):
         """The side that listened waits a little, and then closes it too."""
         stranger = Stranger(self, self.bob, self.node("mallory@example.com"))
         stranger.greet(BOB)
-        self.clock.pass_time(0.1)
+        self.clock.pass_time(2 * HELLO_SECONDS)
         stranger.send(Bye(1, "enough"))
         self.clock.pass_time(HELLO_SECONDS - 1)
         self.assertEqual(stranger.lost, [])

@@ -40,8 +40,6 @@ def is_free(port: int) -> bool:
 class LargeTests(TestCase):
     """A node, and a phone that is reached over UDP."""
 
-    timeout = 20
-
     def setUp(self) -> None:
         self.caller = Caller()
         clock: Any = IReactorTime(reactor)

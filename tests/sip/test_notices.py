@@ -65,7 +65,9 @@ class NoticesTests(SynchronousTestCase):
             self.station.overlay.searches[-1].end(CHANGED)
             refused = phone.responses()[-1]
             self.assertEqual(refused.status, 403)
-            self.assertEqual(refused.reason, f"{BOB} has another key than you know - not connected")
+            self.assertEqual(
+                refused.reason, f"{BOB} has another key than you know, or its domain names - not connected"
+            )
             self.assertIn("contact pin", refused.first("Warning") or "")
             self.assertEqual((refused.first("Reason") or "").partition(";text")[0], "SIP;cause=403")
         self.assertEqual(len(self.notices(phone)), 1)

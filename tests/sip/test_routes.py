@@ -24,12 +24,14 @@ class StatusTests(TestCase):
 
     def test_truth(self) -> None:
         """404 only when somebody was asked and nobody knows the name; 500 when nobody could be asked."""
+        doubted = FindOutcome((ASKED,), 0, refused=("lan: it is over",), doubted=True)
         silent = ReachOutcome(None, (Tried(b"", False, "lan", 0, 0, 0, "refused"),), True)
         for expected, given in [
             (404, outcome(ASKED)),
             (404, outcome(ASKED, FAILED)),
             (480, outcome(ASKED, met=True)),
             (480, outcome(ASKED, ambiguous=True)),
+            (480, ReachOutcome(doubted, (), False)),
             (500, outcome(FAILED)),
             (500, outcome()),
             (480, silent),

@@ -24,6 +24,7 @@ from p2pship.sip.message import Request, parse, response_to
 from p2pship.sip.transactions import TransactionLayer
 from p2pship.sip.transport import PhoneTransport
 from p2pship.sip.udp import NotSent
+from p2pship.testing.programs import free_ports
 from tests.sip.exchange import Callee, counting_random, make_request, received_request
 from tests.sip.phone_sockets import (
     HOST,
@@ -32,7 +33,6 @@ from tests.sip.phone_sockets import (
     Receiver,
     StreamPhone,
     connect,
-    free_port,
     reactor,
     send,
 )
@@ -40,8 +40,6 @@ from tests.sip.phone_sockets import (
 
 class TransportTests(TestCase):
     """A transport that listens on loopback."""
-
-    timeout = 20
 
     def setUp(self) -> None:
         self.journal = Journal()
@@ -326,7 +324,7 @@ class TCPTests(TransportTests):
 
     async def test_refused(self) -> None:
         """A phone that takes no connection cannot be sent to."""
-        hop = self.transport.hop_for(HOST, free_port(), "TCP")
+        hop = self.transport.hop_for(HOST, free_ports(1), "TCP")
         sendings = [send(hop, make_request("OPTIONS")) for _ in range(2)]
         for sending in sendings:
             await self.assertFailure(sending, NotSent)
@@ -348,10 +346,10 @@ class TCPTests(TransportTests):
         """Only so much may wait for a connection, and only so many connections be made."""
         self.patch(tcp, "MAX_WAITING", 2)
         self.patch(tcp, "MAX_CONNECTIONS", 1)
-        hop = self.transport.hop_for(HOST, free_port(), "TCP")
+        hop = self.transport.hop_for(HOST, free_ports(1), "TCP")
         waiting = [send(hop, make_request("OPTIONS")) for _ in range(2)]
         await self.assertFailure(send(hop, make_request("OPTIONS")), NotSent)
-        other = self.transport.hop_for(HOST, free_port(), "TCP")
+        other = self.transport.hop_for(HOST, free_ports(1), "TCP")
         await self.assertFailure(send(other, make_request("OPTIONS")), NotSent)
         for sending in waiting:
             await self.assertFailure(sending, NotSent)

@@ -16,8 +16,6 @@ SCRIPT = Path(__file__).with_name("namespace_cable.py")
 class CableTests(TestCase):
     """What the conditions do to real datagrams."""
 
-    timeout = 60
-
     async def test_conditions(self) -> None:
         """Datagrams are late and lost as was asked for, and a change holds at once."""
         require_cables()

@@ -17,8 +17,6 @@ from p2pship.testing.phone import AT_ONCE, Phone
 class TwoNodesTests(TestCase):
     """Alice's node and Bob's."""
 
-    timeout = 60
-
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         """Start both."""
         folder = Path(self.mktemp()).absolute()

@@ -119,8 +119,6 @@ class PhoneTests(TwoPhones):
 class IPv6PhoneTests(TestCase):
     """The same with IPv6 addresses."""
 
-    timeout = 60
-
     async def test_call(self) -> None:
         """Two phones at ::1 hear each other."""
         alice, bob = (Phone(reactor, aor, host="::1") for aor in ("alice@example.com", "bob@example.com"))

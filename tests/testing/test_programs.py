@@ -25,8 +25,6 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WA
 class ProgramTests(TestCase):
     """Python itself is the program."""
 
-    timeout = 60
-
     def program(self, code: str) -> Program:
         """Start Python with some code."""
         folder = Path(self.mktemp()).absolute()

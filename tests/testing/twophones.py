@@ -45,7 +45,6 @@ class TwoPhones(TestCase):
     """Alice's phone and Bob's, on real sockets."""
 
     transport = "udp"
-    timeout = 60
 
     def setUp(self) -> None:
         """Switch two phones on."""

@@ -15,7 +15,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
+from p2pship.identity.keys import new_p256, sign, spki
 from p2pship.identity.papers import Papers
+from p2pship.identity.succession import succeeded
 from p2pship.interfaces import IVoucher
 from p2pship.journal import Journal
 from p2pship.storage.database import Database
@@ -37,6 +39,7 @@ from p2pship.trust.wellknown import (
 )
 from tests.identity import example
 from tests.trust.certificates import DAY, NOW, OTHER_KEY, der, papers, person, revocations, root
+from tests.trust.people import papers_of
 from tests.trust.webserver import Answers, endpoint_to, listen
 
 DOMAIN = "p2pship-test.net"
@@ -115,13 +118,27 @@ class DomainVoucherTests(TestCase):
         self.dns.vouched = Vouch("domain")
         vouch = await self.ask()
         self.assertFalse(vouch)
+        self.assertTrue(vouch.contradicted)
         self.assertIn("names another key", vouch.reasons[0])
         self.assertEqual(self.dns.asked, 0)
 
+    async def test_former_key(self) -> None:
+        """A domain that has not heard yet that its key gave way to this one does not contradict it; nor does it vouch for it."""
+        old, new = new_p256(), new_p256()
+        succession = (succeeded(lambda data: sign(old, data), spki(old), AOR, spki(new)),)
+        self.publish([key_hash(spki(old))])
+        vouch = await self.ask(papers_of(AOR, new, succession=succession))
+        self.assertEqual((bool(vouch), vouch.contradicted), (False, False))
+        self.assertIn("gave way", vouch.reasons[0])
+
     async def test_expired(self) -> None:
         """A file that has expired proves nothing, though the server still has it."""
-        self.publish([key_hash(KEY)], expires=NOW)
-        self.assertIn("expired", (await self.ask()).reasons[0])
+        for named in (key_hash(KEY), key_hash(example.DEVICE.key)):
+            self.publish([named], expires=NOW)
+            vouch = await self.ask()
+            self.assertIn("expired", vouch.reasons[0])
+            self.assertFalse(vouch.contradicted)
+            self.clock.advance(DAY)
 
     async def test_taken_back(self) -> None:
         """A key that the domain has taken back is refused, also if it is named as well."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from p2pship.errors import BadPapers, LocalError, RemoteError
 from p2pship.identity.keys import new_p256, sign, spki
+from p2pship.identity.validity import SKEW
 from p2pship.trust.introductions import LIFETIME, read_introduction, sign_introduction, verify_introduction
 from tests.trust.people import ALICE, BOB, CAROL, NOW, PolicyCase
 
@@ -78,6 +79,13 @@ class IntroductionTests(PolicyCase):
             verify_introduction(raw, NOW - 86_400)
         with self.assertRaises(LocalError):
             self.vouch(expires=NOW + LIFETIME + 1)
+
+    def test_clock_set_back(self) -> None:
+        """One that another device took, or we before our clock was set back, counts when its time has come."""
+        self.kept.keep(ALICE, self.vouch())
+        for seconds, count in ((-SKEW - 1, 0), (-SKEW, 1), (LIFETIME + 1, 0)):
+            self.clock.rightNow = NOW + seconds
+            self.assertEqual(self.count(), count, seconds)
 
     def test_given_to_another(self) -> None:
         """One that was given to somebody else counts nothing."""

@@ -81,6 +81,14 @@ class PagesTests(TestCase):
         self.assertEqual([(await first).body, (await third).body], [b"hello"] * 2)
         self.assertEqual(len(self.answers.asked), 1)
 
+    async def test_given_up_by_another(self) -> None:
+        """Whoever is told first may have another give up: those after that one are told all the same."""
+        self.answers.pages[PATH] = b"hello"
+        first, given_up, third = [self.pages.fetch(DOMAIN, "x") for _ in range(3)]
+        given_up.addErrback(lambda _: None)
+        first.addCallback(lambda _: given_up.cancel())
+        self.assertEqual((await third.addTimeout(5, reactor)).body, b"hello")
+
     async def test_missing(self) -> None:
         """That a page is not there is remembered for a while."""
         for _ in range(2):

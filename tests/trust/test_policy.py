@@ -18,6 +18,7 @@ from p2pship.interfaces import IAcquaintances, IIdentity, ITrustPolicy
 from p2pship.trust.facts import PinFollowed, PinMade, PinOffered
 from p2pship.trust.introductions import sign_introduction
 from p2pship.trust.lookalike import looks
+from p2pship.trust.pins import BY_CALL, BY_CONFIRMING, BY_CONTACT
 from p2pship.trust.vouch import Vouch
 from p2pship.trust.vouching import Vouching
 from tests.scale import scaled
@@ -26,6 +27,7 @@ from tests.trust.people import ALICE, BOB, CAROL, NOW, PolicyCase, PretendedVouc
 CA = Vouch("ca:0011223344556677", ("an authority says so",), NOW + 3600)
 OTHER_CA = Vouch("ca:7766554433221100", ("another authority says so",), NOW + 3600)
 DOMAIN = Vouch("domain", ("the domain says so",), NOW + 3600)
+CONTRADICTED = Vouch(reasons=("the domain names another key",), until=NOW + 3600, contradicted=True)
 REVOKED = Vouch(reasons=("the certificate was revoked",), revoked=True)
 
 
@@ -120,6 +122,29 @@ class PolicyTests(PolicyCase):
         self.assert_judged(self.judge(), NameGrade.CHANGED, Acquaintance.STRANGER)
         del self.voucher.answers[spki(self.key)]
         self.assertIs(self.judge().name, NameGrade.KNOWN)
+
+    def test_contradicted(self) -> None:
+        """Whose name is another key's by the word of its domain is refused, unless the user knows the key, or an authority vouches."""
+        self.voucher.answers[spki(self.key)] = CONTRADICTED
+        self.policy.contacts.add(ALICE, BOB)
+        verdict = self.judge()
+        self.assert_judged(verdict, NameGrade.CHANGED, Acquaintance.STRANGER)
+        self.assertEqual(verdict.reasons, CONTRADICTED.reasons)
+        self.assertEqual([offer.key for offer in self.policy.offers.of(ALICE, BOB)], [spki(self.key)])
+        self.pin()
+        self.assert_judged(self.judge(), NameGrade.KNOWN, Acquaintance.CONTACT)
+
+    def test_contradicted_pin(self) -> None:
+        """Nor does it help to have answered the user's call before the domain did; it does if somebody verified the name then."""
+        self.voucher.answers[spki(self.key)] = CONTRADICTED
+        for by, how, grade in (
+            ("", BY_CALL, NameGrade.CHANGED),
+            (DOMAIN.by, BY_CALL, NameGrade.KNOWN),
+            ("", BY_CONTACT, NameGrade.KNOWN),
+            ("", BY_CONFIRMING, NameGrade.KNOWN),
+        ):
+            self.policy.pin(ALICE, BOB, spki(self.key), how, by)
+            self.assertIs(self.judge().name, grade, (by, how))
 
     def test_false_fingerprint(self) -> None:
         """A name that is the fingerprint of another key is refused, whoever vouches for it."""

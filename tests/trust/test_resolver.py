@@ -207,14 +207,14 @@ class ResolverTests(TestCase):
         read: list[bytes] = []
         self.patch(resolver, "_read", lambda octets, _: read.append(octets))
         for sender in (("192.0.2.2", 53), ("192.0.2.1", 54), ("192.0.2.1", 53)):
-            asked.datagramReceived(bytes(100), sender)
+            asked.datagram_received(bytes(100), sender)
         self.assertEqual(len(read), 1)
 
     def test_link_local(self) -> None:
         """A resolver that is named with the interface behind which it is, as on many home networks, is known by its address."""
         question = dns.message.make_query(NAME, "A")
         asked = _Datagrams(HostPort("fe80::1%eth0", 53), question)
-        asked.datagramReceived(full(question).to_wire(), ("fe80::2", 53))
+        asked.datagram_received(full(question).to_wire(), ("fe80::2", 53))
         self.assertNoResult(asked.answer)
-        asked.datagramReceived(full(question).to_wire(), ("fe80::1", 53))
+        asked.datagram_received(full(question).to_wire(), ("fe80::1", 53))
         self.assertTrue(self.successResultOf(asked.answer).answer)

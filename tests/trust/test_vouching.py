@@ -54,6 +54,14 @@ class PatienceTests(PolicyCase):
         self.answer(DOMAIN)
         self.assertEqual(self.changes, [(ALICE, BOB)])
 
+    def test_late_contradiction(self) -> None:
+        """That the name is another key's is told when it comes late, too: who is reached already is judged again."""
+        judging = self.begin()
+        self.clock.advance(PATIENCE)
+        self.assertIs(self.successResultOf(judging).name, NameGrade.UNPROVEN)
+        self.answer(Vouch(reasons=("the domain names another key",), contradicted=True))
+        self.assertEqual(self.changes, [(ALICE, BOB)])
+
     def test_waited_for_once(self) -> None:
         """A hello that follows a search does not wait for the same again; what is still under way is told all the same."""
         self.begin()

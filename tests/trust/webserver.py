@@ -15,11 +15,11 @@ from twisted.internet import ssl
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from p2pship.trust.pages import Endpoint
+from p2pship.webclient import CertifiedHosts
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -118,7 +118,7 @@ def listen_with(
 def endpoint_to(reactor: object, port: int) -> Endpoint:
     """Return what connects to that port whatever the host, and trusts the root of this file alone."""
     root = ssl.Certificate.loadPEM(web_certificate((), authority=True).public_bytes(Encoding.PEM))
-    policy = BrowserLikePolicyForHTTPS(ssl.trustRootFromCertificates([root]))
+    policy = CertifiedHosts(ssl.trustRootFromCertificates([root]))
 
     def endpoint(host: str) -> IStreamClientEndpoint:
         tls = policy.creatorForNetloc(host.encode("ascii"), 443)

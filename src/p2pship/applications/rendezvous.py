@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from p2pship.config import option
 from p2pship.interfaces import INode
-from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from p2pship.lookup.http.server.service import RendezvousServer
 
 
 @dataclass(frozen=True)
@@ -23,4 +25,8 @@ SETTINGS = RendezvousSettings
 
 def make(reactor: Any, settings: RendezvousSettings, node: INode) -> RendezvousServer:
     """Return the service of a node's server."""
+    from p2pship.lookup.http.server.service import (
+        make_server,
+    )  # a node without one starts without a web server
+
     return make_server(reactor, settings, node.state, node.random)

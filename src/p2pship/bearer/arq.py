@@ -121,7 +121,7 @@ class ARQ:
         """Let the other side send more than the first few octets: frames are given back at once from now on."""
         self._receiver.release()
 
-    def send(self, frame: bytes, now: float) -> None:
+    def send(self, frame: bytes) -> None:
         """Send a frame.
 
         :raises LocalError: if it is longer than 65,600 octets.

@@ -124,7 +124,7 @@ class ArqSender:
         arrived = [chunk for chunk in self._chunks.values() if _has(ack, starts, chunk)]
         for chunk in arrived:
             self._arrived(chunk)
-        self._find_lost(now)
+        self._tell_path(arrived, self._find_lost(now), now)
         if later or arrived:
             self._timer_from, self._probe = now, None
             self.waits_since = None if self.done else now
@@ -144,30 +144,40 @@ class ArqSender:
         if self._probe is not None and self._probe.brought(chunk, self._newest):
             self._window.lost(self._probe.repeats, self.next_number)
         self._window.acked(size, chunk.number, self._full)
-        self._mtu.arrived(size + DATA_HEADER)
         if chunk.flying:
             chunk.flying = False
             self._flying -= size
 
-    def _find_lost(self, now: float) -> None:
+    def _find_lost(self, now: float) -> list[_Chunk]:
         """Find what was overtaken, by number or by time (RFC 9002 §6.1, in the manner of RFC 8985)."""
         lateness = self.round_trip.lateness
         self._late_at = None
+        lost = []
         for chunk in tuple(self._chunks.values()):
             if not chunk.flying or chunk.number >= self._newest:
                 continue
             late_at = chunk.sent_at + lateness
             if self._newest - chunk.number >= OVERTAKEN or late_at <= now:
-                self._lose(chunk, now)
+                self._lose(chunk)
+                lost.append(chunk)
             elif self._late_at is None or late_at < self._late_at:
                 self._late_at = late_at
+        return lost
 
-    def _lose(self, chunk: _Chunk, now: float) -> None:
+    def _lose(self, chunk: _Chunk) -> None:
         chunk.flying = False
         self._flying -= len(chunk.octets)
         self._lost.append(chunk)
         self._window.lost(chunk.number, self.next_number)
-        self._mtu.lost(len(chunk.octets) + DATA_HEADER, now)
+
+    def _tell_path(self, arrived: list[_Chunk], lost: list[_Chunk], now: float) -> None:
+        """Say which sizes have passed and which have not, in the order of sending: what counts is whether any passed in between."""
+        for chunk in sorted((*arrived, *lost), key=attrgetter("number")):
+            size = len(chunk.octets) + DATA_HEADER
+            if chunk.offset in self._chunks:
+                self._mtu.lost(size, now)
+            else:
+                self._mtu.arrived(size)
 
     # what leaves
 
@@ -267,7 +277,7 @@ class ArqSender:
         if due is None or now < due:
             return
         if self._late_at is not None:
-            self._find_lost(now)
+            self._tell_path([], self._find_lost(now), now)
             return
         if self._may_probe:
             tail = max(self._chunks.values(), key=attrgetter("number"))

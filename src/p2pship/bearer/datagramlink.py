@@ -181,7 +181,7 @@ class DatagramLink:
     def send(self, frame: bytes) -> None:
         if self._closing or self._over:
             return
-        self._arq.send(frame, self._clock.seconds())
+        self._arq.send(frame)
         self._flush()
         self._told_full = self._told_full or not self.writable
         if self._arq.waiting > MOST_WAITING:

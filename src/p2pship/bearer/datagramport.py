@@ -64,6 +64,11 @@ def address_of(source: Address) -> HostPort:
     return HostPort(canonical_host(source[0]), source[1])
 
 
+def socket_address(host: str, port: int) -> Address:
+    """Return an address as the socket will give it for what comes from there."""
+    return (host, port, 0, 0) if ":" in host else (host, port)
+
+
 @implementer(IReadDescriptor)
 class DatagramPort:
     """One socket. ``parties`` has who gets what; what nobody gets goes to ``stray``."""

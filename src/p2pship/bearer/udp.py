@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pship.address import Locator, is_loopback
-from p2pship.bearer.datagramport import Address, DatagramPort, Party, bind, bind_everywhere
+from p2pship.bearer.datagramport import Address, DatagramPort, Party, bind, bind_everywhere, socket_address
 from p2pship.bearer.exchange import Dialler
 from p2pship.bearer.listensettings import ListenSettings
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
@@ -201,7 +201,7 @@ class UDPBearer:
             exchange,
             self._new_id(),
             port,
-            _socket_address(locator),
+            socket_address(locator.host, locator.port),
             partial(self._dialled, locator),
             self._forget,
         )
@@ -272,12 +272,6 @@ class UDPBearer:
         self._listeners.clear()
         self._dialling_ports.clear()
         self._stopped.callback(None)
-
-
-def _socket_address(locator: Locator) -> Address:
-    """Return an address as the socket will give it for what comes from there."""
-    at = (locator.host, locator.port)
-    return (*at, 0, 0) if ":" in locator.host else at
 
 
 def _named(failure: Failure, locator: Locator) -> Failure:

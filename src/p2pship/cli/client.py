@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,27 @@ class Refused(RemoteError):
     """The node did not do it: the message is its own."""
 
 
-def ask(state: Path, command: str, arguments: dict[str, Any] | None = None, seconds: float = SECONDS) -> Any:
-    """Return the result of a command of the node with this state folder.
+def ask(
+    state: Path,
+    command: str,
+    arguments: dict[str, Any] | None = None,
+    seconds: float = SECONDS,
+    heard: Callable[[Any], object] = lambda news: None,
+) -> Any:
+    """Return the result of a command of the node with this state folder; ``heard`` is told the news that comes before it.
 
     :raises NoNode: if none is running there.
     :raises Refused: if it answers with an error.
     :raises RemoteError: if its answer does not come or is none.
     """
     request = json.dumps({"command": command, "arguments": arguments or {}}).encode() + b"\n"
-    answer = _read(_exchange(state, request, seconds))
+    answer = _exchange(state, request, seconds, heard)
     if answer.get("ok") is True:
         return answer.get("result")
     raise Refused(str(answer.get("error")))
 
 
-def _exchange(state: Path, request: bytes, seconds: float) -> bytes:
+def _exchange(state: Path, request: bytes, seconds: float, heard: Callable[[Any], object]) -> dict[str, Any]:
     path = ControlPath(state).find()
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(seconds)
@@ -48,7 +55,10 @@ def _exchange(state: Path, request: bytes, seconds: float) -> bytes:
                 raise NoNode(_no_node(state))
             control.connect(str(path))
             control.sendall(request)
-            return control.makefile("rb").readline(LONGEST_ANSWER)
+            lines = control.makefile("rb")
+            while "news" in (answer := _read(lines.readline(LONGEST_ANSWER))):
+                heard(answer["news"])
+            return answer
         except ConnectionRefusedError:
             raise NoNode(_no_node(state)) from None
         except TimeoutError:

@@ -11,11 +11,12 @@ from typing import Any
 from p2pship import __version__
 from p2pship.cli.client import NoNode, ask
 from p2pship.cli.common import Parser, WrongUsage, add_common, add_verb, as_json, say
-from p2pship.cli.report import calls_text, doctor_text, find_text, recent_text, status_text
+from p2pship.cli.report import calls_text, doctor_text, find_text, recent_text, status_text, step_text
 from p2pship.cli.story import story_text
 from p2pship.cli.verbs import FAILED, add_nouns
 from p2pship.config import default_state, print_documented
 from p2pship.errors import P2PShipError
+from p2pship.status import TraceStep
 
 USAGE = 2
 "The exit code of a wrong command line, as argparse has it."
@@ -70,9 +71,17 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _find(options: argparse.Namespace) -> int:
-    found = ask(options.state, "find", {"aor": options.aor, "trace": options.trace})
+    follow = options.trace and not options.json
+    arguments = {"aor": options.aor, "trace": options.trace, "follow": follow}
+    found = ask(options.state, "find", arguments, heard=_print_step)
+    if follow:
+        print()
     say(options, found, find_text)
     return 0 if found["devices"] else FAILED
+
+
+def _print_step(step: TraceStep) -> None:
+    print(step_text(step), flush=True)
 
 
 def _doctor(options: argparse.Namespace) -> int:

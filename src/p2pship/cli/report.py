@@ -75,7 +75,6 @@ def find_text(found: FindStatus) -> str:
         else f"{found['aor']} was not found",
         found["reason"],
         aligned([("ASKED", "ANSWER", "TOOK", ""), *asked]) if asked else "",
-        _trace(found["trace"]),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -86,9 +85,9 @@ def doctor_text(findings: Sequence[Finding]) -> str:
     return aligned([(one["subject"], "well" if one["well"] else "NOT WELL", one["words"]) for one in ordered])
 
 
-def _trace(steps: Sequence[TraceStep]) -> str:
-    rows = [(f"{step['at']:.3f} s", step["lookup"], step["step"], step["words"]) for step in steps]
-    return aligned([("AFTER", "LOOKUP", "STEP", ""), *rows]) if rows else ""
+def step_text(step: TraceStep) -> str:
+    """Print one step of a search, as it happens."""
+    return f"{step['at']:.3f} s  {step['lookup']:<8}  {step['step']:<10}  {step['words']}".rstrip()
 
 
 def calls_text(calls: Sequence[CallStatus]) -> str:

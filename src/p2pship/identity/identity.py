@@ -140,15 +140,15 @@ class Identity:
     def chain(self) -> tuple[bytes, ...]:
         """The certificates, DER, from the disk; empty where they are not known.
 
-        :raises ConfigError: if they cannot be read.
+        :raises LocalError: if they cannot be read.
         """
         path = self.folder / CERTIFICATE_FILE
         try:
             return split_chain(path.read_bytes())
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
+            raise LocalError(f"{path} cannot be read ({error.strerror})") from error
         except BadCertificate as error:
-            raise ConfigError(f"{path} cannot be used: {error}") from error
+            raise LocalError(f"{path} cannot be used: {error}") from error
 
     @property
     def certificate(self) -> bytes:
@@ -157,11 +157,17 @@ class Identity:
 
     @property
     def revocations(self) -> bytes:
-        """The newest revocation list of who issued the certificate, DER, from the disk; empty if there is none."""
+        """The newest revocation list of who issued the certificate, DER, from the disk; empty if there is none.
+
+        :raises LocalError: if it cannot be read.
+        """
+        path = self.folder / REVOCATIONS_FILE
         try:
-            return (self.folder / REVOCATIONS_FILE).read_bytes()
+            return path.read_bytes()
         except FileNotFoundError:
             return b""
+        except OSError as error:
+            raise LocalError(f"{path} cannot be read ({error.strerror})") from error
 
     @property
     def statement(self) -> bytes:
@@ -201,8 +207,11 @@ class Identity:
         return from_der(self._private_key)
 
     def holdings(self) -> Holdings:
-        """Return all that the folder holds; raises ConfigError if it cannot be read."""
-        return read_holdings(self.folder, self._vault)
+        """Return all that the folder holds; raises LocalError if it cannot be read."""
+        try:
+            return read_holdings(self.folder, self._vault)
+        except ConfigError as error:
+            raise LocalError(str(error)) from error
 
     def replace(self, holdings: Holdings) -> None:
         """Hold these from now on, on disk as well; then the watcher is told.
@@ -264,7 +273,7 @@ class Identity:
         try:
             raw = self._signed_anew(last, now)
             write_file(self.folder / STATEMENT_FILE, raw)
-        except (OSError, ConfigError, LocalError) as error:
+        except (OSError, LocalError) as error:
             self._go_on_with(last, now, error)
             return
         self._stated = _stated(read_statement(raw), complete=True)
@@ -280,7 +289,7 @@ class Identity:
         back = set_back(kept) if self.separate else 0
         return restated(kept, now - back, devices=self._devices(last), **about_chain).raw
 
-    def _go_on_with(self, last: Statement, now: float, error: OSError | ConfigError | LocalError) -> None:
+    def _go_on_with(self, last: Statement, now: float, error: OSError | LocalError) -> None:
         """Use the old statement while it holds: a full disk must not end calls two weeks early."""
         why = error.strerror if isinstance(error, OSError) else error
         reason = f"the statement of {self.aor} cannot be renewed in {self._folder}: {why}"

@@ -17,7 +17,7 @@ class NameGrade(Enum):
     UNPROVEN = "unproven"
     "nobody vouches for it"
     CHANGED = "changed"
-    "the key is another than the user confirmed"
+    "the key is another than the user confirmed, or than the name's own domain says"
 
 
 class Acquaintance(Enum):

@@ -51,7 +51,8 @@ class IIdentity(Interface):
     certificate = Attribute("bytes: the X.509 certificate, DER; empty where it is not known")
     chain = Attribute(
         "tuple[bytes, ...]: the certificates of which the statement has the hash, DER, end entity first, root last; "
-        "one that is self-signed says nothing and is not sent; () where they are not known"
+        "one that is self-signed says nothing and is not sent; () where they are not known. Reading it raises LocalError where the disk "
+        "does not give it, as reading the certificate and the revocations does"
     )
     revocations = Attribute(
         "bytes: the newest revocation list of who issued the certificate, DER; empty if there is none"

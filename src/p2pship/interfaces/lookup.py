@@ -34,6 +34,9 @@ class ISearchReceiver(Interface):
     def candidate_received(candidate: Candidate) -> None:
         """Take an answer, which may be anybody's: nothing of it has been checked."""
 
+    def noted(words: str) -> None:
+        """Hear whom the lookup asks, or what is of no use on the way: for who watches the search, and said as often as it is true."""
+
     def search_ended(error: Exception | None) -> None:
         """Hear that no more answers come: None when the lookup was truly asked, else why it was not."""
 
@@ -95,7 +98,10 @@ class IFinder(Interface):
     """All lookups at once."""
 
     def find(aor: str, own: IIdentity, receiver: IFindReceiver) -> IFinding:
-        """Search every lookup for the devices of a canonical AOR, on behalf of an own identity."""
+        """Search every lookup for the devices of a canonical AOR, on behalf of an own identity.
+
+        The receiver is told nothing before this has returned.
+        """
 
     def forget(aor: str, device_key: bytes) -> None:
         """Hear that a device that was found was dialled in vain, so that it is not told again from memory."""

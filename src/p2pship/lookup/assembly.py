@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
@@ -12,10 +12,10 @@ from p2pship.identity.papers import Papers
 from p2pship.identity.place import Place
 from p2pship.identity.seal import OpenedItem
 from p2pship.identity.verify import papers_from, with_chain
-from p2pship.interfaces import IKeyring, ITrustPolicy
-from p2pship.journal import Journal
 from p2pship.lookup.newest import NewestStatements
 from p2pship.lookup.pieces import PieceSearch
+from p2pship.lookup.sought import Sought
+from p2pship.lookup.surroundings import Surroundings
 from p2pship.lookup.trace import NO_TRACE, Trace
 
 
@@ -24,25 +24,16 @@ class Assembly:
 
     log = Logger()
 
-    def __init__(
-        self,
-        aor: str,
-        pieces: PieceSearch,
-        trust: ITrustPolicy,
-        keyring: IKeyring,
-        journal: Journal,
-        seconds: Callable[[], float],
-        trace: Trace = NO_TRACE,
-    ) -> None:
-        """The items are to be of a canonical AOR; ``seconds`` tells the Unix time."""
-        self._aor = aor
-        self._pieces = pieces
-        self._trust = trust
-        self._keyring = keyring
-        self._journal = journal
-        self._seconds = seconds
+    def __init__(self, surroundings: Surroundings, sought: Sought, trace: Trace = NO_TRACE) -> None:
+        self._aor = sought.aor
+        self._pieces = PieceSearch(surroundings, sought)
+        self._around = surroundings
         self._trace = trace
         self._statements = NewestStatements()
+
+    def cancel(self) -> None:
+        """Wait for no pieces any longer."""
+        self._pieces.cancel()
 
     async def papers(self, place: Place, opened: OpenedItem, lookup: str) -> Papers:
         """Return the papers of an item that a lookup found at a place, with the certificates where they may prove the name.
@@ -69,14 +60,16 @@ class Assembly:
 
     def _verified(self, place: Place, statement: bytes, opened: OpenedItem) -> Papers:
         published_under = opened.publication_key if place.open else None  # a friend's seal is proof enough
-        papers = papers_from(statement, opened.record, self._seconds(), self._aor, published_under)
-        self._keyring.check(papers)
+        papers = papers_from(
+            statement, opened.record, self._around.reactor.seconds(), self._aor, published_under
+        )
+        self._around.keyring.check(papers)
         self._statements.check(papers)
         return papers
 
     def _wants_chain(self, papers: Papers) -> bool:
         authority = papers.statement.authority
-        return bool(authority) and self._trust.wants_chain(authority)
+        return bool(authority) and self._around.trust.wants_chain(authority)
 
     async def _with_chain(self, place: Place, opened: OpenedItem, papers: Papers, lookup: str) -> Papers:
         """Return the papers with the certificates, or as they are where these cannot be had.
@@ -93,6 +86,6 @@ class Assembly:
         try:
             return with_chain(papers, chain or b"", revocations or b"")
         except BadPapers as error:
-            self._journal.count("lookup.wrong_chain")
+            self._around.journal.count("lookup.wrong_chain")
             self.log.debug("the certificates of {aor} are left out: {error}", aor=self._aor, error=error)
             return papers

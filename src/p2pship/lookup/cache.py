@@ -281,6 +281,7 @@ class _CachedSearch:
             found=len(self._devices),
             ambiguous=outcome.ambiguous and nobody,
             changed=outcome.changed and nobody,
+            doubted=outcome.doubted and nobody,
         )
 
     def _tell_kept(self) -> None:

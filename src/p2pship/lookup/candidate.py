@@ -119,4 +119,7 @@ class FindOutcome:
     refused: tuple[str, ...] = ()
     "why answers were not believed, in words"
     changed: bool = False
-    "whether devices were found, but only such as have another identity key than the user confirmed: nobody was dialled"
+    """whether devices were found, but only such as have another identity key than the user confirmed, or the domain names: nobody was
+    dialled"""
+    doubted: bool = False
+    "whether somebody who knows the name published under it, and nothing of that was believed, as what is over: nobody was dialled"

@@ -21,9 +21,9 @@ from p2pship.journal import Journal
 from p2pship.lookup.candidate import Found
 from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.following import Following
-from p2pship.lookup.pieces import PieceStore
 from p2pship.lookup.privacy import EVERYTHING_OPEN, Privacy
 from p2pship.lookup.search import Search
+from p2pship.lookup.surroundings import Surroundings
 from p2pship.lookup.trace import NO_TRACE, Trace
 
 
@@ -46,15 +46,11 @@ class LookupChain:
 
         ``clock_doubt`` hears the dates of who was found.
         """
-        self._reactor = reactor
-        self._lookups = tuple(lookups)
-        self._trust = trust
-        self._keyring = keyring
-        self._network = network
-        self._journal = journal
-        self._privacy = privacy
-        self._store = PieceStore()
         self.clock_doubt = clock_doubt or ClockDoubt()
+        self._around = Surroundings(
+            reactor, tuple(lookups), trust, keyring, network, journal, self.clock_doubt
+        )
+        self._privacy = privacy
 
     def find(self, aor: str, own: IIdentity, receiver: IFindReceiver, trace: Trace = NO_TRACE) -> IFinding:
         """Search every lookup; ``receiver`` is told nothing before this has returned.
@@ -62,38 +58,14 @@ class LookupChain:
         A device is told again when more of its locators become known, or a newer record. Our own device is told like any other, and so is
         one without a locator that may be dialled from here: there may be a link with it already.
         """
-        search = Search(
-            self._reactor,
-            self._trust,
-            self._keyring,
-            self._network,
-            self._journal,
-            self._lookups,
-            self._privacy.searched(own.aor, aor),
-            self._store,
-            aor,
-            own,
-            receiver,
-            trace,
-            self.clock_doubt,
-        )
+        places = self._privacy.searched(own.aor, aor)
+        search = Search(self._around, places, aor, own, receiver, trace)
         search.begin()
         return search
 
     def follow(self, aor: str, own: IIdentity, taken: Callable[[Found], None]) -> Following:
         """Call ``taken`` with each device of a person whose key is proven, as lookups tell of it by themselves, until cancelled."""
-        following = Following(
-            self._reactor,
-            self._trust,
-            self._keyring,
-            self._network,
-            self._journal,
-            self._lookups,
-            self._store,
-            aor,
-            own,
-            taken,
-        )
+        following = Following(self._around, aor, own, taken)
         following.begin(self._privacy.searched(own.aor, aor))
         return following
 

@@ -10,7 +10,7 @@ from p2pship.journal import REFUSAL_LINES, Fact
 
 @dataclass(frozen=True, slots=True)
 class OtherKeyIgnored(Fact):
-    """Somebody was found under a name whose key the user confirmed, with another key: a liar, or the person has a new one."""
+    """Somebody was found with another key than the user confirmed, or the name's domain says: a liar, or the person has a new one."""
 
     lines: ClassVar[int] = REFUSAL_LINES
     own: str

@@ -8,7 +8,6 @@ proven, as a contact's is, is taken. Of the others one hears when one searches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
@@ -18,14 +17,10 @@ from zope.interface import implementer
 from p2pship.errors import RemoteError
 from p2pship.identity.place import Place, day_of
 from p2pship.identity.seal import OpenedItem, open_item
-from p2pship.interfaces import IIdentity, IKeyring, ILookup, INetwork, ISearch, ISearchReceiver, ITrustPolicy
-from p2pship.journal import Journal
+from p2pship.interfaces import IIdentity, ILookup, ISearch, ISearchReceiver
 from p2pship.lookup.assembly import Assembly
-from p2pship.lookup.candidate import Candidate, Found
-from p2pship.lookup.dialable import dialable
-from p2pship.lookup.pieces import PieceSearch, PieceStore
-from p2pship.lookup.sought import Sought
-from p2pship.network import networks_of
+from p2pship.lookup.candidate import Candidate, Found, Question
+from p2pship.lookup.surroundings import Surroundings
 
 MOST_OPENED = 64
 """Candidates verified in one following: 16 devices that publish four times an hour. Who knows the name can make us verify no more,
@@ -42,28 +37,13 @@ class Following:
     log = Logger()
 
     def __init__(
-        self,
-        reactor: Any,
-        trust: ITrustPolicy,
-        keyring: IKeyring,
-        network: INetwork,
-        journal: Journal,
-        lookups: Sequence[ILookup],
-        store: PieceStore,
-        aor: str,
-        own: IIdentity,
-        taken: Callable[[Found], None],
+        self, surroundings: Surroundings, aor: str, own: IIdentity, taken: Callable[[Found], None]
     ) -> None:
-        self._reactor = reactor
-        self._trust = trust
-        self._network = network
-        self._journal = journal
-        self._lookups = tuple(lookups)
+        self._around = surroundings
         self._own = own
         self._tell = taken
-        self._sought = Sought(aor, day_of(reactor.seconds()), keyring.publication_keys(aor))
-        self._pieces = PieceSearch(reactor, lookups, store, self._sought)
-        self._assembly = Assembly(aor, self._pieces, trust, keyring, journal, reactor.seconds)
+        self._sought = surroundings.sought(aor)
+        self._assembly = Assembly(surroundings, self._sought)
         self._ears: set[_Ear] = set()
         self._taking: set[Deferred[None]] = set()
         self._seen: set[bytes] = set()
@@ -73,21 +53,21 @@ class Following:
     def begin(self, places: Sequence[Place]) -> None:
         """Follow the person at these places, wherever a lookup can tell."""
         for place in places:
-            for lookup in self._lookups:
+            for lookup in self._around.lookups:
                 _Ear(self, place).begin(lookup, self._sought.question(place))
 
     @property
     def over(self) -> bool:
         """Whether nothing more will be told, or not where it is published by now, so that the person is to be followed anew."""
         worn = self._opened >= MOST_OPENED or len(self._seen) >= MOST_SEEN
-        return worn or not self._ears or day_of(self._reactor.seconds()) != self._sought.day
+        return worn or not self._ears or day_of(self._around.reactor.seconds()) != self._sought.day
 
     def cancel(self) -> None:
         """Follow no longer; harmless when it is over."""
         self._cancelled = True
         for ear in tuple(self._ears):
             ear.cancel()
-        self._pieces.cancel()
+        self._assembly.cancel()
         for taking in tuple(self._taking):
             taking.cancel()
 
@@ -109,7 +89,7 @@ class Following:
         try:
             opened = open_item(place, self._sought.day, candidate.item)
         except RemoteError:
-            self._journal.count("lookup.refused")
+            self._around.journal.count("lookup.refused")
             return
         self._opened += 1
         taking: Deferred[None] = Deferred.fromCoroutine(self._take(place, opened, candidate))
@@ -120,15 +100,13 @@ class Following:
         papers = await self._assembly.papers(place, opened, candidate.lookup)
         if self._cancelled:  # while pieces were waited for, without which the papers hold all the same
             return
-        verdict = await maybeDeferred(self._trust.judge, papers, self._own)
-        if verdict.proven and not verdict.outdated:
-            networks = networks_of(self._network.interfaces())
-            locators = dialable(papers.record.locators, candidate, networks)
-            self._tell(Found(papers, locators, verdict, candidate.lookup))
+        verdict = await maybeDeferred(self._around.trust.judge, papers, self._own)
+        if verdict.proven:
+            self._tell(self._around.found(papers, candidate, verdict))
 
     def _not_taken(self, failure: Failure) -> None:
         if failure.check(RemoteError):
-            self._journal.count("lookup.refused")
+            self._around.journal.count("lookup.refused")
         elif not failure.check(CancelledError):
             self.log.failure("what a lookup told could not be looked at", failure)
 
@@ -145,7 +123,7 @@ class _Ear:
         self._search: ISearch | None = None
         self._over = False
 
-    def begin(self, lookup: ILookup, question: Any) -> None:
+    def begin(self, lookup: ILookup, question: Question) -> None:
         self._following.listen(self)
         try:
             search = lookup.follow(question, self)
@@ -162,6 +140,9 @@ class _Ear:
     def candidate_received(self, candidate: Candidate) -> None:
         if not self._over:
             self._following.received(self._place, candidate)
+
+    def noted(self, words: str) -> None:
+        """Tell nobody: nobody watches what is followed."""
 
     def search_ended(self, error: Exception | None) -> None:
         self._over = True

@@ -22,6 +22,7 @@ from p2pship.interfaces import IFindReceiver, IIdentity, IKeyring, INetwork, ISe
 from p2pship.lookup.cache import MOST_PEOPLE, CachingFinder
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.lookup.chain import LookupChain
+from p2pship.lookup.chance import part_of_one, spread
 from p2pship.lookup.following import Following
 
 FIRST_TIME = 60.0
@@ -32,9 +33,6 @@ SHORTEST_TIME = 60.0
 
 FIRST_ABSENCE, LAST_ABSENCE = 300.0, 7200.0
 "Seconds until somebody who was not found is searched for again: doubled each time."
-
-SPREAD = 0.1
-"The part by which times are made longer or shorter at random."
 
 MOST_CONTACTS = MOST_PEOPLE * 3 // 4
 "Contacts that are kept fresh; the rest of the room is for people who are called."
@@ -126,13 +124,13 @@ class KeepFresh:
             contact.again(FIRST_TIME * self._part())
 
     def _part(self) -> float:
-        return int.from_bytes(self._random(2), "big") / 0xFFFF  # 0 to 1
+        return part_of_one(self._random)
 
     # For contacts.
 
     def later(self, seconds: float, call: Callable[[], None]) -> Any:
         """Call after some seconds, give or take a tenth."""
-        return self._reactor.callLater(seconds * (1 + SPREAD * (2 * self._part() - 1)), call)
+        return self._reactor.callLater(spread(seconds, self._random), call)
 
     def search(self, aor: str, identity: IIdentity, receiver: IFindReceiver) -> ISearch:
         """Search for a contact."""
@@ -217,6 +215,7 @@ class _Contact:
             self._absence = min(2 * self._absence, LAST_ABSENCE)
 
     def _due(self) -> None:
+        self.again(self._absence)  # should nothing come of this search, not even its end
         if self._search is not None:
             self._search.cancel()
         self._search = self._keeper.search(self._aor, self.identity, self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, FirstError, TimeoutError, gatherResults, maybeDeferred
@@ -26,6 +27,32 @@ FIRST_RETRY, LAST_RETRY = 2.0, 300.0
 
 _Kept: TypeAlias = tuple[str, Place]
 "What is held as one: the items of an identity at a place."
+
+
+@dataclass(slots=True, eq=False)
+class _Holding:
+    """What is held as one, and the trouble taken for it."""
+
+    slots: tuple[Slot, ...] = ()
+    items: Mapping[Slot, bytes] = field(default_factory=dict)
+    "what the lookup does not have yet"
+    attempt: Deferred[Any] | None = None
+    "under way"
+    retry: Any = None
+    "the call of the next one, if the last has failed"
+    delay: float = FIRST_RETRY
+    "seconds until that, should this one fail"
+    failing: str = ""
+    "why the last one failed, in words"
+
+    def give_up(self) -> None:
+        """End an attempt and forget its repetition."""
+        retry, self.retry = self.retry, None
+        if retry is not None:
+            retry.cancel()
+        attempt, self.attempt = self.attempt, None
+        if attempt is not None:
+            attempt.cancel()
 
 
 class Outlet:
@@ -52,12 +79,7 @@ class Outlet:
         self._journal = journal
         self._spread = spread
         self._test = test
-        self._slots: dict[_Kept, tuple[Slot, ...]] = {}
-        self._unpublished: dict[_Kept, Mapping[Slot, bytes]] = {}
-        self._attempts: dict[_Kept, Deferred[Any]] = {}
-        self._retries: dict[_Kept, Any] = {}
-        self._delays: dict[_Kept, float] = {}
-        self._failing: dict[_Kept, str] = {}
+        self._holdings: dict[_Kept, _Holding] = {}
         self._told: dict[str, str] = {}
 
     @property
@@ -73,22 +95,21 @@ class Outlet:
     def hold(self, aor: str, items: Mapping[Slot, bytes], place: Place | None = None) -> None:
         """Have the lookup hold these items of an identity at a place, the open one if None, and no others there."""
         kept = aor, place or Place.of_name(aor)
-        for slot in self._slots.pop(kept, ()):
+        holding = self._holdings.setdefault(kept, _Holding())
+        for slot in holding.slots:
             if slot not in items:
                 self._withdraw(slot)
-        self._delays.pop(kept, None)
         if not items:
             self._forget(kept)
             return
-        self._slots[kept] = tuple(items)
-        self._unpublished[kept] = items
-        self._attempt(kept)
+        holding.slots, holding.items, holding.delay = tuple(items), items, FIRST_RETRY
+        self._attempt(kept, holding)
 
     def status(self) -> LookupStatus:
         """Say how the lookup takes what is published, and whether it is found there."""
         test = self._test
-        failing = next(iter(self._failing.values()), "")
-        not_found = test.trouble if test is not None and self._slots else ""
+        failing = next((each.failing for each in self._holdings.values() if each.failing), "")
+        not_found = test.trouble if test is not None and self._holdings else ""
         return {
             "name": self.name,
             "wide_area": self.wide_area,
@@ -100,67 +121,56 @@ class Outlet:
     def _forget(self, kept: _Kept) -> None:
         if self._test is not None:
             self._test.withdrawn(*kept)
-        self._unpublished.pop(kept, None)
-        self._failing.pop(kept, None)
-        self._give_up(kept)
-        if not any(aor == kept[0] for aor, _ in self._slots):
+        self._holdings.pop(kept).give_up()
+        if not any(aor == kept[0] for aor, _ in self._holdings):
             self._told.pop(kept[0], None)
 
     def close(self) -> Deferred[Any]:
         """Take everything back; fires when that is done, or has failed."""
         if self._test is not None:
             self._test.stop()
-        for kept in self._slots:
-            self._give_up(kept)
-        held, self._slots = self._slots, {}
-        self._unpublished.clear()
-        return gatherResults([self._withdraw(slot) for slots in held.values() for slot in slots])
+        held, self._holdings = self._holdings, {}
+        for holding in held.values():
+            holding.give_up()
+        return gatherResults([self._withdraw(slot) for holding in held.values() for slot in holding.slots])
 
-    def _attempt(self, kept: _Kept) -> None:
-        self._give_up(kept)
-        items = self._unpublished[kept].items()
-        publishing = [maybeDeferred(self._lookup.publish, slot, item) for slot, item in items]
+    def _attempt(self, kept: _Kept, holding: _Holding) -> None:
+        holding.give_up()
+        publishing = [maybeDeferred(self._lookup.publish, slot, item) for slot, item in holding.items.items()]
         attempt = gatherResults(publishing, consumeErrors=True).addErrback(_first_error)
-        attempt.addTimeout(PUBLISH_TIME, self._reactor)
-        self._attempts[kept] = attempt
-        attempt.addCallbacks(self._published, self._failed, callbackArgs=(kept,), errbackArgs=(kept,))
+        holding.attempt = attempt.addTimeout(PUBLISH_TIME, self._reactor)
+        attempt.addCallbacks(self._published, self._failed, (kept, holding), {}, (kept, holding))
 
-    def _give_up(self, kept: _Kept) -> None:
-        """End an attempt and forget its repetition."""
-        retry = self._retries.pop(kept, None)
-        if retry is not None:
-            retry.cancel()
-        attempt = self._attempts.pop(kept, None)
-        if attempt is not None:
-            attempt.cancel()
-
-    def _published(self, _: object, kept: _Kept) -> None:
-        slot, item = next(iter(self._unpublished[kept].items()))  # today's is first
+    def _published(self, _: object, kept: _Kept, holding: _Holding) -> None:
+        if holding.attempt is None:  # given up for a newer one
+            return
+        slot, item = next(iter(holding.items.items()))  # today's is first
         if self._test is not None:
             self._test.published(*kept, slot, item)
-        for each in (self._attempts, self._unpublished, self._delays, self._failing):
-            each.pop(kept, None)
+        holding.items, holding.attempt = {}, None
+        holding.delay, holding.failing = FIRST_RETRY, ""
         self._tell(kept[0])
 
     def _tell(self, aor: str) -> None:
         """Tell whether an identity is published, at every place, if that is news."""
-        reason = next((reason for (own, _), reason in self._failing.items() if own == aor), "")
+        failing = (each.failing for (own, _), each in self._holdings.items() if own == aor)
+        reason = next(filter(None, failing), "")
         if self._told.get(aor) != reason:
             self._told[aor] = reason
             self._journal.tell(Published(aor, self._lookup.name, reason))
 
-    def _failed(self, failure: Failure, kept: _Kept) -> None:
-        if self._attempts.pop(kept, None) is None:  # given up for a newer one
+    def _failed(self, failure: Failure, kept: _Kept, holding: _Holding) -> None:
+        if holding.attempt is None:  # given up for a newer one
             return
-        self._failing[kept] = _reason(failure)
+        holding.attempt = None
+        holding.failing = _reason(failure)
         self._tell(kept[0])
-        delay = self._delays.get(kept, FIRST_RETRY)
-        self._delays[kept] = min(2 * delay, LAST_RETRY)
-        self._retries[kept] = self._reactor.callLater(self._spread(delay), self._retry, kept)
+        holding.retry = self._reactor.callLater(self._spread(holding.delay), self._retry, kept, holding)
+        holding.delay = min(2 * holding.delay, LAST_RETRY)
 
-    def _retry(self, kept: _Kept) -> None:
-        del self._retries[kept]
-        self._attempt(kept)
+    def _retry(self, kept: _Kept, holding: _Holding) -> None:
+        holding.retry = None
+        self._attempt(kept, holding)
 
     def _withdraw(self, slot: Slot) -> Deferred[Any]:
         withdrawing = maybeDeferred(self._lookup.withdraw, slot)

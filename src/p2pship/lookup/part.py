@@ -31,11 +31,13 @@ class Part:
         lookup: ILookup,
         candidate_received: Callable[[Candidate], None],
         ended: Callable[[Asked], None],
+        noted: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._reactor = reactor
         self._lookup = lookup
         self._pass_on = candidate_received
         self._ended = ended
+        self._noted = noted
         self._candidates = 0
         self._search: ISearch | None = None
         self._over = False
@@ -76,9 +78,18 @@ class Part:
 
     def candidate_received(self, candidate: Candidate) -> None:
         """Pass a candidate on, as long as there are not too many."""
-        if not self._over and self._candidates < MOST_CANDIDATES:
-            self._candidates += 1
+        if self._over:
+            return
+        self._candidates += 1
+        if self._candidates <= MOST_CANDIDATES:
             self._pass_on(candidate)
+        elif self._candidates == MOST_CANDIDATES + 1:
+            self._noted(f"there are more than {MOST_CANDIDATES} answers: the others are not looked at")
+
+    def noted(self, words: str) -> None:
+        """Pass on whom the lookup asks."""
+        if not self._over:
+            self._noted(words)
 
     def search_ended(self, error: Exception | None) -> None:
         """Take it that the lookup has said all."""

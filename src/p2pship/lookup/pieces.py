@@ -1,10 +1,9 @@
-"""Pieces of annexes: asked of every lookup by their hash, and kept, as many devices of one person refer to the same."""
+"""Pieces of annexes: asked of every lookup by their hash."""
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults, succeed
 from twisted.internet.defer import TimeoutError as TimedOut
@@ -13,10 +12,10 @@ from twisted.python.failure import Failure
 from p2pship.errors import RemoteError
 from p2pship.identity.place import Place
 from p2pship.identity.seal import open_piece
-from p2pship.interfaces import ILookup
 from p2pship.lookup.candidate import Asked, Candidate
 from p2pship.lookup.part import Part
 from p2pship.lookup.sought import Sought
+from p2pship.lookup.surroundings import Surroundings
 
 ANNEX_TIME = 1.5
 """Seconds that a search waits for pieces: a question on the local network is sent four times by then. Meanwhile nobody unproven is
@@ -26,34 +25,12 @@ MOST_FETCHED = 20
 """Pieces asked for in one search for what one lookup tells: one and a half full annexes. Who knows the name can make us ask for no more, and
 keeps out nobody's who is found through another lookup."""
 
-MOST_KEPT = 512
-"Pieces kept, 0.5 MB: the certificates of some hundred people."
-
-
-class PieceStore:
-    """Pieces that were found, by reference: their hash says that they are what they were."""
-
-    def __init__(self) -> None:
-        self._pieces: OrderedDict[bytes, bytes] = OrderedDict()
-
-    def get(self, reference: bytes) -> bytes | None:
-        """Return a piece, None if it is not kept."""
-        return self._pieces.get(reference)
-
-    def keep(self, reference: bytes, piece: bytes) -> None:
-        """Keep a piece; the one found longest ago is dropped when there are too many."""
-        self._pieces[reference] = piece
-        while len(self._pieces) > MOST_KEPT:
-            self._pieces.popitem(last=False)
-
 
 class PieceSearch:
     """Fetches the pieces that one search wants, each once; ``cancel`` ends all of it."""
 
-    def __init__(self, reactor: Any, lookups: Sequence[ILookup], store: PieceStore, sought: Sought) -> None:
-        self._reactor = reactor
-        self._lookups = tuple(lookups)
-        self._store = store
+    def __init__(self, surroundings: Surroundings, sought: Sought) -> None:
+        self._around = surroundings
         self._sought = sought
         self._asked: dict[tuple[Place, bytes], _Asking] = {}
         self._asked_for: Counter[str] = Counter()
@@ -66,7 +43,7 @@ class PieceSearch:
         if not references:
             return succeed(None)
         pieces = gatherResults([self._piece(place, each, lookup) for each in references], consumeErrors=True)
-        pieces.addTimeout(ANNEX_TIME, self._reactor)
+        pieces.addTimeout(ANNEX_TIME, self._around.reactor)
         return pieces.addCallbacks(_joined, _too_late)
 
     def cancel(self) -> None:
@@ -75,7 +52,7 @@ class PieceSearch:
             asking.cancel()
 
     def _piece(self, place: Place, reference: bytes, lookup: str) -> Deferred[bytes | None]:
-        kept = self._store.get(reference)
+        kept = self._around.pieces.get(reference)
         if kept is not None:
             return succeed(kept)
         key = place, reference
@@ -83,9 +60,7 @@ class PieceSearch:
             if self._asked_for[lookup] >= MOST_FETCHED:
                 return succeed(None)
             self._asked_for[lookup] += 1
-            self._asked[key] = _Asking(
-                self._reactor, self._lookups, self._store, place, self._sought, reference
-            )
+            self._asked[key] = _Asking(self._around, self._sought, place, reference)
             self._asked[key].begin()
         return self._asked[key].wait()
 
@@ -93,20 +68,15 @@ class PieceSearch:
 class _Asking:
     """One piece, being asked of every lookup until one has it."""
 
-    def __init__(
-        self,
-        reactor: Any,
-        lookups: Sequence[ILookup],
-        store: PieceStore,
-        place: Place,
-        sought: Sought,
-        reference: bytes,
-    ) -> None:
-        self._store = store
-        self._place = place
+    def __init__(self, surroundings: Surroundings, sought: Sought, place: Place, reference: bytes) -> None:
+        self._store = surroundings.pieces
         self._sought = sought
+        self._place = place
         self._reference = reference
-        self._parts = [Part(reactor, lookup, self._received, self._part_ended) for lookup in lookups]
+        self._parts = [
+            Part(surroundings.reactor, lookup, self._received, self._part_ended)
+            for lookup in surroundings.lookups
+        ]
         self._waiting: list[Deferred[bytes | None]] = []
         self._over = False
         self._piece: bytes | None = None

@@ -31,6 +31,7 @@ from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.interfaces import IDevice, IIdentity, IKeyring, ILookup
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Publishing
+from p2pship.lookup.chance import part_of_one, spread
 from p2pship.lookup.dialable import is_public
 from p2pship.lookup.edition import ANNOUNCING_TIME, Edition, new_edition, record_showing, renewed, sealed
 from p2pship.lookup.outlet import Outlet
@@ -41,9 +42,6 @@ from p2pship.status import LookupStatus
 
 COALESCING_TIME = 0.05
 "Seconds from a change to its publication: an interface that comes up changes several locators, one after the other."
-
-SPREAD = 0.1
-"The part by which times are made longer or shorter at random: nodes that were started together do not publish together."
 
 NEWS_TIME = 30.0
 "Seconds in which all friends' items are in the wide area when there is news: somebody may want to call."
@@ -245,10 +243,10 @@ class Publisher:
         return 0.0 if device.hit == self._keyring.device.hit else self._part() * MOST_BACK
 
     def _part(self) -> float:
-        return int.from_bytes(self._random(2), "big") / 0xFFFF  # 0 to 1
+        return part_of_one(self._random)
 
     def _spread(self, seconds: float) -> float:
-        return seconds * (1 + SPREAD * (2 * self._part() - 1))
+        return spread(seconds, self._random)
 
 
 def _searched_only(lookup: ILookup) -> LookupStatus:

@@ -4,9 +4,9 @@ Theory of operation. Every lookup is asked at once (:mod:`p2pship.lookup.part`),
 found. A candidate is opened, its papers are verified and compared with what is known of the person (all that takes 0.2 ms),
 its identity key is judged once, and :class:`~p2pship.lookup.claims.Claims` decides whether it may be dialled now. What has
 no room in an item is fetched first, if it is needed (:mod:`p2pship.lookup.assembly`): the statement, and the certificates
-where they may prove the name. Somebody with another key than the user confirmed is passed over, however quick they are; but
-what was published before that key took the place of another is told: the device may have papers by the new one. Collecting
-ends when its time is over, which is shorter for who is found near, or as soon as every lookup has ended, but never while a key is
+where they may prove the name. Somebody with another key than the user confirmed, or the domain names, is passed over, however
+quick they are; but what was published before that key took the place of another is told: the device may have papers by the
+new one. Collecting ends when its time is over, which is shorter for who is found near, or as soon as every lookup has ended, but never while a key is
 being judged: it might be the proven one. Whatever is wrong with a candidate is said in the outcome, and changes nothing else.
 """
 
@@ -25,31 +25,19 @@ from zope.interface import implementer
 from p2pship.errors import RemoteError
 from p2pship.identity.fingerprint import fingerprint
 from p2pship.identity.papers import Papers
-from p2pship.identity.place import Place, day_of
+from p2pship.identity.place import Place
 from p2pship.identity.seal import OpenedItem, open_item
 from p2pship.identity.validity import NotNow
 from p2pship.identity.verdict import NameGrade, Verdict
-from p2pship.interfaces import (
-    IFinding,
-    IFindReceiver,
-    IIdentity,
-    IKeyring,
-    ILookup,
-    INetwork,
-    ITrustPolicy,
-)
-from p2pship.journal import Journal, PapersRefused
+from p2pship.interfaces import IFinding, IFindReceiver, IIdentity, ILookup
+from p2pship.journal import PapersRefused
 from p2pship.lookup.assembly import Assembly
 from p2pship.lookup.candidate import Asked, Candidate, FindOutcome, Found
 from p2pship.lookup.claims import Claims
-from p2pship.lookup.clockdoubt import ClockDoubt
-from p2pship.lookup.dialable import dialable
 from p2pship.lookup.facts import OtherKeyIgnored
 from p2pship.lookup.part import Part, by_lookup
-from p2pship.lookup.pieces import PieceSearch, PieceStore
-from p2pship.lookup.sought import Sought
+from p2pship.lookup.surroundings import Surroundings
 from p2pship.lookup.trace import NO_TRACE, Trace
-from p2pship.network import networks_of
 
 COLLECTING_TIME = 0.05
 """Seconds from the first papers until an unproven key may be dialled: answers on one network differ by less. They pass while the
@@ -78,39 +66,29 @@ class Search:
 
     def __init__(
         self,
-        reactor: Any,
-        trust: ITrustPolicy,
-        keyring: IKeyring,
-        network: INetwork,
-        journal: Journal,
-        lookups: Sequence[ILookup],
+        surroundings: Surroundings,
         places: Sequence[Place],
-        store: PieceStore,
         aor: str,
         own: IIdentity,
         receiver: IFindReceiver,
         trace: Trace = NO_TRACE,
-        clock_doubt: ClockDoubt | None = None,
     ) -> None:
-        """Prepare to look in these lookups for a canonical AOR at these places, on behalf of an own identity."""
-        self._reactor = reactor
-        self._trust = trust
-        self._journal = journal
+        """Prepare to look for a canonical AOR at these places, on behalf of an own identity."""
+        self._around = surroundings
+        self._reactor = surroundings.reactor
+        self._journal = surroundings.journal
         self._places = tuple(places)
         self._aor = aor
         self._own = own
         self._receiver = receiver
         self._trace = trace
-        self._clock_doubt = clock_doubt or ClockDoubt()
-        self._sought = Sought(aor, day_of(reactor.seconds()), keyring.publication_keys(aor))
-        self._network = network
+        self._sought = surroundings.sought(aor)
+        self._assembly = Assembly(surroundings, self._sought, trace)
         self._claims = Claims()
         self._parts: list[tuple[Part, Place]] = []
         # Near ones first: some others load a library when they are first asked.
-        self._lookups = tuple(sorted(lookups, key=lambda lookup: bool(lookup.wide_area)))
-        self._wide = {lookup.name for lookup in lookups if lookup.wide_area}
-        self._pieces = PieceSearch(reactor, lookups, store, self._sought)
-        self._assembly = Assembly(aor, self._pieces, trust, keyring, journal, reactor.seconds, trace)
+        self._lookups = tuple(sorted(surroundings.lookups, key=lambda lookup: bool(lookup.wide_area)))
+        self._wide = {lookup.name for lookup in self._lookups if lookup.wide_area}
         self._taking: set[Deferred[None]] = set()
         self._verdicts: dict[tuple[bytes, tuple[bytes, ...]], Deferred[Verdict | None]] = {}
         self._other_keys: set[bytes] = set()
@@ -128,12 +106,14 @@ class Search:
     def begin(self) -> None:
         """Ask the lookups in the next turn of the reactor."""
         self._parts = [
-            (Part(self._reactor, lookup, partial(self._candidate_received, place), self._part_ended), place)
-            for place in self._places
-            for lookup in self._lookups
+            (self._part(lookup, place), place) for place in self._places for lookup in self._lookups
         ]
         self._after(0, self._ask)
         self._after(SEARCH_TIME, self._time_out)
+
+    def _part(self, lookup: ILookup, place: Place) -> Part:
+        received, noted = partial(self._candidate_received, place), partial(self._trace.noted, lookup.name)
+        return Part(self._reactor, lookup, received, self._part_ended, noted)
 
     def cancel(self) -> None:
         """End the search now and tell nothing more."""
@@ -149,7 +129,7 @@ class Search:
 
     def _stop_taking(self) -> None:
         """Wait for no pieces any longer."""
-        self._pieces.cancel()
+        self._assembly.cancel()
         for taking in tuple(self._taking):
             taking.cancel()
 
@@ -178,7 +158,12 @@ class Search:
     def _candidate_received(self, place: Place, candidate: Candidate) -> None:
         self._trace.received(candidate)
         seen = (candidate.item, candidate.over_loopback, candidate.on_link)
-        if self._over or seen in self._seen or self._opened[place, candidate.lookup] >= MOST_OPENED:
+        if self._over:
+            return
+        full = self._opened[place, candidate.lookup] >= MOST_OPENED
+        if full or seen in self._seen:
+            why = f"it is not looked at: {MOST_OPENED} were" if full else "it came before"
+            self._trace.noted(candidate.lookup, why)
             return
         self._seen.add(seen)
         try:
@@ -212,7 +197,7 @@ class Search:
             self._refuse(lookup, failure.getErrorMessage())
 
     def _dated(self, age: float) -> None:
-        self._clock_doubt.heard(self._aor, age, self._reactor.seconds())
+        self._around.clock_doubt.heard(self._aor, age, self._reactor.seconds())
 
     def _taken(self, _: None, taking: Deferred[None]) -> None:
         self._taking.discard(taking)
@@ -223,7 +208,7 @@ class Search:
         """Have the identity key judged, once in a search for each chain, and take the candidate with the verdict."""
         key = papers.statement.key, papers.chain
         if key not in self._verdicts:
-            judging = maybeDeferred(self._trust.judge, papers, self._own)
+            judging = maybeDeferred(self._around.trust.judge, papers, self._own)
             self._verdicts[key] = judging.addErrback(self._not_judged)
         self._collect(candidate)
         self._judging += 1
@@ -250,10 +235,8 @@ class Search:
         if verdict.name is NameGrade.CHANGED and not verdict.outdated:
             self._ignore(papers, verdict, candidate.lookup)
             return
-        # As they are now: a search may begin on one network and end on another.
-        locators = dialable(papers.record.locators, candidate, networks_of(self._network.interfaces()))
-        self._trace.dialable(candidate.lookup, papers, locators)
-        found = Found(papers, locators, verdict, candidate.lookup)
+        found = self._around.found(papers, candidate, verdict)
+        self._trace.dialable(candidate.lookup, papers, found.locators)
         self._tell([found] if verdict.outdated else self._claims.received(found))
         if not verdict.outdated and self._claims.too_late(papers.statement.key):
             shown = fingerprint(papers.statement.key)
@@ -328,7 +311,13 @@ class Search:
         self._receiver.find_ended(self._outcome(asked))
 
     def _outcome(self, asked: tuple[Asked, ...]) -> FindOutcome:
-        changed = bool(self._other_keys) and not self._told and not self._claims.ambiguous
+        nobody = not self._told and not self._claims.ambiguous
+        changed = bool(self._other_keys) and nobody
         return FindOutcome(
-            by_lookup(asked), len(self._told), self._claims.ambiguous, tuple(self._refused), changed
+            by_lookup(asked),
+            len(self._told),
+            self._claims.ambiguous,
+            tuple(self._refused),
+            changed,
+            bool(self._opened) and nobody and not changed,
         )

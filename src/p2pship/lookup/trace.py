@@ -30,6 +30,9 @@ class Trace:
     def asked(self, lookup: str, place: Place, question: Question) -> None:
         """Hear that a lookup is asked for what is at a place."""
 
+    def noted(self, lookup: str, words: str) -> None:
+        """Hear whom a lookup asks, or what is of no use on the way."""
+
     def received(self, candidate: Candidate) -> None:
         """Hear that a lookup has an answer."""
 
@@ -60,11 +63,14 @@ NO_TRACE = Trace()
 
 
 class KeptTrace(Trace):
-    """Keeps the steps of one search, which begins now."""
+    """Keeps the steps of one search, which begins with the first of them; each is told as it happens, too."""
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, seconds: Callable[[], float], tell: Callable[[TraceStep], object] | None = None
+    ) -> None:
         self._seconds = seconds
-        self._began = seconds()
+        self._began = 0.0
+        self._tell = tell
         self._steps: list[TraceStep] = []
 
     def steps(self) -> list[TraceStep]:
@@ -77,6 +83,10 @@ class KeptTrace(Trace):
         number = len(question.known)
         known = f", and for {number} known device{'s' if number != 1 else ''}" if number else ""
         self._keep(lookup, "asked", where + known)
+
+    def noted(self, lookup: str, words: str) -> None:
+        """Keep it."""
+        self._keep(lookup, "on the way", words)
 
     def received(self, candidate: Candidate) -> None:
         """Keep how much came from where."""
@@ -127,7 +137,15 @@ class KeptTrace(Trace):
 
     def _keep(self, lookup: str, step: str, words: str) -> None:
         if len(self._steps) < MOST_STEPS:
-            at = self._seconds() - self._began
+            now = self._seconds()
+            self._began = self._began if self._steps else now
             self._steps.append(
-                {"at": at, "lookup": lookup, "step": step, "words": printable(words, LONGEST_WORDS)}
+                {
+                    "at": now - self._began,
+                    "lookup": lookup,
+                    "step": step,
+                    "words": printable(words, LONGEST_WORDS),
+                }
             )
+            if self._tell is not None:
+                self._tell(self._steps[-1])

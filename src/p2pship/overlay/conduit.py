@@ -101,7 +101,8 @@ class Conduit:
         self.link = link
         self.greeted = False
         "whether a hello has passed, as far as this side knows"
-        self._settled = False
+        self.settled = False
+        "whether both sides know that: either may open more numbers then"
         self.over = False
         "whether the link is gone, or about to be"
         self.since = reactor.seconds()
@@ -126,7 +127,7 @@ class Conduit:
     @property
     def usable(self) -> bool:
         """Whether another peer's hello may be sent over it."""
-        return self._settled and not self._vigil.stalled and self._has_room
+        return self.settled and not self._vigil.stalled and self._has_room
 
     @property
     def idle(self) -> bool:
@@ -305,9 +306,9 @@ class Conduit:
         return Greeting(self, peer, vetting, person).begin()
 
     def settle(self) -> None:
-        """Note that both sides know that a hello has passed: either may open more numbers now."""
-        if not self._settled:
-            self._settled = True
+        """Note that both sides know that a hello has passed."""
+        if not self.settled:
+            self.settled = True
             self._house.settled(self)
 
     def leave(self, number: int, ending: Ending, reason: str) -> None:

@@ -102,7 +102,7 @@ class Conduits:
 
         Fails with :class:`~p2pship.errors.LinkLost` if the link goes before.
         """
-        if conduit.link.dialled or conduit.usable:
+        if conduit.link.dialled or conduit.settled:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
         self._unready.setdefault(conduit, []).append(waiting)

@@ -79,15 +79,16 @@ class LocalLink:
 
     def _deliver(self) -> None:
         """Deliver what had come when the turn began, media first: what that causes waits for the next."""
-        assert self._receiver is not None
-        self._turn = None
+        self._turn, receiver = None, self._receiver
+        if receiver is None:  # it was closed by what came in the last turn, and has heard of the end
+            return
         was_full = not self.other.writable
         for _ in range(len(self._datagrams)):
-            self._receiver.datagram_received(self._datagrams.popleft())
+            receiver.datagram_received(self._datagrams.popleft())
         for _ in range(len(self._frames)):
             frame = self._frames.popleft()
             self._frame_octets -= len(frame)
-            self._receiver.frame_received(frame)
+            receiver.frame_received(frame)
         if was_full and self.other.writable and self.other._receiver is not None:
             self.other._receiver.link_writable()
         if self._lost_because is not None:

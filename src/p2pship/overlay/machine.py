@@ -187,11 +187,6 @@ class Session:
         """Whether to say at once what came."""
         return self._unconfirmed_frames >= CONFIRM_FRAMES or self._unconfirmed_octets >= CONFIRM_OCTETS
 
-    @property
-    def unconfirmed(self) -> bool:
-        """Whether something came since we last said what did."""
-        return self._unconfirmed_frames > 0
-
     def confirm(self) -> int:
         """Return what to say that came last."""
         self._unconfirmed_frames = self._unconfirmed_octets = 0

@@ -27,8 +27,9 @@ class Pace:
 
         :raises BadFrame: if that is too long.
         """
-        earliest = now - AT_ONCE / A_SECOND
-        due = max(earliest, min(self._next.get(place, 0.0), now + LONGEST_WAIT))
+        due = max(now - AT_ONCE / A_SECOND, self._next.get(place, 0.0))
+        if due > now + 2 * LONGEST_WAIT:  # no wait is so long: the clock was set back
+            due = now
         if due - now >= LONGEST_WAIT:
             raise BadFrame("hellos come faster than they can be looked at")
         self._next[place] = due + 1 / A_SECOND

@@ -113,7 +113,7 @@ class Peers:
 
     def drop_unmet(self, peer: Peer) -> None:
         """Drop a peer with which no hello has passed, unless one may still."""
-        if peer.papers is None and not peer.dialling and peer.greeting is None and peer.held is None:
+        if peer.papers is None and not peer.dialling and peer.greeting is None:
             self.forget(peer)
 
     def tidy(self, now: float) -> None:

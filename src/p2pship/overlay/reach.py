@@ -41,5 +41,5 @@ class ReachOutcome:
 
     @property
     def changed(self) -> bool:
-        """Whether nobody was reached, as all who were found have another identity key than the user confirmed."""
+        """Whether nobody was reached, as all who were found have another identity key than the user confirmed, or the domain names."""
         return self.find is not None and self.find.changed and not any(tried.reached for tried in self.tried)

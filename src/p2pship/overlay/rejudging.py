@@ -73,6 +73,8 @@ class Rejudging:
             return
         before, peer.verdict, peer.admitted = peer.admitted, verdict, admitted
         if verdict.name is NameGrade.CHANGED:
-            peer.end(f"the identity key of {peer.aor} is not the one that was confirmed")
+            peer.end(
+                f"the identity key of {peer.aor} is not the one that was confirmed, or that the domain names"
+            )
         elif ends and not admitted and (before or peer.sought is None):
             peer.end(f"{peer.aor} is not let in any more")

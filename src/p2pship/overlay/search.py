@@ -190,7 +190,7 @@ class PeopleSearch:
             self._note(replace(tried, reason=str(error)))
             return
         reached: Deferred[None] = self._reacher.reach(peer, found).addCallbacks(
-            self._reached, self._failed, callbackArgs=(peer, tried), errbackArgs=(tried, found)
+            self._reached, self._failed, callbackArgs=(peer, tried), errbackArgs=(tried,)
         )
         self._dials[hit] = reached, tried, found
         reached.addBoth(self._done, hit)
@@ -219,7 +219,7 @@ class PeopleSearch:
             self._finding = False
             self._asked.cancel()
 
-    def _failed(self, failure: Failure, tried: Tried, found: Found | None) -> None:
+    def _failed(self, failure: Failure, tried: Tried) -> None:
         if failure.check(CancelledError):
             return
         if not failure.check(RemoteError):

@@ -155,7 +155,7 @@ class Vetting:
             raise BadPapers("its identity key is not the one that was found")
         verdict = await self._trust.judge(papers, peer.identity)
         if verdict.name is NameGrade.CHANGED:
-            raise BadPapers("its identity key is not the one that was confirmed")
+            raise BadPapers("its identity key is not the one that was confirmed, or that the domain names")
         admitted = bool(await maybeDeferred(self._admit, papers, peer.identity.aor, verdict))
         return Vetted(hello, papers, verdict, peer.identity, admitted)
 

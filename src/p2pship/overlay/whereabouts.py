@@ -37,7 +37,6 @@ class Whereabouts:
         for sought in tuple(self._under_way.values()):
             if sought.search is not None:
                 sought.search.cancel()
-        self._under_way.clear()
 
 
 @implementer(IFindReceiver)

@@ -39,7 +39,7 @@ class ChangedRefused(Fact):
     def __str__(self) -> str:
         return (
             f"{self.own} was not connected to {self.aor}: whoever answers under this name has another key than you "
-            f"know. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how "
+            f"know, or its domain names. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how "
             "to compare safety numbers)"
         )
 
@@ -53,7 +53,7 @@ class ChangedCame(Fact):
 
     def __str__(self) -> str:
         return (
-            f"somebody came to {self.own} as {self.aor} with another key than you know, and was not let in. Ask them by "
-            f"another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how to compare safety "
-            "numbers)"
+            f"somebody came to {self.own} as {self.aor} with another key than you know, or its domain names, and was not let "
+            f"in. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how to "
+            "compare safety numbers)"
         )

@@ -107,11 +107,11 @@ class PersonRoute:
 
 
 def changed_key(fork: Fork, aor: str) -> Response:
-    """Return the answer to our phone where all who are found under a name have another key than its user knows.
+    """Return the answer to our phone where all who are found under a name have another key than its user knows, or its domain names.
 
     Telephones show the reason phrase, some of them the Warning (RFC 3261 §20.43) or the Reason (RFC 3326).
     """
-    words = f"{aor} has another key than you know"
+    words = f"{aor} has another key than you know, or its domain names"
     response = fork.own(403, f"{words}: see p2pship contact pin")
     response.reason = f"{words} - not connected"
     response.append("Reason", f"SIP;cause=403;text={quote(words)}")
@@ -122,7 +122,7 @@ def status_for(outcome: ReachOutcome) -> tuple[int, str]:
     """Return the status and reason for a person none of whose devices was reached.
 
     404 only where somebody could be asked, nobody knows the name, and it was never met; 500 where nobody could be
-    asked.
+    asked. Whose papers are over, or not true, is known, and not there.
     """
     if outcome.tried:
         return 480, "; ".join(
@@ -133,6 +133,8 @@ def status_for(outcome: ReachOutcome) -> tuple[int, str]:
         return 480, "no device could be reached"
     if find.ambiguous:
         return 480, "several keys claim this name and none is proven: nobody was dialled"
+    if find.doubted:
+        return 480, f"what was found of this name is not believed: {'; '.join(find.refused)}"
     if outcome.met:
         return 480, f"known, but not found now ({_asked(find)})"
     if any(asked.answer is Answer.COMPLETED for asked in find.asked):

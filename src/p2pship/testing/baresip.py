@@ -37,8 +37,8 @@ T = TypeVar("T")
 HOST = "127.0.0.1"
 "baresip uses one address for everything; on loopback it must be told, or it finds none."
 
-PATIENCE = 10.0
-"Seconds for anything that it is asked to do, where nothing else is said."
+PATIENCE = 30.0
+"Seconds for anything that it is asked to do, where nothing else is said: a busy machine takes some of them."
 
 LIFETIME = 900
 "Seconds after which it ends by itself, so that a test that was killed leaves none behind."

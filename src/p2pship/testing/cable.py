@@ -36,7 +36,7 @@ BATCH = 64
 PAUSE = 0.005
 "Seconds until an end is looked at again whose interface is down."
 
-ENDS_WITHIN = 5.0
+ENDS_WITHIN = 20.0
 "Seconds for the program to end."
 
 SEED = 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from typing import Any
 
 import libtorrent
 
 from p2pship.lookup.mainline.session import TOLERANT
+from p2pship.testing.programs import free_ports
 
 NODES = 24
 "Nodes of the DHT, besides those of the lookups."
@@ -35,14 +35,6 @@ ONLY_DHT = {
 }
 
 
-def free_port() -> int:
-    """Return a UDP port that nobody uses on any address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("0.0.0.0", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def loopback_hosts(count: int = NODES) -> list[str]:
     """Return so many addresses of this machine, each on a network of its own: 127.0.1.1, 127.0.2.1 and so on."""
     return [f"127.0.{number}.1" for number in range(1, count + 1)]
@@ -53,7 +45,7 @@ class PrivateDHT:
 
     def __init__(self, hosts: Sequence[str] = (), port: int = 0) -> None:
         self.hosts = tuple(hosts) or tuple(loopback_hosts())
-        self.port = port or free_port()
+        self.port = port or free_ports(1)
         self.sessions: list[Any] = [self._session(number) for number in range(len(self.hosts))]
 
     @property

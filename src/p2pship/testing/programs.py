@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorCore, IReactorProcess, IReactorT
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-GRACE = 3.0
+GRACE = 10.0
 "Seconds that a program has to end by itself when it is asked to."
 
 TEST_PORTS = range(10000, 16384)
@@ -28,7 +28,7 @@ TEST_PORTS = range(10000, 16384)
 BLOCK = 16
 "Ports that are claimed together: what a phone with its media needs."
 
-MOST_CLAIMED = 64
+MOST_CLAIMED = 32
 "Blocks that a process has claimed at a time; the oldest are given back, as the tests that used them have ended."
 
 _claimed: deque[socket.socket] = deque()  # abstract Unix sockets, which the system forgets with the process

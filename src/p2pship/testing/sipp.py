@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 PORTS = 8
 "Ports of one SIPp: SIP at the first, RTP and RTCP from the third, its remote control at the last."
 
-START = 5.0
+START = 20.0
 "Seconds for it to listen."
 
 TRANSPORTS = {"udp": "u1", "tcp": "t1"}

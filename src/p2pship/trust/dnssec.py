@@ -13,7 +13,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -87,12 +87,9 @@ class DNSSEC:
     def vouch(self, aor: str, key: bytes) -> Deferred[Vouch]:
         """Say what the DNS says of a canonical AOR and an identity key, within 3 s; does not fail."""
         kept = self._answers.get((aor, key))
-        asked: Deferred[Vouch]
         if kept is not None and kept.until > self._clock.seconds():
-            asked = Deferred()
-            asked.callback(kept)
-            return asked
-        asked = Deferred.fromCoroutine(self._vouch(aor, key))
+            return succeed(kept)
+        asked: Deferred[Vouch] = Deferred.fromCoroutine(self._vouch(aor, key))
         return asked.addTimeout(TIMEOUT, self._clock).addCallbacks(self._keep, _without, (aor, key))
 
     async def prove(self, answer: Message) -> float:

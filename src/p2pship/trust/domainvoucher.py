@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from p2pship.identity.aor import split_aor
 from p2pship.identity.papers import Papers
+from p2pship.identity.succession import predecessors
 from p2pship.interfaces import IIdentity, IVoucher
 from p2pship.trust.authorities import Authorities
 from p2pship.trust.certificates import UNREADABLE, BadAuthority, BadChain, check_authority
@@ -43,6 +44,7 @@ class DomainVoucher:
 
     The file about the name decides, if there is one: nothing else is asked then. Else a chain that leads to an authority
     which the domain publishes is as good; else the DNS is asked. Either may be None, as it is switched off.
+    Only the file contradicts a key: what it does not name is not the person's.
     """
 
     name = "domain"
@@ -93,7 +95,9 @@ class DomainVoucher:
             return Vouch(reasons=(f"what {domain} publishes about the name has expired",), until=until)
         until = min(until, file.expires)
         if key not in file.keys:
-            return Vouch(reasons=(f"{domain} names another key",), until=until)
+            named = any(key_hash(old) in file.keys for old in predecessors(papers.statement))
+            reason = "a key that gave way to this one" if named else "another key"
+            return Vouch(reasons=(f"{domain} names {reason}",), until=until, contradicted=not named)
         return Vouch(BY_DOMAIN, (f"https://{domain} names this key",), until)
 
     async def _by_chain(self, pages: Pages, papers: Papers, failed: str) -> Vouch:

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
+from twisted.web.client import URI, Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from p2pship.errors import RemoteError
 from p2pship.trust.wellknown import FOLDER, LONGEST_PAGE
-from p2pship.webclient import BodyFailed, Connections, LimitedEndpoint, read_body, why
+from p2pship.webclient import BodyFailed, CertifiedHosts, Connections, LimitedEndpoint, read_body, why
 
 TIMEOUT = 3.0
 "Seconds for a page with everything that belongs to it."
@@ -86,18 +86,17 @@ class Pages:
 
     def fetch(self, domain: str, name: str) -> Deferred[Page]:
         """Return a file of a domain's folder; fails with PageFailed, whose message says why."""
-        answer: Deferred[Page] = Deferred(lambda one: self._forget_waiting(domain, name, one))
         kept = self._remembered(domain, name)
-        if isinstance(kept, Page):
-            answer.callback(kept)
-        elif kept is not None:
-            answer.errback(PageFailed(kept))
-        elif (domain, name) in self._waiting:
-            self._waiting[domain, name].append(answer)
-        elif self._may_ask(domain):
+        if kept is not None:
+            return succeed(kept) if isinstance(kept, Page) else fail(PageFailed(kept))
+        waiting = self._waiting.get((domain, name))
+        if waiting is None and not self._may_ask(domain):
+            return fail(PageFailed(f"{domain} is asked for too much at once"))
+        answer: Deferred[Page] = Deferred()
+        if waiting is None:
             self._ask(domain, name, answer)
         else:
-            answer.errback(PageFailed(f"{domain} is asked for too much at once"))
+            waiting.append(answer)
         return answer
 
     def _remembered(self, domain: str, name: str) -> Page | str | None:
@@ -145,11 +144,6 @@ class Pages:
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
-    def _forget_waiting(self, domain: str, name: str, answer: Deferred[Page]) -> None:
-        waiting = self._waiting.get((domain, name), [])
-        if answer in waiting:
-            waiting.remove(answer)
-
     async def _fetched(self, domain: str, url: str) -> Page:
         door = _Door(self._endpoint)
         agent = Agent.usingEndpointFactory(self._clock, door)
@@ -193,7 +187,7 @@ class _Door:
 
 def https(reactor: object) -> Endpoint:
     """Return what connects to a host over HTTPS, checking its name with the operating system's authorities."""
-    policy = BrowserLikePolicyForHTTPS()
+    policy = CertifiedHosts()
 
     def endpoint(host: str) -> IStreamClientEndpoint:
         tls = policy.creatorForNetloc(host.encode("ascii"), 443)

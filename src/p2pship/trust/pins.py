@@ -42,6 +42,11 @@ class Pin:
     former: tuple[bytes, ...] = ()
     "SHA-256 of the keys that gave way to this one"
 
+    @property
+    def by_call_alone(self) -> bool:
+        """Whether nothing speaks for the key but that it answered a call: nobody verified the name, and the user compared nothing."""
+        return self.how == BY_CALL and not self.by and not self.confirmed
+
     def gave_way(self, key: bytes) -> bool:
         """Tell whether a key is one that this one has replaced."""
         return hashlib.sha256(key).digest() in self.former

@@ -4,7 +4,8 @@ Theory of operation. A person is judged for one of our own identities, by the id
 first, then the pin: the key by which the user knows the name. Where the key is another one, the pin follows it only if the user
 has not confirmed the pin, and the old key has signed the new one, or who verified the name when the pin was made verifies the
 new key, too; it never follows back to a key that it has left. Otherwise the name is *changed*. Where nothing is pinned, the
-vouchers say whether the name is verified.
+vouchers say whether the name is verified, or, by the word of its domain, another key's: then it is *changed*, too. So it is where the
+key is pinned for no better reason than that it answered a call: whoever answers at once is quicker than a web server.
 
 A true name makes nobody less a stranger. A contact is who is entered as one *and* whose name is known or verified: whoever
 merely claims the name of a contact is a stranger, shown by the name that they claim, with a warning.
@@ -144,7 +145,7 @@ class TrustPolicy:
         pin = self.pins.get(own.aor, papers.aor)
         if names_itself(papers.aor, key) is False:
             return self._changed(papers, own, ("the name is the fingerprint of another key",))
-        if vouch.revoked:
+        if vouch.revoked or (vouch.contradicted and (pin is None or pin.by_call_alone)):
             return self._changed(papers, own, vouch.reasons)
         if pin is None:
             return self._unpinned(vouch, papers, own)

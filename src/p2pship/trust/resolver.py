@@ -135,10 +135,8 @@ class _Datagrams:
     def __init__(self, server: HostPort, question: Message) -> None:
         self.server = server
         self.answer: Deferred[Message] = Deferred()
-        self._from = (
-            server.host.partition("%")[0],
-            server.port,
-        )  # where it comes from, no interface is named
+        # Where it comes from no interface is named.
+        self._from = server.host.partition("%")[0], server.port
         self._question = question
         self._reactor: Any = None
         self._socket: socket.socket | None = None
@@ -165,7 +163,7 @@ class _Datagrams:
     def doRead(self) -> None:
         """Take what has come."""
         assert self._socket is not None
-        read_waiting(self._socket, LARGEST_STREAM, self.datagramReceived)
+        read_waiting(self._socket, LARGEST_STREAM, self.datagram_received)
 
     def fileno(self) -> int:
         """Return the socket's file descriptor, -1 without one."""
@@ -178,10 +176,9 @@ class _Datagrams:
         """Return what the framework's log calls it."""
         return "dns"
 
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        if (
-            addr[:2] != self._from or self.answer.called
-        ):  # anybody's, who must not have us read 64 records each time
+    def datagram_received(self, datagram: bytes, source: Any) -> None:
+        """Take a datagram, if it is from the server that was asked: nobody else is to have us read 64 records each time."""
+        if source[:2] != self._from or self.answer.called:
             return
         answer = _read(datagram, self._question)
         if answer is not None:

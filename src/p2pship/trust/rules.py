@@ -72,7 +72,7 @@ class BlockList:
 
 @implementer(IScreenRule)
 class ChangedKeys:
-    """Who comes with another key than is known is not taken for the one who is known."""
+    """Who comes with another key than is known, or than the name's domain names, is not taken for that person."""
 
     name = "changed key"
 

@@ -24,8 +24,8 @@ class ScreenSettings:
     """Who may reach you.
 
     It is decided by what the other node has proven, never by what a message says. Your own devices always may; who is on
-    your block list, or comes with another key than you know, never may. `p2pship contact block` and `contact allow` keep
-    the lists.
+    your block list, or comes with another key than you know, or than the domain of the name says, never may. `p2pship contact
+    block` and `contact allow` keep the lists.
     """
 
     strangers: str = option(

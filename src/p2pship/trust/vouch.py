@@ -23,6 +23,8 @@ class Vouch:
     "until when this may be believed without asking again, Unix time; 0 if nothing was said"
     revoked: bool = False
     "whether who vouched for this very key has taken it back, as by a revoked serial: it must not be believed"
+    contradicted: bool = False
+    "whether the domain of the name says whose it is, and that is neither this key nor one that gave way to it"
 
     def __bool__(self) -> bool:
         """Whether the name is vouched for."""

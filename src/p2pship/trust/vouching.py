@@ -119,7 +119,7 @@ class _Answers:
                 return Vouch("", reasons, vouch.until, revoked=True)
         for vouch in sorted(filter(None, self._came), key=lambda vouch: vouch.by != self._wanted):
             return Vouch(vouch.by, reasons, vouch.until)
-        return Vouch("", reasons)
+        return Vouch("", reasons, contradicted=any(vouch.contradicted for vouch in self._came))
 
     @property
     def enough(self) -> bool:
@@ -139,7 +139,7 @@ class _Answers:
         if self._waiting is not None:
             if self.enough or not self.open:
                 self._tell()
-        elif self._told and (vouch or vouch.revoked):
+        elif self._told and (vouch or vouch.revoked or vouch.contradicted):
             self._late()
 
     def _tell(self) -> None:

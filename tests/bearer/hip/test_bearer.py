@@ -6,15 +6,17 @@ import socket
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from p2pship.address import Locator
-from p2pship.bearer.hip.association import UNUSED_TIME
+from p2pship.bearer.hip.association import UNUSED_TIME, Noticed
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import Builder, parse
+from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.rto import INITIAL
 from p2pship.errors import NotReached
+from p2pship.journal import REFUSAL_LINES
 from tests.bearer import fakes
 from tests.bearer.contract import BearerContract
 from tests.bearer.fakes import device
@@ -38,8 +40,17 @@ class OwnTests(HIPPair, TestCase):
                 await self.turn()
                 self.advance(1.1)
         self.assertEqual(self.journal.counts["hip.noticed"], 1)
-        warned = [event for event in logs if event["log_level"] is LogLevel.warn]
-        self.assertEqual([event["name"] for event in warned], ["BLOCKED_BY_POLICY"])
+        told = [str(event["fact"]) for event in logs if "fact" in event]
+        self.assertEqual(told, [f"{HOST} says BLOCKED_BY_POLICY of what we sent"])
+
+    async def test_told_without_end(self) -> None:
+        """Attack: who has an association says that all we send is wrong, in every way; the log is not filled with it."""
+        near, _ = await self.connect()
+        with capturedLogs() as logs:
+            for number in range(1_000):
+                self.alice._told(Noticed(near.association, Notification(number)))
+        self.assertEqual(len(logs), REFUSAL_LINES)
+        self.assertEqual(self.journal.counts["hip.noticed"], 1_000)
 
     async def test_waited_in_vain(self) -> None:
         """What does not come is not waited for without end, also not where trial does not look at the time."""

@@ -105,6 +105,17 @@ class DiallersTests(HIPPair, TestCase):
         made = await self.dial()
         self.assertIsNot(made, near)
 
+    async def test_closing_meanwhile(self) -> None:
+        """Nor is one that is closed while it is found out whether he is there: he is, and another one is made."""
+        near, *_ = await self.talk()
+        results: list[Any] = []
+        self.alice.dial(device("bob").key, self.bob.locators(), device("alice")).addBoth(results.append)
+        near._put = lambda kind, data: True  # so that closing takes a while
+        near.close("enough")
+        await self.until(lambda: results, step=0.01)
+        self.assertTrue(results[0].dialled)
+        self.assertIsNot(results[0], near)
+
     async def test_further_locators(self) -> None:
         """Who dials while he is asked adds where he may be: he is dialled there too when he knows nothing of the link any more."""
         near, *_ = await self.talk()

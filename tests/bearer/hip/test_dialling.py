@@ -15,6 +15,7 @@ from p2pship.bearer.hip.dialling import (
     MOST_NOTICES,
     PATIENCE,
     STAGGER,
+    STRANGERS_TIMEOUT,
     Failed,
     Solve,
 )
@@ -72,6 +73,14 @@ class DiallingTests(TestCase):
         self.assertEqual(self.times(PacketType.I1), [0, 0.25, 0.6, 1.09, 1.776, 2.736, 4.081, 5.963, 8.599])
         self.assertEqual(self.failed, [Failed(self.one.own.hit, self.other.own.hit, "no answer")])
         self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
+
+    def test_strangers(self) -> None:
+        """To another program all is sent again later, I1 and I2: it may need half a second for its answer, and take two I2s as two exchanges."""
+        self.one.dial(self.other.own.hit, [path(1)], self.two.now, STRANGERS_TIMEOUT)
+        self.begin()
+        self.pass_time(9)
+        self.assertEqual(self.times(PacketType.I2), [1.0, 2.4, 4.36])
+        self.assertEqual(self.times(PacketType.I1), [7.104, 8.504])
 
     def test_many_paths(self) -> None:
         """Several paths are tried one after the other, never two at a time, and all of them again."""
@@ -274,6 +283,7 @@ class DiallingTests(TestCase):
         (close,) = self.two.work(1)
         self.assertRaises(BadPacket, self.two.deliver, 0, spoiled(close, ParameterType.HIP_SIGNATURE))
         self.assertEqual(self.one.state(self.other.own.hit), State.I2_SENT)
+        self.assertEqual(list(self.one.associations()), [])
         self.two.deliver(0, close)
         things = self.one.take()
         self.assertIn(Failed(self.one.own.hit, self.other.own.hit, "the other side has closed it"), things)
@@ -325,6 +335,23 @@ class DiallingTests(TestCase):
         self.two.deliver(1, i1.octets)
         self.two.talk()
         self.assertIs(self.one.state(self.other.own.hit), State.ESTABLISHED)
+
+    def test_other_addresses_after_r2(self) -> None:
+        """An R2 that counts if no later one comes does not count when the address is gone at which it came."""
+        self.begin()
+        (dialling,) = self.one._exchanges.all.values()
+        dialling._i2s_sent[0] = self.two.now, 1 << 63, path(1)  # to a newer R1
+        (i2,) = (octets for _, octets in self.two.said if parse(octets).type == PacketType.I2)
+        self.two.deliver(1, i2)
+        for r2 in self.two.work(1):
+            self.two.deliver(0, r2)
+        self.assertIsNotNone(dialling.agreed)
+        self.one._reach = lambda host, port: [
+            path(1)._replace(carrier="another socket", own_host="192.0.2.9")
+        ]
+        self.one.own_changed(["192.0.2.9"], self.two.now)
+        self.pass_time(2 * LATER_R2)
+        self.assertEqual(self.one.state(self.other.own.hit), State.I1_SENT)
 
     def test_no_address(self) -> None:
         """While we have no address, it is remembered whither to go on; while it stays, nothing changes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
@@ -39,6 +40,15 @@ class EncryptedTests(TestCase):
         inner, key = tlv(ParameterType.HOST_ID, contents), os.urandom(size)
         hidden = encrypt(key, inner, os.urandom)
         self.assertEqual((hidden[:4], len(hidden) % 16), (bytes(4), 4))
+        self.assertEqual(decrypt(key, hidden), inner)
+
+    @given(st.binary(max_size=300), st.sampled_from([16, 32]))
+    def test_filled(self, contents: bytes, size: int) -> None:
+        """Whole blocks are taken with and without a block of padding behind them: RFC 7401 §5.2.18 can be read both ways."""
+        inner, key, iv = tlv(ParameterType.HOST_ID, contents), os.urandom(size), os.urandom(16)
+        encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+        plain = inner + b"\x08" * (len(inner) % 16)
+        hidden = bytes(4) + iv + encryptor.update(plain) + encryptor.finalize()
         self.assertEqual(decrypt(key, hidden), inner)
 
     @given(st.binary(max_size=100))

@@ -318,6 +318,9 @@ class I2Tests(Stages):
             elsewhere = path(0)._replace(host="198.51.100.1")
             hosts.hosts[1].received(packet, elsewhere, hosts.now)
         hosts.deliver(1, octets)
+        (r2,) = hosts.work(1)
+        hosts.deliver(1, built(packet, replaced(packet), *protect))  # as some programs do: signed anew
+        self.assertEqual(hosts.work(1), [r2])
         again = built(packet, replaced(packet, ESP_INFO=ESPInfo(128, 0, 0x4242).encode()), *protect)
         self.assertRaises(BadPacket, hosts.deliver, 1, again)
 

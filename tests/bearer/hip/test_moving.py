@@ -91,6 +91,36 @@ class MovingTests(HIPPair, TestCase):
         await self.exchange(near, far, told, b"after")
         self.assertLess(self.clock.seconds() - began, 1.0)
 
+    async def test_way_taken(self) -> None:
+        """When a new interface takes and loses what leaves from the address in use, as a VPN does that gets the default route, the other
+        side hears of the new address all the same, and nobody goes back to the old one, from which nothing arrives."""
+        near, far, told = await self.ready()
+        near.watch(True)
+        far.watch(True)
+        moves = [
+            (self.alice, "alice", far, "127.0.0.2", "127.0.0.6"),
+            (self.bob, "bob", near, "127.0.0.3", "127.0.0.7"),
+        ]
+        for bearer, name, other, old, new in moves:
+            for port in bearer._sockets:
+                self.cut_outward(port)
+            self.networks[name].become(old, new)
+
+            def went(other: Any = other, new: str = new) -> bool:
+                near.cast(b"voice")
+                far.cast(b"voice")
+                return bool(other.remote.host == new)
+
+            began = self.clock.seconds()
+            await self.until(went, step=0.01)
+            self.assertLess(self.clock.seconds() - began, 1.0)
+            await self.exchange(near, far, told, name.encode())
+        ways = ["127.0.0.3 from 127.0.0.6", "127.0.0.7 from 127.0.0.6"]
+        self.assertEqual(
+            [path.replace(f":{near.remote.port}", "") for path in told[0].paths],
+            [f"hip {way}" for way in ways],
+        )
+
     async def test_asked_soon(self) -> None:
         """With a call up something comes at least every quarter of a second, on hold and when only one side speaks: it is asked for."""
         near, far, _ = await self.ready()
@@ -211,6 +241,10 @@ class MovingTests(HIPPair, TestCase):
         """Lose what is sent from or to an address."""
         send = port.send
         port.send = lambda datagram, at: len(datagram) if host in (at[0], port.host) else send(datagram, at)
+
+    def cut_outward(self, port: Any) -> None:
+        """Lose what is sent from an address, wherever to."""
+        port.send = lambda datagram, at: len(datagram)
 
 
 class RouterTests(HIPPair, TestCase):

@@ -13,6 +13,7 @@ from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locato
 from p2pship.bearer.hip.numbers import LocatorType, ParameterType
 from p2pship.bearer.hip.packet import Builder, parse
 from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.paths import MOST_OUTSTANDING, MOST_PROBED
 from p2pship.bearer.hip.peerlocator import ASKED_TIME, MOST_ASKED, Status
 from p2pship.bearer.hip.peerlocators import MOST_KNOWN
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
@@ -174,6 +175,15 @@ class PathsTests(TestCase):
         updates = self.association.updates
         self.assertEqual(updates.due(), self.two.now + 2 * updates.round_trip)
 
+    def test_keys_while_moving(self) -> None:
+        """New keys that were asked for just before the path was left are asked for along the new one: without that the association ends."""
+        self.one.rekey(self.association, self.two.now)
+        self.assertEqual(self.done()[0], [path(1)])
+        self.association.paths._use(moved(path(1).host))
+        self.two.now = self.association.updates.due()
+        self.one.timer_fired(self.two.now)
+        self.assertIn(moved(path(1).host), self.done()[0])
+
     def test_not_listened_on(self) -> None:
         """A path from an address of ours that we dial from, and do not listen on, is used as long as it is there."""
         self.name(ELSEWHERE)
@@ -200,12 +210,42 @@ class PathsTests(TestCase):
                 LocatorField(0, spi, not preferred, UNLIMITED, path(1).host, 256),
                 LocatorField(0, spi, preferred, UNLIMITED, ELSEWHERE, 256),
             )
-            (send,) = (thing for thing in self.one.take() if isinstance(thing, Send))
+            *_, send = (thing for thing in self.one.take() if isinstance(thing, Send))
             self.assertEqual((send.path, self.association.path), (asked, path(1)))
         self.two.deliver(1, send.octets)
         for answer in self.two.work(1):
             self.one.received(parse(answer), towards(ELSEWHERE), self.two.now)
         self.assertEqual(self.done()[1], [(ELSEWHERE, True)])
+
+    def test_several_preferred(self) -> None:
+        """Of several that it prefers, perhaps one of each version of IP, the one that it speaks from is taken, or one that can be reached."""
+        fields = [
+            LocatorField(0, LocatorType.SPI_AND_ADDRESS, True, UNLIMITED, where, 256)
+            for where in ("2001:db8::1", ELSEWHERE, path(1).host)
+        ]
+        self.say(*fields[:2])
+        self.assertEqual(self.done()[0], [path(1)])
+        self.ways |= {ELSEWHERE, "2001:db8::1"}
+        self.say(*fields)
+        self.assertEqual((self.done()[0], self.association.path), ([path(1)], path(1)))
+        self.ways.discard("2001:db8::1")
+        self.say(*fields[:2])
+        self.assertEqual(self.done()[0], [path(1), towards(ELSEWHERE)])
+
+    def test_named_twice(self) -> None:
+        """Attack: what names a third party, perhaps as if from there, is sent again: who sends it does not get the nonce that went there."""
+        self.ways.add(ELSEWHERE)
+        for by in (path(1), towards(ELSEWHERE)):
+            field = LocatorField(0, LocatorType.SPI_AND_ADDRESS, True, UNLIMITED, ELSEWHERE, 256)
+            contents = (ParameterType.LOCATOR_SET, encode_locators([field]))
+            self.its.updates.request([contents], (path(0),), self.two.now, lambda *_: None, lambda: None)
+            (named,) = self.two.work(1)
+            self.one.received(parse(named), by, self.two.now)
+            self.assertEqual(set(self.done()[0]), {by, towards(ELSEWHERE)})
+            self.two.deliver(0, named)
+            (again,) = self.two.work(0)
+            self.two.deliver(1, again)
+            self.assertEqual((self.its.updates.waiting, self.two.work(1)), (0, []))
 
     def test_unusable(self) -> None:
         """Attack: it names what is no host's address, means something only here, or is at no port or of another protocol: nothing is learnt."""
@@ -237,7 +277,7 @@ class PathsTests(TestCase):
         self.assertLessEqual(len(self.known()), MOST_KNOWN)
         self.done()
         self.say(LocatorField(0, LocatorType.SPI_AND_ADDRESS, True, UNLIMITED, ELSEWHERE, 256))
-        self.assertEqual(self.done()[0], [towards(ELSEWHERE)])
+        self.assertEqual(self.done()[0], [path(1), towards(ELSEWHERE)])
 
     def test_asked_too_often(self) -> None:
         """However much the other side has sent, one place where it was never seen is not asked for ever; after a while it is again."""
@@ -256,6 +296,33 @@ class PathsTests(TestCase):
             self.association.updates.timer_fired(self.two.now)
             asked += self.done()[0].count(towards(ELSEWHERE))
         return asked
+
+    def test_many_ways(self) -> None:
+        """However many ways there are, few are asked at once, and no more than some wait for an answer: the first gives way to others."""
+        self.association.paths._reach = lambda where, port: [towards(where), moved(where)]
+        self.association.credit.earn(1_000_000_000)
+        self.association.paths.add(
+            [(f"198.51.100.{each}", 10500) for each in range(MOST_KNOWN)], self.two.now
+        )
+        asked = set(self.done()[0])
+        for _ in range(MOST_KNOWN):
+            self.association.paths.silent(self.two.now)
+            sent = self.done()[0]
+            self.assertLessEqual(len(sent), MOST_PROBED)
+            self.assertLessEqual(self.association.updates.waiting, MOST_OUTSTANDING)
+            asked.update(sent)
+        self.assertGreater(len(asked), MOST_OUTSTANDING)
+
+    def test_leaves_when_set_back(self) -> None:
+        """A path that was confirmed just before the clock was set back is left as any other, also by the Initiator."""
+        self.ways.add(ELSEWHERE)
+        self.one.silent(self.association, self.two.now)
+        self.two.talk()
+        self.one.heard_elsewhere(self.association, towards(ELSEWHERE), self.two.now)
+        self.assertEqual(self.done()[0], [])
+        self.two.now -= 3600
+        self.one.heard_elsewhere(self.association, towards(ELSEWHERE), self.two.now)
+        self.assertEqual(self.done()[0], [towards(ELSEWHERE)])
 
     def test_clock_set_back(self) -> None:
         """When the clock is set back, the other side is followed as before."""

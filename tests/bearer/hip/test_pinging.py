@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SkipTest, TestCase
 
+from p2pship.bearer.hip.numbers import PacketType
+from p2pship.bearer.hip.packet import parse
 from p2pship.errors import LocalError, NotReached
 from p2pship.identity.hostkeys import KeyAlgorithm
 from tests.bearer.fakes import Recorder, device
@@ -46,6 +50,7 @@ class PingTests(DeskCase, TestCase):
         [association] = self.pinger.desk.associations()
         self.assertEqual(association["carries"], "link")
         self.assertEqual(told.losses, [])
+        self.assertIsNotNone(link.echoes.last)
 
     async def test_hit_alone(self) -> None:
         """A HIT is pinged over the association that stands, of whichever HIT of ours; without one it is asked where it is."""
@@ -85,12 +90,42 @@ class PingTests(DeskCase, TestCase):
         self.assertEqual((back["made"], back["received"]), (False, 4))
         self.assertEqual((await self.done(under_way))["received"], 20)
 
+    async def test_forgotten(self) -> None:
+        """Who has made an association and answers no echo over it may have begun anew: it is dialled, unless a link is carried."""
+        back = f"{hit(device('alice'))}@{self.at(self.pinger)}"
+        for has_spoken, made, received in ((False, True, 4), (True, False, 0)):
+            await self.linked()
+            await self.until(lambda: self.links)
+            self.links.pop().has_spoken = has_spoken
+            [association] = self.pinger._links
+            association.drop("it was forgotten")
+            self.pinger._hosts.device._settle(association, self.clock.seconds())
+            self.pinger._signalling.act()
+            report = await self.done(self.pinged.desk.ping(back))
+            self.assertEqual((report["made"], report["received"]), (made, received))
+
     async def test_no_answer(self) -> None:
         """Where nobody answers, it is said what may be the matter."""
         stranger = hit(device("carol"))
         whom = f"{stranger}@{self.at(self.pinged)}"
         await self.assert_refused(self.pinger.desk.ping(whom), NotReached, "with that HIT?")
         self.assertEqual(self.pinged.desk.show()["refused"].keys(), {"invalid_hit"})
+
+    async def test_slow(self) -> None:
+        """A program that takes its time gets what it has once: it might take the same I2 again as another one (RFC 7401 §6.9, step 20)."""
+        deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(deaf.close)
+        deaf.bind((HOST, 0))
+        deaf.setblocking(False)
+        under_way = self.pinger.desk.ping(f"{hit(device('carol'))}@{HOST}:{deaf.getsockname()[1]}")
+        for seconds in (0.0, 0.9, 0.2):
+            self.advance(seconds)
+            await self.turn()
+            if seconds < 0.9:
+                self.assertEqual(parse(deaf.recv(2048)[4:]).type, PacketType.I1)
+            self.assertRaises(BlockingIOError, deaf.recv, 2048)
+        under_way.cancel()
+        await self.assert_refused(under_way, CancelledError, "")
 
     async def test_mistakes(self) -> None:
         """What cannot be tried is refused at once, and it is said what to do."""
@@ -135,6 +170,22 @@ class PingTests(DeskCase, TestCase):
         [association] = self.pinger.desk.associations()
         self.assertEqual(association["carries"], "link")
 
+    async def test_dial_given_up(self) -> None:
+        """A dial of the same host that is given up takes no ping with it, nor the other way round: who is left goes on waiting."""
+        whom, where = f"{hit(device('carol'))}@{self.at(self.pinged)}", self.pinged.locators()
+        pinging = self.pinger.desk.ping(whom)
+        dialling = self.pinger.dial(device("carol").key, where, device("alice"))
+        dialling.cancel()
+        self.failureResultOf(dialling, CancelledError)
+        self.assertNoResult(pinging)
+        again = self.pinger.dial(device("carol").key, where, device("alice"))
+        pinging.cancel()
+        self.failureResultOf(pinging, CancelledError)
+        self.assertNoResult(again)
+        again.cancel()
+        self.failureResultOf(again, CancelledError)
+        self.assertIsNone(self.pinger._hosts.due())
+
     async def test_stopped(self) -> None:
         """A bearer that stops ends its pings, and its associations."""
         under_way = self.pinger.desk.ping(f"{hit(device('bob'))}@{self.at(self.pinged)}", number=50)
@@ -149,7 +200,7 @@ class RawTests(DeskCase, TestCase):
     """HIP and ESP in IP itself."""
 
     async def test_raw(self) -> None:
-        """A ping goes in IP itself where that is on, and wished."""
+        """A ping goes in IP itself where that is on, and wished, though an association for echoes stands in UDP."""
         near, far = (self.bearer(device(name), raw=True) for name in ("alice", "bob"))
         for bearer in (near, far):
             self.successResultOf(bearer.listen(lambda link: None, lambda: None))
@@ -159,6 +210,11 @@ class RawTests(DeskCase, TestCase):
         report = await self.done(near.desk.ping(whom, raw=True))
         self.assertEqual((report["received"], report["encapsulated"], report["address"]), (4, False, HOST))
         await self.until(lambda: not far.desk.associations())
+        in_udp = near.desk.ping(f"{whom}:{far._sockets.number}", number=20)
+        await self.until(near.desk.associations)
+        report = await self.done(near.desk.ping(whom, raw=True))
+        self.assertEqual((report["received"], report["encapsulated"]), (4, False))
+        await self.assert_refused(in_udp, NotReached, "ended")
         whom = f"{hit(device('carol'))}@{HOST}"
         await self.assert_refused(near.desk.ping(whom, raw=True), NotReached, "protocols 139 and 50")
 

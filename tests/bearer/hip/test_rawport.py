@@ -45,8 +45,6 @@ class Hears(Party):
 class RawPortTests(TestCase):
     """The two sockets of an address."""
 
-    timeout = 10
-
     def setUp(self) -> None:
         need_raw_sockets()
         self.party = Hears()

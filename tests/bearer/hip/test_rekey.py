@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.bearer.hip.diffiehellman import KeyPair, new_key_pair
 from p2pship.bearer.hip.numbers import DHGroup, ParameterType
-from p2pship.bearer.hip.packet import BadPacket
+from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.parameters import DiffieHellman, ESPInfo
 from tests.bearer.fakes import Recorder
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
@@ -201,6 +201,19 @@ class ExchangeTests(TestCase):
             self.assertRaises(BadPacket, self.two.talk)
             self.near.rekey._own = None
         self.assertEqual((self.far.rekey.count, self.keys.count), (0, 4))
+
+    def test_later_octets(self) -> None:
+        """The place in KEYMAT that the other side asks for is the one that is said in the answer, as RFC 7402 §6.9.1 recommends."""
+        self.near.rekey._index += 40
+        wanted = self.near.rekey._index
+        self.begin(self.near, None)
+        self.two.deliver(1, self.two.work(0)[0])
+        (answer,) = self.two.work(1)
+        said = ESPInfo.decode(parse(answer).need(ParameterType.ESP_INFO))
+        self.assertEqual(said.keymat_index, wanted)
+        self.two.deliver(0, answer)
+        self.two.talk()
+        self.assert_agreed(1)
 
     def test_index_with_value(self) -> None:
         """A new KEYMAT begins at its beginning."""

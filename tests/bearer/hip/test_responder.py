@@ -6,7 +6,7 @@ import contextlib
 import gc
 import os
 import tracemalloc
-from collections import deque
+from collections import Counter, deque
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import TestCase
@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 from p2pship.bearer.hip import host as host_module
 from p2pship.bearer.hip.diffiehellman import OFFERED_GROUPS
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
+from p2pship.bearer.hip.load import BUSY, MOST_EASY
 from p2pship.bearer.hip.numbers import DHGroup, NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Builder, parse
 from p2pship.bearer.hip.parameters import Notification
@@ -27,6 +28,7 @@ from p2pship.bearer.hip.r1pool import (
     Stale,
 )
 from p2pship.bearer.hip.responder import Rejected
+from p2pship.bearer.hip.signalling import MARKER
 from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity
 from tests.bearer.hip.respondercase import ResponderCase, away
 from tests.bearer.hip.test_states import spoiled
@@ -120,6 +122,27 @@ class StrangerTests(ResponderCase):
             if name.split(".")[0] in ("Host", "Agenda", "Answers", "Incarnations", "R1Pool"):
                 self.assertLessEqual(size, 2, name)
         self.assertEqual(len(self.responder._agenda._heap), 0)
+
+    def test_hoard(self) -> None:
+        """Attack: puzzles are solved at rest, ever so slowly, and all are sent at once: few cost us keys, and who is honest gets in."""
+        hoard = []
+        for number in range(MOST_EASY + 100):
+            self.now += 0.05
+            sender = PREFIX + os.urandom(12)
+            (r1,) = self.answer(self.i1(sender=sender), away(number))
+            hoard.append(i2(sender, self.responder.own.hit, MARKER + r1)[len(MARKER) :])
+        two = self.initiator()
+        errors = Counter(self.refused(each, away(number)) for number, each in enumerate(hoard))
+        self.assertEqual(errors.keys(), {Rejected, Stale})
+        self.assertLess(errors[Rejected], MOST_EASY + BUSY)
+        self.answer(self.i2(two))
+        self.assertEqual(self.state(two), State.R2_SENT)
+
+    def refused(self, octets: bytes, by: Path) -> type[BadPacket]:
+        """Return the error that a packet leads to."""
+        with self.assertRaises(BadPacket) as raised:
+            self.answer(octets, by)
+        return type(raised.exception)
 
     def stranger(self) -> TwoHosts:
         """Return somebody who was never seen before, and has sent an I1."""

@@ -120,8 +120,13 @@ class ServerTests(ProtocolCase):
 
     async def test_one_dead(self) -> None:
         """A server that is dead keeps nobody from the one that lives, though it is to be asked first."""
-        self.servers(srv("localhost", free_ports(1)), srv("localhost", await self.rendezvous(), priority=9))
-        self.assertEqual(await self.found(self.dns(), QUESTION), [ITEM])
+        dead, living = free_ports(1), await self.rendezvous()
+        self.servers(srv("localhost", dead), srv("localhost", living, priority=9))
+        receiver = await self.asked(self.dns(), QUESTION)
+        self.assertEqual([each.item for each in receiver.candidates], [ITEM])
+        asked = [f"asks https://localhost:{port}" for port in (dead, living)]
+        self.assertEqual(receiver.notes[:2], asked)
+        self.assertIn(f"https://localhost:{dead}: ", receiver.notes[2])  # what is wrong with it
 
     async def test_other_certificate(self) -> None:
         """A server that cannot prove that it has the name in the SRV record is asked nothing."""
@@ -260,7 +265,7 @@ class NodeTests(ProtocolCase):
         receiver = await self.asked(self.dns(), QUESTION)
         source = f"127.0.0.1, which the DNS of {DOMAIN} names"
         self.assertEqual(receiver.candidates, [Candidate(ITEM, "dns", over_loopback=True, source=source)])
-        self.assertEqual(receiver.ends, [None])
+        self.assertEqual((receiver.ends, receiver.notes), ([None], [f"asks 127.0.0.1:{node.port}"]))
 
     async def test_withdrawn(self) -> None:
         """What was taken back is not found; the silent node was asked, and the search completes in its time."""

@@ -23,7 +23,7 @@ from p2pship.lookup.http.web import trusting
 from p2pship.testing.network import StaticNetwork
 from tests.lookup.recording import RecordingReceiver
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 "Seconds until a test gives up."
 
 STEP = 0.01

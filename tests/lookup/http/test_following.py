@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from p2pship.lookup.candidate import Question
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.eventwire import LONGEST_EVENT
-from p2pship.lookup.http.following import LAST_AGAIN, SILENCE, Following, Stream
+from p2pship.lookup.http.following import AGAIN, LAST_AGAIN, SILENCE, Following, Stream
 from p2pship.lookup.http.remote import Remote
 from p2pship.lookup.http.web import Web, trusting
 from p2pship.lookup.http.wire import print_event
@@ -153,6 +153,19 @@ class BadServerTests(LookupCase):
         await self.eventually(lambda: self.server_asked.asked != [])
         self.time.advance(SILENCE)
         self.assertRegex(str(silent.ends), "nothing within")
+
+    async def test_lasted(self) -> None:
+        """A stream that lasted is opened again as soon as one that never failed."""
+        receiver = self.following(HEAD + event(ITEM))
+        (stream,) = self.follows._streams
+        stream._delay = LAST_AGAIN
+        await self.eventually(lambda: receiver.candidates != [])
+        self.time.advance(SILENCE / 2)
+        body = stream._body
+        assert body is not None
+        body.dataReceived(b":\n\n")
+        self.time.advance(SILENCE)
+        self.assertEqual((stream.open, stream._delay), (False, AGAIN))
 
     async def test_bad_proxy(self) -> None:
         """A proxy that cannot be used is a failure like others."""

@@ -13,6 +13,7 @@ from p2pship.lookup.candidate import Question
 from p2pship.lookup.http.protocol import HTTPLookup
 from p2pship.lookup.http.web import trusting
 from p2pship.lookup.http.wire import print_slots
+from p2pship.testing.programs import free_ports
 from tests.lookup.http.lookupcase import LookupCase, address, response
 from tests.lookup.http.publishers import ITEM, LOOKUP_KEY, Publisher
 from tests.trust.webserver import Answers, listen, web_certificate
@@ -118,8 +119,16 @@ class WebTests(LookupCase):
         for pem in (b"hello", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
             self.assertRaises(ConfigError, trusting, pem)
 
+    async def test_certificate_without_names(self) -> None:
+        """A certificate that names nobody is for nobody, though its authority is believed."""
+        for names, host in (((), "localhost"), ((), "127.0.0.1"), (("localhost",), "127.0.0.1")):
+            where = f"https://{host}:{self.secure(*names)}"
+            error = await self.fails(self.trusting(PEM, where), QUESTION)
+            self.assertIn("its certificate is for another name or address", error)
+            self.assertEqual(self.answers.asked, [])
+
     async def test_connections_kept(self) -> None:
-        """Questions one after the other take one connection."""
+        """Questions one after the other take one connection, also through a proxy."""
         site = Site(answers := Answers())
         answers.pages[PATH] = print_slots([])
         made: list[Any] = []
@@ -127,10 +136,13 @@ class WebTests(LookupCase):
         site.buildProtocol = lambda where: made.append(where) or build(where)  # type: ignore[method-assign, func-returns-value]
         port = self.clock.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
-        lookup = self.lookup(f"http://127.0.0.1:{port.getHost().port}")
+        where = f"http://127.0.0.1:{port.getHost().port}"
+        answers.pages[where + PATH] = answers.pages[PATH]
+        direct, through = self.lookup(where), self.lookup(where, environment={"http_proxy": where})
         for _ in range(5):
-            self.assertEqual(await self.found(lookup, QUESTION), [])
-        self.assertEqual((len(made), len(answers.asked)), (1, 5))
+            self.assertEqual(await self.found(direct, QUESTION), [])
+            self.assertEqual(await self.found(through, QUESTION), [])
+        self.assertEqual((len(made), len(answers.asked)), (2, 10))
 
     async def test_tunnel(self) -> None:
         """A server with TLS is reached through a proxy by CONNECT, and it is the server whose certificate counts."""
@@ -159,6 +171,14 @@ class WebTests(LookupCase):
         server = await self.server()
         lookup = self.lookup(address(server), environment={"all_proxy": "socks5://127.0.0.1:9"})
         self.assertIn("the proxy cannot be used", await self.fails(lookup, QUESTION))
+
+    async def test_absent_proxy(self) -> None:
+        """If it is the proxy that cannot be reached, that is said."""
+        port = free_ports(1)
+        proxies = {"http_proxy": f"127.0.0.1:{port}", "https_proxy": f"127.0.0.1:{port}"}
+        for where in ("http://r.example.com", "https://r.example.com"):
+            error = await self.fails(self.lookup(where, environment=proxies), QUESTION)
+            self.assertIn(f"the proxy 127.0.0.1:{port} cannot be reached: connection refused", error)
 
     async def test_folder(self) -> None:
         """A server may be in a folder of another one."""

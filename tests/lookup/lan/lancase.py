@@ -19,6 +19,7 @@ from p2pship.lookup.lan.protocol import LANLookup
 from p2pship.lookup.lan.settings import LANSettings
 from p2pship.testing.lookup import unsigned_slot
 from p2pship.testing.network import StaticNetwork, loopback
+from p2pship.testing.programs import free_ports
 from tests.lookup.recording import RecordingReceiver
 
 KEY, OTHER_KEY, FENCE_KEY = b"k" * 32, b"o" * 32, b"f" * 32
@@ -28,14 +29,6 @@ SLOT = unsigned_slot(KEY, b"d" * 32)
 
 OVER = 1.5
 "Seconds until a question is over here, which is with its last repetition: on loopback nothing is lost, and nobody sleeps."
-
-
-def free_port() -> int:
-    """Return a UDP port that nobody uses, so that tests run side by side do not hear each other."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Outsider(DatagramProtocol):
@@ -54,11 +47,9 @@ class Outsider(DatagramProtocol):
 class LANTestCase(TestCase):
     """Makes lookups on loopback, and stops them."""
 
-    timeout = 20
-
     def setUp(self) -> None:
         self.patch(machine, "QUESTION_TIME", OVER)
-        self.settings = LANSettings(port=free_port())
+        self.settings = LANSettings(port=free_ports(1))
         self.journals: list[Journal] = []
 
     async def lookup(self, network: StaticNetwork | None = None, **changes: Any) -> LANLookup:

@@ -231,7 +231,7 @@ class LANSettingsTests(TestCase):
         checks = {name: field.metadata["check"] for name, field in LANSettings.__dataclass_fields__.items()}
         checks["group"]("239.255.55.66")
         checks["group6"]("ff12::5566")
-        self.assertRaises(ValueError, checks["group"], "192.0.2.1")
-        self.assertRaises(ValueError, checks["group"], "ff12::1")
-        self.assertRaises(ValueError, checks["group6"], "ff1e::1")
-        self.assertRaises(ValueError, checks["group6"], "fe80::1")
+        for wrong in ("192.0.2.1", "ff12::1", "all"):
+            self.assertIn("such as 239.255.55.66", str(self.assertRaises(ValueError, checks["group"], wrong)))
+        for wrong in ("ff1e::1", "fe80::1", "ff12::5566%eth0", "239.255.55.66"):
+            self.assertIn("such as ff12::5566", str(self.assertRaises(ValueError, checks["group6"], wrong)))

@@ -23,8 +23,6 @@ from p2pship.testing.network import StaticNetwork, loopback
 class MainlineTestCase(TestCase):
     """Makes a DHT and lookups in it, and stops them."""
 
-    timeout = 15
-
     def setUp(self) -> None:
         self.dht = self.make_dht()
         self.addCleanup(self.dht.stop)

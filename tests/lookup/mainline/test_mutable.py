@@ -161,6 +161,18 @@ class MutableItemsTests(SynchronousTestCase):
         self.clock.advance(10 * RETRY)
         self.assertEqual(len(self.session.puts), 2)
 
+    def test_published_again(self) -> None:
+        """What is published while the slot still waits to be emptied takes the place of that: nobody waits for it any longer."""
+        self.publish(b"one")
+        for number in range(1, AT_ONCE + 1):
+            self.items.publish(slot(number), b"other")
+        done = self.items.withdraw(slot())
+        self.assertNoResult(done)
+        self.items.publish(slot(), b"two")
+        self.successResultOf(done)
+        self.end()
+        self.assertEqual((self.session.items[-1], TAKEN_BACK in self.session.items), (b"two", False))
+
     def test_withdrawal_fails(self) -> None:
         """A withdrawal that no node takes has been tried, and ends."""
         self.publish(b"one")

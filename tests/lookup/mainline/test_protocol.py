@@ -196,7 +196,7 @@ class MainlineLookupTests(MainlineTestCase):
             send(datagram, host, port, source)
 
         self.patch(other.exchange, "_send", count)
-        self.patch(search, "FIND_TIME", 1.5)
+        self.patch(search, "FIND_TIME", 2.5)
         self.assertEqual(await self.found_in_time(other, Question(KEY)), {b"item"})
         self.assertLessEqual(len(asked), MOST_QUESTIONS)
         self.assertLessEqual(max(Counter(asked).values()), MOST_OF_ADDRESS)
@@ -209,9 +209,11 @@ class MainlineLookupTests(MainlineTestCase):
         eavesdropper = Eavesdropper((self.host(one), one.exchange.port))
         port: Any = reactor.listenUDP(0, eavesdropper, interface="127.0.50.1", maxPacketSize=2000)  # type: ignore[attr-defined]
         self.addCleanup(port.stopListening)
-        asking = other.exchange.ask(KEY, lambda candidate: None)
+        noted: list[str] = []
+        asking = other.exchange.ask(KEY, lambda candidate: None, noted.append)
         asking.found("127.0.50.1", port.getHost().port)
         await self.until(lambda: eavesdropper.asked)
+        self.assertEqual(noted, [f"asks 127.0.50.1:{port.getHost().port}"])
         self.assertEqual((await self.first(other, Question(KEY))).item, b"item")
         asking.cancel()
         self.assertEqual(eavesdropper.got, [])
@@ -269,7 +271,7 @@ class MainlineLookupTests(MainlineTestCase):
         await self.assertFailure(publishing, CancelledError)
 
     async def test_stopped(self) -> None:
-        """Stopping ends what is under way, with the reason; a second time is harmless."""
+        """Stopping ends what is under way, with the reason; a second time is harmless, and what is asked afterwards is not asked."""
         lookup = await self.lookup(1)
         receiver = RecordingReceiver()
         lookup.find(KNOWN, receiver)
@@ -277,6 +279,11 @@ class MainlineLookupTests(MainlineTestCase):
         await lookup.stop()
         self.assertEqual(len(receiver.ends), 1)
         self.assertIsInstance(receiver.ends[0], NotAsked)
+        later = RecordingReceiver()
+        lookup.find(KNOWN, later).cancel()
+        self.assertIsInstance(later.ends[0], NotAsked)
+        await self.assertFailure(lookup.publish(SLOT, b"item"), NotAsked)
+        await lookup.withdraw(SLOT)
 
 
 class LonelyLookupTests(MainlineTestCase):
@@ -294,6 +301,7 @@ class LonelyLookupTests(MainlineTestCase):
             b"le",
             b"d9:dht statelee",
             b"d9:dht stated5:nodesi3eee",
+            b"d9:dht stated5:nodesdeee",
             b"d9:dht stated5:nodesl1:xi1eeee",
         ):
             state.write_bytes(garbage)
@@ -337,7 +345,7 @@ class LonelyLookupTests(MainlineTestCase):
 
             self.patch(lookup.session, "get_peers", answer)
             receiver = RecordingReceiver()
-            self.patch(search, "FIND_TIME", 0.2 if told < CROWD else self.timeout)
+            self.patch(search, "FIND_TIME", 0.2 if told < CROWD else 60.0)
             under_way = lookup.find(Question(KEY), receiver)
             if told < CROWD:
                 await receiver.ended

@@ -18,6 +18,8 @@ class MainlineSettingsTests(SynchronousTestCase):
         self.assertEqual(split_node("[2001:db8::1]:6881"), ("2001:db8::1", 6881))
         for wrong in ("", "router.example.com", ":6881", "a:b", "a:0", "a:65536", "a:"):
             self.assertRaises(ValueError, check_node, wrong)
+        error = self.assertRaises(ValueError, check_node, "a:\u00b2")
+        self.assertIn("give a host and a port", str(error))
 
     def test_private(self) -> None:
         """A private network is not looked for in the DNS, and the public nodes are not asked about it."""

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Candidate
-from p2pship.lookup.questions.exchange import ASKED_IN_ALL, ASKED_OF_NETWORK, Asking, Exchange
+from p2pship.lookup.questions.exchange import ASKED_IN_ALL, ASKED_OF_NETWORK, MOST_EXTERNAL, Asking, Exchange
 from p2pship.lookup.questions.keys import handle, question_secret
 from p2pship.lookup.questions.machine import AT_ONCE
 from p2pship.lookup.questions.port import open_socket
@@ -57,8 +57,6 @@ class Stranger(DatagramProtocol):
 class ExchangeTests(TestCase):
     """One who holds an item, and one who asks."""
 
-    timeout = 20
-
     def setUp(self) -> None:
         self.journals: dict[str, Journal] = {}
 
@@ -86,7 +84,7 @@ class ExchangeTests(TestCase):
 
     def asking(self, exchange: Exchange, receive: Received, key: bytes = KEY) -> Asking:
         """Return a search that is cancelled at the end."""
-        asking = exchange.ask(key, receive)
+        asking = exchange.ask(key, receive, lambda words: None)
         self.addCleanup(asking.cancel)
         return asking
 
@@ -122,7 +120,8 @@ class ExchangeTests(TestCase):
         self.asking(asker, received).found("127.0.0.1", holder.port)
         await received.first
         self.assertFalse(stranger.asked.called)
-        holder.told_external("9.9.9.9")
+        for host in (*(f"8.8.4.{number + 1}" for number in range(MOST_EXTERNAL)), "9.9.9.9"):
+            holder.told_external(host)  # those told last are believed
         port.write(forwarded.print(question_secret(KEY)), ("127.0.0.1", holder.port))
         self.assertEqual(Answer.parse(await stranger.asked).item, b"item")
 
@@ -282,7 +281,7 @@ class SourceTests(SynchronousTestCase):
         )
         made.start()
         self.addCleanup(made.stop)
-        asking = made.ask(KEY, Received())
+        asking = made.ask(KEY, Received(), lambda words: None)
         asking.found("2606:4700::1", 5568)
         self.assertEqual(journal.counts["test.unsent"], 1)
         asking.cancel()

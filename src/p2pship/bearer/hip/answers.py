@@ -1,9 +1,14 @@
-"""The R2s that were sent: the same I2 again is answered by the same again, and costs nothing (RFC 7401 §6.9, step 4)."""
+"""The R2s that were sent: the same I2 again is answered by the same again, and costs nothing (RFC 7401 §6.9, step 4).
+
+It is the same if it has the same solution, public value and SPI: some programs encrypt and sign it anew each time.
+"""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
+from p2pship.bearer.hip.numbers import ParameterType
+from p2pship.bearer.hip.packet import Packet
 from p2pship.bearer.hip.r1pool import LIFETIME_SECONDS
 from p2pship.bearer.hip.responder import Accepted
 
@@ -11,9 +16,12 @@ MOST_R2S = 8
 "How often the R2 for one I2 is sent again."
 
 
-def _digest(i2: bytes) -> bytes:
+_TOLD_BY = ParameterType.ESP_INFO, ParameterType.SOLUTION, ParameterType.DIFFIE_HELLMAN
+
+
+def _digest(i2: Packet) -> bytes:
     """Return what an I2 is known again by: thousands may come in a minute."""
-    return blake2b(i2, digest_size=16).digest()
+    return blake2b(b"".join(i2.find(type_) or b"" for type_ in _TOLD_BY), digest_size=16).digest()
 
 
 class _Answered:
@@ -21,7 +29,7 @@ class _Answered:
 
     def __init__(self, accepted: Accepted, now: float) -> None:
         self.at = now
-        self.i2 = _digest(accepted.i2.raw)
+        self.i2 = _digest(accepted.i2)
         self.r2 = accepted.r2
         self.left = MOST_R2S
 
@@ -53,7 +61,7 @@ class Answers:
         """Whether :meth:`forget_old` will have something to forget."""
         return bool(self._all)
 
-    def was_answered(self, peer: bytes, i2: bytes) -> bool:
+    def was_answered(self, peer: bytes, i2: Packet) -> bool:
         """Tell whether this I2 was the one that was accepted last."""
         answered = self._all.get(peer)
         return answered is not None and answered.i2 == _digest(i2)

@@ -144,7 +144,7 @@ class Association:
         self._noticed: tuple[int, ...] = ()
         self._pace = PerSecond(MOST_NOTICES)
         self._look_at = now + UNUSED_TIME
-        self._seen = 0
+        self._seen = 0, 0, 0
         self._controls = 0
         self._nonce = b""
         self._close: bytes = b""
@@ -364,7 +364,7 @@ class Association:
 
     def _look_whether_used(self, now: float) -> None:
         """Close an association that nothing has passed since the last look (RFC 7401 §4.4.3, Table 6)."""
-        seen = self._controls + self.rekey.packets
+        seen = self._controls, self.inbound.taken, self.outbound.sequence  # new keys take control packets
         if seen == self._seen:
             self.close(now, "nobody used it")
         self._seen, self._look_at = seen, now + UNUSED_TIME

@@ -23,6 +23,7 @@ from p2pship.bearer.hip.diallers import Diallers
 from p2pship.bearer.hip.dialling import Failed
 from p2pship.bearer.hip.diffiehellman import LEGACY_GROUPS, OFFERED_GROUPS
 from p2pship.bearer.hip.esp import SMALLEST_SPI
+from p2pship.bearer.hip.facts import ErrorTold
 from p2pship.bearer.hip.following import Following
 from p2pship.bearer.hip.host import GONE, Host
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
@@ -133,7 +134,7 @@ class HIPBearer:
             self._diallers.pop(hit).stop(GONE)
         for hit, host in self._hosts.carrying.items():
             if hit not in self._diallers:
-                self._diallers[hit] = Diallers(self._reactor, host, self._act)
+                self._diallers[hit] = Diallers(self._reactor, host, self._act, self._pings.waits)
         self._act()
         if self._hosts.leaving:  # in a turn, those who use their links have said their goodbyes
             self._reactor.callLater(0, self._house.leave)
@@ -288,11 +289,7 @@ class HIPBearer:
 
     def _noticed(self, noticed: Noticed) -> None:
         self._journal.count("hip.noticed")
-        self.log.warn(
-            "{peer} says {name} of what we sent",
-            peer=noticed.association.path.host,
-            name=noticed.notification.name,
-        )
+        self._journal.tell(ErrorTold(noticed.association.path.host, noticed.notification.name))
 
     def _moved(self, moved: Moved) -> None:
         link, diallers = self._house.moved(moved), self._diallers_of(moved.association)

@@ -30,11 +30,18 @@ ASTRAY_DOUBT_TIME = 0.25
 class Diallers:
     """Those who wait, by the HIT of whom they dialled."""
 
-    def __init__(self, clock: IReactorTime, host: Host, act: Callable[[], None]) -> None:
-        """Dial with ``host``; ``act`` does what it wants done."""
+    def __init__(
+        self,
+        clock: IReactorTime,
+        host: Host,
+        act: Callable[[], None],
+        is_pinged: Callable[[bytes, bytes], bool],
+    ) -> None:
+        """Dial with ``host``; ``act`` does what it wants done. ``is_pinged`` tells whether a ping waits for a base exchange from one HIT, ours, to another."""
         self._clock = clock
         self.host = host
         self._act = act
+        self._is_pinged = is_pinged
         self._waiting: dict[bytes, list[Deferred[ILink]]] = {}
         self._locators: dict[bytes, tuple[Locator, ...]] = {}
         self._doubts: dict[bytes, IDelayedCall] = {}
@@ -87,8 +94,9 @@ class Diallers:
             self._waiting[peer] = left
         elif peer in self._waiting:
             self._take(peer)
-            self.host.give_up(peer, "it is not wanted any longer")
-            self._act()
+            if not self._is_pinged(self.host.own.hit, peer):
+                self.host.give_up(peer, "it is not wanted any longer")
+                self._act()
 
     def _take(self, peer: bytes) -> list[Deferred[ILink]]:
         """Return those who wait, and have nobody wait any longer."""

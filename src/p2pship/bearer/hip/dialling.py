@@ -19,6 +19,10 @@ STAGGER = 0.25
 FIRST_TIMEOUT = 0.25
 "Seconds until a packet is sent again, and two fifths more each time: a lost one should not be felt in a call's setup."
 
+STRANGERS_TIMEOUT = 1.0
+"""The same with other programs: some take half a second for an R1 or an I2, and may take an I2 that has come twice as two, of which only
+the later holds (RFC 7401 §6.9, step 20). The timer should be longer than all that may take (§6.8, step 18)."""
+
 MOST_I2S = 4
 """How often an I2 is sent: then, after almost two seconds, another R1 is asked for. The one that it answers may have been somebody
 else's, with another #I, which the signature does not cover; or the other side was started anew."""
@@ -88,8 +92,10 @@ class Dialling:
         paths: Sequence[Path],
         now: float,
         out: Callable[[object], None],
+        first_timeout: float = FIRST_TIMEOUT,
     ) -> None:
-        """Begin with the first path at once."""
+        """Begin with the first path at once; what is lost is first sent again after ``first_timeout`` seconds."""
+        self._first_timeout = first_timeout
         self.initiator = initiator
         self.begun_at = now
         self.path: Path | None = None
@@ -107,7 +113,7 @@ class Dialling:
         self._i1_at: dict[tuple[str, int], float] = {}  # when the first one left, by where it went
         self._r1_after = LONGEST
         self._i2_due: float | None = None
-        self._i2_timeout = FIRST_TIMEOUT
+        self._i2_timeout = first_timeout
         self._i2s = 0
         self._change_at = now
         self._until = now + LONGEST
@@ -193,7 +199,7 @@ class Dialling:
         assert self.path is not None and self.initiator.agreement is not None
         self._change_at = now + (CHANGE_AFTER if self._i2s_sent else FIRST_TIMEOUT)
         self._i2s_sent[self.initiator.agreement.own_spi] = now, self.initiator.generation, self.path
-        self._i2s, self._i2_timeout = 1, FIRST_TIMEOUT
+        self._i2s, self._i2_timeout = 1, self._first_timeout
         self._i2_due = now + self._i2_timeout
         self._why = "the exchange was begun, and not finished"
         self._out(Send(octets, self.path))
@@ -291,7 +297,7 @@ class Dialling:
             return
         turn, index = divmod(self._i1s, len(self._paths))
         self._i1s += 1
-        gap = max(STAGGER, FIRST_TIMEOUT * BACK_OFF**turn / len(self._paths))
+        gap = max(STAGGER, self._first_timeout * BACK_OFF**turn / len(self._paths))
         self._i1_due = now + (CONTESTED_GAP if self.initiator.contest.is_on else gap)
         self.initiator.contest.begin_round()
         path = self._paths[index]

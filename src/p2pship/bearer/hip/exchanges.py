@@ -45,7 +45,7 @@ class Exchanges:
         """Return the one with a host."""
         return self.all.get(peer)
 
-    def begin(self, peer: bytes, paths: Sequence[Path], now: float) -> Dialling:
+    def begin(self, peer: bytes, paths: Sequence[Path], now: float, first_timeout: float) -> Dialling:
         """Begin one with a host, or try further paths for one that was begun."""
         dialling = self.all.get(peer)
         if dialling is not None:
@@ -53,7 +53,7 @@ class Exchanges:
             return dialling
         seen = self._generations
         initiator = Initiator(self._own, peer, self._groups, self._random, self._new_spi, seen)
-        self.all[peer] = Dialling(initiator, paths, now, self._say)
+        self.all[peer] = Dialling(initiator, paths, now, self._say, first_timeout)
         return self.all[peer]
 
     def goes_on(self, dialling: Dialling) -> bool:

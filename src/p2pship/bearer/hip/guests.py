@@ -2,7 +2,7 @@
 
 Theory of operation. A link on which no hello comes is closed by who keeps the links, and its association with it. But the other side may be
 a program that knows nothing of hellos, and that its user wants to ping us with. So an association outlives its link as a *guest*, if the
-other side made it, and either has never sent anything that a link carries, or has sent an ICMPv6 echo in the last minute. It goes a minute
+other side made it, and has never sent anything that a link carries, or if an ICMPv6 echo has come in the last minute. It goes a minute
 after the last echo, or when there are too many from one place, or in all. One that was made for a ping of ours goes when that ends.
 """
 

@@ -61,9 +61,6 @@ from p2pship.bearer.hip.suites import (
 MOST_DIFFICULT = 18
 "#K of a puzzle that is solved: a quarter of a million hashes. Who asks for more wants to keep us busy."
 
-LONGEST_LIFETIME = 40
-"Of a puzzle, as 2^(n-32) s: nobody is believed to wait longer than four minutes for a solution."
-
 OLDER_AFTER = 1.0
 """Seconds after an R1 that is older than it should be until such a one is answered that has not come before: who has lost count may
 make each R1 anew, and then none ever comes again (RFC 7401 §4.1.4)."""
@@ -199,7 +196,7 @@ class Initiator:
             )
         self._r1, self.generation, self._peer, self._agreement = packet, generation, peer, None
         self.solver = Solver(rhash, (puzzle.random, self.own.hit, peer.hit), puzzle.difficulty, self._random)
-        self.solve_until = now + 2.0 ** (min(puzzle.lifetime, LONGEST_LIFETIME) - 32)
+        self.solve_until = now + puzzle.seconds
 
     def _check(self, packet: Packet) -> None:
         """Check that we can agree, and that nobody has changed what we offered (RFC 7401 §4.1.7, §6.8)."""

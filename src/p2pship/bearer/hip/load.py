@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from p2pship.bearer.hip.persecond import PerSecond
+
 AT_REST = 8
 "#K of a puzzle: 0.2 ms of work."
 
@@ -14,6 +16,10 @@ BUSY = 100
 WORTH = 10
 "I1s that one I2 with a solved puzzle counts for, as it takes ten times the work."
 
+MOST_EASY = 200
+"""I2s that are looked at in a second though their puzzles are easier than those that are given out now: who comes slowly can solve thousands at
+rest, and send all in a moment."""
+
 
 class Load:
     """Counts what strangers ask for, of all our Host Identities together."""
@@ -22,6 +28,7 @@ class Load:
         self._second = 0
         self._count = 0
         self._before = 0
+        self._easy = PerSecond(MOST_EASY)
         self.i1s = 0
         "I1s in all"
         self.associations = 0
@@ -37,6 +44,10 @@ class Load:
         """Hear of an I2 whose puzzle is solved."""
         self._begin(int(now))
         self._count += WORTH
+
+    def admits(self, difficulty: int, now: float) -> bool:
+        """Tell whether an I2 that has solved a puzzle of a difficulty is looked at; who is refused may ask for another puzzle."""
+        return difficulty >= self.difficulty(now) or self._easy.admits(now)
 
     def _begin(self, second: int) -> None:
         if second != self._second:

@@ -64,6 +64,9 @@ PAUSE = 0.25
 CONFIRMED_TIME = 2.0
 "Seconds for which a path that was confirmed is not left to follow the other side."
 
+ACKNOWLEDGED_TIME = 0.25
+"The same where an answer alone came by it: the other side sends along the one before until it has data by this one."
+
 
 class Paths:
     """The paths of one association."""
@@ -88,13 +91,13 @@ class Paths:
         self._spi = spi
         self._credit = credit
         self._updates = updates
-        updates.may_ask = self._may_ask
+        updates.may_ask, updates.ways = self._may_ask, self._ways
         self._leads = leads
         self._random = random
         self._reach = reach
         self._moved = moved
         self.current = path
-        self._confirmed_at = float("-inf")
+        self._stays_until = float("-inf")
         self._probes: dict[int, Path] = {}
         self._named, self._led = PerSecond(MOST_LED), PerSecond(MOST_LED)
         self._announcement: int | None = None
@@ -122,6 +125,12 @@ class Paths:
         usable = self._known.usable(self.current, now)
         paths = [path for each in usable for path in self._reach(each.host, each.port)]
         return [path for path in dict.fromkeys(paths) if path != self.current]
+
+    def _ways(self, now: float) -> list[Path]:
+        """Return the paths from the addresses that the other side may learn of, the one in use first."""
+        own = self.current.own_host
+        others = [path for path in self.others(now) if self.confides or path.own_host == own]
+        return [self.current, *others][:MOST_PROBED]
 
     # our own addresses
 
@@ -203,6 +212,7 @@ class Paths:
         self._announcement = None
         self._is_told = True
         if path != self.current:
+            self._stays_until = now + ACKNOWLEDGED_TIME
             self._follow(path, now)
 
     def _not_heard_of(self) -> None:
@@ -239,30 +249,36 @@ class Paths:
                 self.ask(now, [target], LED_TRIES)
 
     def _named_in(self, fields: Sequence[LocatorField], path: Path, now: float) -> Path:
-        """Learn the locators of a set that came by a path, and return how the preferred one is reached: that path if there is none."""
+        """Learn the locators of a set that came by a path, and return how a preferred one is reached: that path if none is."""
         for field in fields:
             until = float("inf") if field.lifetime == UNLIMITED else now + field.lifetime
             self._known.learn(field.host, field.port or path.port, self.current, until)
-        preferred = next(((field.host, field.port or path.port) for field in fields if field.preferred), None)
-        if preferred is None or preferred == (path.host, path.port):
+        preferred = [(field.host, field.port or path.port) for field in fields if field.preferred]
+        if (path.host, path.port) in preferred:
             return path
-        return next(iter(self._reach(*preferred)), path)
+        return next((way for at in preferred for way in self._reach(*at)), path)
 
     def _answer(self, number: int | None, target: Path, packet: Packet, path: Path, now: float) -> None:
-        """Acknowledge an UPDATE with LOCATOR_SET: to a new preferred locator with a nonce to come back (RFC 8046 §3.2.1)."""
-        echoed = echoes(packet)
+        """Acknowledge an UPDATE with LOCATOR_SET: to a new preferred locator with a nonce to come back (RFC 8046 §3.2.1).
+
+        What acknowledges it once more goes to wherever it comes from once more, which need not be there: so that has no nonce.
+        """
+        acks, echoed = (() if number is None else (number,)), echoes(packet)
         locator = self._known.at(target)
-        if locator is None or locator.status is Status.ACTIVE:
-            if number is not None:
-                self._updates.answer(number, echoed, path)
+        is_new = locator is not None and locator.status is not Status.ACTIVE
+        asks = is_new and self._named.admits(now) and self._can_ask(target, now)
+        if acks and not (asks and target == path):
+            self._updates.answer(*acks, echoed, path)
+            acks = ()
+        if asks:
+            self._forget_probes(target)
+            self._probe(target, now, acks, echoed if acks else (), LED_TRIES)
+            for each in acks:
+                self._updates.keep_answer(each, echoed)
+        if not is_new:
             if locator is not None and target != self.current:
                 self._use(target)
             return
-        if self._named.admits(now) and self._can_ask(target, now):
-            self._forget_probes(target)
-            self._probe(target, now, () if number is None else (number,), echoed, LED_TRIES)
-        elif number is not None:
-            self._updates.answer(number, echoed, path)
         current = self._known.at(self.current)
         if current is None or current.status is Status.DEPRECATED:
             self._use(target, verified=False)
@@ -330,7 +346,8 @@ class Paths:
         locator = self._known.at(path)
         if locator is not None and locator.status is not Status.DEPRECATED:
             locator.status = Status.ACTIVE
-        self._confirmed_at = now
+        if self._leads:
+            self._stays_until = now + CONFIRMED_TIME
         self._give_up(tuple(self._probes))
         self._found = path
         self._use(path)
@@ -343,7 +360,7 @@ class Paths:
 
     def heard_elsewhere(self, path: Path, now: float) -> None:
         """Hear that something true, newer than all before, came by another path than the one in use."""
-        if not self._leads or not 0 <= now - self._confirmed_at < CONFIRMED_TIME:
+        if not now < self._stays_until <= now + CONFIRMED_TIME:  # the clock may have been set back
             self._follow(path, now)
 
     def _follow(self, path: Path, now: float) -> None:

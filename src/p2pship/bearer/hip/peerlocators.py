@@ -58,7 +58,7 @@ class PeerLocators:
         return found
 
     def _forget_one(self, used: Path) -> None:
-        """Make room: what nobody has named goes first, then what was not verified, the oldest of them."""
+        """Make room: what was never verified goes first, and of that what nobody has named; of several the oldest."""
         others = (each for each in self if each is not self.at(used))
         old = min(others, key=lambda each: (each.is_verified, each.is_named))
         del self._all[old.host, old.port]

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from p2pship.bearer.hip.association import Association
+from p2pship.bearer.hip.dialling import STRANGERS_TIMEOUT
 from p2pship.bearer.hip.echoes import IDENTIFIER_SIZE
 from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.guests import Guests
@@ -113,19 +114,31 @@ class Pings:
             self._count -= 1
 
     async def _counted(self, goal: Goal, number: int) -> Pinged:
-        began = self._clock.seconds()
-        association = self._standing(goal)
-        made = association is None
-        if association is None:
-            association = await self._dial(goal)
-        took = self._clock.seconds() - began if made else 0.0
+        standing = self._standing(goal)
+        if standing is not None and (
+            self._is_link(standing) or standing.path.is_encapsulated == bool(goal.port)
+        ):
+            sent, times = await self._over(standing, number)
+            if times or self._is_link(standing):
+                return Pinged(standing, False, 0.0, sent, times)
+        began = self._clock.seconds()  # who answers no echo, and carries nothing else, may have begun anew
+        association = await self._dial(goal)
+        took = self._clock.seconds() - began
+        return Pinged(association, True, took, *await self._over(association, number))
+
+    def _is_link(self, association: Association) -> bool:
+        """Tell whether an association carries, or may yet carry, more than echoes."""
+        link = self._links.get(association)
+        return link is not None and association not in self._guests and (link.dialled or link.has_spoken)
+
+    async def _over(self, association: Association, number: int) -> tuple[int, tuple[float, ...]]:
+        """Send echo requests over an association, which stays as long."""
         self._guests.hold(association)
         try:
-            sent, times = await _Echoing(self._clock, self._random).run(self._live(association), number)
+            return await _Echoing(self._clock, self._random).run(self._live(association), number)
         finally:
             self._guests.release(association)
             self._act()
-        return Pinged(association, made, took, sent, times)
 
     def _live(self, association: Association) -> Callable[[], HIPLink]:
         """Return a call that returns the link of an association; it raises NotReached when that has ended."""
@@ -153,14 +166,14 @@ class Pings:
         paths = self._paths(goal)
         host = self._hosts.get(goal.own)
         assert host is not None
-        if any(each[:2] == goal[:2] for each in self._waiting):
+        if self.waits(goal.own, goal.peer):
             raise LocalError(
                 "a base exchange with that host is under way: give the command again in a moment"
             )
         waiting: Deferred[Association] = Deferred(lambda _: self._give_up(goal))
         self._waiting[goal] = waiting
         try:
-            host.dial(goal.peer, paths, self._clock.seconds())
+            host.dial(goal.peer, paths, self._clock.seconds(), STRANGERS_TIMEOUT)
             self._act()
             return await waiting
         finally:
@@ -185,6 +198,10 @@ class Pings:
         if host is not None and not self._is_dialled(goal.own, goal.peer):
             host.give_up(goal.peer, "it is not wanted any longer")
             self._act()
+
+    def waits(self, own: bytes, peer: bytes) -> bool:
+        """Tell whether a ping waits for a base exchange from one HIT, ours, to another."""
+        return any((goal.own, goal.peer) == (own, peer) for goal in self._waiting)
 
     def made(self, association: Association, dialled: bool) -> bool:
         """Hear of a new association; returns whether somebody waited for it in order to ping."""

@@ -63,7 +63,7 @@ class Reception:
 
     def was_answered(self, packet: Packet) -> bool:
         """Tell whether an I2 is the one that made the association with its sender."""
-        return self._answers.was_answered(packet.sender, packet.raw)
+        return self._answers.was_answered(packet.sender, packet)
 
     def again(self, packet: Packet) -> bytes | None:
         """Return the R2 for one that was answered; None if it was sent often enough."""

@@ -81,7 +81,6 @@ class Rekey:
         self._next: tuple[Inbound, Outbound] | None = None
         self._old: list[tuple[float, int]] = []
         self._until = 0.0
-        self._packets_before = 0
         self.count = 0
         "how often the keys have changed"
 
@@ -89,11 +88,6 @@ class Rekey:
     def is_under_way(self) -> bool:
         """Whether the keys are being changed now."""
         return self._own is not None
-
-    @property
-    def packets(self) -> int:
-        """How many packets have been sealed and opened."""
-        return self._packets_before + self.inbound.taken + self.outbound.sequence
 
     # both sides
 
@@ -157,6 +151,7 @@ class Rekey:
         self._peer = info, public
         if self._own is None:
             pair = None if public is None else new_key_pair(self._agreement.group)
+            self._index = max(self._index, info.keymat_index)  # RFC 7402 §6.9.1, step 2
             self._ask(path, now, pair, (number,), echoes(packet))
         else:
             self._updates.answer(number, echoes(packet), path)
@@ -195,7 +190,6 @@ class Rekey:
         )
         self._index += 2 * ESP_KEYS[self._agreement.suite].size
         self._old.append((now + OLD_TIME, self.inbound.spi))
-        self._packets_before += self.inbound.taken
         self.inbound = self._next[0]
         self._told(NewInbound(self.inbound))
         self._switch()
@@ -204,7 +198,6 @@ class Rekey:
         """Use the new keys, once the other side is known to have them."""
         if self._next is None or not self._acknowledged:
             return
-        self._packets_before += self.outbound.sequence
         self.outbound = self._next[1]
         self._own = self._peer = self._next = None
         self.count += 1

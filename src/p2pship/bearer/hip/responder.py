@@ -32,7 +32,7 @@ from p2pship.bearer.hip.parameters import (
     decode_esp_transform,
     decode_list,
 )
-from p2pship.bearer.hip.r1pool import R1, R1Pool, check_group
+from p2pship.bearer.hip.r1pool import R1, R1Pool, Stale, check_group
 from p2pship.bearer.hip.suites import CIPHER_KEY, OFFERED_CIPHERS, OFFERED_ESP, rhash_of
 
 
@@ -87,6 +87,8 @@ class Responder:
         """
         rhash_of(packet.sender)
         r1, solution = self._pool.solved(packet, host, incarnation, now)
+        if not self._load.admits(r1.difficulty, now):
+            raise Stale("the puzzle is easier than those that are given out now")
         self._load.i2_received(now)
         try:
             if not has_room:

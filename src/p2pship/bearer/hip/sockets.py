@@ -13,7 +13,14 @@ from typing import TypeVar
 from twisted.logger import Logger
 
 from p2pship.address import Locator, canonical_host, is_loopback
-from p2pship.bearer.datagramport import Address, DatagramPort, address_of, bind, bind_everywhere
+from p2pship.bearer.datagramport import (
+    Address,
+    DatagramPort,
+    address_of,
+    bind,
+    bind_everywhere,
+    socket_address,
+)
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.rawport import RawPort
 from p2pship.bearer.ownhosts import ANYWHERE, dialled_hosts
@@ -28,11 +35,6 @@ def listened_hosts(listen: Sequence[str], interfaces: Iterable[Interface]) -> li
     """Return the addresses that a socket is wanted for, most preferred first."""
     named = [host for host in listen if host not in ANYWHERE.values()]
     return list(dict.fromkeys([*dialled_hosts(listen, interfaces), *named]))
-
-
-def socket_address(host: str, port: int) -> Address:
-    """Return an address as the socket will give it for what comes from there."""
-    return (host, port, 0, 0) if ":" in host else (host, port)
 
 
 def path_of(port: DatagramPort, address: Address) -> Path:

@@ -66,7 +66,7 @@ class Outstanding:
 
     octets: bytes
     paths: tuple[Path, ...]
-    "each try goes to all of them"
+    "each try goes to all of them, and each but the first of one that is vital to :attr:`Updates.ways` too"
     acknowledged: Callable[[Packet, Path, float], None]
     given_up: Callable[[], None]
     is_vital: bool
@@ -84,6 +84,8 @@ class Updates:
         self._send = send
         self.may_ask: Callable[[Path, int, float], bool] = _always
         "tells whether so many octets that want an answer may be sent along a path; what may not is lost"
+        self.ways: Callable[[float], Sequence[Path]] = _none
+        "returns the paths that there are now: what is vital is repeated along all of them, as the one that it went by may lead nowhere"
         self._next = 0
         self._outstanding: dict[int, Outstanding] = {}
         self._expected = 0
@@ -125,15 +127,18 @@ class Updates:
             octets, tuple(paths), acknowledged, given_up, is_vital, now + timeout, timeout, most_tries
         )
         self._ask(octets, paths, now)
-        for each in acks:
-            self._keep_answer(each, octets)
+        self._answers |= dict.fromkeys(acks, (octets, MOST_REPEATED))
         return number
 
     def answer(self, number: int, contents: Sequence[Contents], path: Path) -> None:
         """Acknowledge the other side's Update ID, with further parameters, along the path that it came by."""
+        self._send(Send(self.keep_answer(number, contents), path))
+
+    def keep_answer(self, number: int, contents: Sequence[Contents]) -> bytes:
+        """Return what acknowledges the other side's Update ID, which is sent to wherever that comes from again."""
         octets = self._packet([*contents, *_ack((number,))])
-        self._keep_answer(number, octets)
-        self._send(Send(octets, path))
+        self._answers[number] = octets, MOST_REPEATED
+        return octets
 
     def cancel(self, number: int) -> None:
         """Send an UPDATE of ours no more."""
@@ -157,9 +162,6 @@ class Updates:
         for path in paths:
             if self.may_ask(path, len(octets), now):
                 self._send(Send(octets, path))
-
-    def _keep_answer(self, number: int, octets: bytes) -> None:
-        self._answers[number] = octets, MOST_REPEATED
 
     # receiving
 
@@ -236,7 +238,8 @@ class Updates:
             each.tries += 1
             each.timeout = min(2 * each.timeout, LONGEST_TIMEOUT)
             each.due = now + each.timeout
-            self._ask(each.octets, each.paths, now)
+            ways = self.ways(now) if each.is_vital else ()
+            self._ask(each.octets, tuple(dict.fromkeys([*each.paths, *ways])), now)
 
 
 def _worth(packet: Packet) -> int:
@@ -247,6 +250,11 @@ def _worth(packet: Packet) -> int:
 def _always(path: Path, octets: int, now: float) -> bool:
     """Let everything be sent."""
     return True
+
+
+def _none(now: float) -> Sequence[Path]:
+    """Know no other path."""
+    return ()
 
 
 def echoes(packet: Packet) -> list[Contents]:

@@ -182,14 +182,16 @@ class DNSLookup:
             self._servers = self._make_servers()
         return self._servers.ask(address, question, receiver, self.name)
 
-    def ask_nodes(self, question: Question, receive: Callable[[Candidate], object]) -> Asking:
+    def ask_nodes(
+        self, question: Question, receive: Callable[[Candidate], object], noted: Callable[[str], object]
+    ) -> Asking:
         """Return what asks nodes at those addresses that it is told, within the limits of one search.
 
         :raises LocalError: if there can be no sockets.
         """
         if not self.port:
             self._exchange.start()
-        return self._exchange.ask(question.lookup_key, receive)
+        return self._exchange.ask(question.lookup_key, receive, noted)
 
     def may_ask(self, host: str) -> bool:
         """Tell whether a node may be asked at an address that the DNS named."""

@@ -46,7 +46,9 @@ class IWays(Protocol):
     def ask_server(self, address: ServerAddress, question: Question, receiver: ISearchReceiver) -> ISearch:
         """Ask a rendezvous server."""
 
-    def ask_nodes(self, question: Question, receive: Callable[[Candidate], object]) -> Asking:
+    def ask_nodes(
+        self, question: Question, receive: Callable[[Candidate], object], noted: Callable[[str], object]
+    ) -> Asking:
         """Return what asks nodes at those addresses that it is told; raises LocalError if nothing can be asked."""
 
     def may_ask(self, host: str) -> bool:
@@ -108,13 +110,18 @@ class Quest:
             source = f"{candidate.source}, which the DNS of {self.question.domain} names"
             self._receiver.candidate_received(replace(candidate, source=source))
 
+    def noted(self, words: str) -> None:
+        """Pass on whom a leg asks."""
+        if not self._over:
+            self._receiver.noted(words)
+
     def ask_node(self, host: Host, port: int) -> bool:
         """Ask a node at the addresses of its host; tell whether any of them may be asked.
 
         :raises LocalError: if nothing can be asked from here.
         """
         if self._asking is None:
-            self._asking = self._ways.ask_nodes(self.question, self.passed_on)
+            self._asking = self._ways.ask_nodes(self.question, self.passed_on, self.noted)
         addresses = [each for each in host.addresses if self._ways.may_ask(each)]
         asked = [self._asking.found(each, port) for each in addresses]
         return any(asked)
@@ -126,6 +133,7 @@ class Quest:
         self._legs.discard(leg)
         if reason:
             self._reasons.append(reason)
+            self.noted(reason)
         else:
             self._asked = True
         if not self._legs:
@@ -136,6 +144,8 @@ class Quest:
             f"{each} is at a port that is not asked (those below {LOWEST_PORT} are not, but 443 of servers)"
             for each in directions.passed_over
         ]
+        for reason in self._reasons:
+            self.noted(reason)
         if not directions:
             nobody = f"{self.question.domain} names nobody in the DNS who could be asked"
             self.end(NobodyToAsk("; ".join([nobody, *self._reasons])))
@@ -185,6 +195,10 @@ class _ServerLeg:
     def candidate_received(self, candidate: Candidate) -> None:
         """Pass it on."""
         self._quest.passed_on(candidate)
+
+    def noted(self, words: str) -> None:
+        """Pass it on."""
+        self._quest.noted(words)
 
     def search_ended(self, error: Exception | None) -> None:
         """Hear that it has said all."""

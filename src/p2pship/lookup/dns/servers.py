@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,6 +13,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 
 from p2pship.interfaces import ISearch, ISearchReceiver
 from p2pship.lookup.candidate import Question
+from p2pship.lookup.chance import part_of_one
 from p2pship.lookup.dns.reach import GuardedReactor, MayAsk
 from p2pship.lookup.http.address import BadServer, ServerAddress
 from p2pship.lookup.http.asking import ask
@@ -70,7 +72,4 @@ class Servers:
             proxy = proxy_for(address, self._environment)
             if proxy is not None:
                 self.reactor.exempt.add(proxy.host)
-        return Remote(self.reactor, self._web, address, self._part_of_one)
-
-    def _part_of_one(self) -> float:
-        return int.from_bytes(self._random(4), "big") / 0xFFFF_FFFF
+        return Remote(self.reactor, self._web, address, partial(part_of_one, self._random))

@@ -49,6 +49,7 @@ class Asking:
 
     def begin(self) -> None:
         """Ask. The receiver may be told before this has returned."""
+        self._receiver.noted(f"asks {self.remote.address}")
         asking = Deferred.fromCoroutine(self._ask())
         self._asking = asking
         asking.addCallbacks(lambda _: self._end(None), self._failed)
@@ -149,11 +150,16 @@ class AskingAll:
         if not self._ended:
             self._receiver.candidate_received(candidate)
 
+    def noted(self, words: str) -> None:
+        """Pass on whom one asks."""
+        self._receiver.noted(words)
+
     def one_ended(self, error: Exception | None) -> None:
         """Hear that one server has told everything, or why it has not."""
         self._left -= 1
         if error is not None:
             self._reasons.append(str(error))
+            self._receiver.noted(str(error))
         if not self._left:
             failed = len(self._reasons) == len(self.askings)
             self.end(ServerFailed("; ".join(self._reasons)) if failed else None)
@@ -168,6 +174,9 @@ class _Part:
 
     def candidate_received(self, candidate: Candidate) -> None:
         self._whole.candidate_received(candidate)
+
+    def noted(self, words: str) -> None:
+        self._whole.noted(words)
 
     def search_ended(self, error: Exception | None) -> None:
         self._whole.one_ended(error)

@@ -15,6 +15,7 @@ from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.interfaces import IAsksServers, ILookup, INetwork, ISearch, ISearchReceiver
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Publishing, Question, Slot
+from p2pship.lookup.chance import part_of_one
 from p2pship.lookup.clockdoubt import ClockDoubt
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.asking import AskingAll
@@ -59,14 +60,13 @@ class HTTPLookup:
         self._web = Web(reactor, policy, environment)
         self._network = network
         self._unwatch: Callable[[], None] = _nothing
-        part_of_one = partial(_part_of_one, random)
+        chance = partial(part_of_one, random)
         remotes = [
-            Remote(reactor, self._web, ServerAddress.parse(each), part_of_one, clock_doubt)
-            for each in servers
+            Remote(reactor, self._web, ServerAddress.parse(each), chance, clock_doubt) for each in servers
         ]
         self._upkeeps = [Upkeep(reactor, remote, journal) for remote in remotes]
         self._recollections = [
-            Recollection(reactor, upkeep.remote, upkeep, part_of_one) for upkeep in self._upkeeps
+            Recollection(reactor, upkeep.remote, upkeep, chance) for upkeep in self._upkeeps
         ]
         self._last_sequence = 0
         self._searches: set[AskingAll] = set()
@@ -156,7 +156,3 @@ def _nothing() -> None:
 
 def _first_failure(results: list[tuple[bool, Any]]) -> Failure | None:
     return next((result for worked, result in results if not worked), None)
-
-
-def _part_of_one(random: Callable[[int], bytes]) -> float:
-    return int.from_bytes(random(2), "big") / 0xFFFF

@@ -1,4 +1,4 @@
-"""A connection through a web proxy, which is asked for it by CONNECT (RFC 9110 §9.3.6)."""
+"""Connections to a web proxy, and through one, which is asked for it by CONNECT (RFC 9110 §9.3.6)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pship.errors import RemoteError
+from p2pship.webclient import why
 
 LONGEST_HEAD = 8192
 "Octets of a proxy's answer before the tunnel begins."
@@ -18,6 +19,26 @@ _END = b"\r\n\r\n"
 
 class TunnelFailed(RemoteError):
     """The proxy makes no connection."""
+
+
+@implementer(IStreamClientEndpoint)
+class ProxyEndpoint:
+    """Connects to a proxy; fails with TunnelFailed, which names it, if it cannot be reached."""
+
+    def __init__(self, inner: IStreamClientEndpoint, authority: str, seconds: float) -> None:
+        """``authority`` is the proxy's host and port; ``seconds`` are those that ``inner`` has."""
+        self._inner = inner
+        self._authority = authority
+        self._seconds = seconds
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect."""
+        connecting: Deferred[IProtocol] = self._inner.connect(factory)
+        return connecting.addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> Failure:
+        reason = why(failure, self._seconds)
+        return Failure(TunnelFailed(f"the proxy {self._authority} cannot be reached: {reason}"))
 
 
 @implementer(IStreamClientEndpoint)

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
 from twisted.web.client import (
     URI,
     Agent,
-    BrowserLikePolicyForHTTPS,
     HTTPConnectionPool,
     ProxyAgent,
 )
@@ -26,8 +25,8 @@ from zope.interface import implementer
 from p2pship.errors import ConfigError
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.http.proxies import Proxy, proxy_for
-from p2pship.lookup.http.tunnel import TunnelEndpoint
-from p2pship.webclient import Connections, LimitedEndpoint
+from p2pship.lookup.http.tunnel import ProxyEndpoint, TunnelEndpoint
+from p2pship.webclient import CertifiedHosts, Connections, LimitedEndpoint
 
 CONNECT_TIME = 2.0
 "Seconds for a connection: a lookup has 3 s for everything, and a phone waits."
@@ -45,7 +44,7 @@ def trusting(pem: bytes) -> IPolicyForHTTPS:
     :raises ConfigError: if it holds no certificate.
     """
     if not pem:
-        return BrowserLikePolicyForHTTPS()
+        return CertifiedHosts()
     try:
         found = x509.load_pem_x509_certificates(pem)
     except ValueError:
@@ -53,7 +52,7 @@ def trusting(pem: bytes) -> IPolicyForHTTPS:
     certificates = [
         ssl.Certificate.load(each.public_bytes(Encoding.DER), crypto.FILETYPE_ASN1) for each in found
     ]
-    return BrowserLikePolicyForHTTPS(ssl.trustRootFromCertificates(certificates))
+    return CertifiedHosts(ssl.trustRootFromCertificates(certificates))
 
 
 @implementer(IAgentEndpointFactory)
@@ -70,6 +69,7 @@ class Web:
         self._pool.maxPersistentPerHost = KEPT_EACH
         self._pool.cachedConnectionTimeout = KEPT_TIME
         self._agent = Agent.usingEndpointFactory(reactor, self, self._pool)
+        self._agents: dict[Proxy, ProxyAgent] = {}
 
     def request(
         self, method: str, server: ServerAddress, path: str, headers: Mapping[str, str], body: bytes = b""
@@ -84,7 +84,7 @@ class Web:
         proxy = proxy_for(server, self._environment)
         agent: Agent | ProxyAgent = self._agent
         if proxy is not None and not server.encrypted:
-            agent = ProxyAgent(self._to(proxy.host, proxy.port), self._reactor, self._pool)
+            agent = self._through(proxy)
             if proxy.credentials:
                 fields.addRawHeader(b"Proxy-Authorization", proxy.credentials)
         url = f"{server.scheme}://{server.authority}{server.path}{path}".encode("ascii")
@@ -106,7 +106,7 @@ class Web:
         host = uri.host.decode("ascii")
         server = ServerAddress(uri.scheme.decode("ascii"), host, uri.port)
         if not server.encrypted:
-            return self._to(host, uri.port)
+            return LimitedEndpoint(self._host(host, uri.port), self._made)
         way = self._way(server, proxy_for(server, self._environment))
         tls = self._policy.creatorForNetloc(uri.host, uri.port)
         return LimitedEndpoint(wrapClientTLS(tls, way), self._made)
@@ -114,10 +114,18 @@ class Web:
     def _way(self, server: ServerAddress, proxy: Proxy | None) -> IStreamClientEndpoint:
         if proxy is None:
             return self._host(server.host, server.port)
-        return TunnelEndpoint(self._host(proxy.host, proxy.port), server.authority, proxy.credentials)
+        return TunnelEndpoint(self._proxy(proxy), server.authority, proxy.credentials)
 
-    def _to(self, host: str, port: int) -> LimitedEndpoint:
-        return LimitedEndpoint(self._host(host, port), self._made)
+    def _through(self, proxy: Proxy) -> ProxyAgent:
+        """Return what asks through a proxy: the same every time, as connections are kept by its endpoint."""
+        if proxy not in self._agents:
+            endpoint = LimitedEndpoint(self._proxy(proxy), self._made)
+            self._agents[proxy] = ProxyAgent(endpoint, self._reactor, self._pool)
+        return self._agents[proxy]
+
+    def _proxy(self, proxy: Proxy) -> ProxyEndpoint:
+        authority = ServerAddress("http", proxy.host, proxy.port).authority
+        return ProxyEndpoint(self._host(proxy.host, proxy.port), authority, CONNECT_TIME)
 
     def _host(self, host: str, port: int) -> HostnameEndpoint:
         return HostnameEndpoint(self._reactor, host, port, timeout=CONNECT_TIME)

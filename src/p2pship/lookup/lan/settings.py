@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 
 from p2pship.config import check_port, option
@@ -13,15 +14,22 @@ LINK_LOCAL_SCOPE = 2
 
 def check_group(value: str) -> None:
     """Pass an IPv4 multicast group."""
-    if not ipaddress.IPv4Address(value).is_multicast:
-        raise ValueError("give an IPv4 multicast group, such as 239.255.55.66")
+    with suppress(ValueError):
+        if ipaddress.IPv4Address(value).is_multicast:
+            return
+    raise ValueError("give an IPv4 multicast group, such as 239.255.55.66")
 
 
 def check_group6(value: str) -> None:
     """Pass an IPv6 multicast group of link-local scope."""
-    address = ipaddress.IPv6Address(value)
-    if not address.is_multicast or address.packed[1] & 0x0F != LINK_LOCAL_SCOPE:
-        raise ValueError("give an IPv6 multicast group of link-local scope, such as ff12::5566")
+    with suppress(ValueError):
+        address = ipaddress.IPv6Address(value)
+        link_local = address.is_multicast and address.packed[1] & 0x0F == LINK_LOCAL_SCOPE
+        if link_local and address.scope_id is None:
+            return
+    raise ValueError(
+        "give an IPv6 multicast group of link-local scope, without an interface, such as ff12::5566"
+    )
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ class MutableItems:
     def publish(self, slot: Slot, item: bytes) -> None:
         """Keep an item in its slot, and put it if it is time to, or is news."""
         now = self._reactor.seconds()
+        self._tell_taken_back(slot)  # this takes the place of the empty item
         kept = self._kept.get(slot)
         if kept is None:
             kept = self._kept[slot] = _Kept(item, now)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -38,6 +38,8 @@ FIRST_NODES_TIME = 10.0
 
 SAVE_EVERY = 3600.0
 "Seconds between two savings of the nodes that are known: a node that is killed finds enough of them alive."
+
+STOPPED = "the lookup is stopped"
 
 STATE_FILE = "mainline"
 "In the state folder."
@@ -114,7 +116,7 @@ class MainlineLookup:
     def stop(self) -> Deferred[None]:
         """End every search, save the known nodes, and close every socket."""
         for search in tuple(self._searches):
-            search.end(NotAsked("the lookup was stopped"))
+            search.end(NotAsked(STOPPED))
         for timer in (self._timer, self._saving):
             if timer is not None:
                 timer.cancel()
@@ -132,10 +134,13 @@ class MainlineLookup:
         return succeed(None)
 
     def find(self, question: Question, receiver: ISearchReceiver) -> ISearch:
-        """Ask; it is over after :data:`FIND_TIME`."""
+        """Ask; it is over after :data:`FIND_TIME`, or at once where the lookup is stopped."""
         search = MainlineSearch(
             self._reactor, self.session, self.exchange, question, receiver, self._searches
         )
+        if self._unwatch is None:
+            search.end(NotAsked(STOPPED))
+            return search
         self.session.refresh()
         search.begin()
         return search
@@ -146,10 +151,12 @@ class MainlineLookup:
     def publish(self, slot: Slot, item: bytes) -> Deferred[None]:
         """Announce this node, answer questions with the item, and keep it in the DHT from now on.
 
-        It fails with :class:`NotAsked` where no node of the DHT is known after :data:`FIRST_NODES_TIME`.
+        It fails with :class:`NotAsked` where no node of the DHT is known after :data:`FIRST_NODES_TIME`, or the lookup is stopped.
 
         :raises LocalError: if it does not fit into an answer.
         """
+        if self._unwatch is None:
+            return fail(NotAsked(STOPPED))
         self.exchange.publish(slot, item)
         if self.session.nodes:
             self._announce(slot, item)

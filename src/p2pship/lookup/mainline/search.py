@@ -57,7 +57,7 @@ class MainlineSearch:
         self._receiver = receiver
         self._searches = searches
         self._infohash = handle(question.lookup_key)
-        self._asking = exchange.ask(question.lookup_key, self._received)
+        self._asking = exchange.ask(question.lookup_key, self._received, receiver.noted)
         self._stop_asking_who: Callable[[], None] = lambda: None
         self._cancels = [self._asking.cancel, lambda: self._stop_asking_who()]
         self._timers: dict[str, Any] = {}
@@ -68,6 +68,8 @@ class MainlineSearch:
     def begin(self) -> None:
         """Ask."""
         self._searches.add(self)
+        nodes = self._session.nodes
+        self._receiver.noted(f"asks the DHT, of which {nodes} node{'s are' if nodes != 1 else ' is'} known")
         self._timers["over"] = self._reactor.callLater(FIND_TIME, self._time_over)
         self._ask_who()
         self._timers["again"] = self._reactor.callLater(AGAIN, self._ask_again)

@@ -5,7 +5,8 @@ an octet to a socket whenever the queue was empty, and the reactor, which reads 
 but the reactor's ever runs Python code. Every call into libtorrent only leaves a message for its thread, except
 :meth:`DHTSession.saved` and :meth:`DHTSession.stop`, which wait for it, a millisecond or some.
 
-Nothing of BitTorrent but the DHT is switched on.
+Nothing of BitTorrent but the DHT is switched on. libtorrent cannot leave the TCP port of the same number closed: who connects there is
+hung up on.
 """
 
 from __future__ import annotations
@@ -239,7 +240,7 @@ class DHTSession:
         try:
             decoded: Any = self._libtorrent.bdecode(saved) if saved else {}
             return known_nodes(decoded.get(b"dht state", {}))
-        except (RuntimeError, AttributeError, TypeError) as error:
+        except (RuntimeError, AttributeError, LookupError, TypeError) as error:
             self.log.warn("the known nodes of the DHT cannot be read: {error}", error=error)
             return []
 

@@ -14,7 +14,7 @@ def split_node(text: str) -> tuple[str, int]:
     :raises ValueError: if it is no such thing.
     """
     host, colon, port = text.rpartition(":")
-    if not host or not colon or not port.isdigit():
+    if not host or not colon or not (port.isascii() and port.isdigit()):
         raise ValueError("give a host and a port, such as router.bittorrent.com:6881")
     check_port(int(port))
     return host.removeprefix("[").removesuffix("]"), int(port)

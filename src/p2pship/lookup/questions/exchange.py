@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from p2pship.address import BadAddress, canonical_host, is_loopback
+from p2pship.address import BadAddress, HostPort, canonical_host, is_loopback
 from p2pship.interfaces import INetwork
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Candidate, Slot
@@ -102,9 +102,14 @@ class Exchange:
             port.close()
         self._ports = []
 
-    def ask(self, lookup_key: bytes, receive: Callable[[Candidate], object]) -> Asking:
-        """Begin to ask for what is under a lookup key, those addresses that :meth:`Asking.found` is told."""
-        asking = Asking(self, Inquiry(lookup_key, self._may_ask, self._random), receive)
+    def ask(
+        self, lookup_key: bytes, receive: Callable[[Candidate], object], noted: Callable[[str], object]
+    ) -> Asking:
+        """Begin to ask for what is under a lookup key, those addresses that :meth:`Asking.found` is told.
+
+        ``noted`` is told of each question, in words.
+        """
+        asking = Asking(self, Inquiry(lookup_key, self._may_ask, self._random), receive, noted)
         self._inquiries.append(asking)
         return asking
 
@@ -165,8 +170,10 @@ class Exchange:
         for asking in tuple(self._inquiries):
             for datagram, host, port in asking.inquiry.to_send(now):
                 if self._may_send.allows(network_of(host), now):
+                    asking.noted(f"asks {HostPort(host, port)}")
                     self._send(datagram, host, port)
                 else:  # it counts as lost
+                    asking.noted(f"does not ask {HostPort(host, port)}: too much is asked at once")
                     self._count("held_back")
         self._set_timer()
 
@@ -240,10 +247,17 @@ class Exchange:
 class Asking:
     """What is asked of those whose addresses are found."""
 
-    def __init__(self, exchange: Exchange, inquiry: Inquiry, receive: Callable[[Candidate], object]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        inquiry: Inquiry,
+        receive: Callable[[Candidate], object],
+        noted: Callable[[str], object],
+    ) -> None:
         self._exchange = exchange
         self.inquiry = inquiry
         self.receive = receive
+        self.noted = noted
 
     def found(self, host: str, port: int, told: int = 0) -> bool:
         """Ask whoever is at an address, as far as the limits allow; tell whether that may be.

@@ -9,15 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.internet.interfaces import IReactorFDSet
 
-from p2pship.datagrams import read_waiting
+from p2pship.lookup.port import LookupPort, host_of
 from p2pship.lookup.questions.wire import QUESTION_LENGTH
-
-LONGEST_DATAGRAM = QUESTION_LENGTH + 1
-"Octets read of a datagram: one more than the longest message has, so that a longer one is seen to be wrong."
 
 _IP_PKTINFO = 8
 "Linux: linux/in.h; Python 3.11 has no name for it."
@@ -47,8 +42,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     return made
 
 
-@implementer(IReadDescriptor)
-class QuestionPort:
+class QuestionPort(LookupPort):
     """Passes on what a socket receives, with the sender's host, without scope, and port."""
 
     def __init__(
@@ -58,11 +52,9 @@ class QuestionPort:
         received: Callable[[QuestionPort, bytes, str, int], None],
     ) -> None:
         """Take over an open socket."""
-        self._reactor = reactor
-        self._socket = opened
+        super().__init__(reactor, opened, QUESTION_LENGTH + 1, "questions")
         self._received = received
         self.host, self.port = opened.getsockname()[:2]
-        reactor.addReader(self)
 
     @property
     def is_ipv6(self) -> bool:
@@ -83,27 +75,5 @@ class QuestionPort:
             return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, octets + struct.pack("@I", 0)
         return socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, octets, bytes(4))
 
-    def close(self) -> None:
-        """Close the socket; harmless when repeated."""
-        if self._socket.fileno() >= 0:
-            self._reactor.removeReader(self)
-            self._socket.close()
-
-    def doRead(self) -> None:
-        """Take the datagrams that have come, some of them if they are many."""
-        read_waiting(self._socket, LONGEST_DATAGRAM, self._take)
-
-    def fileno(self) -> int:
-        """Return the socket's file descriptor, -1 when it is closed."""
-        return self._socket.fileno()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Close, because the reactor stops or the descriptor is no good."""
-        self.close()
-
-    def logPrefix(self) -> str:
-        """Return the name under which the reactor logs for this port."""
-        return "questions"
-
     def _take(self, datagram: bytes, source: Any) -> None:
-        self._received(self, datagram, source[0].partition("%")[0], source[1])
+        self._received(self, datagram, host_of(source), source[1])

@@ -118,6 +118,16 @@ class StoreContract(TestCase):
         self.assertTrue((await self.put(store, publishers[0].signed(now=NOW + 2))).listed)
         self.assertEqual(await self.items(store), [each.key for each in publishers[:-1]])
 
+    async def test_listed_after_expired(self) -> None:
+        """What has expired and is not swept yet keeps nobody off the list, and whoever follows is told so."""
+        store, late = await self.opened(), NOW + 10
+        for number in range(MOST_SLOTS):
+            await self.put(store, Publisher(number).signed(lifetime=5))
+        last = Publisher(MOST_SLOTS)
+        self.assertFalse((await self.put(store, last.signed())).listed)
+        self.assertTrue((await self.put(store, last.signed(now=late), now=late)).listed)
+        self.assertTrue((await self.put(store, last.signed(b"", late + 1), now=late + 1)).listed)
+
     async def test_expired(self) -> None:
         """What has expired is not told, swept or not, and sweeping it makes room."""
         store, late = await self.opened(), NOW + LIFETIME

@@ -9,7 +9,7 @@ from twisted.internet.task import deferLater
 
 from p2pship.testing.programs import Program, ProgramFailed, free_ports, require_program
 
-START = 10.0
+START = 60.0
 "Seconds until it listens."
 
 

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from p2pship.testing.programs import Program, ProgramFailed, free_ports, is_listening
 from tests.lookup.http.server.browsing import Browser
 
-START = 20.0
+START = 60.0
 "Seconds until it answers; on a busy machine a start takes some of them."
 
 

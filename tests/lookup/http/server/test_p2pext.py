@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlencode
 
-from p2pship.lookup.http.server.p2pext import LONGEST_DATA, LONGEST_NAME
+from p2pship.lookup.http.server.p2pext import LONGEST_DATA, LONGEST_NAME, LONGEST_SECRET
 from p2pship.lookup.http.wire import slots_path
 from tests.lookup.http.publishers import LOOKUP_KEY, Publisher
 from tests.lookup.http.server.browsing import Browser
@@ -72,6 +72,13 @@ class P2PEXTTests(ServerCase):
         for entry in ("-1", "16", "99999"):
             self.assertEqual((await self.call(browser, "get", key="a", entry=entry))[0], 404)
         self.assertEqual((await browser.ask("/get")).status, 405)
+
+    async def test_longest(self) -> None:
+        """The longest of everything is taken, however many octets the form makes of it."""
+        browser, data = await self.served(p2pext=True), "/" * LONGEST_DATA
+        put = await self.call(browser, "put", key="&" * LONGEST_NAME, secret="=" * LONGEST_SECRET, data=data)
+        self.assertEqual(put[0], 200)
+        self.assertEqual(await self.call(browser, "get", key="&" * LONGEST_NAME), (200, data.encode()))
 
     async def test_quotas(self) -> None:
         """There are so many values under a name, from an address, and in all; slots have room of their own."""

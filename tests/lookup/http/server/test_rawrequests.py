@@ -19,7 +19,7 @@ ALICE = Publisher(1)
 PUT = f"PUT {slot_path(LOOKUP_KEY, ALICE.key)} HTTP/1.1\r\nHost: here\r\n".encode()
 CHUNK = b"1000\r\n" + bytes(4096) + b"\r\n"
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class RawRequestTests(ServerCase):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.lookup.http.server import redisnews
@@ -23,6 +24,12 @@ class FakeRedis:
     def __init__(self) -> None:
         self.gone = False
         self.told: list[tuple[str, bytes]] = []
+        self.connection = self
+        self.disconnected = 0
+
+    def disconnect(self) -> None:
+        """End the connection."""
+        self.disconnected += 1
 
     def pubsub(self) -> FakeRedis:
         """Return what subscribes."""
@@ -80,3 +87,18 @@ class RedisNewsTests(SynchronousTestCase):
         self.failureResultOf(self.news.listen(b"more"), StoreFailed)
         self.news._turn()
         self.assertNoResult(self.news.listen(b"more"))
+
+    def test_silent(self) -> None:
+        """A server that says nothing is asked for a word, once, and then left for a new connection to it."""
+        clock = Clock()
+        self.patch(redisnews, "monotonic", clock.seconds)
+        heard: Callable[..., None] = self.fail
+        news = RedisNews(None, self.redis, Gone, b"base", heard, self.fail)
+        for seconds in (9, 2, 1, 7):
+            clock.advance(seconds)
+            news._turn()
+        self.assertEqual((self.redis.told, self.redis.disconnected), ([("ping", b"alive")], 0))
+        for seconds in (2, 1):
+            clock.advance(seconds)
+            news._turn()
+        self.assertEqual(self.redis.disconnected, 1)

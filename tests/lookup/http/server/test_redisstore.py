@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import redis
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.trial.unittest import TestCase
@@ -154,3 +155,30 @@ class FrontEndTests(StoreContract, RedisCase):
         await again.addTimeout(30, reactor)
         self.assertEqual(await store.listed(LOOKUP_KEY, NOW), [slot.print()])
         self.assertIs(await self.outcome(store, slot), Outcome.REPEATED)
+
+    async def test_started_anew(self) -> None:
+        """One that comes back empty is used as before, and counts as before; not when it may now lose what it confirms."""
+        server = await self.redis()
+        store = await self.front_end(server)
+        await server.kill()
+        other = RedisServer(reactor, Path(self.mktemp()), appendfsync="everysec")
+        other.port = server.port
+        await other.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(other.kill()))
+        putting = Deferred.fromCoroutine(self.put(store, Publisher().signed()))
+        error = await self.assertFailure(putting, StoreFailed)
+        self.assertIn("may lose what it confirms: set appendfsync always", str(error))
+        redis.Redis.from_url(server.url).config_set("appendfsync", "always")
+        for number in range(QUOTAS.each):
+            await self.put(store, Publisher(number + 1).signed())
+        self.assertIs(await self.outcome(await self.front_end(server), Publisher(99).signed()), Outcome.QUOTA)
+
+    async def test_no_memory(self) -> None:
+        """Without memory nothing new is taken, and what is there is told."""
+        server = await self.redis()
+        store, slot = await self.front_end(server), Publisher().signed()
+        await self.put(store, slot)
+        redis.Redis.from_url(server.url).config_set("maxmemory", 1)
+        putting = Deferred.fromCoroutine(self.put(store, Publisher(2).signed()))
+        await self.assertFailure(putting, StoreFailed)
+        self.assertEqual(await store.listed(LOOKUP_KEY, NOW), [slot.print()])

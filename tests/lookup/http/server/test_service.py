@@ -19,7 +19,7 @@ from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseNeverReceived
 from p2pship.errors import ConfigError
 from p2pship.lookup.http.server import front
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
-from p2pship.lookup.http.server.settings import ServerSettings
+from p2pship.lookup.http.server.settings import ServerSettings, check_storage
 from p2pship.lookup.http.server.sqlitestore import SQLiteStore
 from p2pship.lookup.http.server.store import Kept, Put, Quotas, StoreFailed
 from p2pship.lookup.http.wire import slots_path
@@ -257,8 +257,14 @@ class TLSTests(ServerCase):
         self.assertEqual((await self.asking().ask("/health")).status, 200)
 
     async def test_bad_files(self) -> None:
-        """Files that cannot be used are told in words."""
+        """Files that cannot be used are told in words, and which one is missing."""
         self.key.write_bytes(b"nothing")
+        self.assertIn(str(self.key), await self.refusal())
+        self.key.unlink()
+        self.assertIn(f"{self.key}: No such file or directory", await self.refusal())
+
+    async def refusal(self) -> str:
+        """Return why a server with these files does not start."""
         settings = ServerSettings(
             listen=("127.0.0.1",), port=0, certificate=str(self.certificate), key=str(self.key)
         )
@@ -266,8 +272,7 @@ class TLSTests(ServerCase):
         server.startService()
         self.addCleanup(server.stopService)
         starting: Deferred[Any] = server.when_started()
-        error = await self.assertFailure(starting, ConfigError)
-        self.assertIn(str(self.key), str(error))
+        return str(await self.assertFailure(starting, ConfigError))
 
 
 class SettingsTests(SynchronousTestCase):
@@ -277,3 +282,15 @@ class SettingsTests(SynchronousTestCase):
         """A certificate wants its key, and a server an address."""
         self.assertRaises(ValueError, ServerSettings, certificate="a.pem")
         self.assertRaises(ValueError, ServerSettings, listen=())
+
+    def test_storage(self) -> None:
+        """Slots are kept in a file or in Redis, whose URL is looked at before anything is begun."""
+        for right in (
+            "sqlite",
+            "redis://127.0.0.1:6379/0",
+            "rediss://:secret@[::1]:6380",
+            "unix:///run/redis.sock",
+        ):
+            check_storage(right)
+        for wrong in ("", "redis", "redis:", "mysql://localhost", "redis://127.0.0.1:port/0", "redis://[::1"):
+            self.assertIn("such as", str(self.assertRaises(ValueError, check_storage, wrong)))

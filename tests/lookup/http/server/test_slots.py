@@ -26,6 +26,17 @@ from tests.lookup.http.server.servercase import ServerCase, fresh
 
 ALICE, BOB = Publisher(1), Publisher(2)
 
+CONDITIONS = (
+    ('ETAG, "other"', 304),
+    ('"other",ETAG', 304),
+    ("W/ETAG", 304),
+    ('"a, b" , W/ETAG', 304),
+    ("*", 304),
+    ('"other"', 200),
+    ("ETA", 200),
+)
+"Values of If-None-Match: lists, and what a proxy on the way has weakened, as nginx does where it compresses."
+
 
 class AskingTests(ServerCase):
     """What was put is found."""
@@ -65,6 +76,11 @@ class AskingTests(ServerCase):
         first = await browser.ask(slots_path(LOOKUP_KEY))
         again = await browser.ask(slots_path(LOOKUP_KEY), if_none_match=first.header("etag"))
         self.assertEqual((again.status, again.body), (304, b""))
+        self.assertEqual(again.header("etag"), first.header("etag"))
+        for known, status in CONDITIONS:
+            condition = known.replace("ETAG", first.header("etag"))
+            asked = await browser.ask(slots_path(LOOKUP_KEY), if_none_match=condition)
+            self.assertEqual((known, asked.status), (known, status))
         await browser.put(fresh(ALICE, ahead=1))
         changed = await browser.ask(slots_path(LOOKUP_KEY), if_none_match=first.header("etag"))
         self.assertEqual(changed.status, 200)

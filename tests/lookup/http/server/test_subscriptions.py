@@ -13,10 +13,11 @@ from p2pship.lookup.http.wire import events_path, slot_path
 from tests.lookup.http.publishers import LOOKUP_KEY, Publisher
 from tests.lookup.http.server.browsing import Browser
 from tests.lookup.http.server.servercase import ServerCase, fresh
+from tests.scale import ALONE
 
 ALICE, BOB = Publisher(1), Publisher(2)
 
-PUSHED = 0.2
+PUSHED = 0.2 if ALONE else 2.0
 "Seconds within which a change is to be pushed."
 
 
@@ -93,6 +94,15 @@ class SubscriptionTests(ServerCase):
         stopping = self.server.stopService()
         await listener.until_end()
         await stopping
+
+    async def test_missed(self) -> None:
+        """Where changes may have been missed, as when Redis was gone, the answer ends, so that all is asked for again."""
+        browser = await self.served()
+        listener = await browser.follow(events_path(LOOKUP_KEY))
+        await listener.until(1)
+        self.server._store._followers.tell_missed()  # type: ignore[attr-defined]
+        await listener.until_end()
+        self.assertEqual(listener.slots(), [])
 
     async def test_slow_reader(self) -> None:
         """Who does not read is cut off, and keeps nobody from putting."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import CACHED
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -34,6 +34,8 @@ READING = ("GET", "HEAD")
 UNWELL = 30.0
 """Seconds after a failure of the store for which the server says that it is not well: what fails, as for want of room on the disk, may be puts
 alone, which a question for its health is not."""
+
+_ETAGS = re.compile(rb'"[^"]*"')
 
 Extra = Callable[[BoundedRequest, str], Awaitable[Answer]]
 "Answers a request from a source, at a path of its own."
@@ -197,11 +199,19 @@ def _write(request: BoundedRequest, answer: Answer) -> None:
     request.setResponseCode(answer.status)
     if answer.etag:
         request.setHeader("cache-control", "no-cache")
-        if request.setETag(answer.etag) is CACHED:  # nothing but 304 may follow
+        request.setHeader("etag", answer.etag)
+        if _has(request, answer.etag):
+            request.setResponseCode(304)
             _finish(request, b"")
             return
     request.setHeader("content-type", answer.kind)
     _finish(request, answer.body)
+
+
+def _has(request: BoundedRequest, etag: bytes) -> bool:
+    """Tell whether the asker has what the ETag names, however a proxy on the way has weakened it (RFC 9110 §13.1.2, §8.8.3.2)."""
+    known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
+    return known.strip() == b"*" or etag in _ETAGS.findall(known)
 
 
 def _finish(request: BoundedRequest, body: bytes) -> None:

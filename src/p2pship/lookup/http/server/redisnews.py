@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import count
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -15,6 +16,10 @@ from p2pship.lookup.http.server.store import StoreFailed
 
 WAIT = 0.05
 "Seconds that the thread listens before it looks whether there is another channel to listen to."
+
+SILENCE = 10.0
+"""Seconds without a word after which the server is asked for one, and after twice as many the connection is made anew: from a machine
+that is gone nothing comes, not even the end of the connection."""
 
 AGAIN = 1.0
 "Seconds until it tries again to reach a server that is gone."
@@ -55,6 +60,7 @@ class RedisNews:
         self._words = count()
         self._channels: set[bytes] = set()
         self._joined = False
+        self._heard_at, self._asked = monotonic(), False
         self._stopping = Event()
         self._stopped: Deferred[None] = Deferred()
 
@@ -130,6 +136,18 @@ class RedisNews:
             order(channel)
             self._orders.popleft()  # only now: what failed is done when there is a connection again
         message = self._pubsub.get_message(timeout=WAIT)
-        if message is not None:
-            kind, channel, data = message["type"], message["channel"], message["data"]
-            self._reactor.callFromThread(self._told, kind, channel, data)
+        if message is None:
+            self._watch()
+            return
+        self._heard_at, self._asked = monotonic(), False
+        kind, channel, data = message["type"], message["channel"], message["data"]
+        self._reactor.callFromThread(self._told, kind, channel, data)
+
+    def _watch(self) -> None:
+        silent = monotonic() - self._heard_at
+        if silent > 2 * SILENCE:
+            self._heard_at, self._asked = monotonic(), False
+            self._pubsub.connection.disconnect()  # at the next turn it joins again
+        elif silent > SILENCE and not self._asked:
+            self._asked = True
+            self._orders.append((self._pubsub.ping, b"alive"))

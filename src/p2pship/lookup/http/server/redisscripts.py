@@ -11,7 +11,28 @@ from __future__ import annotations
 DIGITS = 19
 "Decimal digits of a number, with zeros in front, so that they can be compared as text: Lua's numbers have 53 bits."
 
-PUT = """
+_ALIVE = """
+local function alive(ns, lk, now)
+  local printed, names = {}, {}
+  for at = 0, 240, 16 do
+    local part = redis.call('ZRANGE', ns .. 'l:' .. lk, at, at + 15)
+    if #part == 0 then break end
+    for nth, value in ipairs(redis.call('HMGET', ns .. 's:' .. lk, unpack(part))) do
+      if value and string.sub(value, 20, 38) > now and #printed < 16 then
+        table.insert(printed, string.sub(value, 75))
+        names[part[nth]] = true
+      end
+    end
+    if #printed == 16 then break end
+  end
+  return printed, names
+end
+"""
+"A function that returns the slots that are listed, as they were printed, and a set of their names; those that have just expired are passed over."
+
+PUT = (
+    _ALIVE
+    + """
 local ns, lk, pk, now, sequence, expiry, withdrawn, owner, printed = unpack(ARGV, 1, 9)
 local all, each = tonumber(ARGV[10]), tonumber(ARGV[11])
 local hash, list, member = ns .. 's:' .. lk, ns .. 'l:' .. lk, lk .. pk
@@ -32,8 +53,7 @@ if old then
   order, owner = string.sub(old, 39, 57), string.sub(old, 59, 74)
 else
   if withdrawn == '1' then return {'absent', 0, '0'} end
-  redis.call('ZREMRANGEBYSCORE', ns .. 'o:' .. owner, '-inf', now)
-  local mine, held = redis.call('ZCARD', ns .. 'o:' .. owner), redis.call('ZCARD', ns .. 'x')
+  local mine, held = redis.call('ZCOUNT', ns .. 'o:' .. owner, '(' .. now, '+inf'), redis.call('ZCARD', ns .. 'x')
   if held >= all then return {'full', 0, '0'} end
   local share = each >= all and each or math.min(each, 2 * each * (all - held) / all)
   if mine >= share then return {'quota', 0, '0'} end
@@ -42,32 +62,30 @@ end
 redis.call('HSET', hash, pk, sequence .. expiry .. order .. withdrawn .. owner .. printed)
 redis.call('ZADD', ns .. 'x', expiry, member)
 redis.call('ZADD', ns .. 'o:' .. owner, expiry, member)
-local older = redis.call('ZCOUNT', list, '-inf', '(' .. order)
-if withdrawn == '1' then redis.call('ZREM', list, pk) else redis.call('ZADD', list, order, pk) end
-local listed = older < 16 and 1 or 0
+if withdrawn ~= '1' then redis.call('ZADD', list, order, pk) end
+local listed = redis.call('ZCOUNT', list, '-inf', '(' .. order) < 16 and 1 or 0
+if listed == 0 then
+  local _, names = alive(ns, lk, now)
+  listed = names[pk] and 1 or 0
+end
+if withdrawn == '1' then redis.call('ZREM', list, pk) end
 redis.call('PUBLISH', ns .. 'c:' .. lk, listed .. pk .. printed)
 return {'stored', listed, sequence}
 """
+)
 """Arguments: namespace, the keys, now, sequence, expiry, withdrawn, owner, printed, and both quotas. Gives outcome, listed, sequence.
 
-The quota is that of :func:`p2pship.lookup.http.server.places.share`."""
+The quota is that of :func:`p2pship.lookup.http.server.places.share`. Where memory is short Redis refuses a script by its first write
+alone: for a new slot that is one that takes some."""
 
-LISTED = """
+LISTED = (
+    _ALIVE
+    + """
 local ns, lk, now = unpack(ARGV)
-local found = {}
-for at = 0, 240, 16 do
-  local names = redis.call('ZRANGE', ns .. 'l:' .. lk, at, at + 15)
-  if #names == 0 then break end
-  for _, value in ipairs(redis.call('HMGET', ns .. 's:' .. lk, unpack(names))) do
-    if value and string.sub(value, 20, 38) > now and #found < 16 then
-      table.insert(found, string.sub(value, 75))
-    end
-  end
-  if #found == 16 then break end
-end
-return found
+return (alive(ns, lk, now))
 """
-"Arguments: namespace, lookup key, now. Gives the slots as they were printed; those that have just expired are passed over."
+)
+"Arguments: namespace, lookup key, now. Gives the listed slots as they were printed."
 
 ONE = """
 local ns, lk, pk, now = unpack(ARGV)

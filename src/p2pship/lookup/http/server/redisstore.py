@@ -192,12 +192,13 @@ class RedisStore:
     def _do(self, batch: Sequence[_Call]) -> list[Any]:
         """Have Redis do everything, in one round trip; the result of what it refuses is the error.
 
-        It knows the scripts by their hashes, unless it was restarted: then nothing was done, and they are told it again.
+        It knows the scripts by their hashes, unless it is another one or was started anew: then nothing was done, and it is looked at
+        again.
         """
         try:
             results = self._execute(batch)
             if any(isinstance(result, self._unknown) for result in results):
-                self._load()
+                self._meet()
                 results = self._execute(batch)
         except self._gone as error:
             raise StoreFailed(f"Redis: {error}") from error
@@ -210,24 +211,26 @@ class RedisStore:
         results: list[Any] = pipeline.execute(raise_on_error=False)
         return results
 
-    def _load(self) -> None:
-        self._hashes = {script: self._client.script_load(script) for script in SCRIPTS}
-
     def _prepare(self) -> None:
         try:
-            wrong = [] if self._careless else self._wrong()
-            if not wrong:
-                self._client.set(NAMESPACE + b"salt", self._random(OWNER_LENGTH), nx=True)
-                salt: Any = self._client.get(NAMESPACE + b"salt")
-                self._salt = salt
-                self._load()
+            self._meet()
         except self._gone as error:
             raise ConfigError(f"the Redis server {_shown(self._url)} cannot be used: {error}") from None
+
+    def _meet(self) -> None:
+        """Look whether the server is as it must be, and tell it what it has to know; raises ConfigError if it is not."""
+        wrong = [] if self._careless else self._wrong()
         if wrong:
             raise ConfigError(
                 f"the Redis server {_shown(self._url)} may lose what it confirms: set {', '.join(wrong)} there, or careless = "
                 "true here if that shall be so"
             )
+        # A server that was started anew with nothing gets the one that this and the other front ends have.
+        salt = self._salt or self._random(OWNER_LENGTH)
+        self._client.set(NAMESPACE + b"salt", salt, nx=True)
+        kept: Any = self._client.get(NAMESPACE + b"salt")
+        self._salt = kept
+        self._hashes = {script: self._client.script_load(script) for script in SCRIPTS}
 
     def _wrong(self) -> list[str]:
         found = {name: self._client.config_get(name).get(name) for name in NEEDED}

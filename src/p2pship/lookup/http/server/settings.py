@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from p2pship.config import check_host, check_port_or_any, each, option, within
 
@@ -12,8 +14,11 @@ PORT = 5580
 
 def check_storage(value: str) -> None:
     """Pass ``sqlite``, or the URL of a Redis server."""
-    if value != "sqlite" and not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError('give "sqlite", or a URL such as "redis://127.0.0.1:6379/0"')
+    with suppress(ValueError):  # where the URL, or a port in it, is none
+        is_redis = value.startswith(("redis://", "rediss://", "unix://"))
+        if value == "sqlite" or (is_redis and urlsplit(value).port != 0):
+            return
+    raise ValueError('give "sqlite", or a URL such as "redis://127.0.0.1:6379/0"')
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = "UPDATE rendezvous_slot SET sequence = ?, expiry = ?, withdrawn = ?, printed = ? WHERE id = ?"
-_OLDER = "SELECT COUNT(*) FROM (SELECT 1 FROM rendezvous_slot WHERE lookup_key = ? AND withdrawn = 0 AND id < ? LIMIT ?)"
+_OLDER = """SELECT COUNT(*) FROM
+    (SELECT 1 FROM rendezvous_slot WHERE lookup_key = ? AND withdrawn = 0 AND expiry > ? AND id < ? LIMIT ?)"""
 
 
 class Shelf:
@@ -123,7 +124,7 @@ class Shelf:
         return self._stored(put, row, database)
 
     def _stored(self, put: Put, row: int, database: Database) -> Kept:
-        older = database.query(_OLDER, put.slot.lookup_key, row, MOST_SLOTS)[0][0]
+        older = database.query(_OLDER, put.slot.lookup_key, put.now, row, MOST_SLOTS)[0][0]
         return Kept(Outcome.STORED, is_listed(older), put.slot.sequence)
 
     def _forget(self, row: int, database: Database) -> None:

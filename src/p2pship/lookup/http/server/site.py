@@ -17,8 +17,8 @@ from p2pship.address import BadAddress, canonical_host
 from p2pship.lookup.http.server.places import Places
 from p2pship.lookup.http.server.source import network_of
 
-LONGEST_BODY = 16 * 1024
-"Octets of a body that are read: a slot has at most 2,207, and what the P2PEXT calls carry in a form is the longest."
+LONGEST_BODY = 32 * 1024
+"Octets of a body that are read: a slot has at most 2,205, and what the P2PEXT calls carry in a form, each octet as three, is the longest."
 
 LONGEST_PASSED_OVER = 256 * 1024
 """Octets of a longer body that are thrown away so that the refusal can be read; of one that is still longer the connection is cut,
@@ -41,7 +41,7 @@ class BoundedRequest(Request):
         self.body = BytesIO()
         "what has come of the body"
         self.too_long = False
-        "whether the body was longer than 16 KiB; what is in it is then cut short"
+        "whether the body was longer than 32 KiB; what is in it is then cut short"
         self._octets = 0
         self._cut = False
 

@@ -57,6 +57,8 @@ class CertificateFiles:
         return tuple(map(_written, (self._certificate, self._key)))
 
     def _read(self) -> SSL.Context:
+        for path in (self._certificate, self._key):
+            path.open("rb").close()  # OpenSSL would not say which one it cannot read
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
@@ -79,6 +81,6 @@ def _written(path: Path) -> tuple[int, int, int] | None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return f"{error.filename}: {error.strerror}"
     reasons = error.args[0] if error.args else ()
-    return "; ".join(str(each[-1]) for each in reasons) or "a file is missing, or is not PEM"
+    return "; ".join(str(each[-1]) for each in reasons) or "it is not PEM"
