@@ -249,13 +249,17 @@ class Paths:
                 self.ask(now, [target], LED_TRIES)
 
     def _named_in(self, fields: Sequence[LocatorField], path: Path, now: float) -> Path:
-        """Learn the locators of a set that came by a path, and return how a preferred one is reached: that path if none is."""
+        """Learn the locators of a set that came by a path, and return how a preferred one is reached: that path if none is.
+
+        If it is where we send to already, it stays our own choice from which address of ours.
+        """
         for field in fields:
             until = float("inf") if field.lifetime == UNLIMITED else now + field.lifetime
             self._known.learn(field.host, field.port or path.port, self.current, until)
         preferred = [(field.host, field.port or path.port) for field in fields if field.preferred]
-        if (path.host, path.port) in preferred:
-            return path
+        for way in (self.current, path):
+            if (way.host, way.port) in preferred:
+                return way
         return next((way for at in preferred for way in self._reach(*at)), path)
 
     def _answer(self, number: int | None, target: Path, packet: Packet, path: Path, now: float) -> None:
