@@ -11,7 +11,7 @@ from p2pship.bearer.hip.numbers import PacketType, ParameterType
 from p2pship.bearer.hip.packet import Packet, parse
 from p2pship.bearer.hip.parameters import decode_list, decode_seq
 from p2pship.bearer.hip.path import Path, Send
-from p2pship.bearer.hip.updates import MOST_REPEATED, WINDOW, Updates
+from p2pship.bearer.hip.updates import MOST_AHEAD, MOST_REPEATED, WINDOW, Updates
 from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
 from tests.bearer.hip.respondercase import away
 from tests.scale import SEED, scaled
@@ -146,6 +146,17 @@ class UpdatesTests(TestCase):
         self.assertIsNone(self.take(packets[-3]))
         self.assertIsNone(self.take(packets[0]))
         self.assertLessEqual(len(self.far._answers), WINDOW + 2)
+
+    def test_any_first(self) -> None:
+        """The first is taken whatever its number, as are those just before it; then none far ahead."""
+        self.near._next = 0x9000_0000
+        self.request()
+        self.request()
+        one, other = self.said()
+        self.assertEqual((self.take(other), self.take(one)), (0x9000_0001, 0x9000_0000))
+        self.near._next += MOST_AHEAD
+        self.request()
+        self.assertIsNone(self.take(self.said()[0]))
 
     def test_circle(self) -> None:
         """After the highest number comes zero."""

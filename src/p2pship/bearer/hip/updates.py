@@ -88,7 +88,7 @@ class Updates:
         "returns the paths that there are now: what is vital is repeated along all of them, as the one that it went by may lead nowhere"
         self._next = 0
         self._outstanding: dict[int, Outstanding] = {}
-        self._expected = 0
+        self._expected: int | None = None
         self.is_broken = False
         "whether the other side has not answered what it must (RFC 7401 §6.11)"
         self._answers: dict[int, tuple[bytes | None, int]] = {}
@@ -198,17 +198,18 @@ class Updates:
                 self._answers[number] = octets, left - 1
                 self._send(Send(octets, path))
             return False
+        if self._expected is None:
+            return True  # whatever a program begins with (RFC 7401 §5.2.16 says 0): keys were never used before for another
         ahead = (number - self._expected) % _CIRCLE
         return ahead < MOST_AHEAD or ahead >= _CIRCLE - WINDOW
 
     def _taken(self, number: int) -> None:
         """Remember that an Update ID came, and forget those that are too old to be taken again."""
         self._answers[number] = None, 0
-        if (number - self._expected) % _CIRCLE < MOST_AHEAD:
+        if self._expected is None or (number - self._expected) % _CIRCLE < MOST_AHEAD:
             self._expected = (number + 1) % _CIRCLE
-        for old in [
-            each for each in self._answers if WINDOW < (self._expected - each) % _CIRCLE < _CIRCLE // 2
-        ]:
+        newest = self._expected
+        for old in [each for each in self._answers if WINDOW < (newest - each) % _CIRCLE < _CIRCLE // 2]:
             del self._answers[old]
 
     def _acknowledged(self, number: int, packet: Packet, path: Path, now: float) -> None:
