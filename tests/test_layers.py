@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,13 @@ class LayerTests(SynchronousTestCase):
         """A new module or package must say where it belongs."""
         parts = {part_of(path) for path in sources(SOURCE)} - {"__init__", "__main__"}
         self.assertEqual(parts - set(LEVELS), set())
+
+    def test_documented(self) -> None:
+        """The list that people read is this one."""
+        page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+        listed = page.partition("## Layers")[2].partition("`tests/test_layers.py`")[0].partition(":")[2]
+        layers = [set(re.findall(r"\w+", layer)) for layer in listed.split("←")]
+        self.assertEqual(layers, LAYERS)
 
     def test_down_only(self) -> None:
         """No part imports from above or beside it; interfaces name types of other parts only for the checker."""
