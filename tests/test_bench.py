@@ -115,11 +115,10 @@ class EndedTests(SynchronousTestCase):
                 env={**os.environ, "TMPDIR": folder},
                 stdout=subprocess.DEVNULL,
             )
-            children: list[psutil.Process] = []
             give_up = time.monotonic() + PATIENCE
-            while not children and time.monotonic() < give_up:
-                children = psutil.Process(process.pid).children()
-                time.sleep(0.01)
+            while not any(Path(folder).glob("*/state")) and time.monotonic() < give_up:
+                time.sleep(0.01)  # until the node is at work, and whoever started it knows of it
+            children = psutil.Process(process.pid).children()
             process.terminate()
             self.assertEqual(process.wait(PATIENCE), 143)
             self.assertTrue(children)

@@ -1,8 +1,8 @@
 """The control socket: a Unix socket that only its owner may use, on which a running node answers commands.
 
 A request is one line of JSON, ``{"command": "status", "arguments": {}}``; its answer is one line, ``{"ok": true,
-"result": …}`` or ``{"ok": false, "error": "words"}``; some commands send lines ``{"news": …}`` before it. The requests of a connection are answered in order, one at a
-time; closing the connection cancels what is under way.
+"result": …}`` or ``{"ok": false, "error": "words"}``; some commands send lines ``{"news": …}`` before it. The requests of a
+connection are answered in order, one at a time; closing the connection cancels what is under way.
 """
 
 from __future__ import annotations

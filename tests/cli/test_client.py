@@ -48,6 +48,15 @@ class AskTests(SynchronousTestCase):
         heard: list[object] = []
         self.assertEqual((ask(self.state, "find", heard=heard.append), heard), (3, [1, [2]]))
 
+    def test_nobody_reads_on(self) -> None:
+        """Whoever takes the news and has enough, as head(1), is not told that the node hung up."""
+        self.answer(b'{"news": 1}\n{"ok": true, "result": 3}\n')
+
+        def enough(news: object) -> None:
+            raise BrokenPipeError
+
+        self.assertRaises(BrokenPipeError, ask, self.state, "find", heard=enough)
+
     def test_refused(self) -> None:
         """An error is raised in the node's words."""
         self.answer(b'{"ok": false, "error": "no"}\n')

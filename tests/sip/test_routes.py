@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import TestCase
 
 from p2pship.lookup.candidate import Answer, Asked, FindOutcome
@@ -32,6 +34,7 @@ class StatusTests(TestCase):
             (480, outcome(ASKED, met=True)),
             (480, outcome(ASKED, ambiguous=True)),
             (480, ReachOutcome(doubted, (), False)),
+            (480, ReachOutcome(replace(doubted, refused=()), (), False)),
             (500, outcome(FAILED)),
             (500, outcome()),
             (480, silent),
@@ -39,6 +42,7 @@ class StatusTests(TestCase):
             status, reason = status_for(given)
             self.assertEqual(status, expected, given)
             self.assertTrue(reason)
+            self.assertFalse(reason.endswith(": "))
 
     def test_each_lookup(self) -> None:
         """However much one lookup says, a phone is told of each of them."""

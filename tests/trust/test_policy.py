@@ -287,6 +287,15 @@ class FollowingTests(PolicyCase):
         self.judged(papers_of(BOB, self.new, succession=[entry]))
         self.assert_follows(self.judge())
 
+    def test_contradicted_by_then(self) -> None:
+        """What was published before the domain named the new key alone is nobody else's: the device may have papers by the new one."""
+        self.policy.pin(ALICE, BOB, spki(self.key), BY_CALL)
+        entry = succeeded(lambda data: sign(self.key, data), spki(self.key), BOB, spki(self.new))
+        self.judged(papers_of(BOB, self.new, succession=[entry]))
+        self.voucher.answers[spki(self.key)] = CONTRADICTED
+        verdict = self.judge()
+        self.assertEqual((verdict.name, verdict.outdated), (NameGrade.CHANGED, True))
+
     def test_own_key_replaced(self) -> None:
         """A device of ours that signs with a key to which ours gave way is ours; one with a key that we left is if listed."""
         old = self.keyring.identity(ALICE)

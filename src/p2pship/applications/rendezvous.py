@@ -25,8 +25,7 @@ SETTINGS = RendezvousSettings
 
 def make(reactor: Any, settings: RendezvousSettings, node: INode) -> RendezvousServer:
     """Return the service of a node's server."""
-    from p2pship.lookup.http.server.service import (
-        make_server,
-    )  # a node without one starts without a web server
+    # A node without one starts without a web server.
+    from p2pship.lookup.http.server.service import make_server
 
     return make_server(reactor, settings, node.state, node.random)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,16 @@ def ask(
     :raises RemoteError: if its answer does not come or is none.
     """
     request = json.dumps({"command": command, "arguments": arguments or {}}).encode() + b"\n"
-    answer = _exchange(state, request, seconds, heard)
+    answers = _answers(state, request, seconds)
+    while "news" in (answer := next(answers)):
+        heard(answer["news"])
     if answer.get("ok") is True:
         return answer.get("result")
     raise Refused(str(answer.get("error")))
 
 
-def _exchange(state: Path, request: bytes, seconds: float, heard: Callable[[Any], object]) -> dict[str, Any]:
+def _answers(state: Path, request: bytes, seconds: float) -> Iterator[dict[str, Any]]:
+    """Give each line of the answer; what goes wrong with whoever takes them is not the node's."""
     path = ControlPath(state).find()
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(seconds)
@@ -56,9 +59,8 @@ def _exchange(state: Path, request: bytes, seconds: float, heard: Callable[[Any]
             control.connect(str(path))
             control.sendall(request)
             lines = control.makefile("rb")
-            while "news" in (answer := _read(lines.readline(LONGEST_ANSWER))):
-                heard(answer["news"])
-            return answer
+            while True:
+                yield _read(lines.readline(LONGEST_ANSWER))
         except ConnectionRefusedError:
             raise NoNode(_no_node(state)) from None
         except TimeoutError:

@@ -189,9 +189,8 @@ class Search:
         if not failure.check(RemoteError):
             self.log.failure("a candidate could not be looked at", failure)
         wrong = failure.value
-        if isinstance(wrong, NotNow) and (
-            wrong.what == "record" or wrong.age < 0
-        ):  # old statements say nothing
+        # Old statements say nothing of the time.
+        if isinstance(wrong, NotNow) and (wrong.what == "record" or wrong.age < 0):
             self._dated(wrong.age)
         if not self._over:
             self._refuse(lookup, failure.getErrorMessage())

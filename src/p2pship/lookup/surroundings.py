@@ -39,8 +39,7 @@ class Surroundings:
 
     def found(self, papers: Papers, candidate: Candidate, verdict: Verdict) -> Found:
         """Return what a candidate's papers and the verdict on them make of it, with the locators that may be dialled as things are."""
-        networks = networks_of(
-            self.network.interfaces()
-        )  # a search may begin on one network and end on another
+        # A search may begin on one network and end on another.
+        networks = networks_of(self.network.interfaces())
         locators = dialable(papers.record.locators, candidate, networks)
         return Found(papers, locators, verdict, candidate.lookup)

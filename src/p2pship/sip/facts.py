@@ -39,8 +39,8 @@ class ChangedRefused(Fact):
     def __str__(self) -> str:
         return (
             f"{self.own} was not connected to {self.aor}: whoever answers under this name has another key than you "
-            f"know, or its domain names. Ask them by another way whether they have a new key; if so: p2pship contact pin {self.aor} (it says how "
-            "to compare safety numbers)"
+            "know, or its domain names. Ask them by another way whether they have a new key; if so: "
+            f"p2pship contact pin {self.aor} (it says how to compare safety numbers)"
         )
 
 

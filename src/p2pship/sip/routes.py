@@ -134,7 +134,8 @@ def status_for(outcome: ReachOutcome) -> tuple[int, str]:
     if find.ambiguous:
         return 480, "several keys claim this name and none is proven: nobody was dialled"
     if find.doubted:
-        return 480, f"what was found of this name is not believed: {'; '.join(find.refused)}"
+        why = "; ".join(find.refused) or "there was no time to look at it"
+        return 480, f"what was found of this name is not believed: {why}"
     if outcome.met:
         return 480, f"known, but not found now ({_asked(find)})"
     if any(asked.answer is Answer.COMPLETED for asked in find.asked):

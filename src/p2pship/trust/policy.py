@@ -145,8 +145,11 @@ class TrustPolicy:
         pin = self.pins.get(own.aor, papers.aor)
         if names_itself(papers.aor, key) is False:
             return self._changed(papers, own, ("the name is the fingerprint of another key",))
-        if vouch.revoked or (vouch.contradicted and (pin is None or pin.by_call_alone)):
+        if vouch.revoked:
             return self._changed(papers, own, vouch.reasons)
+        if vouch.contradicted and (pin is None or pin.by_call_alone):
+            outdated = pin is not None and pin.gave_way(key)
+            return replace(self._changed(papers, own, vouch.reasons), outdated=outdated)
         if pin is None:
             return self._unpinned(vouch, papers, own)
         if pin.gave_way(key):

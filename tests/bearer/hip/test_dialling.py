@@ -10,12 +10,10 @@ from twisted.trial.unittest import TestCase
 from p2pship.bearer.hip.association import Ended, State, notify_packet
 from p2pship.bearer.hip.dialling import (
     LATER_R2,
-    LONGEST,
     MOST_I2S,
     MOST_NOTICES,
     PATIENCE,
     STAGGER,
-    STRANGERS_TIMEOUT,
     Failed,
     Solve,
 )
@@ -24,6 +22,7 @@ from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, parse
 from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.timing import LONGEST, STRANGERS
 from p2pship.errors import LocalError
 from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
 from tests.bearer.hip.respondercase import away
@@ -76,7 +75,7 @@ class DiallingTests(TestCase):
 
     def test_strangers(self) -> None:
         """To another program all is sent again later, I1 and I2: it may need half a second for its answer, and take two I2s as two exchanges."""
-        self.one.dial(self.other.own.hit, [path(1)], self.two.now, STRANGERS_TIMEOUT)
+        self.one.dial(self.other.own.hit, [path(1)], self.two.now, STRANGERS)
         self.begin()
         self.pass_time(9)
         self.assertEqual(self.times(PacketType.I2), [1.0, 2.4, 4.36])

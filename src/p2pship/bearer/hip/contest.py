@@ -41,6 +41,7 @@ class Contest:
             for is_new in (True, False)
             for is_expected in (True, False)
         }
+        self._r1s = 0
         self.is_on = False
         "whether more has come than one Responder says: I1s are then sent more often"
 
@@ -50,6 +51,14 @@ class Contest:
         old = self._round - ROUNDS
         if not self._round % ROUNDS:
             self._rounds = {key: first for key, first in self._rounds.items() if first > old}
+
+    def r1_came(self) -> None:
+        """Hear that an R1 came, whichever."""
+        self._r1s += 1
+
+    def look(self) -> None:
+        """Hear of an R1 that is not answered: that of a slow Responder to an I1 that was sent again, if no more than one came for each I1."""
+        self.is_on = self.is_on or self._r1s > self._round
 
     def came_before(self, key: bytes) -> bool:
         """Note that an R1 came; returns whether it has come after an earlier I1 as well."""

@@ -12,16 +12,10 @@ from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.parameters import Notification
 from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.puzzle import Solver
+from p2pship.bearer.hip.timing import LONGEST, NODES, Timing
 
 STAGGER = 0.25
 "Seconds between I1s along two paths, at least: what RFC 8305 §5 has between two connection attempts."
-
-FIRST_TIMEOUT = 0.25
-"Seconds until a packet is sent again, and two fifths more each time: a lost one should not be felt in a call's setup."
-
-STRANGERS_TIMEOUT = 1.0
-"""The same with other programs: some take half a second for an R1 or an I2, and may take an I2 that has come twice as two, of which only
-the later holds (RFC 7401 §6.9, step 20). The timer should be longer than all that may take (§6.8, step 18)."""
 
 MOST_I2S = 4
 """How often an I2 is sent: then, after almost two seconds, another R1 is asked for. The one that it answers may have been somebody
@@ -33,6 +27,9 @@ then, ours do not get there, and the other way may be open."""
 
 CONTESTED_GAP = 0.1
 "Seconds between two I1s while R1s come that are not all the Responder's: what comes again is heard (see :mod:`p2pship.bearer.hip.contest`)."
+
+CHANGE_FIRST_AFTER = 0.25
+"Seconds after which an R1 that came again takes the place of the first one."
 
 CHANGE_AFTER = 0.05
 """Seconds after which an R1 that came again takes the place of one that took the place of another; the R2 of the one before is
@@ -46,9 +43,6 @@ MOST_NOTICES = 4
 "NOTIFYs that are looked at: each costs a verification."
 
 BACK_OFF = 1.4
-
-LONGEST = 10.0
-"Seconds for the whole exchange."
 
 
 class Failed(NamedTuple):
@@ -92,10 +86,10 @@ class Dialling:
         paths: Sequence[Path],
         now: float,
         out: Callable[[object], None],
-        first_timeout: float = FIRST_TIMEOUT,
+        timing: Timing = NODES,
     ) -> None:
-        """Begin with the first path at once; what is lost is first sent again after ``first_timeout`` seconds."""
-        self._first_timeout = first_timeout
+        """Begin with the first path at once."""
+        self._timing = timing
         self.initiator = initiator
         self.begun_at = now
         self.path: Path | None = None
@@ -111,9 +105,9 @@ class Dialling:
         self._i1s = 0
         self._i1_due = now
         self._i1_at: dict[tuple[str, int], float] = {}  # when the first one left, by where it went
-        self._r1_after = LONGEST
+        self._r1_after = 0.0  # seconds; none was answered yet
         self._i2_due: float | None = None
-        self._i2_timeout = first_timeout
+        self._i2_timeout = 0.0
         self._i2s = 0
         self._change_at = now
         self._until = now + LONGEST
@@ -184,7 +178,7 @@ class Dialling:
                 self._i1_due = min(self._i1_due, now + CONTESTED_GAP)
         if used:
             self._change_at = self.initiator.solve_until
-            self._until = self.begun_at + LONGEST
+            self._until = self.begun_at + self._timing.longest
             self.path, self._i2_due = path, None
             self._r1_after = now - self._i1_at.get((path.host, path.port), self.begun_at)
         return used
@@ -197,9 +191,10 @@ class Dialling:
             self.failed = str(error)
             return
         assert self.path is not None and self.initiator.agreement is not None
-        self._change_at = now + (CHANGE_AFTER if self._i2s_sent else FIRST_TIMEOUT)
+        self._change_at = now + (CHANGE_AFTER if self._i2s_sent else CHANGE_FIRST_AFTER)
         self._i2s_sent[self.initiator.agreement.own_spi] = now, self.initiator.generation, self.path
-        self._i2s, self._i2_timeout = 1, self._first_timeout
+        self._i2s = 1
+        self._i2_timeout = max(self._timing.first_timeout, self._timing.r1_times * self._r1_after)
         self._i2_due = now + self._i2_timeout
         self._why = "the exchange was begun, and not finished"
         self._out(Send(octets, self.path))
@@ -297,7 +292,8 @@ class Dialling:
             return
         turn, index = divmod(self._i1s, len(self._paths))
         self._i1s += 1
-        gap = max(STAGGER, self._first_timeout * BACK_OFF**turn / len(self._paths))
+        gap = max(self._timing.first_timeout * BACK_OFF**turn, self._timing.r1_times * self._r1_after)
+        gap = max(STAGGER, gap / len(self._paths))
         self._i1_due = now + (CONTESTED_GAP if self.initiator.contest.is_on else gap)
         self.initiator.contest.begin_round()
         path = self._paths[index]

@@ -13,6 +13,7 @@ from p2pship.bearer.hip.initiator import Initiator
 from p2pship.bearer.hip.numbers import DHGroup
 from p2pship.bearer.hip.packet import HIT_SIZE, Packet
 from p2pship.bearer.hip.path import Path
+from p2pship.bearer.hip.timing import Timing
 
 NULL_HIT = bytes(HIT_SIZE)
 "Whoever is there (RFC 7401 §4.1.8)."
@@ -45,7 +46,7 @@ class Exchanges:
         """Return the one with a host."""
         return self.all.get(peer)
 
-    def begin(self, peer: bytes, paths: Sequence[Path], now: float, first_timeout: float) -> Dialling:
+    def begin(self, peer: bytes, paths: Sequence[Path], now: float, timing: Timing) -> Dialling:
         """Begin one with a host, or try further paths for one that was begun."""
         dialling = self.all.get(peer)
         if dialling is not None:
@@ -53,7 +54,7 @@ class Exchanges:
             return dialling
         seen = self._generations
         initiator = Initiator(self._own, peer, self._groups, self._random, self._new_spi, seen)
-        self.all[peer] = Dialling(initiator, paths, now, self._say, first_timeout)
+        self.all[peer] = Dialling(initiator, paths, now, self._say, timing)
         return self.all[peer]
 
     def goes_on(self, dialling: Dialling) -> bool:

@@ -13,7 +13,7 @@ from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.association import Association, Made, State, notify_packet
 from p2pship.bearer.hip.authentication import has_mac
 from p2pship.bearer.hip.composition import check, check_hits
-from p2pship.bearer.hip.dialling import FIRST_TIMEOUT, Agreed, Dialling, Solve
+from p2pship.bearer.hip.dialling import Agreed, Dialling, Solve
 from p2pship.bearer.hip.exchanges import NULL_HIT, Exchanges
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.load import Load
@@ -24,6 +24,7 @@ from p2pship.bearer.hip.path import Path, Send
 from p2pship.bearer.hip.r1limit import R1Limit
 from p2pship.bearer.hip.reception import Reception
 from p2pship.bearer.hip.responder import Rejected
+from p2pship.bearer.hip.timing import NODES, Timing
 from p2pship.errors import LocalError
 
 GONE = "this Host Identity was removed"
@@ -102,18 +103,14 @@ class Host:
 
     # dialling
 
-    def dial(
-        self, peer: bytes, paths: Sequence[Path], now: float, first_timeout: float = FIRST_TIMEOUT
-    ) -> None:
+    def dial(self, peer: bytes, paths: Sequence[Path], now: float, timing: Timing = NODES) -> None:
         """Begin a base exchange with another host, or try further paths for one that was begun.
-
-        What is lost of one that begins is first sent again after ``first_timeout`` seconds.
 
         :raises LocalError: if it is with nobody in particular and that is not switched on, or with ourselves.
         """
         if peer == self.own.hit or (peer == NULL_HIT and not self._opportunistic):
             raise LocalError("a host does not dial itself, nor anybody who may be there")
-        self._settle(self._exchanges.begin(peer, paths, now, first_timeout), now)
+        self._settle(self._exchanges.begin(peer, paths, now, timing), now)
 
     def solved(self, dialling: Dialling, solution: bytes, now: float) -> None:
         """Take the solution of a puzzle."""

@@ -149,13 +149,14 @@ class Initiator:
         counter = packet.find(ParameterType.R1_COUNTER)
         generation = decode_counter(counter) if counter is not None else 0
         contest, key = self.contest, key_of(packet)
+        contest.r1_came()
         if contest.is_judged(key) or not self._is_wanted(generation, key, may_change, is_expected, now):
             return False
         contest.judge(key)
         try:
             self._use(packet, generation, now)
         except BadPacket:
-            contest.is_on = True
+            contest.look()
             raise
         return True
 
@@ -167,13 +168,15 @@ class Initiator:
         is_newer = generation > self.generation and self._is_current(generation, now)
         may_be = is_newer or (came_before and (may_change or self.generation < 0))
         wanted = may_be and self.contest.admits(not came_before, is_expected, now)
-        self.contest.is_on = self.contest.is_on or not wanted
+        if not wanted:
+            self.contest.look()
         return wanted
 
     def _is_current(self, generation: int, now: float) -> bool:
         """Tell whether an R1 is not older than it should be, or has to do as no other is answered."""
         if generation >= self._oldest:
             return True
+        self.contest.is_on = True
         self._older_until = min(self._older_until, now + OLDER_AFTER)
         return self.generation < 0 and now >= self._older_until
 

@@ -13,13 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from p2pship.bearer.hip.association import Association
-from p2pship.bearer.hip.dialling import STRANGERS_TIMEOUT
 from p2pship.bearer.hip.echoes import IDENTIFIER_SIZE
 from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.guests import Guests
 from p2pship.bearer.hip.hosts import Hosts
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.suites import is_hit
+from p2pship.bearer.hip.timing import STRANGERS
 from p2pship.errors import LocalError, NotReached
 from p2pship.identity.hit import format_hit
 
@@ -30,7 +30,10 @@ INTERVAL = 0.2
 "Seconds between two requests."
 
 PATIENCE = 1.0
-"Seconds for which a reply is waited for after the last request."
+"Seconds for which a reply is waited for after the last request; as long as the base exchange took, if that is longer."
+
+MOST_PATIENT = 4.0
+"Seconds for which it is waited at most."
 
 MOST_REQUESTS = 50
 "Requests of one ping: they must all have left while the command waits."
@@ -124,18 +127,21 @@ class Pings:
         began = self._clock.seconds()  # who answers no echo, and carries nothing else, may have begun anew
         association = await self._dial(goal)
         took = self._clock.seconds() - began
-        return Pinged(association, True, took, *await self._over(association, number))
+        patience = max(PATIENCE, min(took, MOST_PATIENT))
+        return Pinged(association, True, took, *await self._over(association, number, patience))
 
     def _is_link(self, association: Association) -> bool:
         """Tell whether an association carries, or may yet carry, more than echoes."""
         link = self._links.get(association)
         return link is not None and association not in self._guests and (link.dialled or link.has_spoken)
 
-    async def _over(self, association: Association, number: int) -> tuple[int, tuple[float, ...]]:
+    async def _over(
+        self, association: Association, number: int, patience: float = PATIENCE
+    ) -> tuple[int, tuple[float, ...]]:
         """Send echo requests over an association, which stays as long."""
         self._guests.hold(association)
         try:
-            return await _Echoing(self._clock, self._random).run(self._live(association), number)
+            return await _Echoing(self._clock, self._random).run(self._live(association), number, patience)
         finally:
             self._guests.release(association)
             self._act()
@@ -173,7 +179,7 @@ class Pings:
         waiting: Deferred[Association] = Deferred(lambda _: self._give_up(goal))
         self._waiting[goal] = waiting
         try:
-            host.dial(goal.peer, paths, self._clock.seconds(), STRANGERS_TIMEOUT)
+            host.dial(goal.peer, paths, self._clock.seconds(), STRANGERS)
             self._act()
             return await waiting
         finally:
@@ -237,8 +243,10 @@ class _Echoing:
         self._sent: list[float] = []
         self._times: dict[int, float] = {}
 
-    async def run(self, link: Callable[[], HIPLink], number: int) -> tuple[int, tuple[float, ...]]:
-        """Ask, wait, and return how many requests left and how long the answered ones took."""
+    async def run(
+        self, link: Callable[[], HIPLink], number: int, patience: float
+    ) -> tuple[int, tuple[float, ...]]:
+        """Ask, wait for so many seconds, and return how many requests left and how long the answered ones took."""
         first = link()
         first.echoes.listen(self._identifier, self._replied)
         try:
@@ -247,13 +255,13 @@ class _Echoing:
                 link().echoes.ask(self._identifier, index, DATA)
                 if index < number - 1:
                     await deferLater(self._clock, INTERVAL)
-            await self._patiently(link)
+            await self._patiently(link, patience)
         finally:
             first.echoes.listen(self._identifier, None)
         return number, tuple(self._times[index] for index in sorted(self._times))
 
-    async def _patiently(self, link: Callable[[], HIPLink]) -> None:
-        until = self._clock.seconds() + PATIENCE
+    async def _patiently(self, link: Callable[[], HIPLink], patience: float) -> None:
+        until = self._clock.seconds() + patience
         while len(self._times) < len(self._sent) and self._clock.seconds() < until:
             link()
             await deferLater(self._clock, PATIENCE / 100)
