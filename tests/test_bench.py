@@ -26,6 +26,9 @@ from bench.voice import Heard, Voice, speak
 PATIENCE = 60.0
 "Seconds until a benchmark has begun, and until it has ended, on a busy machine."
 
+AT_WORK = 0.05
+"Seconds of a processor after which what was started is at work, and whoever started it has heard so."
+
 
 class FigureTests(SynchronousTestCase):
     """One number, and what it is compared with."""
@@ -115,10 +118,13 @@ class EndedTests(SynchronousTestCase):
                 env={**os.environ, "TMPDIR": folder},
                 stdout=subprocess.DEVNULL,
             )
+            children: list[psutil.Process] = []
             give_up = time.monotonic() + PATIENCE
-            while not any(Path(folder).glob("*/state")) and time.monotonic() < give_up:
-                time.sleep(0.01)  # until the node is at work, and whoever started it knows of it
-            children = psutil.Process(process.pid).children()
+            while (
+                not any(each.cpu_times().user > AT_WORK for each in children) and time.monotonic() < give_up
+            ):
+                time.sleep(0.01)
+                children = psutil.Process(process.pid).children()
             process.terminate()
             self.assertEqual(process.wait(PATIENCE), 143)
             self.assertTrue(children)

@@ -16,6 +16,7 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"address"},
     {"cycles"},
+    {"leaps"},
     {"descriptors"},
     {"datagrams"},
     {"interfaces"},

@@ -18,6 +18,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pship.config import load
+from p2pship.exitstatus import CannotStart
 from p2pship.lookup.http.server import redisstore
 from p2pship.lookup.http.server.service import make_server
 from p2pship.lookup.http.server.settings import ServerSettings
@@ -96,7 +97,7 @@ class ServiceTests(TestCase):
         (server,) = service.services
         await server.when_started()
         second = self.service(MemoryReactorClock())
-        stop = self.assertRaises(SystemExit, second.startService)
+        stop = self.assertRaises(CannotStart, second.startService)
         self.assertIn(f"in use by process {os.getpid()}", str(stop.code))
         self.assertEqual({path.stat().st_mode & 0o77 for path in (self.state, *self.state.iterdir())}, {0})
         await service.stopService()

@@ -24,7 +24,6 @@ from p2pship.banner import banner
 from p2pship.config import ANSWERS_FILE, default_state
 from p2pship.control import ControlServer
 from p2pship.errors import LocalError
-from p2pship.lookup.dns.reach import MOST_RESOLVED
 from p2pship.lookup.mainline import consent
 from p2pship.lookup.mainline.settings import MainlineSettings
 from p2pship.node import Node
@@ -32,6 +31,7 @@ from p2pship.sip.settings import SIPSettings
 from p2pship.storage.vault import Vault
 from p2pship.tap import TRACEBACKS, TRACEBACKS_SPAN, NodeService, Options, log_little
 from p2pship.trust.pages import MOST_UNDERWAY
+from p2pship.trust.reach import MOST_RESOLVED
 from tests.lookup.mainline.test_consent import Interrupted, Terminal
 from tests.statuses import STATUS
 from tests.storage.passphrases import lock

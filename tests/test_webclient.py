@@ -140,7 +140,10 @@ class WhyTests(SynchronousTestCase):
             (Failure(ResponseFailed([refused])), "refused"),
             (Failure(ValueError()), "ValueError"),
             (Failure(ConnectTimeout()), "no connection in time"),
-            (Failure(DNSLookupError("no results")), "its name is not found in the DNS"),
+            (
+                Failure(DNSLookupError("no results")),
+                "its name is not found in the DNS, or leads nowhere that is asked from here",
+            ),
             (Failure(ResponseNeverReceived([Failure(connectionDone.value)])), "does it speak HTTP, or HTTPS"),
             (Failure(ResponseFailed([Failure(ValueError("-1"))])), "what it answers is no HTTP"),
             (Failure(ResponseFailed([Failure(BodyFailed("too long"))])), "too long"),

@@ -20,6 +20,9 @@ _LOCAL = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "64:ff9b:1::/48", "fe
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 "IPv4 addresses behind a translator (RFC 6052 §2.1)."
 
+_COMPATIBLE = ipaddress.ip_network("::/96")
+"IPv4 addresses in the oldest form (RFC 4291 §2.5.5.1)."
+
 KEPT = 512
 "Addresses that are remembered as read: a few for each phone and peer that talks."
 
@@ -162,3 +165,15 @@ def _is_never_dialled(host: str) -> bool:
     address = ipaddress.ip_address(host)
     reserved = isinstance(address, ipaddress.IPv4Address) and address.is_reserved
     return address.is_multicast or address.is_unspecified or reserved
+
+
+def is_public(host: str) -> bool:
+    """Tell whether an address is one of a machine in the Internet, and nothing that wraps another address."""
+    if is_loopback(host) or is_private(host) or is_never_dialled(host):
+        return False
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address.sixtofour or address.teredo or address in _COMPATIBLE or is_translated(host)
+    ):
+        return False  # packets would go to an IPv4 address that nobody has looked at
+    return address.is_global

@@ -172,6 +172,11 @@ class Node(MultiService):
     def _not_stopped(self, failure: Failure) -> None:
         self.log.failure("a part of the node did not stop in good order", failure)
 
+    def clock_set_back(self) -> None:
+        """Hear that this machine's clock was: what is published is from the future."""
+        if self.running:
+            self._publisher.locators_changed()
+
     def stopService(self) -> Deferred[Any]:
         """Withdraw what was published, end the calls, close every socket; fires when all is done."""
         stopped = maybeDeferred(super().stopService)

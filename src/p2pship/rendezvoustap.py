@@ -19,6 +19,7 @@ from p2pship.config import load, print_documented
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError
 from p2pship.exitstatus import CannotStart, end_as_failure
+from p2pship.leaps import SteadyCalls
 from p2pship.lookup.http.server.service import RendezvousServer, make_server
 from p2pship.lookup.http.server.settings import ServerSettings
 from p2pship.storage.state import StateFolder
@@ -130,6 +131,7 @@ def makeService(options: Options) -> RendezvousService:
     from twisted.internet import reactor
 
     allow_more()
+    SteadyCalls(reactor, lambda: None)
     try:
         server = make_server(reactor, options.settings, options.state, os.urandom)
     except ImportError as error:

@@ -41,6 +41,7 @@ from p2pship.cycles import OFTEN, VERY_OFTEN, RareSearch
 from p2pship.descriptors import allow_more
 from p2pship.errors import ConfigError, P2PShipError
 from p2pship.exitstatus import CannotStart, end_as_failure
+from p2pship.leaps import SteadyCalls
 from p2pship.lookup.mainline.consent import settle
 from p2pship.node import Node
 from p2pship.sections import sections
@@ -274,6 +275,7 @@ def makeService(options: Options) -> NodeService:
         node = Node(reactor, options.config, options.state, unlock=options.unlock)
     except P2PShipError as error:
         raise SystemExit(f"p2pship cannot start: {error}") from None
+    SteadyCalls(reactor, node.clock_set_back)
     answered = {**standing.commands(lambda: node.standing), **commands(lambda: node.desk)}
     control = ControlServer(IReactorUNIX(reactor), options.state, answered)
     service = NodeService(reactor, node, control, sys.__stdout__, end_as_failure, said)

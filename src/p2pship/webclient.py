@@ -42,7 +42,7 @@ server could send for the whole time."""
 WORDS: tuple[tuple[type[Exception], str], ...] = (
     (ConnectionRefusedError, "connection refused: nothing listens there"),
     (ConnectTimeout, "no connection in time: is the address right, and no firewall in between?"),
-    (DNSLookupError, "its name is not found in the DNS"),
+    (DNSLookupError, "its name is not found in the DNS, or leads nowhere that is asked from here"),
     (NoRouteError, "no way leads there: is this machine in a network?"),
     (ConnectionDone, "it hung up without an answer: does it speak HTTP, or HTTPS, as its address says?"),
     (ConnectionLost, "the connection broke"),

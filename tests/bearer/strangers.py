@@ -24,9 +24,11 @@ from zope.interface import implementer
 from p2pship.bearer.tlscontext import ALPN, LONG_AGO, NEVER, SUBJECT
 
 
-def certificate_for(public_key: Any, signer: Any) -> x509.Certificate:
+def certificate_for(
+    public_key: Any, signer: Any, subject: x509.Name = SUBJECT, issuer: x509.Name = SUBJECT
+) -> x509.Certificate:
     """Return a certificate of any key, signed by any other."""
-    builder = x509.CertificateBuilder(issuer_name=SUBJECT, subject_name=SUBJECT).public_key(public_key)
+    builder = x509.CertificateBuilder(issuer_name=issuer, subject_name=subject).public_key(public_key)
     return builder.serial_number(1).not_valid_before(LONG_AGO).not_valid_after(NEVER).sign(signer, SHA256())
 
 

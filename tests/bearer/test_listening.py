@@ -56,3 +56,10 @@ class ListenEverywhereTests(TestCase):
         """Where the machine has none of them, that is no matter of the port: the addresses are named."""
         error = self.assertRaises(NoSuchAddress, self.listen, [ELSEWHERE, "203.0.113.2"])
         self.assertIn("203.0.113.1, 203.0.113.2", str(error))
+
+    def test_none_at_all(self) -> None:
+        """Where all addresses are meant and the machine has none, it is said that the network is down, loopback too."""
+        error = self.assertRaises(NoSuchAddress, self.listen, [])
+        self.assertRegex(
+            str(error), "has no address to listen on for .bearer.tls.: its network is down, loopback too"
+        )

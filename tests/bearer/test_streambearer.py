@@ -142,6 +142,33 @@ class ListenCases(ListenContract, StreamPair):
             self.assertEqual(links[0].remote.host, host)
             self.assertEqual(self.accepted.pop().remote.host, host)
 
+    async def lost_address(self, which: int) -> None:
+        """Have the one who dials, or the one who listens, lose the address of a link."""
+        networks = FakeNetwork(HOST, "192.0.2.1"), FakeNetwork(HOST, "192.0.2.1")
+        carol, dave = (self.bearer(device(name), each) for name, each in zip("cd", networks, strict=True))
+        for bearer in (carol, dave):
+            self.successResultOf(bearer.listen(self.accepted.append, lambda: None))
+        links: list[Any] = []
+        carol.dial(device("d").key, dave.locators(), device("c")).addBoth(links.append)
+        await self.until(lambda: links and self.accepted)
+        told = Recorder(), Recorder()
+        for link, recorder in zip((links[0], self.accepted[0]), told, strict=True):
+            link.start(recorder)
+        networks[which].become(HOST, "192.0.2.2")
+        self.advance(0.1)
+        self.assertEqual((told[0].losses, told[1].losses), ([], []))
+        networks[which].become("192.0.2.2")
+        await self.until(lambda: told[0].losses and told[1].losses)
+        self.assertIn("another one now", told[which].losses[0])
+
+    async def test_own_address_gone(self) -> None:
+        """A link ends at once when this machine has its address no more, and not because another one came or went."""
+        await self.lost_address(0)
+
+    async def test_dialled_address_gone(self) -> None:
+        """So does one that others have dialled."""
+        await self.lost_address(1)
+
     def test_locators_changed(self) -> None:
         """When the addresses change, the node is told; when they do not, it is not."""
         network = FakeNetwork("192.0.2.1")

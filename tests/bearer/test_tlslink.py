@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from OpenSSL import SSL
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL, crypto
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
@@ -76,6 +78,17 @@ class StrangerTests(TLSPair, TestCase):
         issuer = ec.generate_private_key(ec.SECP256R1())
         made.use_certificate(strangers.certificate_for(owner.public_key(), issuer))
         made.use_privatekey(owner)
+        await self.turned_away(strangers.knock_with_tls(reactor, self.port, made), "verify failed")
+
+    async def test_chain(self) -> None:
+        """Who brings those along that have signed its certificate is refused before a signature of theirs is looked at: they could be slow ones."""
+        owner, issuer = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        made = strangers.context()
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "above")])
+        made.use_certificate(strangers.certificate_for(owner.public_key(), issuer, issuer=name))
+        made.use_privatekey(owner)
+        above = strangers.certificate_for(issuer.public_key(), issuer, name, name)
+        made.add_extra_chain_cert(crypto.X509.from_cryptography(above))
         await self.turned_away(strangers.knock_with_tls(reactor, self.port, made), "verify failed")
 
     async def test_old_version(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import socket
 import tempfile
@@ -88,6 +89,16 @@ class AskTests(SynchronousTestCase):
         """What the system says of such a folder is told in words, with its path."""
         name = "x" * 300  # is refused to everybody, as somebody else's folder is not to root
         self.assertIn(name, str(self.assertRaises(P2PShipError, ask, self.state / name, "status")))
+
+    def test_of_another_user(self) -> None:
+        """Whoever may not speak to the node is told who may."""
+
+        def refuse(path: Path) -> bool:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        self.patch(Path, "exists", refuse)  # which root, who runs some tests, is never refused
+        error = self.assertRaises(RemoteError, ask, self.state, "status")
+        self.assertIn("as the user who runs the node, or name your own with --state", str(error))
 
     def test_too_long_a_folder(self) -> None:
         """A folder in whose name no socket fits has no node either, unless its note says so."""

@@ -77,6 +77,18 @@ class ReportTests(SynchronousTestCase):
             "ASKED  ANSWER     TOOK\nlan    completed  0.25 s",
         )
 
+    def test_nobody_asked(self) -> None:
+        """Where no lookup completed the name is not to blame."""
+        asked = [one for one in NOT_FOUND["asked"] if one["answer"] != "completed"]
+        text = find_text({**NOT_FOUND, "asked": asked})
+        self.assertTrue(text.startswith("bob@example.com was not found\n"), text)
+
+    def test_found_nowhere(self) -> None:
+        """A device that is found, behind a home router, and can be dialled nowhere is said to be so."""
+        devices = [{**device, "locators": []} for device in FOUND["devices"]]
+        text = find_text({**FOUND, "devices": devices})  # type: ignore[typeddict-item]
+        self.assertIn("2001:21::1  none that can be dialled from here\n", text)
+
     def test_trace(self) -> None:
         """A step of a search is a line: after how long, which lookup, what, and the words; there need be no words."""
         steps: list[TraceStep] = [
@@ -98,7 +110,7 @@ class ReportTests(SynchronousTestCase):
         """Whoever was not found is named, with what was asked and why."""
         self.assertEqual(
             find_text(NOT_FOUND),
-            "bob@example.com was not found\n\nnobody on the local network has that name\n\n"
+            "bob@example.com was not found: is it spelt right, capitals too, and does the other node run?\n\nnobody on the local network has that name\n\n"
             "ASKED  ANSWER     TOOK\nlan    completed  1.00 s\ndns    not asked  0.02 s  example.com names nobody",
         )
 

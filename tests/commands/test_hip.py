@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from p2pship.bearer.hip.pinging import INTERVAL, MOST_REQUESTS, PATIENCE
+from p2pship.bearer.hip.timing import STRANGERS
 from p2pship.commands.devicekey import KEY_VERBS
 from p2pship.commands.hip import VERBS
 from p2pship.errors import LocalError
@@ -221,6 +223,12 @@ class HIPTests(DeskTestCase):
         self.assertIn("enabled = true", str(self.assertRaises(LocalError, self.give, "hip show")))
         self.desk.node = None
         self.assertIn("running node", str(self.assertRaises(LocalError, self.give, "hip show")))
+
+    def test_patience(self) -> None:
+        """Whoever pings waits for the longest ping that there is: over what was forgotten, and then over what was made anew."""
+        echoes = (MOST_REQUESTS - 1) * INTERVAL + PATIENCE
+        (ping,) = (verb for verb in VERBS if verb.name == "ping")
+        self.assertGreater(ping.seconds, 2 * echoes + STRANGERS.longest)
 
 
 class DeviceKeyTests(DeskTestCase):

@@ -11,7 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import TestCase
 
-from p2pship.identity.hit import ECDSA_ALGORITHM, RSA_ALGORITHM, format_hit, hit_of, host_identity
+from p2pship.identity.hit import (
+    ECDSA_ALGORITHM,
+    RSA_ALGORITHM,
+    format_hit,
+    hit_of,
+    host_identity,
+    is_quick,
+)
 from p2pship.identity.keys import BadKey
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "hit.json").read_text("utf-8"))
@@ -27,6 +34,11 @@ def key_of(encoded: bytes) -> bytes:
     exponent, modulus = (int.from_bytes(part, "big") for part in (encoded[1:end], encoded[end:]))
     numbers = rsa.RSAPublicNumbers(exponent, modulus)
     return numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def slow_rsa(exponent: int = (1 << 2047) | 1) -> rsa.RSAPublicKey:
+    """Return an RSA key of 2048 bits with which verifying takes long; nobody has the private half."""
+    return rsa.RSAPublicNumbers(exponent, (1 << 2048) - 1).public_key()
 
 
 class HITTests(TestCase):
@@ -49,13 +61,18 @@ class HITTests(TestCase):
         """A HIT is written as an IPv6 address in its canonical spelling."""
         self.assertEqual(format_hit(IPv6Address("2001:0022:f482::b6").packed), "2001:22:f482::b6")
 
+    def test_quick(self) -> None:
+        """An RSA key with a long exponent is made to be slow."""
+        for exponent, quick in ((3, True), (65537, True), ((1 << 64) - 1, True), ((1 << 64) + 1, False)):
+            self.assertIs(is_quick(slow_rsa(exponent)), quick)
+
     def test_other_keys(self) -> None:
         """A kind of key that has no HIT here is refused as the other side's error, as is what is no key."""
         ed25519 = Ed25519PrivateKey.generate().public_key()
         other_curve = ec.generate_private_key(ec.SECP521R1()).public_key()
         spkis = [
             key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            for key in (ed25519, other_curve)
+            for key in (ed25519, other_curve, slow_rsa())
         ]
         for spki in (*spkis, b"", b"garbage"):
             self.assertRaises(BadKey, hit_of, spki)

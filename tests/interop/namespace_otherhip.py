@@ -150,7 +150,7 @@ def whoever(node: Node, wide: bool) -> None:
 
 
 def elsewhere(node: Node, wide: bool) -> None:
-    """An I1 is answered from another address; and a NAT gives them another port in the middle."""
+    """An I1 is answered from another address; a NAT gives them another port in the middle; they move, and name their address behind it only."""
     for raw in (False, True):
         with host(FULL, raw=raw) as other:
             answering = Carrier(ELSEWHERE, raw)
@@ -165,6 +165,11 @@ def elsewhere(node: Node, wide: bool) -> None:
         other.ping(peer)
         other.serve(0.1)
         assert node.association(other.key.hit)["peer_address"] == f"{HERE}:50123"
+        other.carrier.close()
+        other.carrier = Carrier(ELSEWHERE, port=50_124)
+        other.update(peer, {w.LOCATOR_SET: w.locator("192.168.7.7", peer.spi_in, True)})
+        pinged(node, other)
+        assert node.association(other.key.hit)["peer_address"] == f"{ELSEWHERE}:50124"
         close(node, other, peer)
 
 

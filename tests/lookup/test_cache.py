@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -138,9 +139,9 @@ class CachingFinderTests(SynchronousTestCase):
             self.behind.searches[-1].receiver.device_found(found)
         return self.receiver.found
 
-    def end(self, ambiguous: bool = False) -> FindOutcome:
-        """Have the search end."""
-        self.behind.searches[-1].receiver.find_ended(FindOutcome(ASKED, 0, ambiguous))
+    def end(self, **how: Any) -> FindOutcome:
+        """Have the search end, in such a way."""
+        self.behind.searches[-1].receiver.find_ended(FindOutcome(ASKED, 0, **how))
         return self.receiver.outcome
 
     def remember(self, *founds: Found) -> None:
@@ -302,6 +303,14 @@ class CachingFinderTests(SynchronousTestCase):
         self.assertFalse(self.end(ambiguous=True).ambiguous)
         self.assertEqual(self.find().found, [])
         self.assertTrue(self.end(ambiguous=True).ambiguous)
+
+    def test_doubted(self) -> None:
+        """If nothing that was published is believed any more, whoever is kept is dialled all the same."""
+        self.remember(self.found())
+        self.assertEqual(len(self.find().found), 1)
+        self.assertFalse(self.end(doubted=True).doubted)
+        self.find(aor="dave@example.com")
+        self.assertTrue(self.end(doubted=True).doubted)
 
     def test_judged_again(self) -> None:
         """Who has to be judged anew is told with the new verdict once that is known; and what a search found meanwhile stays."""

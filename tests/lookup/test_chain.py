@@ -22,11 +22,9 @@ from p2pship.interfaces import IFinder, IFinding, ILookup, ISearch, ISearchRecei
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Answer, Candidate, FindOutcome, Question
 from p2pship.lookup.chain import LookupChain
-from p2pship.lookup.part import LOOKUP_TIME, MOST_CANDIDATES
+from p2pship.lookup.part import LOOKUP_TIME
 from p2pship.lookup.search import (
     COLLECTING_TIME,
-    MOST_OPENED,
-    MOST_REFUSALS,
     SEARCH_TIME,
 )
 from p2pship.network import Interface
@@ -254,59 +252,6 @@ class RefusedTests(ChainTestCase):
             self.keyring.accept(accepted, NOW, keep=True)
             self.publish(self.bob, sequence=sequence)
             self.assertEqual(self.outcome().found, count)
-
-    def test_bounded(self) -> None:
-        """A flood of bad candidates is told in a few lines, counted, and ends at the limit."""
-        for number in range(2 * MOST_CANDIDATES):
-            self.directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = (
-                b"%d" % number
-            )
-        outcome = self.outcome()
-        self.assertEqual(self.journal.counts["lookup.refused"], MOST_CANDIDATES)
-        # They have one to three digits, which is all that the reason says of them.
-        self.assertEqual((len(outcome.refused), self.journal.counts["PapersRefused"]), (3, 3))
-
-    def test_other_keys_bounded(self) -> None:
-        """However many keys other than the confirmed one come along, a few are told."""
-        for _ in range(MOST_REFUSALS + 2):
-            liar = Person()
-            self.trust.grades[liar.key] = NameGrade.CHANGED
-            self.publish(liar)
-        self.assertTrue(self.outcome().changed)
-        self.assertEqual(self.journal.counts["OtherKeyIgnored"], MOST_REFUSALS)
-
-    def test_flood_of_good_ones(self) -> None:
-        """Who knows the name can have no more than so many papers verified."""
-        eve = Person()
-        key = eve.devices[0].publication_key
-        for number in range(2 * MOST_OPENED):
-            item = seal(Place.of_name(BOB), DAY, key, eve.statement(), b"%d" % number)
-            self.directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = item
-        self.outcome()
-        self.assertEqual(self.journal.counts["lookup.refused"], MOST_OPENED)
-
-    def test_flood_in_one_lookup(self) -> None:
-        """Garbage from one lookup does not keep another's answer out."""
-        flooded = MemoryLookup(self.clock, MemoryDirectory(), "flooded")
-        for number in range(2 * MOST_CANDIDATES):
-            flooded._directory.items[unsigned_slot(Place.of_name(BOB).lookup_key(DAY), b"%d" % number)] = (
-                b"%d" % number
-            )
-        self.publish(self.bob)
-        self.assertEqual(self.outcome(flooded, self.memory("good", delay=0.02)).found, 1)
-
-    def test_papers_of_one_lookup(self) -> None:
-        """Who knows the name and fills one lookup with papers of his own keeps nobody out who is found through another."""
-        eve, lying = Person(), MemoryLookup(self.clock, MemoryDirectory(), "lying")
-        for number in range(2 * MOST_OPENED):
-            lying._directory.items[unsigned_slot(self.bob.slot().lookup_key, b"%d" % number)] = eve.item(
-                sequence=number
-            )
-        self.publish(self.bob)
-        self.prove(self.bob)
-        self.find(lying, self.memory("good", delay=COLLECTING_TIME / 2))
-        self.clock.advance(COLLECTING_TIME / 2)
-        self.assertEqual([each.papers.statement.key for each in self.receiver.found], [self.bob.key])
 
 
 class TimeTests(ChainTestCase):

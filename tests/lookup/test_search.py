@@ -10,11 +10,12 @@ from twisted.internet.defer import Deferred
 
 from p2pship.errors import RemoteError
 from p2pship.identity.fingerprint import fingerprint
+from p2pship.identity.validity import RECORD_LIFETIME
 from p2pship.identity.verdict import Acquaintance, NameGrade, Verdict
 from p2pship.interfaces import ILookup, ISearch
 from p2pship.lookup.search import COLLECTING_TIME, WIDE_COLLECTING_TIME
 from p2pship.testing.lookup import MemoryDirectory, MemoryLookup
-from tests.lookup.people import LOOPBACK, PRIVATE, PUBLIC, Person
+from tests.lookup.people import LOOPBACK, NOW, PRIVATE, PUBLIC, Person
 from tests.lookup.test_chain import OWN_NETWORK, ChainTestCase
 
 
@@ -163,6 +164,19 @@ class WhoIsDialledTests(ChainTestCase):
         self.trust.grades[self.bob.key] = NameGrade.CHANGED
         outcome = self.outcome()
         self.assertEqual((self.receiver.found, len(outcome.refused)), ([], 1))
+
+    def test_doubted(self) -> None:
+        """Where only what is over was found, whoever published that knows the name; anybody can publish what is not sealed for it."""
+        outcomes = [self.outcome()]
+        self.directory.items[self.bob.slot()] = b"garbage"
+        outcomes.append(self.outcome())
+        self.publish(self.impostor, issued=NOW - 2 * RECORD_LIFETIME)
+        outcomes.append(self.outcome())
+        self.publish(self.bob)
+        outcomes.append(self.outcome())
+        self.trust.grades[self.bob.key] = NameGrade.CHANGED
+        outcomes.append(self.outcome())
+        self.assertEqual([outcome.doubted for outcome in outcomes], [False, False, True, False, False])
 
     def test_slow_verdict(self) -> None:
         """While one key is being judged another is not dialled: the one judged may be the proven one."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 
 from p2pship.identity.validity import RECORD_LIFETIME, SKEW
 from p2pship.testing.nodes import MemoryNodes
-from tests.node.calling import ALICE, BOB, CAROL, NodeTestCase, refusal
+from tests.node.calling import ALICE, BOB, CAROL, LOOK, NodeTestCase, refusal
 from tests.node.lateclock import LateReactor
 
 
@@ -49,3 +50,18 @@ class WrongClockTests(NodeTestCase):
         """Two hours ahead, everybody's are over."""
         words = await self.said_after(RECORD_LIFETIME + 2 * 3600)
         self.assertIn("it is ahead by at least 2 hours: the records of 2 people are all over", words)
+
+    async def test_set_right(self) -> None:
+        """What was published two hours ahead is believed again as soon as the clock is set back: it is published anew."""
+        self.late.put_forward(7200)
+        await self.phone(ALICE)
+        await self.phone(BOB, node="bob")
+        self.late.put_forward(-7200)
+        self.assertFalse(await self.is_found())
+        self.node("bob").clock_set_back()
+        while not await self.is_found():
+            await deferLater(reactor, LOOK)
+
+    async def is_found(self) -> bool:
+        """Return whether Alice finds Bob."""
+        return bool((await self.node("alice").standing.find({"aor": BOB}))["devices"])

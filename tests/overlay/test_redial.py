@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.errors import NotReached
-from p2pship.overlay.redial import PAUSES, Redial
+from p2pship.overlay.redial import MOST_UNINVITED, PAUSES, SENDER_SECONDS, Redial
 
 
 class LostPeer:
@@ -18,6 +18,7 @@ class LostPeer:
     berth = None
     wants_link = True
     watched = False
+    uninvited = False
     over = ""
 
     def end(self, reason: str) -> None:
@@ -62,3 +63,21 @@ class RedialTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn("this node failed", self.peer.over)
         self.assertEqual(len(self.attempts), 1)
+
+    def test_uninvited(self) -> None:
+        """Of strangers who only ever came to us, few are dialled at a time, as they may have named anybody's address; the others end in time."""
+        strangers = [LostPeer() for _ in range(2 * MOST_UNINVITED)]
+        for each in strangers:
+            each.uninvited = True
+            self.redial.begin(each)  # type: ignore[arg-type]
+        self.clock.advance(0)
+        self.assertEqual(len(self.attempts), 1 + MOST_UNINVITED)
+        self.redial.begin(LostPeer())  # type: ignore[arg-type]
+        self.clock.advance(0)
+        self.assertEqual(len(self.attempts), 2 + MOST_UNINVITED)
+        for attempt in self.attempts[1:-1]:
+            attempt.errback(NotReached())
+        self.clock.pump([0.05] * 10)
+        self.assertEqual(len(self.attempts), 2 + 2 * MOST_UNINVITED)
+        self.clock.pump([1.0] * int(SENDER_SECONDS + 5))
+        self.assertEqual(len([each for each in strangers if each.over]), MOST_UNINVITED)

@@ -127,6 +127,19 @@ class RegistrarTests(TestCase):
         self.assertEqual(again.of(ALICE), self.station.bindings.of(ALICE))
         self.assertEqual(len(again.of(ALICE)), 1)
 
+    def test_leaps(self) -> None:
+        """While the machine sleeps, or its clock is set on or back, no binding ages: its phone knows nothing of it."""
+        for leap in (7200, -86_400, 1e9):
+            self.register(Expires="100")
+            self.station.clock.advance(40)
+            self.register(None)
+            self.station.clock.advance(leap)
+            self.assertEqual(len(self.station.bindings.of(ALICE)), 1)
+            self.station.clock.pump([50, 5])
+            self.assertEqual(len(self.station.bindings.of(ALICE)), 1)
+            self.station.clock.pump([5, 1])
+            self.assertEqual(self.station.bindings.of(ALICE), [])
+
     def test_too_many_phones(self) -> None:
         """The number of phones of a name is bounded: the latest ones stay, as a phone that restarts leaves old ones."""
         for number in range(registrar.MOST_BINDINGS + 2):

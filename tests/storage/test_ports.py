@@ -21,6 +21,7 @@ class PortsTests(TestCase):
         self.path = Path(self.mktemp())
         self.taken: set[int] = set()
         self.tried: list[int] = []
+        self.error = errno.EADDRINUSE
         self.ports = self.reopened()
 
     def reopened(self) -> Ports:
@@ -33,7 +34,7 @@ class PortsTests(TestCase):
         """Listen in memory."""
         self.tried.append(port)
         if port in self.taken:
-            raise CannotListenError("127.0.0.1", port, OSError(errno.EADDRINUSE, "in use"))
+            raise CannotListenError("127.0.0.1", port, OSError(self.error, "in use"))
         return f"listening on {port}"
 
     def choose(self, preferred: int, name: str = "tls") -> Chosen[str]:
@@ -105,6 +106,15 @@ class PortsTests(TestCase):
             self.assertIn(part, str(error))
         self.taken = {5566}
         self.assertEqual(self.choose(5566).moved_from, 5566)
+
+    def test_what_to_do(self) -> None:
+        """An address that the machine does not have, and a port that takes root, are said to be so, with the way out."""
+        self.taken = set(range(HIGHEST_PORT + 1))
+        for self.error, words in (
+            (errno.EADDRNOTAVAIL, "on 127.0.0.1 for tls: this machine does not have that address"),
+            (errno.EACCES, "name a higher one"),
+        ):
+            self.assertIn(words, str(self.assertRaises(NoPortFree, self.choose, 80)))
 
     def test_highest(self) -> None:
         """No port above 65535 is tried."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -11,9 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pship.identity.validity import SKEW
-from p2pship.trust.certificates import BadChain
+from p2pship.trust.certificates import BadAuthority, BadChain, check_authority
 from p2pship.trust.chain import verify_path
 from tests.identity import example
+from tests.identity.test_hit import slow_rsa
 from tests.trust.certificates import (
     AOR,
     DAY,
@@ -89,6 +92,19 @@ class AttackTests(SynchronousTestCase):
         self.assert_refused("no trusted", der(person(signer=example.KEY)))
         own_root = root(key=example.KEY, names=[f"sip:{AOR}"])
         self.assert_refused("that of an authority", der(own_root))
+
+    def test_slow_keys(self) -> None:
+        """A certificate, or an authority, with an RSA key that is made to be slow is refused unseen: strangers choose both."""
+        owner: Any = SimpleNamespace(public_key=slow_rsa)
+        above = certificate(owner, ROOT_KEY, authority=True)
+        self.assert_refused("exponent", der(person(), above))
+        self.assertRaises(BadAuthority, check_authority, above)
+
+    def test_in_circles(self) -> None:
+        """Of those between that have one name the first counts, as all ways through many would be tried: who orders them well is believed."""
+        below, good, other = person(signer=MIDDLE_KEY, issuer="middle"), middle(), middle(key=OTHER_KEY)
+        self.assert_refused("no trusted", der(below, other, good))
+        self.assertTrue(verify_path(der(below, good, other), AOR, example.IDENTITY_KEY, [ROOT], NOW))
 
     def test_dates(self) -> None:
         """What has expired, or is not valid yet, proves nothing; that holds for the person, those between and the root."""

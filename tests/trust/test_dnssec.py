@@ -7,15 +7,30 @@ from typing import Any
 import dns.dnssec
 import dns.name
 import dns.rrset
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from dns.dnssecalgs.rsa import PublicRSA
+from dns.dnssectypes import Algorithm
+from dns.rdataclass import RdataClass
+from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from p2pship.address import HostPort
 from p2pship.testing.programs import free_ports
-from p2pship.trust.dnssec import DNSSEC, LABEL, MOST_SIGNATURES, ROOT_ANCHORS
+from p2pship.trust.dnssec import (
+    DNSSEC,
+    LABEL,
+    MOST_SIGNATURES,
+    MOST_TRIES,
+    MOST_UNDERWAY,
+    ROOT_ANCHORS,
+    TIMEOUT,
+)
 from p2pship.trust.resolver import Resolver
 from p2pship.trust.vouch import Vouch
 from p2pship.trust.wellknown import key_hash, name_hash
@@ -163,6 +178,71 @@ class DNSSECTests(TestCase):
             many.add(kept[1][0].replace(expiration=NOW + 7200 + number), 300)
         self.zones.records[NAME, "TXT"] = [kept[0], many]
         await self.hint("too many")
+
+    def weigh_down(self, *keys: bytes) -> list[bytes]:
+        """Have the zone list further RSA keys, and sign the answer with the first as often as may be; return what is then verified."""
+        tried: list[bytes] = []
+
+        def verify(_: PublicRSA, signature: bytes, data: bytes) -> None:
+            tried.append(signature)
+            raise InvalidSignature
+
+        self.patch(PublicRSA, "verify", verify)
+        more = [DNSKEY(RdataClass.IN, RdataType.DNSKEY, 256, 3, Algorithm.RSASHA256, key) for key in keys]
+        listed = dns.rrset.from_rdata(ZONE, 300, self.zones.dnskey(ZONE), *more)
+        self.zones.put(listed, ZONE)
+        (signature,) = self.zones.records[NAME, "TXT"][1]
+        made = [
+            signature.replace(
+                algorithm=Algorithm.RSASHA256,
+                key_tag=dns.dnssec.key_id(more[0]),
+                signature=bytes([number]) * 256,
+            )
+            for number in range(MOST_SIGNATURES)
+        ]
+        self.zones.records[NAME, "TXT"][1] = dns.rrset.from_rdata(NAME, 300, *made)
+        self.dns, self.zones.truncate = self.asker(), True
+        return tried
+
+    async def test_keys_of_one_tag(self) -> None:
+        """A zone whose keys have one tag, which all its signatures name, has few pairs of them verified."""
+        modulus = bytes(range(1, 255)) + b"\1\1"
+        swapped = [modulus[at : at + 2] + modulus[:at] + modulus[at + 2 :] for at in range(0, 30, 2)]
+        tried = self.weigh_down(*(b"\3\1\0\1" + each for each in swapped))
+        await self.hint("does not hold")
+        self.assertEqual(len(tried), MOST_TRIES)
+
+    async def test_slow_keys(self) -> None:
+        """Keys that are made to be slow are not tried, nor those that cannot be read."""
+        for key in (
+            b"\0\1\0" + bytes(range(256)) + b"\1" * 384,
+            b"\x09" + b"\1" * 9 + b"\1" * 256,
+            b"\3\1\0\1" + b"\1" * 513,
+            b"\3\1\0\1",
+            b"\0",
+            b"",
+        ):
+            self.zones.put(text(), ZONE)
+            tried = self.weigh_down(key)
+            await self.hint("does not hold")
+            self.assertEqual(tried, [])
+
+    def test_many_at_once(self) -> None:
+        """However many names strangers come by, few are asked for at once; whoever waits too long makes room."""
+        asked: list[str] = []
+
+        def ask(name: str, kind: str) -> Deferred[Any]:
+            asked.append(name)
+            return Deferred()
+
+        slow = DNSSEC(ask, self.clock)
+        told = [slow.vouch(f"{number}@{ZONE}", KEY) for number in range(MOST_UNDERWAY + 1)]
+        self.assertEqual(len(asked), MOST_UNDERWAY)
+        self.assertIn("too much", self.successResultOf(told[-1]).reasons[0])
+        self.clock.advance(TIMEOUT)
+        self.assertIn("does not answer", self.successResultOf(told[0]).reasons[0])
+        slow.vouch(AOR, KEY)
+        self.assertEqual(len(asked), MOST_UNDERWAY + 1)
 
     async def test_nothing(self) -> None:
         """A name without an answer, and a resolver that does not answer, prove nothing."""

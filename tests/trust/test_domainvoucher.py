@@ -23,7 +23,7 @@ from p2pship.journal import Journal
 from p2pship.storage.database import Database
 from p2pship.storage.vault import Vault
 from p2pship.trust.authorities import Authorities
-from p2pship.trust.domainvoucher import DomainVoucher
+from p2pship.trust.domainvoucher import MOST_AUTHORITIES, DomainVoucher
 from p2pship.trust.issued import SCHEMA
 from p2pship.trust.pages import Pages
 from p2pship.trust.publishedlists import PublishedLists
@@ -166,6 +166,12 @@ class DomainVoucherTests(TestCase):
         self.clock.advance(2 * DAY)
         self.answers.pages[f"{BASE}/revocations.pem"] = list_pem(revocations([4711])).encode()
         self.assertTrue((await self.ask(of_domain(CHAIN))).revoked)
+
+    async def test_many_authorities(self) -> None:
+        """A domain that names a great many authorities is not believed: each is tried for each certificate that comes along."""
+        self.answers.pages[f"{BASE}/ca.pem"] = ROOT.public_bytes(Encoding.PEM) * (MOST_AUTHORITIES + 1)
+        vouch = await self.ask(of_domain(CHAIN))
+        self.assertEqual((bool(vouch), "more than" in vouch.reasons[-1]), (False, True))
 
     async def test_nothing_kept(self) -> None:
         """Anybody has a domain and an authority: what their lists say counts, and nothing of them is kept on our disk."""

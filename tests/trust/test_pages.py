@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pship.trust.pages import (
     FAILURE_KEPT,
     LONGEST_KEPT,
     MOST_IN_SPAN,
     MOST_OF_DOMAIN,
+    MOST_UNDERWAY,
     SHORTEST_KEPT,
     TIMEOUT,
     PageFailed,
     Pages,
+    https,
 )
 from p2pship.trust.wellknown import LONGEST_PAGE
+from p2pship.webclient import CertifiedHosts
+from tests.trust.test_reach import ResolverThatChanges, SlowResolver
 from tests.trust.webserver import Answers, GusherFactory, endpoint_to, listen, listen_with
 
 DOMAIN = "p2pship-test.net"
 PATH = "/.well-known/p2pship/x"
+
+
+class ReachTests(SynchronousTestCase):
+    """To where a domain can have a node connect, and how long it can keep others waiting."""
+
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+
+    def test_own_machine(self) -> None:
+        """A domain whose name is this machine's, or one's in a network that we are not on, is not connected to; one in the Internet is."""
+        self.reactor.nameResolver = ResolverThatChanges(["127.0.0.1", "169.254.169.254", "10.255.0.1"])
+        pages = Pages(https(self.reactor), self.reactor)
+        self.failureResultOf(pages.fetch("rebound.test-domain.net", "x"), PageFailed)
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.reactor.nameResolver.answers = [["127.0.0.1", "198.51.99.7"]]
+        pages.fetch("good.test-domain.net", "x")
+        self.assertEqual([host for host, *_ in self.reactor.tcpClients], ["198.51.99.7"])
+
+    def test_slow_names(self) -> None:
+        """Names that do not resolve take as many threads as pages may be asked for at once, also when nobody waits for them any longer."""
+        self.reactor.nameResolver = slow = SlowResolver()
+        pages = Pages(https(self.reactor), self.reactor)
+        for number in range(3 * MOST_UNDERWAY):
+            pages.fetch(f"{number}.test-domain.net", "x").addErrback(lambda _: None)
+            if number % MOST_UNDERWAY == 0:
+                self.reactor.advance(TIMEOUT)
+        self.assertEqual(len(slow.asked), MOST_UNDERWAY)
 
 
 class PagesTests(TestCase):
@@ -53,6 +85,13 @@ class PagesTests(TestCase):
         self.clock.advance(1001)
         await self.pages.fetch(DOMAIN, "x")
         self.assertEqual(len(self.answers.asked), 2)
+
+    def test_certified(self) -> None:
+        """Outside of tests it is the web client's own policy that looks at certificates: :mod:`tests.lookup.http.test_web` tries it."""
+        asked: list[tuple[bytes, int]] = []
+        self.patch(CertifiedHosts, "creatorForNetloc", lambda _, *named: asked.append(named))
+        https(reactor)(DOMAIN)
+        self.assertEqual(asked, [(DOMAIN.encode("ascii"), 443)])
 
     async def test_time_kept(self) -> None:
         """However short or long a server wants it, a page is kept for five minutes to a day."""

@@ -83,7 +83,7 @@ class Zones:
         if key not in self.records:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         answer.answer = list(self.records.get(key, ()))
-        return answer.to_wire()
+        return answer.to_wire(max_size=65_535 if large else 0)
 
 
 class UDPServer(DatagramProtocol):

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from p2pship.address import Locator
+from p2pship.address import Locator, canonical_host
 from p2pship.bearer.streamlink import StreamLink
 from p2pship.errors import NotReached
 from p2pship.interfaces import ILink
@@ -46,6 +46,13 @@ class HandshakeLink(StreamLink):
         self.connector: IConnector | None = None
         self._ended = ended
         self._timer: IDelayedCall | None = None
+
+    @property
+    def own_host(self) -> str:
+        """This machine's address of the connection; empty while there is none."""
+        return (
+            canonical_host(self._socket.getHost().host.partition("%")[0]) if self._socket is not None else ""
+        )
 
     def connectionMade(self) -> None:
         super().connectionMade()

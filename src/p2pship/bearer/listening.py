@@ -26,10 +26,12 @@ class NoSuchAddress(LocalError):
     """This machine has none of the addresses to listen on."""
 
     def __init__(self, name: str, hosts: Sequence[str]) -> None:
-        """Name the bearer and the addresses that its section has."""
+        """Name the bearer and the addresses that its section has; there are none if that says all, and the machine has none."""
         super().__init__(
             f"this machine has none of the addresses {', '.join(hosts)} to listen on: name others as listen in [bearer.{name}], "
             "or leave it out for all"
+            if hosts
+            else f"this machine has no address to listen on for [bearer.{name}]: its network is down, loopback too (ip link set lo up)"
         )
 
 

@@ -63,6 +63,8 @@ class StreamBearer(ABC):
         self._listeners: tuple[IListeningPort, ...] = ()
         self._port = 0
         self._known: list[Locator] = []
+        self._hosts: frozenset[str] = frozenset()
+        "this machine's own, as they were when somebody looked last"
         self._link_made: Callable[[ILink], None] = _nobody
         self._unwatch: Callable[[], None] = _nothing
         self._stopped: Deferred[None] | None = None
@@ -105,7 +107,7 @@ class StreamBearer(ABC):
         self._listeners = chosen.listening
         self._port = port_of(self._listeners)
         self._unwatch = self._network.watch(lambda: self._network_changed(locators_changed))
-        self._known = self.locators()
+        self._known, self._hosts = self.locators(), self._own_hosts()
         secrecy = "" if self.encrypted else ", NOT ENCRYPTED"
         self.log.info(
             "accepts links over {name} at port {port}{secrecy}",
@@ -121,6 +123,13 @@ class StreamBearer(ABC):
         if locators != self._known:
             self._known = locators
             locators_changed()
+        before, self._hosts = self._hosts, self._own_hosts()
+        for link in tuple(self._links):
+            if link.own_host in before - self._hosts:  # nothing comes there any more, and nobody would say so
+                link.give_up("this machine's address is another one now")
+
+    def _own_hosts(self) -> frozenset[str]:
+        return frozenset(host for each in self._network.interfaces() for host, _ in each.addresses)
 
     def _admit(self, address: Any) -> HandshakeLink:
         host = canonical_host(address.host)

@@ -110,8 +110,13 @@ def _context(certificate: x509.Certificate, private_key: ec.EllipticCurvePrivate
 
 
 def _verify(_connection: SSL.Connection, certificate: X509, _error: int, depth: int, _ok: int) -> bool:
+    """Take a key before it has to prove anything; it would be of no use later if that takes long.
+
+    What has signed a certificate comes first, at a greater depth. No chain is taken: OpenSSL would check every signature of it, of ten
+    authorities with keys that are made to be slow, for any stranger.
+    """
     if depth > 0:
-        return True
+        return False
     try:
         key_of(certificate.to_cryptography())
     except (BadKey, ValueError, x509.InvalidVersion):

@@ -69,6 +69,10 @@ def _answers(state: Path, request: bytes, seconds: float) -> Iterator[dict[str, 
             raise RemoteError(
                 "the node hung up: it is being stopped, or is asked too much at once, so ask it again"
             ) from None
+        except PermissionError:
+            raise RemoteError(
+                f"the control socket {path} is another user's: ask as the user who runs the node, or name your own with --state"
+            ) from None
         except OSError as error:
             raise RemoteError(
                 f"the control socket {path} cannot be used: {error.strerror or error}"

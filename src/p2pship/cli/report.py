@@ -62,7 +62,7 @@ def find_text(found: FindStatus) -> str:
             device["name_grade"],
             device["lookup"],
             device["hit"],
-            " ".join(device["locators"]),
+            " ".join(device["locators"]) or "none that can be dialled from here",
         )
         for device in found["devices"]
     ]
@@ -72,11 +72,18 @@ def find_text(found: FindStatus) -> str:
     parts = [
         aligned([("FINGERPRINT", "NAME", "FOUND BY", "DEVICE", "LOCATORS"), *devices])
         if devices
-        else f"{found['aor']} was not found",
+        else _not_found(found),
         found["reason"],
         aligned([("ASKED", "ANSWER", "TOOK", ""), *asked]) if asked else "",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _not_found(found: FindStatus) -> str:
+    """Say so, and what the person can look at, unless nobody could be asked."""
+    completed = any(one["answer"] == "completed" for one in found["asked"])
+    hint = ": is it spelt right, capitals too, and does the other node run?" if completed else ""
+    return f"{found['aor']} was not found{hint}"
 
 
 def doctor_text(findings: Sequence[Finding]) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 NUMBER = 4
 "Echoes of a ping for which nobody says how many."
 
+PING_SECONDS = 60.0
+"How long a ping may take: fifty echoes that nobody answers, a base exchange with a slow program, and fifty more take 38."
+
 
 def _hip(desk: Desk) -> HIPDesk:
     """Return where the running node's bearer is asked.
@@ -119,6 +122,7 @@ VERBS = (
             Argument("number", "how many echoes, if not 4", Kind.NUMBER, option=True, optional=True),
         ),
         failed=lambda result: not result["received"],
+        seconds=PING_SECONDS,
     ),
     RECORD,
 )

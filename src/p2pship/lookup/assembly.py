@@ -13,7 +13,7 @@ from p2pship.identity.place import Place
 from p2pship.identity.seal import OpenedItem
 from p2pship.identity.verify import papers_from, with_chain
 from p2pship.lookup.newest import NewestStatements
-from p2pship.lookup.pieces import PieceSearch
+from p2pship.lookup.pieces import PieceSearch, Whose
 from p2pship.lookup.sought import Sought
 from p2pship.lookup.surroundings import Surroundings
 from p2pship.lookup.trace import NO_TRACE, Trace
@@ -35,28 +35,28 @@ class Assembly:
         """Wait for no pieces any longer."""
         self._pieces.cancel()
 
-    async def papers(self, place: Place, opened: OpenedItem, lookup: str) -> Papers:
-        """Return the papers of an item that a lookup found at a place, with the certificates where they may prove the name.
+    async def papers(self, place: Place, opened: OpenedItem, whose: Whose) -> Papers:
+        """Return the papers of an item that was found at a place, with the certificates where they may prove the name.
 
         :raises BadPapers: if anything is wrong with them, they are not whole, or newer ones are known.
         """
-        statement = opened.statement or await self._whole("statement", place, opened.annex.statement, lookup)
+        statement = opened.statement or await self._whole("statement", place, opened.annex.statement, whose)
         if statement is None:
             raise BadPapers("the item has no room for the person's statement, and its pieces were not found")
         papers = self._verified(place, statement, opened)
         if opened.annex.chain and self._wants_chain(papers):
-            return await self._with_chain(place, opened, papers, lookup)
+            return await self._with_chain(place, opened, papers, whose)
         return papers
 
     def _whole(
-        self, what: str, place: Place, references: Sequence[bytes], lookup: str
+        self, what: str, place: Place, references: Sequence[bytes], whose: Whose
     ) -> Deferred[bytes | None]:
         def fetched(octets: bytes | None) -> bytes | None:
             if references:
                 self._trace.fetched(what, len(references), octets is not None)
             return octets
 
-        return self._pieces.whole(place, references, lookup).addCallback(fetched)
+        return self._pieces.whole(place, references, whose).addCallback(fetched)
 
     def _verified(self, place: Place, statement: bytes, opened: OpenedItem) -> Papers:
         published_under = opened.publication_key if place.open else None  # a friend's seal is proof enough
@@ -71,7 +71,7 @@ class Assembly:
         authority = papers.statement.authority
         return bool(authority) and self._around.trust.wants_chain(authority)
 
-    async def _with_chain(self, place: Place, opened: OpenedItem, papers: Papers, lookup: str) -> Papers:
+    async def _with_chain(self, place: Place, opened: OpenedItem, papers: Papers, whose: Whose) -> Papers:
         """Return the papers with the certificates, or as they are where these cannot be had.
 
         Somebody else who knows the name may have sealed these papers anew, with references to what is not theirs: that must
@@ -79,8 +79,8 @@ class Assembly:
         """
         chain, revocations = await gatherResults(
             [
-                self._whole("certificates", place, opened.annex.chain, lookup),
-                self._whole("revocation list", place, opened.annex.revocations, lookup),
+                self._whole("certificates", place, opened.annex.chain, whose),
+                self._whole("revocation list", place, opened.annex.revocations, whose),
             ]
         )
         try:

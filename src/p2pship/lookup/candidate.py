@@ -52,6 +52,8 @@ class Candidate:
     "whether it came from one of our own networks, so that its private addresses mean something here"
     source: str = field(default="", compare=False)
     "who gave it, such as a server or an address, for people to read; empty where only the lookup is known"
+    signer: bytes = field(default=b"", compare=False)
+    "the publication key that has signed it where it was kept, if the lookup has checked that; empty otherwise"
 
 
 @dataclass(frozen=True, slots=True)

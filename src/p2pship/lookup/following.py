@@ -97,7 +97,7 @@ class Following:
         taking.addErrback(self._not_taken).addCallback(lambda _: self._taking.discard(taking))
 
     async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
-        papers = await self._assembly.papers(place, opened, candidate.lookup)
+        papers = await self._assembly.papers(place, opened, (candidate.lookup, b""))
         if self._cancelled:  # while pieces were waited for, without which the papers hold all the same
             return
         verdict = await maybeDeferred(self._around.trust.judge, papers, self._own)

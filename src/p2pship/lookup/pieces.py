@@ -23,7 +23,11 @@ dialled, as the pieces may prove somebody; whoever knows the name can cause that
 
 MOST_FETCHED = 20
 """Pieces asked for in one search for what one lookup tells: one and a half full annexes. Who knows the name can make us ask for no more, and
-keeps out nobody's who is found through another lookup."""
+keeps out nobody's who is found through another lookup, or by what a known device has signed."""
+
+
+Whose = tuple[str, bytes]
+"Among whose pieces one counts: the name of the lookup that told what refers to it, and the known device that has signed that, or empty."
 
 
 class PieceSearch:
@@ -33,16 +37,13 @@ class PieceSearch:
         self._around = surroundings
         self._sought = sought
         self._asked: dict[tuple[Place, bytes], _Asking] = {}
-        self._asked_for: Counter[str] = Counter()
+        self._asked_for: Counter[Whose] = Counter()
 
-    def whole(self, place: Place, references: Sequence[bytes], lookup: str) -> Deferred[bytes | None]:
-        """Return what the pieces put together; None if one of them is not found in time, or the search ends. Never fails.
-
-        ``lookup`` is the name of the one that told what refers to them.
-        """
+    def whole(self, place: Place, references: Sequence[bytes], whose: Whose) -> Deferred[bytes | None]:
+        """Return what the pieces put together; None if one of them is not found in time, or the search ends. Never fails."""
         if not references:
             return succeed(None)
-        pieces = gatherResults([self._piece(place, each, lookup) for each in references], consumeErrors=True)
+        pieces = gatherResults([self._piece(place, each, whose) for each in references], consumeErrors=True)
         pieces.addTimeout(ANNEX_TIME, self._around.reactor)
         return pieces.addCallbacks(_joined, _too_late)
 
@@ -51,15 +52,15 @@ class PieceSearch:
         for asking in self._asked.values():
             asking.cancel()
 
-    def _piece(self, place: Place, reference: bytes, lookup: str) -> Deferred[bytes | None]:
+    def _piece(self, place: Place, reference: bytes, whose: Whose) -> Deferred[bytes | None]:
         kept = self._around.pieces.get(reference)
         if kept is not None:
             return succeed(kept)
         key = place, reference
         if key not in self._asked:
-            if self._asked_for[lookup] >= MOST_FETCHED:
+            if self._asked_for[whose] >= MOST_FETCHED:
                 return succeed(None)
-            self._asked_for[lookup] += 1
+            self._asked_for[whose] += 1
             self._asked[key] = _Asking(self._around, self._sought, place, reference)
             self._asked[key].begin()
         return self._asked[key].wait()

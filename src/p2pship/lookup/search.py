@@ -36,6 +36,7 @@ from p2pship.lookup.candidate import Asked, Candidate, FindOutcome, Found
 from p2pship.lookup.claims import Claims
 from p2pship.lookup.facts import OtherKeyIgnored
 from p2pship.lookup.part import Part, by_lookup
+from p2pship.lookup.pieces import Whose
 from p2pship.lookup.surroundings import Surroundings
 from p2pship.lookup.trace import NO_TRACE, Trace
 
@@ -52,7 +53,7 @@ SEARCH_TIME = 4.0
 
 MOST_OPENED = 64
 """Candidates of one lookup at one place verified in one search, 10 ms in all: who knows the name can make us verify no more, and keeps nobody out who is
-found through another lookup."""
+found through another lookup. What a known device has signed is not among them: nobody else can make more of that."""
 
 MOST_REFUSALS = 8
 "Refusals told one by one; the rest is counted, or a flood would fill the log."
@@ -78,6 +79,7 @@ class Search:
         self._reactor = surroundings.reactor
         self._journal = surroundings.journal
         self._places = tuple(places)
+        self._known: dict[Place, tuple[bytes, ...]] = {}
         self._aor = aor
         self._own = own
         self._receiver = receiver
@@ -94,7 +96,7 @@ class Search:
         self._other_keys: set[bytes] = set()
         self._judging = 0
         self._seen: set[tuple[bytes, bool, bool]] = set()
-        self._opened: Counter[tuple[Place, str]] = Counter()
+        self._opened: Counter[tuple[Place, Whose]] = Counter()
         self._refused: list[str] = []
         self._told: set[bytes] = set()
         self._claimed: float | None = None
@@ -144,6 +146,7 @@ class Search:
         for part, place in self._parts:
             if not self._over:  # the one before may have found all that was wanted
                 question = self._sought.question(place)
+                self._known[place] = question.known
                 self._trace.asked(part.name, place, question)
                 part.begin(question)
         self._advance()
@@ -160,7 +163,8 @@ class Search:
         seen = (candidate.item, candidate.over_loopback, candidate.on_link)
         if self._over:
             return
-        full = self._opened[place, candidate.lookup] >= MOST_OPENED
+        whose = candidate.lookup, candidate.signer if candidate.signer in self._known[place] else b""
+        full = self._opened[place, whose] >= MOST_OPENED
         if full or seen in self._seen:
             why = f"it is not looked at: {MOST_OPENED} were" if full else "it came before"
             self._trace.noted(candidate.lookup, why)
@@ -171,14 +175,14 @@ class Search:
         except RemoteError as error:
             self._refuse(candidate.lookup, str(error))
             return
-        self._opened[place, candidate.lookup] += 1
+        self._opened[place, whose] += 1
         self._judging += 1
-        taking: Deferred[None] = Deferred.fromCoroutine(self._take(place, opened, candidate))
+        taking: Deferred[None] = Deferred.fromCoroutine(self._take(place, opened, candidate, whose))
         self._taking.add(taking)
         taking.addErrback(self._not_taken, candidate.lookup).addCallback(self._taken, taking)
 
-    async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate) -> None:
-        papers = await self._assembly.papers(place, opened, candidate.lookup)
+    async def _take(self, place: Place, opened: OpenedItem, candidate: Candidate, whose: Whose) -> None:
+        papers = await self._assembly.papers(place, opened, whose)
         self._dated(self._reactor.seconds() - papers.record.issued)
         if not self._over:
             self._judge(papers, candidate)

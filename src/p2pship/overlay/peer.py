@@ -15,7 +15,7 @@ from p2pship.address import Locator
 from p2pship.errors import PayloadRefused, PeerLost, PeerRestarted, RemoteError
 from p2pship.identity.papers import Papers, Statement
 from p2pship.identity.succession import is_followed, same_person
-from p2pship.identity.verdict import Verdict
+from p2pship.identity.verdict import Acquaintance, Verdict
 from p2pship.interfaces import IIdentity, IPeer, IStream, ISubprotocol
 from p2pship.journal import Journal
 from p2pship.overlay.confirmations import Confirmations
@@ -156,6 +156,11 @@ class Peer:
         """
         papers, sought = self.papers, self.sought
         return self.verdict.proven or bool(papers and sought and is_followed(sought, papers.statement))
+
+    @property
+    def uninvited(self) -> bool:
+        """Whether it is a stranger who has only ever come to us."""
+        return self.sought is None and self.verdict.acquaintance is Acquaintance.STRANGER
 
     @property
     def wants_link(self) -> bool:

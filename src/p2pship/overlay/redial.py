@@ -25,6 +25,11 @@ SENDER_SECONDS = 32.0
 "Seconds for which a peer with something to send is dialled again: the 64·T1 that SIP waits for (RFC 3261 §17.1.2.2)."
 
 
+MOST_UNINVITED = 8
+"""Strangers who came by themselves that are searched for and dialled at a time: any address may be in the record of one, and some hundred packets go
+there. Whoever waits meanwhile may come again by itself, as it has before."""
+
+
 class Redial:
     """Tries each lost peer again and again until it has a link, or its time is up and it is over."""
 
@@ -35,6 +40,7 @@ class Redial:
         self._reactor = reactor
         self._reach = reach
         self._under_way: dict[Peer, Deferred[None]] = {}
+        self._uninvited = 0
 
     def begin(self, peer: Peer) -> None:
         """Reach a peer again; harmless while that is under way."""
@@ -73,6 +79,10 @@ class Redial:
         """Try once; tell whether there is nothing more to try."""
         if peer.over or peer.berth is not None:
             return True
+        uninvited = peer.uninvited
+        if uninvited and self._uninvited >= MOST_UNINVITED:
+            return False
+        self._uninvited += uninvited
         try:
             await self._reach(peer)
         except HelloRefused:
@@ -80,6 +90,8 @@ class Redial:
             return True
         except RemoteError:
             return False
+        finally:
+            self._uninvited -= uninvited
         return peer.berth is not None
 
     def ended(self, peer: Peer) -> None:

@@ -11,6 +11,7 @@ from p2pship.interfaces import IFinder, IFindReceiver, ISearch, Seek
 from p2pship.lookup.candidate import FindOutcome, Found
 from p2pship.overlay.peer import Peer
 from p2pship.overlay.peerkey import PeerKey
+from p2pship.overlay.redial import MOST_UNINVITED
 
 
 class Whereabouts:
@@ -23,14 +24,18 @@ class Whereabouts:
         self._under_way: dict[PeerKey, _Sought] = {}
 
     def seek(self, peer: Peer, seek: Seek) -> None:
-        """Begin to look for a peer's device, and tell ``seek`` of every place where it is found; harmless while that is under way."""
-        if peer.key in self._under_way:
+        """Begin to look for a peer's device, and tell ``seek`` of every place where it is found; harmless while that is under way.
+
+        Of strangers who came by themselves a few are looked for at a time.
+        """
+        if peer.key in self._under_way or (peer.uninvited and self._uninvited() >= MOST_UNINVITED):
             return
         self._dialled_in_vain(peer.aor, peer.device_key)
-        sought = self._under_way[peer.key] = _Sought(
-            peer.hit, seek, partial(self._under_way.pop, peer.key, None)
-        )
+        sought = self._under_way[peer.key] = _Sought(peer, seek, partial(self._under_way.pop, peer.key, None))
         sought.search = self._finder.find(peer.aor, peer.identity, sought)
+
+    def _uninvited(self) -> int:
+        return sum(sought.peer.uninvited for sought in self._under_way.values())
 
     def close(self) -> None:
         """Look for nobody any longer."""
@@ -45,13 +50,13 @@ class _Sought:
 
     search: ISearch | None = None
 
-    def __init__(self, hit: bytes, seek: Seek, over: Callable[[], object]) -> None:
-        self._hit = hit
+    def __init__(self, peer: Peer, seek: Seek, over: Callable[[], object]) -> None:
+        self.peer = peer
         self._seek = seek
         self._over = over
 
     def device_found(self, found: Found) -> None:
-        if found.papers.hit == self._hit and found.locators:
+        if found.papers.hit == self.peer.hit and found.locators:
             self._seek(found.locators)
 
     def find_ended(self, outcome: FindOutcome) -> None:

@@ -1,14 +1,15 @@
 """Which phones are registered under which name (RFC 3261 §10), kept from one run to the next.
 
 A binding that is lost costs its phone nothing but the time to its next refresh, so changes are written together, a
-second after the first of them, and not one by one.
+second after the first of them, and not one by one. While the machine sleeps no binding ages: the phone, whose time stood still as well,
+does not refresh it when it wakes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -35,6 +36,10 @@ SCHEMA = Schema(
 
 WRITE_AFTER = 1.0
 "Seconds between the first change and the write that keeps it and all that followed."
+
+ASLEEP = 60.0
+"""Seconds between two looks at the bindings after which the machine has slept, or its clock was set, as of a computer that has none of its own and
+hears the time after its start: the registrar looks every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +96,17 @@ class Bindings:
         self._bindings: dict[str, list[Binding]] = {}
         self._changed: set[str] = set()
         self._write: IDelayedCall | None = None
+        self._looked = reactor.seconds()
 
     def load(self) -> None:
         """Read those that have not expired; raises StorageFailed."""
-        rows = self._database.query("SELECT * FROM sip_bindings WHERE expires > ?", self._reactor.seconds())
+        rows = self._database.query("SELECT * FROM sip_bindings WHERE expires > ?", self._now())
         for row in rows:
             self._bindings.setdefault(row[0], []).append(_from_row(row))
 
     def of(self, aor: str) -> list[Binding]:
         """Return the live bindings of a name, oldest first."""
-        now = self._reactor.seconds()
+        now = self._now()
         return [binding for binding in self._bindings.get(aor, ()) if binding.expires > now]
 
     def __iter__(self) -> Iterator[Binding]:
@@ -118,7 +124,7 @@ class Bindings:
 
     def expired(self) -> list[Binding]:
         """Remove and return the bindings that have run out."""
-        now = self._reactor.seconds()
+        now = self._now()
         gone = [binding for each in self._bindings.values() for binding in each if binding.expires <= now]
         for aor in {binding.aor for binding in gone}:
             self.replace(aor, self.of(aor))
@@ -129,6 +135,15 @@ class Bindings:
         if self._write is not None:
             self._write.cancel()
             self._written()
+
+    def _now(self) -> float:
+        """Return Unix time, after all bindings were made to last as long as they had yet, should it have leapt."""
+        now = self._reactor.seconds()
+        leap, self._looked = now - self._looked, now
+        if abs(leap) > ASLEEP:
+            for aor, bindings in tuple(self._bindings.items()):
+                self.replace(aor, [replace(each, expires=each.expires + leap) for each in bindings])
+        return now
 
     def _written(self) -> None:
         self._write = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -17,6 +18,12 @@ TRIES = 100
 "Ports tried from the preferred one up: so many in use together means that listening fails for another reason."
 
 HIGHEST_PORT = 0xFFFF
+
+WORDS = {
+    errno.EADDRNOTAVAIL: "this machine does not have that address: is its network up, and has it another one now?",
+    errno.EACCES: "it is not allowed to: a port below 1024 takes root or CAP_NET_BIND_SERVICE, so name a higher one",
+}
+"Why not, and what to do, where the operating system's own words do not say it."
 
 SCHEMA = Schema(
     "ports",
@@ -88,7 +95,8 @@ class Ports:
                 return port, try_listen(port)
             except CannotListenError as error:
                 first_error = first_error or error
-        raise NoPortFree(f"no {family} port on {host} for {name}: {first_error}") from first_error
+        reason = WORDS.get(getattr(first_error.socketError, "errno", 0), first_error) if first_error else ""
+        raise NoPortFree(f"no {family} port on {host} for {name}: {reason}") from first_error
 
 
 def _candidates(kept: int | None, preferred: int) -> Iterator[int]:

@@ -70,9 +70,9 @@ def read_request(octets: bytes) -> CertificateRequest:
         raise BadRequest(f"a request of {len(octets)} octets is longer than {LONGEST_REQUEST}")
     try:
         request = x509.load_der_x509_csr(octets)
-        signed = request.is_signature_valid
         key = key_octets(request)
-        compressed(key)  # refuses keys that no identity can have
+        compressed(key)  # refuses keys that no identity can have, before one has to be verified with
+        signed = request.is_signature_valid
         aor = person_named(request)
     except (*UNREADABLE, BadKey, BadChain) as error:
         raise BadRequest(f"the request cannot be used: {error}") from None

@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from p2pship.errors import RemoteError
 from p2pship.identity import certificate as certificate_of
 from p2pship.identity.certificate import BadCertificate
+from p2pship.identity.hit import is_quick
 
 LONGEST_CERTIFICATE = 8_192
 "Octets of one certificate: those of P-256 have 500, of RSA-4096 with all that companies put in 3,000."
@@ -64,10 +65,20 @@ def load(der: bytes) -> x509.Certificate:
 
 def _read_all(certificate: x509.Certificate) -> None:
     tuple(certificate.extensions)
+    _check_quick(certificate.public_key())
     key_octets(certificate)
     common_name(certificate)
     _ = certificate.issuer, certificate.signature_algorithm_oid
     _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def _check_quick(key: object) -> None:
+    """Refuse a key that is made to be slow: strangers bring certificates, and their domains authorities.
+
+    :raises ValueError: if it is one.
+    """
+    if isinstance(key, rsa.RSAPublicKey) and not is_quick(key):
+        raise ValueError("the exponent of its RSA key is too long")
 
 
 def load_file(text: str) -> x509.Certificate:
@@ -92,6 +103,7 @@ def check_authority(certificate: x509.Certificate) -> x509.Certificate:
     :raises BadAuthority: if it is another one.
     """
     try:
+        _check_quick(certificate.public_key())
         certificate.verify_directly_issued_by(certificate)
         extensions = certificate.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value

@@ -96,9 +96,10 @@ def _path(
         .build_client_verifier()
     )
     # A root that came along is not needed, and one of a stranger's would only be tried over and over.
-    between = [one for one in certificates[1:] if one.issuer != one.subject]
+    # Of several with one name the first counts: who signs whom in circles would have every way through them tried.
+    between = {one.subject: one for one in reversed(certificates[1:]) if one.issuer != one.subject}
     try:
-        return verifier.verify(certificates[0], between).chain
+        return verifier.verify(certificates[0], list(between.values())).chain
     except (verification.VerificationError, *UNREADABLE) as error:
         raise BadChain(f"no trusted authority vouches for it: {_why(error)}") from None
 

@@ -10,7 +10,8 @@ not followed.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.internet.defer import Deferred, TimeoutError, succeed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dns.message import Message
     from dns.name import Name
     from dns.rdataset import Rdataset
+    from dns.rdtypes.ANY.DNSKEY import DNSKEY
     from dns.rdtypes.ANY.RRSIG import RRSIG
     from dns.rrset import RRset
 
@@ -44,12 +46,25 @@ LABEL = "_p2pship"
 TIMEOUT = 3.0
 "Seconds for the answer and its whole proof."
 
+MOST_UNDERWAY = 32
+"Names asked for at once: anybody can make a node ask, by a hello under a made-up name, and the resolver is everybody's."
+
 MOST_ZONES = 8
 "Zones from the root to the answer."
 
 MOST_SIGNATURES = 8
 MOST_KEYS = 16
-"Of one set of records: each pair costs a verification, and some have attacked resolvers with thousands (CVE-2023-50387)."
+"Of one set of records."
+
+MOST_TRIES = 4
+"""Verifications for one set of records, each 0.5 ms at most. Whoever has a zone can give all its keys the tag that all signatures name, so that each
+pair has to be tried (CVE-2023-50387); keys of honest zones hardly ever share one."""
+
+LONGEST_EXPONENT = 8
+"Octets of the exponent of an RSA key, which are three with nearly all: as long as the modulus, it makes a verification take 13 ms."
+
+LONGEST_MODULUS = 512
+"Octets of the modulus: the most that RFC 5702 §2 has."
 
 MOST_TEXTS = 16
 
@@ -62,6 +77,9 @@ MOST_KEPT = 500
 _TEXT = re.compile(rb"v=p2pship1; *k=([0-9a-f]{64}); *x=(\d{1,12})")
 _ZONE_KEY, _REVOKED_KEY = 0x0100, 0x0080
 "Flags of a DNSKEY (RFC 4034 §2.1.1, RFC 5011 §2.1)."
+_RSA = (5, 7, 8, 10)
+_ALGORITHMS = (*_RSA, 13, 14, 15, 16)
+"RSA, ECDSA and EdDSA (RFC 8624 §3.1); others are not in use, or must not be."
 _DIGESTS = (2, 4)
 "SHA-256 and SHA-384 (RFC 8624 §3.3)."
 
@@ -83,14 +101,23 @@ class DNSSEC:
         self._anchors = anchors
         self._keys: dict[Name, tuple[float, Rdataset]] = {}
         self._answers: dict[tuple[str, bytes], Vouch] = {}
+        self._under_way = 0
 
     def vouch(self, aor: str, key: bytes) -> Deferred[Vouch]:
         """Say what the DNS says of a canonical AOR and an identity key, within 3 s; does not fail."""
         kept = self._answers.get((aor, key))
         if kept is not None and kept.until > self._clock.seconds():
             return succeed(kept)
+        if self._under_way >= MOST_UNDERWAY:
+            return succeed(Vouch(reasons=("the DNS is asked for too much at once",)))
+        self._under_way += 1
         asked: Deferred[Vouch] = Deferred.fromCoroutine(self._vouch(aor, key))
-        return asked.addTimeout(TIMEOUT, self._clock).addCallbacks(self._keep, _without, (aor, key))
+        asked.addTimeout(TIMEOUT, self._clock).addBoth(self._ended)
+        return asked.addCallbacks(self._keep, _without, (aor, key))
+
+    def _ended(self, result: Vouch | Failure) -> Vouch | Failure:
+        self._under_way -= 1
+        return result
 
     async def prove(self, answer: Message) -> float:
         """Check what an answer says of the name that was asked for, and return until when it may be kept, Unix time.
@@ -180,15 +207,39 @@ class DNSSEC:
         import dns.exception
 
         now = self._clock.seconds()
-        for signature in signatures:
-            if signature.signer != zone or signature.labels != len(records.name.labels) - 1:
-                continue  # another zone's, or a wildcard's (RFC 4035 §5.3.4)
+        for signature, key in islice(_pairs(records, signatures, zone, keys), MOST_TRIES):
             try:
-                dns.dnssec.validate_rrsig(records, signature, {zone: keys}, None, now)
+                dns.dnssec.validate_rrsig(records, signature, {zone: key}, None, now)
             except (dns.exception.DNSException, ValueError):
                 continue
             return min(now + min(records.ttl, LONGEST_KEPT), float(signature.expiration))
         raise NotProven(f"the signature of {records.name} by {zone} does not hold")
+
+
+def _pairs(
+    records: RRset, signatures: Sequence[RRSIG], zone: Name, keys: Rdataset
+) -> Iterator[tuple[RRSIG, Rdataset]]:
+    """Return each signature of a zone over a set of records, with each key by which it may be."""
+    import dns.dnssec
+    import dns.rdataset
+
+    tagged = [(dns.dnssec.key_id(key), key) for key in keys if _is_usable(key)]
+    for signature in signatures:
+        if signature.signer != zone or signature.labels != len(records.name.labels) - 1:
+            continue  # another zone's, or a wildcard's (RFC 4035 §5.3.4)
+        for tag, key in tagged:
+            if (tag, key.algorithm) == (signature.key_tag, signature.algorithm):
+                yield signature, dns.rdataset.from_rdata_list(keys.ttl, [key])
+
+
+def _is_usable(key: DNSKEY) -> bool:
+    """Tell whether a key is of an algorithm that is in use, and of a size with which it takes little time."""
+    if key.algorithm not in _RSA:
+        return key.algorithm in _ALGORITHMS
+    length = (
+        key.key[0] if key.key else 0
+    )  # of the exponent; 0 where that is very long, and told in two more octets
+    return 0 < length <= LONGEST_EXPONENT and 0 < len(key.key) - 1 - length <= LONGEST_MODULUS
 
 
 def _without(failure: Failure) -> Vouch:

@@ -30,6 +30,9 @@ from p2pship.trust.wellknown import (
     read_name_file,
 )
 
+MOST_AUTHORITIES = 8
+"Authorities of one domain: each costs a verification, and another one for each certificate between it and a person."
+
 
 class DNSKeys(Protocol):
     """What asks the DNS for the keys of a name; see :class:`p2pship.trust.dnssec.DNSSEC`."""
@@ -134,6 +137,9 @@ def _roots(text: bytes) -> list[x509.Certificate]:
     :raises BadChain: if there is one that is none.
     """
     try:
-        return [check_authority(one) for one in x509.load_pem_x509_certificates(text)]
+        authorities = x509.load_pem_x509_certificates(text)
+        if len(authorities) > MOST_AUTHORITIES:
+            raise BadAuthority(f"there are more than {MOST_AUTHORITIES}")
+        return [check_authority(one) for one in authorities]
     except (*UNREADABLE, BadAuthority) as error:
         raise BadChain(f"the domain's authorities cannot be read: {error}") from None

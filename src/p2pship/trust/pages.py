@@ -10,7 +10,7 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -23,6 +23,8 @@ from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from p2pship.errors import RemoteError
+from p2pship.network import list_interfaces
+from p2pship.trust.reach import GuardedReactor, within_reach
 from p2pship.trust.wellknown import FOLDER, LONGEST_PAGE
 from p2pship.webclient import BodyFailed, CertifiedHosts, Connections, LimitedEndpoint, read_body, why
 
@@ -185,13 +187,17 @@ class _Door:
         self._made.close()
 
 
-def https(reactor: object) -> Endpoint:
-    """Return what connects to a host over HTTPS, checking its name with the operating system's authorities."""
-    policy = CertifiedHosts()
+def https(reactor: Any) -> Endpoint:
+    """Return what connects to a host over HTTPS, checking its name with the operating system's authorities.
+
+    Anybody can have it called, for any domain: it connects to no address but those that may be asked, and as many names are resolved
+    at a time as pages are fetched, though a fetch may have been given up while its name is not resolved.
+    """
+    policy, guarded = CertifiedHosts(), GuardedReactor(reactor, within_reach(list_interfaces), MOST_UNDERWAY)
 
     def endpoint(host: str) -> IStreamClientEndpoint:
         tls = policy.creatorForNetloc(host.encode("ascii"), 443)
-        return wrapClientTLS(tls, HostnameEndpoint(reactor, host, 443, timeout=TIMEOUT))
+        return wrapClientTLS(tls, HostnameEndpoint(guarded, host, 443, timeout=TIMEOUT))
 
     return endpoint
 

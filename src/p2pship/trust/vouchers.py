@@ -20,7 +20,7 @@ from p2pship.trust.vouch import SILENT, Vouch
 
 if TYPE_CHECKING:
     from p2pship.trust.domainvoucher import DomainVoucher
-    from p2pship.trust.pages import Pages
+    from p2pship.trust.pages import Endpoint, Pages
     from p2pship.trust.publishedlists import PublishedLists
 
 
@@ -68,9 +68,16 @@ class LateDomainVoucher:
             self._lists.look(domain)
 
     def _pages(self) -> Pages:
-        from p2pship.trust.pages import Pages, https
+        from p2pship.trust.pages import Pages
 
-        return Pages(https(self._reactor), self._reactor)
+        return Pages(self._endpoint, self._reactor)
+
+    @cached_property
+    def _endpoint(self) -> Endpoint:
+        """What connects to domains, for all: however many devices we have, the names to be resolved leave threads to others."""
+        from p2pship.trust.pages import https
+
+        return https(self._reactor)
 
     @cached_property
     def _lists(self) -> PublishedLists:

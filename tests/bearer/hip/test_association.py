@@ -17,6 +17,7 @@ from p2pship.bearer.hip.association import (
     State,
     notify_packet,
 )
+from p2pship.bearer.hip.esp import LAST
 from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, parse
@@ -157,6 +158,21 @@ class SilenceTests(AssociationCase):
             passes[number % 3]()
             self.pass_time(UNUSED_TIME * 0.9)
         self.assertEqual(self.ended(), [])
+
+    def test_other_keeps_its_keys(self) -> None:
+        """Attack: what the other side sent with a number of 32 bits is sent again when those have come round: the keys are changed before that."""
+        self.far.outbound._limit = 1 << 33  # type: ignore[attr-defined]
+        for sent in (LAST // 2, LAST):
+            self.far.outbound.sequence = sent
+            self.near.inbound.open(self.far.outbound.seal(59, b""))
+        old = self.near.inbound
+        self.pass_time(UNUSED_TIME - 1)
+        self.two.now += 2
+        for each in self.two.hosts:
+            each.timer_fired(self.two.now)
+        self.two.talk()
+        self.assertIsNot(self.near.inbound, old)
+        self.assertEqual(self.near.inbound.newest, 0)
 
     def ask(self) -> None:
         self.far.updates.request([], [path(0)], self.two.now, lambda *_: None, lambda: None)

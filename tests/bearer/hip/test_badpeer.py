@@ -113,6 +113,21 @@ class VictimTests(BadPeerCase):
         self.update(self.named([ELSEWHERE], port))
         self.assertLessEqual(await self.heard(), LED_TRIES * self.said)
 
+    async def test_own_ends(self) -> None:
+        """Attack: the attacker's own address ends after a second, again and again, and the third party's is the only other one: it gets less than was sent."""
+        await self.meet()
+        named = self.named([self.far.association.path.host], self.far.association.path.port)[1]
+        ending = named[:4] + (1).to_bytes(4, "big") + named[8:]
+        other = self.named(["127.0.0.1", ELSEWHERE], self.victim.getsockname()[1])[1][len(named) :]
+
+        def attack(_: int) -> None:
+            self.update((ParameterType.LOCATOR_SET, ending + other))
+            self.near.cast(bytes(160))
+
+        await self.flood(attack, step=1.5)
+        self.assertEqual(self.far.association.path.host, ELSEWHERE)
+        self.assertLess(await self.heard(), self.said)
+
     async def test_many_named(self) -> None:
         """Attack: each UPDATE names as many other addresses as it has room for: few of them are asked, and no more is remembered."""
         await self.meet()

@@ -85,6 +85,27 @@ class DiallersTests(HIPPair, TestCase):
         made.send(b"again")
         await self.until(lambda: told[1].frames)
 
+    async def test_restarted_for_nobody(self) -> None:
+        """If nobody dials then, that link is over before the other side is tired of waiting for a hello: who dials later gets one that is heard."""
+        near, _, hears, _ = await self.talk()
+        await self.bob_is_restarted()
+        near.watch(True)
+        await self.until(lambda: hears.seeks, step=0.01)
+        hears.seeks[0](self.bob.locators())
+        await self.until(lambda: self.accepted, step=0.01)
+        began = self.clock.seconds()
+        await self.until(lambda: not self.bob._links, step=0.05)
+        self.assertLess(self.clock.seconds() - began, 5)
+        self.assertEqual(self.alice._links, {})
+        made, told = await self.dial(), Recorder()
+        await self.until(lambda: len(self.accepted) == 2)
+        self.accepted[1].start(told)
+        made.start(Recorder())
+        made.send(b"again")
+        await self.until(lambda: told.frames)
+        self.advance(6)
+        self.assertFalse(made.is_closing)
+
     async def test_gone(self) -> None:
         """If he is nowhere, the dial fails; the link is not lost by that."""
         _, _, hears, _ = await self.talk()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 
-from twisted.trial.unittest import TestCase
-
 from p2pship.bearer.hip.association import Ended, State, notify_packet
 from p2pship.bearer.hip.dialling import (
     LATER_R2,
@@ -21,49 +19,17 @@ from p2pship.bearer.hip.exchanges import NULL_HIT
 from p2pship.bearer.hip.host import Host
 from p2pship.bearer.hip.numbers import NotifyType, PacketType, ParameterType
 from p2pship.bearer.hip.packet import BadPacket, parse
-from p2pship.bearer.hip.path import Path, Send
-from p2pship.bearer.hip.timing import LONGEST, STRANGERS
+from p2pship.bearer.hip.path import Send
+from p2pship.bearer.hip.timing import LONGEST
 from p2pship.errors import LocalError
-from tests.bearer.hip.hosts import BEGIN, TwoHosts, host, identity, path
+from tests.bearer.hip.diallingcase import DiallingCase
+from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 from tests.bearer.hip.respondercase import away
 from tests.bearer.hip.test_states import spoiled
 
 
-class DiallingTests(TestCase):
+class DiallingTests(DiallingCase):
     """One base exchange, of which as much arrives as the test wants."""
-
-    def setUp(self) -> None:
-        both = sorted((identity("P-256", name) for name in ("one", "other")), key=lambda each: each.hit)
-        self.two = TwoHosts(host(both[0], os.urandom), host(both[1], os.urandom))
-        self.one, self.other = self.two.hosts
-        self.sent: list[tuple[float, PacketType, Path]] = []
-        self.failed: list[Failed] = []
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass for the first one, and note what it sends when."""
-        until = self.two.now + seconds
-        while True:
-            self.note()
-            due = self.one.due()
-            if due is None or due > until:
-                break
-            self.two.now = max(self.two.now, due)
-            self.one.timer_fired(self.two.now)
-        self.two.now = until
-
-    def note(self) -> None:
-        for thing in self.one.take():
-            if isinstance(thing, Send):
-                sent = PacketType(parse(thing.octets).type)
-                self.sent.append((round(self.two.now - BEGIN, 3), sent, thing.path))
-            elif isinstance(thing, Failed):
-                self.failed.append(thing)
-
-    def times(self, type_: PacketType) -> list[float]:
-        return [time for time, sent, _ in self.sent if sent == type_]
-
-    def dial(self, *paths: Path) -> None:
-        self.one.dial(self.other.own.hit, paths or [path(1)], self.two.now)
 
     def test_one_path(self) -> None:
         """An I1 that is not answered is sent again, ever more slowly, and then it is over."""
@@ -72,14 +38,6 @@ class DiallingTests(TestCase):
         self.assertEqual(self.times(PacketType.I1), [0, 0.25, 0.6, 1.09, 1.776, 2.736, 4.081, 5.963, 8.599])
         self.assertEqual(self.failed, [Failed(self.one.own.hit, self.other.own.hit, "no answer")])
         self.assertEqual(self.one.state(self.other.own.hit), State.UNASSOCIATED)
-
-    def test_strangers(self) -> None:
-        """To another program all is sent again later, I1 and I2: it may need half a second for its answer, and take two I2s as two exchanges."""
-        self.one.dial(self.other.own.hit, [path(1)], self.two.now, STRANGERS)
-        self.begin()
-        self.pass_time(9)
-        self.assertEqual(self.times(PacketType.I2), [1.0, 2.4, 4.36])
-        self.assertEqual(self.times(PacketType.I1), [7.104, 8.504])
 
     def test_many_paths(self) -> None:
         """Several paths are tried one after the other, never two at a time, and all of them again."""
@@ -98,15 +56,6 @@ class DiallingTests(TestCase):
         self.dial(away(0), away(1))
         self.pass_time(3)
         self.assertEqual({where for _, _, where in self.sent}, {away(0), away(1)})
-
-    def begin(self) -> bytes:
-        """Get as far as the I2, and return the R1."""
-        self.dial()
-        self.two.deliver(1, self.two.work(0)[0])
-        (r1,) = self.two.work(1)
-        self.two.deliver(0, r1)
-        self.two.work(0)
-        return r1
 
     def test_i2_again(self) -> None:
         """An I2 is sent again a few times; then another R1 is asked for, as the first one may have been false."""

@@ -12,24 +12,12 @@ from p2pship.bearer.hip.association import Moved
 from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locators
 from p2pship.bearer.hip.numbers import LocatorType, ParameterType
 from p2pship.bearer.hip.packet import Builder, parse
-from p2pship.bearer.hip.path import Path, Send
+from p2pship.bearer.hip.path import Send
 from p2pship.bearer.hip.paths import MOST_OUTSTANDING, MOST_PROBED
 from p2pship.bearer.hip.peerlocator import ASKED_TIME, MOST_ASKED, Status
 from p2pship.bearer.hip.peerlocators import MOST_KNOWN
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
-
-ELSEWHERE = "203.0.113.9"
-"Somebody who has nothing to do with it."
-
-
-def towards(where: str, port: int = 10500) -> Path:
-    """Return our path to an address."""
-    return path(1)._replace(address=(where, port), host=where, port=port)
-
-
-def moved(where: str) -> Path:
-    """Return our path to an address from another one of ours."""
-    return towards(where)._replace(carrier="another socket", own_host="192.0.2.7")
+from tests.bearer.hip.pathscase import ELSEWHERE, PathsCase, moved, towards
 
 
 class Naming(Builder):
@@ -88,35 +76,8 @@ class ExchangeTests(TestCase):
                 self.assertEqual([len(each.paths.locators()) for each in self.two.associations()], [1, 1])
 
 
-class PathsTests(TestCase):
+class PathsTests(PathsCase):
     """An association, and what its other side says of where it is."""
-
-    def setUp(self) -> None:
-        one, other = (host(identity("P-256", name), os.urandom) for name in ("one", "other"))
-        self.two = TwoHosts(one, other)
-        self.one, self.other = self.two.hosts
-        self.two.dial()
-        self.two.talk()
-        self.association, self.its = self.two.associations()
-        for each in (self.association, self.its):
-            each.paths.confides = True
-        self.ways = {path(1).host}
-        self.association.paths._reach = self.reach
-
-    def reach(self, where: str, port: int) -> list[Path]:
-        """Return the path to an address, if it is one of ``ways``."""
-        return [towards(where, port)] if where in self.ways else []
-
-    def done(self) -> tuple[list[Path], list[tuple[str, bool]]]:
-        """Return where packets were sent to, and which addresses are used, and whether these are verified."""
-        things = self.one.take()
-        sent = [thing.path for thing in things if isinstance(thing, Send)]
-        return sent, [(thing.path.host, thing.verified) for thing in things if isinstance(thing, Moved)]
-
-    def name(self, *hosts: str) -> None:
-        """Have the other side say that it has these addresses beside the one that is in use."""
-        self.other.announce(self.its, [path(1).host, *hosts], self.two.now)
-        self.two.talk()
 
     def test_answer_from_elsewhere(self) -> None:
         """Who acknowledges our addresses from another one is asked there first: it may be somebody else's."""
@@ -190,13 +151,6 @@ class PathsTests(TestCase):
         self.ways.add(ELSEWHERE)
         self.one.own_changed(["192.0.2.7"], self.two.now)
         self.assertEqual(self.done()[1], [])
-
-    def say(self, *fields: LocatorField) -> None:
-        """Have the other side send a LOCATOR_SET."""
-        contents = (ParameterType.LOCATOR_SET, encode_locators(fields))
-        self.its.updates.request([contents], (path(0),), self.two.now, lambda *_: None, lambda: None)
-        for octets in self.two.work(1):
-            self.two.deliver(0, octets)
 
     def known(self) -> list[str]:
         return [each.host for each in self.association.paths.locators()]

@@ -17,7 +17,6 @@ from p2pship.journal import Journal
 from p2pship.lookup.dns import discovery, hosts
 from p2pship.lookup.dns.discovery import NODE_LABELS, SERVER_LABELS, TEXT_LABEL
 from p2pship.lookup.dns.protocol import DNSLookup
-from p2pship.lookup.dns.reach import MayAsk
 from p2pship.lookup.dns.servers import Servers
 from p2pship.lookup.dns.settings import DNSSettings
 from p2pship.lookup.http.web import trusting
@@ -26,6 +25,7 @@ from p2pship.storage.ports import SCHEMA, Ports
 from p2pship.testing.dnsserver import DNSServer, Zone
 from p2pship.testing.network import StaticNetwork, loopback
 from p2pship.trust.dnssec import Ask
+from p2pship.trust.reach import MayAsk
 from p2pship.trust.resolver import Resolver
 from tests.trust.webserver import KEY, web_certificate
 

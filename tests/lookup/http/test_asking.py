@@ -152,6 +152,14 @@ class AskingTests(AskingCase):
             self.time.advance(ASK_TIME)
             self.assertRegex(str(receiver.ends), "nothing within 2.5 s")
 
+    def test_silent_to_tls(self) -> None:
+        """Who says nothing to HTTPS may speak HTTP, and wait for the end of a line: that is thought of."""
+        _, where = self.puppet(lambda method, path: None)
+        receiver = RecordingReceiver()
+        ask(self.remote(where.replace("http:", "https:")), Question(LOOKUP_KEY), receiver, self.time.seconds)
+        self.time.advance(ASK_TIME)
+        self.assertRegex(str(receiver.ends), "nothing within 2.5 s: is its address right, https:// too")
+
     async def test_full(self) -> None:
         """If a lookup key is full, slots whose publication key is known are asked for by themselves."""
         crowd = print_slots(

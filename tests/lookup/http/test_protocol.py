@@ -47,6 +47,7 @@ class HTTPLookupTests(LookupCase):
         self.assertEqual([each.item for each in receiver.candidates], [ITEM])
         (candidate,) = receiver.candidates
         self.assertEqual((candidate.lookup, candidate.source), ("http", address(server)))
+        self.assertEqual(candidate.signer, BOB.key)
         self.assertFalse(candidate.on_link or candidate.over_loopback)
         await bob.publish(BOB.slot(), b"news")
         self.assertEqual(await self.found(alice, QUESTION), [b"news"])
@@ -73,6 +74,13 @@ class HTTPLookupTests(LookupCase):
         lookup = self.lookup(address(server))
         ahead = BOB.signed(b"from the future", time.time() + 600)
         await lookup._upkeeps[0].remote.put(ahead)
+        await lookup.publish(BOB.slot(), ITEM)
+        self.assertEqual(await self.found(lookup, QUESTION), [ITEM])
+
+    async def test_clock_set_far_back(self) -> None:
+        """A node whose clock was two hours ahead, so that no server took anything, does not go on from there."""
+        lookup = self.lookup(address(await self.server()))
+        lookup._last_sequence = int((time.time() + 7200) * 1000)
         await lookup.publish(BOB.slot(), ITEM)
         self.assertEqual(await self.found(lookup, QUESTION), [ITEM])
 

@@ -162,7 +162,8 @@ class MainlineLookupTests(MainlineTestCase):
         await one.stop()
         receiver = RecordingReceiver()
         search = other.find(KNOWN, receiver)
-        await self.until(lambda: b"newer" in {each.item for each in receiver.candidates})
+        newer = (b"newer", SLOT.publication_key)
+        await self.until(lambda: newer in {(each.item, each.signer) for each in receiver.candidates})
         search.cancel()
 
     async def test_withdrawn(self) -> None:
@@ -309,6 +310,17 @@ class LonelyLookupTests(MainlineTestCase):
             lookup = self.make(1, state)
             await lookup.start()
             await lookup.stop()
+
+    async def test_two(self) -> None:
+        """Two nodes that name each other are a DHT of their own: who is named first is one of it, too."""
+        one = self.make(1, bootstrap=(f"127.0.102.1:{self.dht.port}",))
+        other = self.make(2, bootstrap=(f"127.0.101.1:{self.dht.port}",))
+        for each in (one, other):
+            await each.start()
+            self.addCleanup(each.stop)
+        await one.publish(SLOT, b"item")
+        await other.publish(SLOT, b"item")
+        self.assertEqual([one.session.nodes, other.session.nodes], [1, 1])
 
     async def test_nobody_there(self) -> None:
         """Without any other node nothing is published, and a search says that it was not asked."""

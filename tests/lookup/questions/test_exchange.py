@@ -269,10 +269,10 @@ class ExchangeTests(TestCase):
 
 
 class SourceTests(SynchronousTestCase):
-    """What a socket cannot send is counted, not raised."""
+    """What is not sent is counted, not raised."""
 
     def test_unsent(self) -> None:
-        """An address of a family without a socket is counted."""
+        """An address of a family without a socket is counted, and so is what would be too much; whoever watches is told the latter."""
         database = Database(":memory:", [SCHEMA])
         self.addCleanup(database.close)
         journal = Journal()
@@ -281,7 +281,18 @@ class SourceTests(SynchronousTestCase):
         )
         made.start()
         self.addCleanup(made.stop)
-        asking = made.ask(KEY, Received(), lambda words: None)
+        noted: list[str] = []
+        asking = made.ask(KEY, Received(), noted.append)
         asking.found("2606:4700::1", 5568)
         self.assertEqual(journal.counts["test.unsent"], 1)
+        made._may_send.allows = lambda *_: False  # type: ignore[method-assign]
+        asking.found("2606:4700:1::1", 5568)
+        self.assertEqual(journal.counts["test.held_back"], 1)
         asking.cancel()
+        self.assertEqual(
+            noted,
+            [
+                "asks [2606:4700::1]:5568",
+                "does not ask [2606:4700:1::1]:5568: too much is asked at once",
+            ],
+        )

@@ -4,9 +4,10 @@ from itertools import count
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship.address import is_public
 from p2pship.lookup.questions.keys import handle, question_secret
 from p2pship.lookup.questions.machine import AT_ONCE, EACH_TICK, REPEAT_AFTER, TICK, Inquiry
-from p2pship.lookup.questions.targets import MOST_QUESTIONS, is_public
+from p2pship.lookup.questions.targets import MOST_QUESTIONS
 from p2pship.lookup.questions.wire import Answer, Question, is_authentic, packed
 
 NOW = 1_700_000_000.0

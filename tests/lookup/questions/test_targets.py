@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pship.address import is_public
 from p2pship.lookup.questions.targets import (
     MOST_OF_ADDRESS,
     MOST_OF_NETWORK,
@@ -9,7 +10,6 @@ from p2pship.lookup.questions.targets import (
     MOST_WAITING,
     Target,
     Targets,
-    is_public,
     is_usable,
 )
 

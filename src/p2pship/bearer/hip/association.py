@@ -14,7 +14,7 @@ from p2pship.bearer.hip.agreement import Agreement
 from p2pship.bearer.hip.authentication import add_mac, add_signature, check_mac, check_signature
 from p2pship.bearer.hip.composition import check
 from p2pship.bearer.hip.credit import Credit
-from p2pship.bearer.hip.esp import Inbound, Outbound
+from p2pship.bearer.hip.esp import LAST, Inbound, Outbound
 from p2pship.bearer.hip.hostidentity import OwnHostIdentity
 from p2pship.bearer.hip.locatorset import unsupported
 from p2pship.bearer.hip.notices import NoticeLimit
@@ -235,7 +235,10 @@ class Association:
             self.rekey.received(packet, number, path, now)
             self.paths.update_received(packet, None, path, now)
         elif not self.paths.update_received(packet, number, path, now):
-            self.updates.answer(number, echoes(packet), path)
+            echoed = echoes(packet)
+            self.updates.answer(number, echoed, path)
+            if not echoed and path != self.path:  # who asks something does so along every path
+                self.paths.heard_elsewhere(path, now)
         unknown = unsupported(packet.find(ParameterType.LOCATOR_SET) or b"")
         if unknown:
             self._tell(NotifyType.LOCATOR_TYPE_UNSUPPORTED, unknown, path, now)
@@ -345,7 +348,8 @@ class Association:
         elif self.state is State.CLOSED:
             times = (self._over_at,)
         else:
-            times = (self.updates.due(), self.rekey.due(), self._complete_at, self._look_at)
+            paths_due = self.paths.due()
+            times = (self.updates.due(), self.rekey.due(), paths_due, self._complete_at, self._look_at)
         return min((time for time in times if time is not None), default=None)
 
     def timer_fired(self, now: float) -> None:
@@ -357,6 +361,7 @@ class Association:
             self._complete()
         self.updates.timer_fired(now)
         self.rekey.timer_fired(now)
+        self.paths.timer_fired(now)
         if self.updates.is_broken:  # RFC 7401 §6.11, step 4
             self.close(now, "the other side does not answer")
         elif self._look_at <= now:
@@ -367,6 +372,8 @@ class Association:
         seen = self._controls, self.inbound.taken, self.outbound.sequence  # new keys take control packets
         if seen == self._seen:
             self.close(now, "nobody used it")
+        elif self.inbound.newest > LAST:  # past 2^32, what was sent long ago would be new again
+            self.rekey.begin(self.path, now)
         self._seen, self._look_at = seen, now + UNUSED_TIME
 
     def _closing_timer(self, now: float) -> None:

@@ -170,7 +170,8 @@ def read_hit(text: str) -> bytes:
         return IPv6Address(text.strip("[]")).packed
     except AddressValueError:
         raise LocalError(
-            f"{text!r:.60} is no HIT: one is written as an IPv6 address that begins with 2001:2"
+            f"{text!r:.60} is no HIT: one is written as an IPv6 address that begins with 2001:2; "
+            "`p2pship find` shows those of a person's devices, `p2pship hip associations` those in use"
         ) from None
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from p2pship.bearer.hip.numbers import Algorithm, NotifyType
 from p2pship.bearer.hip.packet import BadPacket
 from p2pship.bearer.hip.parameters import HostID, Signature
-from p2pship.identity.hit import RSA_BITS, hit_of_host_identity, host_identity
+from p2pship.identity.hit import RSA_BITS, RSA_EXPONENT_BITS, hit_of_host_identity, host_identity
 from p2pship.identity.keys import BadKey
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -28,8 +28,8 @@ PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 IDENTITIES_REMEMBERED = 256
 "Host Identities kept ready to verify with: reading one costs a good part of a verification."
 
-LONGEST_EXPONENT = 8
-"Octets of an RSA exponent: a longer one only makes every verification slow."
+LONGEST_EXPONENT = RSA_EXPONENT_BITS // 8
+"Octets of an RSA exponent."
 
 _CURVES: dict[int, ec.EllipticCurve] = {1: ec.SECP256R1(), 2: ec.SECP384R1()}
 "By the number of the curve (RFC 7401 §5.2.9)."

@@ -42,6 +42,10 @@ ASTRAY_AFTER = 6
 ASTRAY_EVERY = 8
 "Pulses until that is asked again."
 
+USE_TIME = 3.0
+"""Seconds in which somebody uses a link that was made because the one before was forgotten at the other end. That waits five for a hello, and then takes
+the link for one of a program that knows nothing of hellos; who came later would not be heard."""
+
 
 class House(Protocol):
     """What a link asks of those who keep all of them."""
@@ -220,6 +224,19 @@ class HIPLink(DatagramLink):
             self._house.silent(self.association)
         if self._silent_pulses >= ASTRAY_AFTER and not (self._silent_pulses - ASTRAY_AFTER) % ASTRAY_EVERY:
             self._astray(partial(self._house.found, self.association))
+
+    def await_use(self) -> None:
+        """Close it if nobody uses it soon."""
+        if self._receiver is None and not self._over:
+            self._timers.start("use", USE_TIME, self._unused)
+
+    def _unused(self) -> None:
+        if self._receiver is None:
+            self.close("nobody used it")
+
+    def _finish(self, reason: str) -> None:
+        self._timers.stop("use")
+        super()._finish(reason)
 
     # what comes
 

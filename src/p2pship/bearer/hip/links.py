@@ -18,6 +18,7 @@ from p2pship.bearer.hip.rekey import NewInbound, NewOutbound, OldInbound
 from p2pship.bearer.hip.sockets import Sockets, path_of
 from p2pship.bearer.streambearer import MOST_LOCATORS
 from p2pship.errors import NotReached
+from p2pship.interfaces import ILink
 from p2pship.journal import Journal
 
 
@@ -113,7 +114,7 @@ class Links:
     def found(self, association: Association, locators: Sequence[Locator]) -> None:
         """Ask where the other side may be; see :class:`~p2pship.interfaces.ILinkReceiver`.
 
-        If it is there and knows nothing of the link, another one takes its place, and is there for whoever dials then.
+        If it is there and knows nothing of the link, another one takes its place, and is there for whoever dials soon.
         """
         agreement = association.agreement
         diallers = self._diallers.get(agreement.own.hit)
@@ -121,7 +122,7 @@ class Links:
         if diallers and tried and diallers.host.association(agreement.peer.hit) is association:
             paths = [path for locator in tried for path in self._sockets.paths_to(locator)]
             sought = diallers.doubt(association, tried, paths, ASTRAY_DOUBT_TIME)
-            sought.addErrback(lambda failure: failure.trap(NotReached))
+            sought.addCallbacks(_await_use, lambda failure: failure.trap(NotReached))
 
     def first(self, association: Association, spi: int) -> None:
         """Tell the machine that the other side has the keys of an SPI."""
@@ -154,6 +155,11 @@ class Links:
         self.guests.stop()
         for link in tuple(self.all.values()):
             link.close(reason)
+
+
+def _await_use(link: ILink) -> None:
+    if isinstance(link, HIPLink):
+        link.await_use()
 
 
 def _octets(spi: int) -> bytes:

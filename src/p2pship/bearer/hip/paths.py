@@ -16,21 +16,15 @@ the questions themselves, so that nobody can have a third party flooded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
 from p2pship.address import is_loopback
+from p2pship.bearer.hip.announcement import Announcement
 from p2pship.bearer.hip.credit import Credit
-from p2pship.bearer.hip.locatorset import (
-    MOST_LOCATORS,
-    UNLIMITED,
-    LocatorField,
-    decode_locators,
-    encode_locators,
-    for_data,
-)
-from p2pship.bearer.hip.numbers import LocatorType, ParameterType, TrafficType
+from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, decode_locators, for_data
+from p2pship.bearer.hip.numbers import ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Packet
 from p2pship.bearer.hip.parameters import ESPInfo
 from p2pship.bearer.hip.path import Path
@@ -100,10 +94,9 @@ class Paths:
         self._stays_until = float("-inf")
         self._probes: dict[int, Path] = {}
         self._named, self._led = PerSecond(MOST_LED), PerSecond(MOST_LED)
-        self._announcement: int | None = None
-        self._told: frozenset[str] = frozenset({path.own_host})
-        self._is_told = True
+        self._announcement = Announcement(updates, path.own_host, spi, self._heard_of)
         self._found: Path | None = None
+        self._preferred: Path | None = None
         self.confides = False
         "whether the other side may learn all our addresses: it has said hello"
         self._known = PeerLocators(path)
@@ -138,7 +131,7 @@ class Paths:
         """Hear which addresses we have now; the one in use may be gone."""
         usable = [host for host in hosts if is_loopback(host) == is_loopback(self.current.own_host)]
         gone = self._is_closed(self.current)
-        if not gone and (not self.confides or frozenset(usable) == self._told):
+        if not gone and (not self.confides or frozenset(usable) == self._announcement.hosts):
             return
         others = self.others(now)
         if gone and others:
@@ -179,44 +172,21 @@ class Paths:
         """Tell whether the socket of a path is no more: its address may have gone and come back."""
         return not any(each.carrier is path.carrier for each in self._reach(path.host, path.port))
 
-    def _announce(self, hosts: Sequence[str], paths: Sequence[Path], now: float) -> None:
-        """Tell the other side all our addresses (RFC 8046 §5.2)."""
-        self._told = frozenset(hosts)
-        self._is_told = False
-        if self._announcement is not None:
-            self._updates.cancel(self._announcement)
-        self._announcement = self._updates.request(
-            self._announced(hosts), paths[:MOST_PROBED], now, self._heard_of, self._not_heard_of
-        )
-
-    def _announced(self, hosts: Sequence[str]) -> list[Contents]:
-        spi = self._spi()
-        ordered = sorted(hosts, key=lambda host: host != self.current.own_host)[:MOST_LOCATORS]
-        fields = [
-            LocatorField(TrafficType.BOTH, LocatorType.SPI_AND_ADDRESS, not index, UNLIMITED, host, spi)
-            for index, host in enumerate(ordered)
-        ]
-        return [
-            (ParameterType.ESP_INFO, ESPInfo(0, spi, spi).encode()),
-            (ParameterType.LOCATOR_SET, encode_locators(fields)),
-        ]
+    def _announce(self, hosts: Collection[str], paths: Sequence[Path], now: float) -> None:
+        """Tell the other side all our addresses, and that the one in use is preferred."""
+        self._announcement.tell(hosts, self.current.own_host, paths[:MOST_PROBED], now)
 
     def tell_again(self, now: float) -> None:
         """Hear that the other side was heard: what it was told where it is no more is told it again where it is."""
-        if not self._is_told and self._found is not None:
-            self._announce(tuple(self._told), [self._found], now)
+        if not self._announcement.is_heard and self._found is not None:
+            self._announce(self._announcement.hosts, [self._found], now)
         self._found = None
 
-    def _heard_of(self, _packet: Packet, path: Path, now: float) -> None:
+    def _heard_of(self, path: Path, now: float) -> None:
         """Hear that the other side has our addresses; where its answer seems to come from, it need not be."""
-        self._announcement = None
-        self._is_told = True
         if path != self.current:
             self._stays_until = now + ACKNOWLEDGED_TIME
             self._follow(path, now)
-
-    def _not_heard_of(self) -> None:
-        self._announcement = None
 
     # the other side's addresses
 
@@ -276,16 +246,27 @@ class Paths:
             acks = ()
         if asks:
             self._forget_probes(target)
+            self._preferred = target
             self._probe(target, now, acks, echoed if acks else (), LED_TRIES)
             for each in acks:
                 self._updates.keep_answer(each, echoed)
-        if not is_new:
-            if locator is not None and target != self.current:
-                self._use(target)
-            return
+        if locator is None or is_new:
+            self._leave_deprecated(path, now)
+        elif target != self.current:
+            self._use(target)
+
+    def _leave_deprecated(self, path: Path, now: float) -> None:
+        """If the other side is no more where we send to, use a verified path, or else that by which it says so, within the credit.
+
+        What it prefers may lead nowhere, as an address behind a router, and is used when it is verified (RFC 8046 §5.5, step 2).
+        """
         current = self._known.at(self.current)
-        if current is None or current.status is Status.DEPRECATED:
-            self._use(target, verified=False)
+        if current is not None and current.status is not Status.DEPRECATED:
+            return
+        verified = next((each for each in self.others(now) if self._known.is_verified(each)), None)
+        if verified is None:
+            self._follow(path, now)
+        self._use(verified or path, verified is not None)
 
     # asking
 
@@ -352,7 +333,8 @@ class Paths:
             locator.status = Status.ACTIVE
         if self._leads:
             self._stays_until = now + CONFIRMED_TIME
-        self._give_up(tuple(self._probes))
+        kept = None if path == self._preferred else self._preferred
+        self._give_up([number for number, each in self._probes.items() if each != kept])
         self._found = path
         self._use(path)
 
@@ -369,7 +351,9 @@ class Paths:
 
     def _follow(self, path: Path, now: float) -> None:
         """Use a path by which something true came, once its locator is verified."""
-        locator = self._known.learn(path.host, path.port, self.current, is_named=False)
+        known = self._known.at(path)
+        until = known.until if known is not None and known.until > now else float("inf")
+        locator = self._known.learn(path.host, path.port, self.current, until, is_named=False)
         if locator is None:
             return
         if locator.status is Status.ACTIVE:
@@ -382,6 +366,26 @@ class Paths:
         """Send along a path from now on."""
         self.current = path
         self._moved(path, verified)
+
+    # time
+
+    def due(self) -> float | None:
+        """Return when the locator in use ends; None if it does not, or has."""
+        locator = self._known.at(self.current)
+        ends = (
+            locator is not None and locator.status is not Status.DEPRECATED and locator.until < float("inf")
+        )
+        return locator.until if locator is not None and ends else None
+
+    def timer_fired(self, now: float) -> None:
+        """Leave the locator in use for another one, if there is one, when it ends (RFC 8046 §5.5, step 4)."""
+        due = self.due()
+        locator = self._known.at(self.current)
+        if due is None or locator is None or now < due:
+            return
+        locator.status = Status.DEPRECATED
+        for path in self.others(now)[:1]:
+            self._leave_for(path, now)
 
 
 def _usable_fields(contents: bytes) -> list[LocatorField]:

@@ -22,6 +22,6 @@ class Timing(NamedTuple):
 NODES = Timing(0.25, LONGEST)
 "With a node: what is lost should not be felt in a call's setup."
 
-STRANGERS = Timing(1.0, 16.0, 2.0)
+STRANGERS = Timing(2.0, 16.0, 2.0)
 """With other programs: some take half a second for an R1 or an I2, on small machines seconds, and may take an I2 that has come twice as two, of
 which only the later holds (§6.9, step 20)."""

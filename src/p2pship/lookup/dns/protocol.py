@@ -18,12 +18,12 @@ from p2pship.lookup.dns.discovery import Directions, Discovery
 from p2pship.lookup.dns.hosts import Host, Hosts
 from p2pship.lookup.dns.proven import proven_only
 from p2pship.lookup.dns.quest import NotAsked, Quest
-from p2pship.lookup.dns.reach import MayAsk, in_the_internet, within_reach
 from p2pship.lookup.dns.settings import DNSSettings
 from p2pship.lookup.http.address import ServerAddress
 from p2pship.lookup.questions.exchange import Asking, Exchange
 from p2pship.storage.ports import Ports
 from p2pship.trust.dnssec import DNSSEC, Ask
+from p2pship.trust.reach import MayAsk, in_the_internet, within_reach
 from p2pship.trust.resolver import Resolver
 from p2pship.trust.specialuse import asked_of_nobody
 
@@ -37,7 +37,7 @@ def make(reactor: Any, settings: DNSSettings, node: INode) -> DNSLookup:
     """Return the lookup for a node."""
     resolver = Resolver(reactor)
     asking = proven_only(resolver.ask, DNSSEC(resolver.ask, reactor)) if settings.proven else resolver.ask
-    servers = partial(_servers, reactor, within_reach(node.network), node.random)
+    servers = partial(_servers, reactor, within_reach(node.network.interfaces), node.random)
     return DNSLookup(
         reactor,
         settings,

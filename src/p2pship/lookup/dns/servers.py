@@ -14,12 +14,12 @@ from twisted.web.iweb import IPolicyForHTTPS
 from p2pship.interfaces import ISearch, ISearchReceiver
 from p2pship.lookup.candidate import Question
 from p2pship.lookup.chance import part_of_one
-from p2pship.lookup.dns.reach import GuardedReactor, MayAsk
 from p2pship.lookup.http.address import BadServer, ServerAddress
 from p2pship.lookup.http.asking import ask
 from p2pship.lookup.http.proxies import proxy_for
 from p2pship.lookup.http.remote import Remote
 from p2pship.lookup.http.web import Web
+from p2pship.trust.reach import GuardedReactor, MayAsk
 
 MOST_SERVERS = 64
 "Servers remembered, with their connections and when they are to be left alone."

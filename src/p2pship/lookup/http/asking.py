@@ -86,7 +86,8 @@ class Asking:
                 return
             self.told.add(slot.publication_key)
             source = str(self.remote.address)
-            self._receiver.candidate_received(Candidate(slot.sealed, self._lookup, source=source))
+            candidate = Candidate(slot.sealed, self._lookup, source=source, signer=slot.publication_key)
+            self._receiver.candidate_received(candidate)
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(CancelledError):

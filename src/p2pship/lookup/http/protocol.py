@@ -24,7 +24,7 @@ from p2pship.lookup.http.recollection import Recollection
 from p2pship.lookup.http.remote import Remote, ServerFailed
 from p2pship.lookup.http.upkeep import Upkeep, first_success
 from p2pship.lookup.http.web import Web
-from p2pship.lookup.http.wire import signed
+from p2pship.lookup.http.wire import SKEW, signed
 from p2pship.status import ServerStatus
 
 MOST_FOLLOWED = 16
@@ -141,8 +141,10 @@ class HTTPLookup:
                 upkeep.answered(slots, asking.told)
 
     def _sequence(self) -> int:
-        """Return the sequence of what is signed now: more than that of anything before, whatever the clock does."""
-        self._last_sequence = max(int(self._reactor.seconds() * 1000), self._last_sequence + 1)
+        """Return the sequence of what is signed now: more than that of anything before, but what no server took, as it was from so far ahead."""
+        now = int(self._reactor.seconds() * 1000)
+        before = self._last_sequence if self._last_sequence < now + SKEW * 1000 else 0
+        self._last_sequence = max(now, before + 1)
         return self._last_sequence
 
     def _expiry(self) -> int:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from math import ceil
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
@@ -146,7 +146,7 @@ class Remote:
             self._worked()
             return
         reason, sequence = _told(answer.body)
-        text = f"{self.address} does not take it (status {answer.status}): {reason}"
+        text = f"{self.address}: it does not take what is published (status {answer.status}): {reason}"
         if answer.status in (409, 410):
             self._worked()
             raise Stale(text, sequence)
@@ -224,7 +224,10 @@ class Remote:
         except BadServer as error:
             raise self.failed(f"the proxy cannot be used: {error}") from None
         except Exception as error:  # noqa: BLE001 (of connecting, TLS and HTTP, which have no error in common)
-            raise self.failed(why(Failure(error), seconds)) from None
+            # Who speaks HTTP waits for more of our TLS.
+            silent = self.address.encrypted and isinstance(error, TimeoutError)
+            doubt = ": is its address right, https:// too?" if silent else ""
+            raise self.failed(f"{why(Failure(error), seconds)}{doubt}") from None
 
     def _parsed(self, parse: Callable[[bytes], T], answer: _Answer) -> T:
         try:

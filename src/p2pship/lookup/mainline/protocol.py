@@ -98,8 +98,11 @@ class MainlineLookup:
         self._announcements = Announcements(reactor, lambda infohash: self.announce(infohash))
         self._items = MutableItems(reactor, self.session, journal)
         self.session.told_nodes = self._nodes_told
+        self.session.told_listening = self._meet
         self._waiting: dict[Slot, tuple[bytes, Deferred[None]]] = {}
         self._searches: set[MainlineSearch] = set()
+        self._met = b""
+        "the state of the DHT when nodes were known"
         self._timer: Any = None
         self._saving: Any = None
         self._unwatch: Callable[[], None] | None = None
@@ -108,7 +111,8 @@ class MainlineLookup:
         """Begin to find nodes of the DHT; it can be asked some seconds later, at the first start."""
         self.exchange.start()
         self._unwatch = self._network.watch(self._moved)
-        self.session.start(self._saved())
+        self._met = self._saved()
+        self.session.start(self._met)
         self._look()
         self._saving = self._reactor.callLater(SAVE_EVERY, self._save_often)
         return succeed(None)
@@ -177,6 +181,14 @@ class MainlineLookup:
     def _moved(self) -> None:
         self._items.moved()
         self._announcements.moved()
+        self._meet()
+
+    def _meet(self) -> None:
+        """Meet the nodes of the DHT at another address; what is published waits for that."""
+        self.session.acquaint(self._met)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._look()
 
     def _announce_here(self, infohash: bytes) -> None:
         self.session.announce(infohash, self.exchange.port)
@@ -205,6 +217,8 @@ class MainlineLookup:
             del self._waiting[slot]
 
     def _look(self) -> None:
+        if self.session.nodes:
+            self._met = self.session.saved()
         seconds = LOOK_EVERY if self.session.nodes else LOOK_FOR_FIRST
         self._timer = self._reactor.callLater(seconds, self._look)
         self.session.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from zope.interface import implementer
@@ -35,7 +36,7 @@ answer has the true address once in four to twenty times (libtorrent prefers low
 
 
 class NotAsked(P2PShipError):
-    """The DHT could not be asked: none of its nodes is known yet."""
+    """The DHT could not be asked: none of its nodes is known yet; if that lasts, does a firewall keep UDP from them?"""
 
 
 @implementer(ISearch)
@@ -75,7 +76,8 @@ class MainlineSearch:
         self._timers["again"] = self._reactor.callLater(AGAIN, self._ask_again)
         salted = salt(self._question.lookup_key)
         for key in self._question.known[:MOST_KEYS]:
-            self._cancels.append(self._session.get_item(key, salted, self._item_received))
+            received = partial(self._item_received, key)
+            self._cancels.append(self._session.get_item(key, salted, received))
 
     def cancel(self) -> None:
         """Ask and tell nothing more; harmless when it is over."""
@@ -111,9 +113,9 @@ class MainlineSearch:
     def _time_over(self) -> None:
         self.end(None if self._session.nodes or self._seen else NotAsked())
 
-    def _item_received(self, item: bytes) -> None:
+    def _item_received(self, key: bytes, item: bytes) -> None:
         if len(item) <= LONGEST_ITEM:
-            self._received(Candidate(item, NAME))
+            self._received(Candidate(item, NAME, signer=key))
 
     def _received(self, candidate: Candidate) -> None:
         if candidate.item not in self._seen and not self._over:

@@ -47,9 +47,11 @@ TOLERANT = {
     "dht_enforce_node_id": False,
     "dht_block_ratelimit": 100_000,
     "dht_upload_rate_limit": 10_000_000,
+    "dht_bootstrap_nodes": "",
 }
 """What lets nodes of one private network make a DHT: in the public one, many nodes on a network are taken for one who wants to
-be many (BEP 42)."""
+be many (BEP 42). Those who are named to begin with are nodes like all others (:meth:`DHTSession.refresh`): libtorrent only ever asks its
+bootstrap nodes for others, and where there are two nodes, each would know nobody."""
 
 PeerReceived = Callable[[str, int], object]
 "Takes an address that was announced, in libtorrent's spelling, and its port."
@@ -89,6 +91,7 @@ class DHTSession:
             libtorrent.dht_stats_alert: self._stats_came,
             libtorrent.dht_bootstrap_alert: lambda alert: self.refresh(),
             libtorrent.external_ip_alert: self._external_came,
+            libtorrent.listen_succeeded_alert: self._listens,
             libtorrent.listen_failed_alert: self._listen_failed,
         }
         self.nodes = 0
@@ -100,6 +103,9 @@ class DHTSession:
         self.told_nodes: Callable[[], object] = lambda: None
         "called when :attr:`nodes` is up to date"
 
+        self.told_listening: Callable[[], object] = lambda: None
+        "called when there is a node at another address"
+
     def start(self, saved: bytes) -> None:
         """Begin, with what :meth:`saved` returned in the last run; empty if there was none."""
         self._bell, self._rung = socket.socketpair()
@@ -108,9 +114,7 @@ class DHTSession:
         self._session = self._libtorrent.session(self._pack())
         self._session.set_alert_fd(self._rung.fileno())
         self._reactor.addReader(self)
-        for host, port in self._known(saved):
-            self._session.add_dht_node((host, port))
-        self.refresh()
+        self.acquaint(saved)
 
     def stop(self) -> None:
         """End; harmless when it was not begun."""
@@ -130,6 +134,16 @@ class DHTSession:
         flag = self._libtorrent.save_state_flags_t.save_dht_state
         state: bytes = self._libtorrent.write_session_params_buf(self._session.session_state(flag), flag)
         return state
+
+    def acquaint(self, saved: bytes) -> None:
+        """Try the nodes of a saved state, and those to begin with.
+
+        libtorrent has a node of the DHT for each address; that of one that is new knows nobody, and asks nobody by itself.
+        """
+        self.nodes = 0
+        for host, port in self._known(saved):
+            self._session.add_dht_node((host, port))
+        self.refresh()
 
     def refresh(self) -> None:
         """Bring :attr:`nodes` up to date soon, and try those to begin with again if there are none."""
@@ -229,6 +243,9 @@ class DHTSession:
 
     def _external_came(self, alert: Any) -> None:
         self.told_external(alert.external_address)
+
+    def _listens(self, alert: Any) -> None:
+        self.told_listening()
 
     def _listen_failed(self, alert: Any) -> None:
         self.log.info("the DHT does not listen somewhere: {reason}", reason=alert.message())

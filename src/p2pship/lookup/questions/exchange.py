@@ -9,14 +9,14 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from p2pship.address import BadAddress, HostPort, canonical_host, is_loopback
+from p2pship.address import BadAddress, HostPort, canonical_host, is_loopback, is_public
 from p2pship.interfaces import INetwork
 from p2pship.journal import Journal
 from p2pship.lookup.candidate import Candidate, Slot
 from p2pship.lookup.questions.machine import Inquiry
 from p2pship.lookup.questions.port import QuestionPort, open_socket
 from p2pship.lookup.questions.shelf import Shelf, Silence
-from p2pship.lookup.questions.targets import is_public, is_usable, network_of
+from p2pship.lookup.questions.targets import is_usable, network_of
 from p2pship.lookup.questions.wire import QUESTION_LENGTH, Answer, BadMessage, Question, packed
 from p2pship.lookup.rates import Rate, RateLimit
 from p2pship.network import IPNetwork, networks_of

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from p2pship.address import is_loopback, is_never_dialled, is_private, is_translated
+from p2pship.address import is_never_dialled
 
 MOST_QUESTIONS = 64
 "Questions of one search, repetitions included: 64 kB."
@@ -31,23 +31,8 @@ LOWEST_PORT = 1024
 MOST_WAITING = 1024
 "Addresses that wait to be asked; as each network has eight at most, these are of 128 networks."
 
-_COMPATIBLE = ipaddress.ip_network("::/96")
-"IPv4 addresses in the oldest form (RFC 4291 §2.5.5.1)."
-
 MayAsk = Callable[[str], bool]
 "Tells whether an address may be asked at all."
-
-
-def is_public(host: str) -> bool:
-    """Tell whether an address is one of a machine in the Internet, and nothing that wraps another address."""
-    if is_loopback(host) or is_private(host) or is_never_dialled(host):
-        return False
-    address = ipaddress.ip_address(host)
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.sixtofour or address.teredo or address in _COMPATIBLE or is_translated(host)
-    ):
-        return False  # packets would go to an IPv4 address that nobody has looked at
-    return address.is_global
 
 
 def is_usable(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from twisted.internet import reactor
@@ -13,12 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from p2pship.lookup.dns.reach import MOST_RESOLVED, GuardedReactor, in_the_internet, within_reach
-from p2pship.lookup.dns.servers import MOST_SERVERS, Servers
-from p2pship.lookup.http.address import ServerAddress
-from p2pship.lookup.http.web import trusting
 from p2pship.network import Interface
 from p2pship.testing.network import StaticNetwork, loopback
+from p2pship.trust.reach import MOST_RESOLVED, MOST_WAITING, GuardedReactor, in_the_internet, within_reach
 
 HOME = Interface("eth0", 2, (("192.168.1.2", 24), ("fd00:1::2", 64)), loopback=False, multicast=True)
 
@@ -28,7 +24,7 @@ class WithinReachTests(SynchronousTestCase):
 
     def test_addresses(self) -> None:
         """An address in a private network is for those on that network; one's own machine and nobody's addresses are for nobody."""
-        may_ask = within_reach(StaticNetwork(loopback(), HOME))
+        may_ask = within_reach(StaticNetwork(loopback(), HOME).interfaces)
         for host in ("198.51.99.7", "2a00::7", "192.168.1.77", "fd00:1::77", "64:ff9b::c633:6307"):
             self.assertTrue(may_ask(host), host)
         for host in (
@@ -61,7 +57,7 @@ class WithinReachTests(SynchronousTestCase):
     def test_network_changes(self) -> None:
         """What counts is the network in which we are when we ask."""
         network = StaticNetwork(loopback())
-        may_ask = within_reach(network)
+        may_ask = within_reach(network.interfaces)
         self.assertFalse(may_ask("192.168.1.77"))
         network.change(loopback(), HOME)
         self.assertTrue(may_ask("192.168.1.77"))
@@ -73,7 +69,7 @@ class ResolverThatChanges:
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
 
-    def resolveHostName(self, receiver: Any, name: str, *args: Any) -> Any:
+    def resolveHostName(self, receiver: Any, name: str, *args: Any, **more: Any) -> Any:
         """Tell the next ones."""
         receiver.resolutionBegan(None)
         for host in self.answers.pop(0):
@@ -117,10 +113,18 @@ class SlowResolver:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
 
-    def resolveHostName(self, receiver: Any, name: str, *args: Any) -> Resolution:
+    def resolveHostName(self, receiver: Any, name: str, *args: Any, **more: Any) -> Resolution:
         """Keep who is to be told."""
         self.asked.append((name, receiver))
         return Resolution(name)
+
+
+def resolved(guarded: GuardedReactor, name: str) -> list[str]:
+    """Return to what a name leads, with a resolver that answers at once."""
+    receiver = Receiver()
+    guarded.nameResolver.resolveHostName(receiver, name)  # type: ignore[arg-type]
+    assert receiver.complete
+    return receiver.told
 
 
 class GuardedReactorTests(SynchronousTestCase):
@@ -130,14 +134,7 @@ class GuardedReactorTests(SynchronousTestCase):
         """Return one whose resolver gives these answers, one after the other."""
         inner: Any = MemoryReactorClock()
         inner.nameResolver = ResolverThatChanges(*answers)
-        return GuardedReactor(inner, within_reach(StaticNetwork(loopback(), HOME)))
-
-    def resolved(self, guarded: GuardedReactor, name: str) -> list[str]:
-        """Return to what a name leads."""
-        receiver = Receiver()
-        guarded.nameResolver.resolveHostName(receiver, name)  # type: ignore[arg-type]
-        self.assertTrue(receiver.complete)
-        return receiver.told
+        return GuardedReactor(inner, within_reach(StaticNetwork(loopback(), HOME).interfaces))
 
     def test_interface(self) -> None:
         """It is a reactor with a name resolver, and else the reactor that it was given."""
@@ -153,27 +150,13 @@ class GuardedReactorTests(SynchronousTestCase):
     def test_left_out(self) -> None:
         """Of several addresses, those are left out that may not be asked."""
         guarded = self.guarded(["127.0.0.1", "198.51.99.7", "10.0.0.1", "192.168.1.9"])
-        self.assertEqual(self.resolved(guarded, "rv.example"), ["198.51.99.7", "192.168.1.9"])
+        self.assertEqual(resolved(guarded, "rv.example"), ["198.51.99.7", "192.168.1.9"])
 
     def test_changed_since(self) -> None:
         """A name that had a good address once is looked at again each time it is connected to."""
         guarded = self.guarded(["198.51.99.7"], ["127.0.0.1"])
-        self.assertEqual(self.resolved(guarded, "rv.example"), ["198.51.99.7"])
-        self.assertEqual(self.resolved(guarded, "rv.example"), [])
-
-    def test_proxy(self) -> None:
-        """The proxy of the environment may be on our own machine, and nothing else may."""
-        inner: Any = MemoryReactorClock()
-        inner.nameResolver = ResolverThatChanges(["127.0.0.1"], ["127.0.0.1"])
-        may_ask = within_reach(StaticNetwork(loopback()))
-        servers = Servers(
-            inner, trusting(b""), {"https_proxy": "http://Proxy.local:3128"}, may_ask, os.urandom
-        )
-        remote = servers.remote(ServerAddress.parse("https://rv.example"))
-        self.assertIs(servers.remote(ServerAddress.parse("https://rv.example/")), remote)
-        guarded = servers.reactor
-        self.assertEqual(self.resolved(guarded, "proxy.local"), ["127.0.0.1"])
-        self.assertEqual(self.resolved(guarded, "rv.example"), [])
+        self.assertEqual(resolved(guarded, "rv.example"), ["198.51.99.7"])
+        self.assertEqual(resolved(guarded, "rv.example"), [])
 
     def test_slow_names(self) -> None:
         """Names that are not resolved, as their domain may intend, hold up those of other domains here, but not other parts of the node."""
@@ -190,20 +173,17 @@ class GuardedReactorTests(SynchronousTestCase):
         self.assertEqual([name for name, _ in slow.asked[MOST_RESOLVED:]], ["proxy.local"])
         for at in range(2):
             slow.asked[at][1].resolutionComplete()
-        self.assertEqual([name for name, _ in slow.asked[-2:]], ["r5.example", "r6.example"])
+        self.assertEqual([name for name, _ in slow.asked[-2:]], ["r6.example", "r5.example"])
         slow.asked[-1][1].resolutionComplete()
-        self.assertEqual([at for at, each in enumerate(receivers) if each.complete], [0, 1, 6])
+        self.assertEqual([at for at, each in enumerate(receivers) if each.complete], [0, 1, 5])
 
-    def test_bounded(self) -> None:
-        """However many servers are named, few are remembered."""
-        servers = Servers(MemoryReactorClockWithNames(), trusting(b""), {}, lambda host: True, os.urandom)
-        first = servers.remote(ServerAddress.parse("https://r0.example"))
-        for at in range(1, MOST_SERVERS + 1):
-            servers.remote(ServerAddress.parse(f"https://r{at}.example"))
-        self.assertIsNot(servers.remote(ServerAddress.parse("https://r0.example")), first)
-
-
-class MemoryReactorClockWithNames(MemoryReactorClock):
-    """A reactor of tests that has a resolver."""
-
-    nameResolver: Any = ResolverThatChanges()
+    def test_many_wait(self) -> None:
+        """However many names are not resolved, few wait: who has waited for longest hears of no address."""
+        inner: Any = MemoryReactorClock()
+        inner.nameResolver = slow = SlowResolver()
+        guarded = GuardedReactor(inner, lambda host: True, most=1)
+        receivers = [Receiver() for _ in range(MOST_WAITING + 3)]
+        for receiver in receivers:
+            guarded.nameResolver.resolveHostName(receiver, "r.example")  # type: ignore[arg-type]
+        self.assertEqual([at for at, each in enumerate(receivers) if each.complete], [1, 2])
+        self.assertEqual(len(slow.asked), 1)

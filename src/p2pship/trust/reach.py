@@ -1,7 +1,7 @@
 """Which addresses that the DNS named may be asked: public ones; over TLS, those of our own networks, too.
 
-Whoever writes records for a domain could else have every node that looks for somebody there knock at a machine within its
-own network, or at itself, which the writer cannot reach. Over TLS nothing is asked before the machine has proven that it has the
+Whoever writes records for a domain could else have every node that looks for somebody there, or whom somebody calls by a name of that
+domain, knock at a machine within its own network, or at itself, which the writer cannot reach, and tell by the time what is there. Over TLS nothing is asked before the machine has proven that it has the
 name; a datagram is asked at once, and whoever gets it may take it for something else.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -23,30 +22,31 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from p2pship.address import canonical_host, is_loopback, untranslated
-from p2pship.interfaces import INetwork
-from p2pship.lookup.questions.targets import is_public, is_usable
-from p2pship.network import networks_of
+from p2pship.address import canonical_host, is_loopback, is_never_dialled, is_public, untranslated
+from p2pship.network import Interface, networks_of
 
 MOST_RESOLVED = 5
 """Names of servers resolved at a time: each keeps one of the reactor's ten threads, in which all other names are resolved too, and a domain
 whose name servers do not answer does so for ten seconds and more."""
 
+MOST_WAITING = 32
+"Names that wait for that; whoever waits for longest is told that there is no address: they have probably given up."
+
 MayAsk: TypeAlias = Callable[[str], bool]
 "Tells whether an address, in its canonical spelling, may be asked."
 
 
-def within_reach(network: INetwork) -> MayAsk:
-    """Return what passes public addresses, and private ones that are on one of our networks as they are then."""
+def within_reach(interfaces: Callable[[], Iterable[Interface]]) -> MayAsk:
+    """Return what passes public addresses, and private ones that are on a network of ours, as ``interfaces`` tells them then."""
 
     def may_ask(host: str) -> bool:
         host = untranslated(host)
         if is_public(host):
             return True
-        if is_loopback(host) or not is_usable(host):
+        if is_loopback(host) or is_never_dialled(host):
             return False
         address = ipaddress.ip_address(host)
-        return any(address in each for each in networks_of(network.interfaces()))
+        return any(address in each for each in networks_of(interfaces()))
 
     return may_ask
 
@@ -54,6 +54,10 @@ def within_reach(network: INetwork) -> MayAsk:
 def in_the_internet(host: str) -> bool:
     """Pass public addresses alone."""
     return is_public(untranslated(host))
+
+
+_Sought: TypeAlias = tuple[str, int, Sequence[type[IAddress]] | None, str]
+"A name, and what else is asked of a resolver."
 
 
 @implementer(IReactorPluggableNameResolver)
@@ -64,11 +68,12 @@ class GuardedReactor:
     another one since.
     """
 
-    def __init__(self, reactor: Any, may_ask: MayAsk) -> None:
+    def __init__(self, reactor: Any, may_ask: MayAsk, most: int = MOST_RESOLVED) -> None:
+        """``most`` names are resolved at a time, until the system has answered or given up, whoever still waits for that."""
         self._reactor = reactor
         self.exempt: set[str] = set()
         "the hosts that may be anywhere, such as a proxy: names in lower case"
-        self.nameResolver = _GuardedResolver(reactor.nameResolver, may_ask, self.exempt)
+        self.nameResolver = _GuardedResolver(reactor.nameResolver, may_ask, self.exempt, most)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -81,12 +86,13 @@ class GuardedReactor:
 
 @implementer(IHostnameResolver)
 class _GuardedResolver:
-    def __init__(self, inner: IHostnameResolver, may_ask: MayAsk, exempt: set[str]) -> None:
+    def __init__(self, inner: IHostnameResolver, may_ask: MayAsk, exempt: set[str], most: int) -> None:
         self._inner = inner
         self._may_ask = may_ask
         self._exempt = exempt
+        self._most = most
         self._under_way = 0
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[tuple[_GuardedReceiver, _Sought]] = deque()
 
     def resolveHostName(
         self,
@@ -101,8 +107,10 @@ class _GuardedResolver:
         if hostName.lower() in self._exempt:
             return self._inner.resolveHostName(resolutionReceiver, *more)
         guarded = _GuardedReceiver(resolutionReceiver, self._may_ask, self._one_ended)
-        self._waiting.append(partial(self._inner.resolveHostName, guarded, *more))
+        self._waiting.append((guarded, more))
         self._advance()
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()[0].give_up(hostName)
         return _Resolution(hostName)
 
     def _one_ended(self) -> None:
@@ -110,9 +118,11 @@ class _GuardedResolver:
         self._advance()
 
     def _advance(self) -> None:
-        while self._waiting and self._under_way < MOST_RESOLVED:
+        """Resolve those next that were asked for last: who asked before them may have given up."""
+        while self._waiting and self._under_way < self._most:
             self._under_way += 1
-            self._waiting.popleft()()
+            guarded, sought = self._waiting.pop()
+            self._inner.resolveHostName(guarded, *sought)
 
 
 @implementer(IHostResolution)
@@ -140,4 +150,9 @@ class _GuardedReceiver:
 
     def resolutionComplete(self) -> None:
         self._ended()
+        self._inner.resolutionComplete()
+
+    def give_up(self, name: str) -> None:
+        """Tell that there is no address, though nobody has looked."""
+        self._inner.resolutionBegan(_Resolution(name))
         self._inner.resolutionComplete()
