@@ -15,7 +15,7 @@ DELAY = 0.02
 
 ROUND_TRIP = 2 * DELAY
 
-PATIENCE = 45.0
+PATIENCE = 90.0
 "Seconds for all."
 
 

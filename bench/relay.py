@@ -67,7 +67,7 @@ class Relay:
 
 def run(quick: bool) -> list[Figure]:
     """Measure them in turn, several times."""
-    calls, calls_over_udp, rounds, seconds = (100, 50, 3, 1.2) if quick else (CALLS, CALLS_OVER_UDP, 5, 6.0)
+    calls, calls_over_udp, rounds, seconds = (60, 40, 3, 1.0) if quick else (CALLS, CALLS_OVER_UDP, 5, 6.0)
     pin(0, 1)
     with ExitStack() as stack:
         relays = {

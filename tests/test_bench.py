@@ -22,6 +22,7 @@ from bench.figures import Figure, median
 from bench.load import Outcome
 from bench.talk import description, media_address
 from bench.voice import Heard, Voice, speak
+from p2pship.testing.cable import require_cables
 
 PATIENCE = 60.0
 "Seconds until a benchmark has begun, and until it has ended, on a busy machine."
@@ -104,6 +105,20 @@ class ShowTests(SynchronousTestCase):
         self.assertEqual((figure.name, figure.peer), ("echoed", "twisted"))
         self.assertGreater(figure.value, 0)
         self.assertIsNotNone(figure.ratio)
+
+
+class LookupRunTests(SynchronousTestCase):
+    """The benchmark that searches a DHT, of which nothing else shows that it still runs."""
+
+    def test_run(self) -> None:
+        """In a network of its own the DHT comes up, and both libtorrent and the node find what is announced there."""
+        require_cables()
+        found = {figure.name: figure.value for figure in lookup.run(quick=True)}
+        self.assertEqual(
+            list(found), ["first_address_ms", "mainline_ratio", "verified_ms", "record_added_ms"]
+        )
+        self.assertGreater(found["verified_ms"], found["first_address_ms"])
+        self.assertGreater(found["first_address_ms"], 1000 * lookup.ROUND_TRIP)
 
 
 class EndedTests(SynchronousTestCase):

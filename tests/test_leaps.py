@@ -64,6 +64,34 @@ class SteadyCallsTests(SynchronousTestCase):
         self.pass_time(10)
         self.assertEqual(self.happened, ["set back", "due"])
 
+    def test_while_calls_are_made(self) -> None:
+        """Where it is set back while calls are made, those that wait are not taken for due by the old time."""
+
+        def late() -> None:
+            self.unix -= 7200
+            self.reactor.callLater(2, self.note, "new")
+
+        self.reactor.callLater(5, late)
+        self.reactor.callLater(10, self.note, "due")
+        self.pass_time(5)
+        self.assertEqual(self.happened, [])
+        self.pass_time(2)
+        self.pass_time(3)
+        self.assertEqual(self.happened, ["set back", "new", "due"])
+
+    def test_put_off_since(self) -> None:
+        """What has been put off by the new time is left so, and what was cancelled by then does no harm."""
+        put_off = self.reactor.callLater(10, self.note, "due")
+        cancelled = self.reactor.callLater(10, self.note, "cancelled")
+        self.unix -= 7200
+        self.reactor.timeout()
+        put_off.reset(20)
+        cancelled.cancel()
+        self.pass_time(19)
+        self.assertEqual(self.happened, ["set back"])
+        self.pass_time(1)
+        self.assertEqual(self.happened, ["set back", "due"])
+
     def test_set_on(self) -> None:
         """When it is set on, or the machine has slept, what is due is done, and nobody is told; nor of small steps."""
         self.reactor.callLater(10, self.note, "due")

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from time import monotonic, time
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+
 LEAST = 2.0
 "Seconds of which the clock has to be set back: what is corrected in small steps delays little."
 
@@ -38,7 +40,13 @@ class SteadyCalls:
         ahead = now - self._steady()
         back, self._ahead = self._ahead - ahead, ahead
         if back > LEAST:
-            for call in self._reactor.getDelayedCalls():
-                call.delay(-back)
-            self._reactor.callFromThread(self._set_back)  # which wakes it: it may be about to wait for a call
+            due = [(call, call.getTime()) for call in self._reactor.getDelayedCalls()]
+            # Not now: it may be about to wait for a call, or compare each with what the time was before.
+            self._reactor.callFromThread(self._bring_forward, due, back)
         return now
+
+    def _bring_forward(self, due: list[tuple[IDelayedCall, float]], back: float) -> None:
+        for call, when in due:
+            if call.active() and call.getTime() == when:  # else it was set by the new time since
+                call.delay(-back)
+        self._set_back()

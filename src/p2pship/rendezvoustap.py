@@ -131,10 +131,10 @@ def makeService(options: Options) -> RendezvousService:
     from twisted.internet import reactor
 
     allow_more()
-    SteadyCalls(reactor, lambda: None)
     try:
         server = make_server(reactor, options.settings, options.state, os.urandom)
     except ImportError as error:
         way_out = f"{sys.executable} -m pip install redis"
         raise SystemExit(f"p2pship-rendezvous cannot start: {error}; {way_out}") from None
+    SteadyCalls(reactor, lambda: None)
     return RendezvousService(reactor, options.state, server, end_as_failure)

@@ -10,7 +10,8 @@ from p2pship.identity.certificate import self_signed
 from p2pship.identity.place import Place
 from p2pship.identity.seal import seal, seal_piece
 from p2pship.identity.verdict import NameGrade
-from p2pship.lookup.candidate import Found, Slot
+from p2pship.identity.verify import papers_from
+from p2pship.lookup.candidate import Candidate, Found, Slot
 from p2pship.lookup.pieces import ANNEX_TIME, MOST_FETCHED
 from p2pship.lookup.piecestore import MOST_KEPT, PieceStore
 from p2pship.lookup.search import COLLECTING_TIME
@@ -189,6 +190,29 @@ class ChainPiecesTests(AnnexTestCase):
         self.publish_all(self.bob)
         self.outcome(lying, self.memory("good", delay=COLLECTING_TIME / 2))
         self.assertEqual([each.papers.statement.key for each in self.receiver.found], [self.bob.key])
+
+    def test_copied(self) -> None:
+        """Who refers to many pieces, and publishes a copy of a known device's item besides, keeps out neither that nor its pieces."""
+        bob, lookup = Person(devices=16), self.memory()
+        self.keyring.accept_statement(
+            papers_from(bob.statement(), bob.record(), NOW).statement, NOW, keep=True
+        )
+        self.trust.authorities.add(AUTHORITY)
+        self.publish_all(bob)
+        item = self.directory.items.pop(next(iter(bob.items())))
+        lookup.lasting = 1.0
+        self.prove(bob)
+        self.find(lookup)
+        (part,) = [part for part, _ in self.search._parts]  # type: ignore[attr-defined]
+        for _ in range(20):
+            eve = Person()
+            eve.authority, eve.chain = AUTHORITY, os.urandom(4000)
+            part.candidate_received(Candidate(next(iter(eve.items().values())), "memory"))
+        for signer, found in ((b"", 0), (bob.devices[0].publication_key, 1)):
+            part.candidate_received(Candidate(item, "memory", signer=signer))
+            self.clock.advance(0.1)
+            keys = [each.papers.statement.key for each in self.receiver.found]
+            self.assertEqual(keys.count(bob.key), found)
 
     def test_store_is_bounded(self) -> None:
         """Only so many pieces are kept."""

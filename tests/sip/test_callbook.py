@@ -28,6 +28,7 @@ class CallBookCase(TestCase):
         self.path = Path(self.mktemp())
         self.clock = Clock()
         self.clock.advance(NOW)
+        self.random = Random(7)
         self.book = self.reopened()
         self._calls = 0
 
@@ -35,7 +36,7 @@ class CallBookCase(TestCase):
         """Return the book as the next run finds it, whatever became of the last one."""
         self.database = Database(self.path, [SCHEMA])
         self.addCleanup(self.database.close)
-        book = CallBook(self.clock, self.database, Random(7).randbytes)
+        book = CallBook(self.clock, self.database, self.random.randbytes)
         book.start()
         return book
 
@@ -221,6 +222,29 @@ class FindingTests(CallBookCase):
             self.clock.advance(1)
         self.outgoing().up("dialog", FakePeer(ALICE, BOB))
         self.assertEqual(self.book.story("")["call_id"], "call-2")
+
+    def test_clock_set_back(self) -> None:
+        """What happens after the clock was set back is later all the same, in this run and the next, and is what is kept."""
+        self.patch(callbook, "MOST", {Shelf.CALL: 3})
+        for callee, leap in (("ahead", 7200), ("back", -7200), ("reopened", 0), ("last", 0)):
+            self.clock.advance(leap)
+            if callee == "reopened":
+                self.book.stop()
+                self.book = self.reopened()
+            self.outgoing(callee).finished(404, "Not Found")
+            self.book.flush()
+        self.assertEqual(self.book.story("")["callee"], "last")
+        self.assertEqual(self.kept(), ["last", "reopened", "back"])
+
+    def test_clock_set_back_meanwhile(self) -> None:
+        """No call lasts less than no time, neither one that is up nor one that has ended."""
+        trails = [self.outgoing(), self.outgoing()]
+        for trail in trails:
+            trail.up("dialog", FakePeer(ALICE, BOB))
+        self.clock.advance(-7200)
+        trails[0].down("dialog", ALICE, "")
+        self.assertEqual([line["seconds"] for line in self.book.recent(2)], [0.0, 0.0])
+        self.assertEqual(trails[0].story["ended"], 0.0)
 
     def test_not_found(self) -> None:
         """What names no call, or several, is refused in words; whatever it is."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pship.address import HostPort
 from p2pship.sip import registrar
-from p2pship.sip.bindings import Bindings
+from p2pship.sip.bindings import LONGEST_EXPIRES, Bindings
 from p2pship.sip.message import Response
 from tests.sip.fakes import FakeHop
 from tests.sip.station import Station
@@ -126,6 +126,20 @@ class RegistrarTests(TestCase):
         again.load()
         self.assertEqual(again.of(ALICE), self.station.bindings.of(ALICE))
         self.assertEqual(len(again.of(ALICE)), 1)
+
+    def test_kept_with_a_wrong_clock(self) -> None:
+        """A computer without a clock of its own, which hears the time after its start, does not keep a phone that is gone for years."""
+        self.register(Expires="30")
+        self.station.bindings.close()
+        self.station.clock.advance(-1e9)
+        again = Bindings(self.station.clock, self.station.database)
+        again.load()
+        self.station.clock.advance(1e9)
+        self.assertEqual(len(again.of(ALICE)), 1)
+        for _ in range(LONGEST_EXPIRES // 50 + 1):
+            self.station.clock.advance(50)
+            again.expired()
+        self.assertEqual(again.of(ALICE), [])
 
     def test_leaps(self) -> None:
         """While the machine sleeps, or its clock is set on or back, no binding ages: its phone knows nothing of it."""

@@ -81,11 +81,13 @@ class Receiver:
     """Keeps the addresses."""
 
     def __init__(self) -> None:
+        self.name = ""
         self.told: list[str] = []
         self.complete = False
 
-    def resolutionBegan(self, resolution: object) -> None:
+    def resolutionBegan(self, resolution: Any) -> None:
         """Begin."""
+        self.name = resolution.name if resolution else ""
 
     def addressResolved(self, address: Any) -> None:
         """Keep it."""
@@ -183,7 +185,7 @@ class GuardedReactorTests(SynchronousTestCase):
         inner.nameResolver = slow = SlowResolver()
         guarded = GuardedReactor(inner, lambda host: True, most=1)
         receivers = [Receiver() for _ in range(MOST_WAITING + 3)]
-        for receiver in receivers:
-            guarded.nameResolver.resolveHostName(receiver, "r.example")  # type: ignore[arg-type]
-        self.assertEqual([at for at, each in enumerate(receivers) if each.complete], [1, 2])
+        for at, receiver in enumerate(receivers):
+            guarded.nameResolver.resolveHostName(receiver, f"r{at}.example")  # type: ignore[arg-type]
+        self.assertEqual([each.name for each in receivers if each.complete], ["r1.example", "r2.example"])
         self.assertEqual(len(slow.asked), 1)

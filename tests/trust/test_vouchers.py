@@ -75,12 +75,17 @@ class SeparateTests(PolicyCase):
     def test_each_asks(self) -> None:
         """A domain is asked once for all on one device, and again for another: it cannot tell that they are on one node."""
         asked: list[str] = []
+        made: list[Any] = []
 
         def endpoint(host: str) -> Any:
             asked.append(host)
             return HostnameEndpoint(MemoryReactorClock(), b"192.0.2.1", 443)
 
-        self.patch(pages, "https", lambda reactor: endpoint)
+        def https(reactor: Any) -> Any:
+            made.append(reactor)
+            return endpoint
+
+        self.patch(pages, "https", https)
         voucher = LateDomainVoucher(None, self.clock, TrustSettings(True, False))  # type: ignore[arg-type]
         bob = papers_of("bob@bobs-own-domain.net", self.key)
         apart, together = self.keyring.create(BOB, separate=True), self.keyring.create(CAROL)
@@ -89,3 +94,4 @@ class SeparateTests(PolicyCase):
             voucher.vouch(bob, cast(IIdentity, own))
             counts.append(len(asked))
         self.assertEqual(counts, [1, 1, 2, 2])
+        self.assertEqual(len(made), 1)  # so that all together leave threads to others

@@ -95,7 +95,7 @@ class Search:
         self._verdicts: dict[tuple[bytes, tuple[bytes, ...]], Deferred[Verdict | None]] = {}
         self._other_keys: set[bytes] = set()
         self._judging = 0
-        self._seen: set[tuple[bytes, bool, bool]] = set()
+        self._seen: set[tuple[bytes, bytes, bool, bool]] = set()
         self._opened: Counter[tuple[Place, Whose]] = Counter()
         self._refused: list[str] = []
         self._told: set[bytes] = set()
@@ -160,10 +160,11 @@ class Search:
 
     def _candidate_received(self, place: Place, candidate: Candidate) -> None:
         self._trace.received(candidate)
-        seen = (candidate.item, candidate.over_loopback, candidate.on_link)
         if self._over:
             return
         whose = candidate.lookup, candidate.signer if candidate.signer in self._known[place] else b""
+        # A copy that anybody can publish counts among theirs, and may have failed for that.
+        seen = (candidate.item, whose[1], candidate.over_loopback, candidate.on_link)
         full = self._opened[place, whose] >= MOST_OPENED
         if full or seen in self._seen:
             why = f"it is not looked at: {MOST_OPENED} were" if full else "it came before"

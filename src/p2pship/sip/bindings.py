@@ -37,6 +37,9 @@ SCHEMA = Schema(
 WRITE_AFTER = 1.0
 "Seconds between the first change and the write that keeps it and all that followed."
 
+LONGEST_EXPIRES = 86_400
+"Seconds: a phone that vanished stops ringing in vain after a day, however wrong the clock was when it registered, or when the node started."
+
 ASLEEP = 60.0
 """Seconds between two looks at the bindings after which the machine has slept, or its clock was set, as of a computer that has none of its own and
 hears the time after its start: the registrar looks every few seconds."""
@@ -100,9 +103,11 @@ class Bindings:
 
     def load(self) -> None:
         """Read those that have not expired; raises StorageFailed."""
-        rows = self._database.query("SELECT * FROM sip_bindings WHERE expires > ?", self._now())
-        for row in rows:
-            self._bindings.setdefault(row[0], []).append(_from_row(row))
+        now = self._now()
+        for row in self._database.query("SELECT * FROM sip_bindings WHERE expires > ?", now):
+            binding = _from_row(row)
+            binding = replace(binding, expires=min(binding.expires, now + LONGEST_EXPIRES))
+            self._bindings.setdefault(row[0], []).append(binding)
 
     def of(self, aor: str) -> list[Binding]:
         """Return the live bindings of a name, oldest first."""

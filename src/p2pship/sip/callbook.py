@@ -4,6 +4,7 @@ Theory of operation. A story that changed waits at most a second, and is then wr
 transaction and in a thread: an fsync for each call would cost more than the call, and no phone should wait for the disk. Each story stands on a shelf (:class:`Shelf`), and of each
 shelf only the newest are kept, so that strangers who are refused push out nobody but each other; on those shelves no
 caller has more than a few. A story that is found alive at the start is one of a run that was killed, which it then says.
+In the table a story began after the one before it, though the clock may have been set back meanwhile; the story itself tells the time by the clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from base64 import b32encode
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from functools import partial
+from math import inf, nextafter
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -81,14 +83,15 @@ class CallBook:
         self._database = database
         self._random = random
         self._waiting: dict[str, Trail] = {}
-        self._live: dict[
-            _Key, list[Trail]
-        ] = {}  # mostly one; a caller may use the name of a call that is up again
+        self._latest = 0.0
+        self._live: dict[_Key, list[Trail]] = {}
+        "mostly one; a caller may use the name of a call that is up again"
         self._write: IDelayedCall | None = None
         self._writing: Future[None] | None = None
 
     def start(self) -> None:
         """Take it that the calls that were alive in the last run ended with it; raises StorageFailed."""
+        ((self._latest,),) = self._database.query("SELECT coalesce(max(began), 0.0) FROM calls_story")
         rows = self._database.query("SELECT story FROM calls_story WHERE live = 1")
         if not rows:
             return
@@ -112,7 +115,8 @@ class CallBook:
         direction = "outgoing" if peer is None else "incoming"
         story = begun(self._new_id(), call_id, direction, caller, callee, self._reactor.seconds())
         key = (call_id, tag, peer)
-        trail = Trail(story, self._reactor.seconds, partial(self._changed, key))
+        self._latest = max(story["began"], nextafter(self._latest, inf))
+        trail = Trail(story, self._latest, self._reactor.seconds, partial(self._changed, key))
         self._live.setdefault(key, []).append(trail)
         if peer is not None:
             trail.with_peer(peer)
@@ -273,7 +277,7 @@ def _row(trail: Trail) -> _Row:
     story = trail.story
     return (
         story["id"],
-        story["began"],
+        trail.place,
         trail.shelf.value,
         story["caller"],
         story["call_id"],
@@ -284,7 +288,7 @@ def _row(trail: Trail) -> _Row:
 
 def _line(story: CallStory, now: float) -> CallLine:
     ended = story["ended"] if story["ended"] is not None else now - story["began"]
-    seconds = ended - (story["answered"] or 0.0)
+    seconds = max(0.0, ended - (story["answered"] or 0.0))  # the clock may have been set back meanwhile
     return CallLine(
         id=story["id"],
         direction=story["direction"],

@@ -16,7 +16,7 @@ from p2pship.identity.naming import NameRefused
 from p2pship.interfaces import IKeyring
 from p2pship.journal import Journal, PhoneRegistered, RequestRefused, printable
 from p2pship.sip.admission import OPEN, Admission
-from p2pship.sip.bindings import Binding, Bindings
+from p2pship.sip.bindings import LONGEST_EXPIRES, Binding, Bindings
 from p2pship.sip.message import LONGEST_SHOWN, BadMessage, Request, Response, response_to
 from p2pship.sip.names import OwnNames
 from p2pship.sip.refusal import LONGEST_REASON, add_warning
@@ -28,9 +28,6 @@ DEFAULT_EXPIRES = 3600
 
 SHORTEST_EXPIRES = 10
 "Seconds; below it a phone is told 423 (RFC 3261 §10.3 item 7)."
-
-LONGEST_EXPIRES = 86_400
-"Seconds: a phone that vanished stops ringing in vain after a day."
 
 MOST_BINDINGS = 16
 "Phones of one name, the latest ones; each rings at once, so more would only amplify (RFC 5393)."

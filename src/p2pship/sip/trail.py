@@ -57,9 +57,12 @@ class Shelf(Enum):
 class Trail:
     """One call's story."""
 
-    def __init__(self, story: CallStory, now: Callable[[], float], changed: Callable[[Trail], None]) -> None:
-        """Go on with a story that has only begun; ``changed`` hears of every change."""
+    def __init__(
+        self, story: CallStory, place: float, now: Callable[[], float], changed: Callable[[Trail], None]
+    ) -> None:
+        """Go on with a story that has only begun; ``place`` is more than that of any before, and ``changed`` hears of every change."""
         self.story = story
+        self.place = place
         self._now = now
         self._changed = changed
         self._branches: dict[Hashable, BranchStory] = {}
@@ -262,7 +265,7 @@ class Trail:
             self._changed(self)
 
     def _after(self) -> float:
-        return _rounded(self._now() - self.story["began"])
+        return _rounded(max(0.0, self._now() - self.story["began"]))  # the clock may have been set back
 
 
 def begun(id: str, call_id: str, direction: str, caller: str, callee: str, now: float) -> CallStory:

@@ -236,9 +236,8 @@ def _is_usable(key: DNSKEY) -> bool:
     """Tell whether a key is of an algorithm that is in use, and of a size with which it takes little time."""
     if key.algorithm not in _RSA:
         return key.algorithm in _ALGORITHMS
-    length = (
-        key.key[0] if key.key else 0
-    )  # of the exponent; 0 where that is very long, and told in two more octets
+    # The length of the exponent is 0 where that is very long, and told in two more octets.
+    length = key.key[0] if key.key else 0
     return 0 < length <= LONGEST_EXPONENT and 0 < len(key.key) - 1 - length <= LONGEST_MODULUS
 
 

@@ -110,7 +110,8 @@ class _GuardedResolver:
         self._waiting.append((guarded, more))
         self._advance()
         if len(self._waiting) > MOST_WAITING:
-            self._waiting.popleft()[0].give_up(hostName)
+            guarded, (name, *_) = self._waiting.popleft()
+            guarded.give_up(name)
         return _Resolution(hostName)
 
     def _one_ended(self) -> None:

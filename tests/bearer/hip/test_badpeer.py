@@ -14,7 +14,8 @@ from p2pship.bearer.hip.inner import UDP
 from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locators
 from p2pship.bearer.hip.numbers import LocatorType, PacketType, ParameterType, TrafficType
 from p2pship.bearer.hip.parameters import ESPInfo, encode_seq
-from p2pship.bearer.hip.paths import LED_TRIES, MOST_LED, MOST_OUTSTANDING
+from p2pship.bearer.hip.paths import LED_TRIES, MOST_LED
+from p2pship.bearer.hip.questions import MOST_OUTSTANDING
 from p2pship.bearer.hip.rekey import OLD_TIME
 from p2pship.bearer.hip.signalling import MARKER
 from p2pship.bearer.hip.updates import KEYS_WORTH, MOST_TAKEN, Contents
@@ -136,7 +137,7 @@ class VictimTests(BadPeerCase):
         )
         association: Any = self.far.association
         self.assertLessEqual(len(association.updates._outstanding), MOST_OUTSTANDING)
-        self.assertLessEqual(len(association.paths._probes), 2 * MOST_LED)
+        self.assertLessEqual(len(association.paths._questions), 2 * MOST_LED)
 
     async def test_named_then_silent(self) -> None:
         """Attack: as many places as it has room for are named in a call, and then nothing comes: little is sent there."""

@@ -145,6 +145,14 @@ class FloodTests(SynchronousTestCase):
         """Attack: the same with one other #I."""
         self.assert_made(self.forge(other_puzzle, cycle([1])))
 
+    def test_one_other_puzzle(self) -> None:
+        """Attack: just one, just before the Responder's own, which is not more than there were I1s, as one of these was lost."""
+        self.two.dial()
+        self.two.work(0)
+        forged, began = other_puzzle(self.r1(), 1), self.two.now
+        self.assert_made(forged if number == round(0.26 / STEP) else b"" for number in count())
+        self.assertLess(self.two.now, began + 1)
+
     def test_few_other_puzzles(self) -> None:
         """Attack: the same with a few that come in every round."""
         self.assert_made(self.forge(other_puzzle, cycle(range(12))))

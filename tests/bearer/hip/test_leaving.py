@@ -43,6 +43,19 @@ class LeavingTests(PathsCase):
         for where in (ELSEWHERE, third):
             self.assertEqual(self.answered(sent[where], towards(where)), [(where, True)])
 
+    def test_preferred_once(self) -> None:
+        """What was preferred then has no advantage later, when all are asked as nothing comes: the first that answers is used."""
+        third = "203.0.113.10"
+        self.ways |= {ELSEWHERE, third}
+        spi = LocatorType.SPI_AND_ADDRESS
+        fields = [LocatorField(0, spi, where == third, UNLIMITED, where, 256) for where in (third, ELSEWHERE)]
+        sent = self.said(towards(third), *fields)
+        self.answered(sent[third], towards(third))
+        self.association.paths.silent(self.two.now)
+        sent = {thing.path.host: thing.octets for thing in self.one.take() if isinstance(thing, Send)}
+        self.assertEqual(self.answered(sent[ELSEWHERE], towards(ELSEWHERE)), [(ELSEWHERE, True)])
+        self.assertEqual(self.answered(sent[third], towards(third)), [])
+
     def test_verified_meanwhile(self) -> None:
         """When it has left where we send to, and what it prefers is not verified yet, another address that is verified is used (RFC 8046 §5.5)."""
         third = "203.0.113.10"
@@ -55,6 +68,20 @@ class LeavingTests(PathsCase):
         fields = [LocatorField(0, spi, where == third, UNLIMITED, where, 256) for where in (third, ELSEWHERE)]
         self.said(towards(third), *fields)
         self.assertEqual(self.association.path, towards(ELSEWHERE))
+
+    def test_verified_speaks(self) -> None:
+        """Of several that are verified that is used by which it speaks."""
+        third, fourth = "203.0.113.10", "203.0.113.11"
+        self.ways |= {ELSEWHERE, third, fourth}
+        self.name(ELSEWHERE, third)
+        for each in self.association.paths.locators():
+            each.status = Status.ACTIVE
+        self.done()
+        spi = LocatorType.SPI_AND_ADDRESS
+        hosts = fourth, ELSEWHERE, third
+        fields = [LocatorField(0, spi, where == fourth, UNLIMITED, where, 256) for where in hosts]
+        self.said(towards(third), *fields)
+        self.assertEqual(self.association.path, towards(third))
 
     def test_ends(self) -> None:
         """When the locator in use ends, another one is, which is verified; if there is none, it goes on, and time has nothing to do."""

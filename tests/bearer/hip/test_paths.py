@@ -13,9 +13,10 @@ from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, encode_locato
 from p2pship.bearer.hip.numbers import LocatorType, ParameterType
 from p2pship.bearer.hip.packet import Builder, parse
 from p2pship.bearer.hip.path import Send
-from p2pship.bearer.hip.paths import MOST_OUTSTANDING, MOST_PROBED
+from p2pship.bearer.hip.paths import MOST_PROBED
 from p2pship.bearer.hip.peerlocator import ASKED_TIME, MOST_ASKED, Status
 from p2pship.bearer.hip.peerlocators import MOST_KNOWN
+from p2pship.bearer.hip.questions import MOST_OUTSTANDING
 from tests.bearer.hip.hosts import TwoHosts, host, identity, path
 from tests.bearer.hip.pathscase import ELSEWHERE, PathsCase, moved, towards
 
@@ -283,7 +284,7 @@ class PathsTests(PathsCase):
         self.ways.add(ELSEWHERE)
         self.one.heard_elsewhere(self.association, towards(ELSEWHERE), self.two.now)
         self.assertEqual(self.done()[0], [towards(ELSEWHERE)])
-        while self.association.paths._probes:
+        while self.association.paths._questions:
             self.two.now += 1
             self.one.timer_fired(self.two.now)
         self.done()

@@ -348,8 +348,8 @@ class Association:
         elif self.state is State.CLOSED:
             times = (self._over_at,)
         else:
-            paths_due = self.paths.due()
-            times = (self.updates.due(), self.rekey.due(), paths_due, self._complete_at, self._look_at)
+            parts = self.updates.due(), self.rekey.due(), self.paths.due()
+            times = (*parts, self._complete_at, self._look_at)
         return min((time for time in times if time is not None), default=None)
 
     def timer_fired(self, now: float) -> None:

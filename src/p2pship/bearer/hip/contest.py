@@ -42,6 +42,8 @@ class Contest:
             for is_expected in (True, False)
         }
         self._r1s = 0
+        self.may_be_slow = False
+        "whether R1s that differ may all be the Responder's, late ones to I1s that were sent again"
         self.is_on = False
         "whether more has come than one Responder says: I1s are then sent more often"
 
@@ -57,8 +59,8 @@ class Contest:
         self._r1s += 1
 
     def look(self) -> None:
-        """Hear of an R1 that is not answered: that of a slow Responder to an I1 that was sent again, if no more than one came for each I1."""
-        self.is_on = self.is_on or self._r1s > self._round
+        """Hear of an R1 that is not answered; of a slow Responder there is one for each I1."""
+        self.is_on = self.is_on or not self.may_be_slow or self._r1s > self._round
 
     def came_before(self, key: bytes) -> bool:
         """Note that an R1 came; returns whether it has come after an earlier I1 as well."""

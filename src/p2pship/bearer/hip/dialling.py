@@ -91,6 +91,7 @@ class Dialling:
         """Begin with the first path at once."""
         self._timing = timing
         self.initiator = initiator
+        initiator.contest.may_be_slow = timing.may_be_slow
         self.begun_at = now
         self.path: Path | None = None
         "the one by which the R1 came that is answered"

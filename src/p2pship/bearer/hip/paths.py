@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from functools import partial
 
 from p2pship.address import is_loopback
 from p2pship.bearer.hip.announcement import Announcement
@@ -26,20 +25,15 @@ from p2pship.bearer.hip.credit import Credit
 from p2pship.bearer.hip.locatorset import UNLIMITED, LocatorField, decode_locators, for_data
 from p2pship.bearer.hip.numbers import ParameterType
 from p2pship.bearer.hip.packet import BadPacket, Packet
-from p2pship.bearer.hip.parameters import ESPInfo
 from p2pship.bearer.hip.path import Path
 from p2pship.bearer.hip.peerlocator import PeerLocator, Status
 from p2pship.bearer.hip.peerlocators import PeerLocators
 from p2pship.bearer.hip.persecond import PerSecond
-from p2pship.bearer.hip.updates import MOST_TRIES, Contents, Updates, echoes
-
-NONCE_SIZE = 16
+from p2pship.bearer.hip.questions import Questions
+from p2pship.bearer.hip.updates import MOST_TRIES, Updates, echoes
 
 MOST_PROBED = 8
 "Paths that are asked at once: each costs both sides a signature."
-
-MOST_OUTSTANDING = 4 * MOST_PROBED
-"Paths from which no answer has come yet; the one that was asked first is given up for another."
 
 QUESTION = 256
 "Octets of a question, with the shortest keys that there are."
@@ -87,16 +81,15 @@ class Paths:
         self._updates = updates
         updates.may_ask, updates.ways = self._may_ask, self._ways
         self._leads = leads
-        self._random = random
         self._reach = reach
         self._moved = moved
         self.current = path
         self._stays_until = float("-inf")
-        self._probes: dict[int, Path] = {}
+        self._questions = Questions(updates, spi, random, self._answered)
         self._named, self._led = PerSecond(MOST_LED), PerSecond(MOST_LED)
         self._announcement = Announcement(updates, path.own_host, spi, self._heard_of)
         self._found: Path | None = None
-        self._preferred: Path | None = None
+        self._preferred = b""
         self.confides = False
         "whether the other side may learn all our addresses: it has said hello"
         self._known = PeerLocators(path)
@@ -245,9 +238,8 @@ class Paths:
             self._updates.answer(*acks, echoed, path)
             acks = ()
         if asks:
-            self._forget_probes(target)
-            self._preferred = target
-            self._probe(target, now, acks, echoed if acks else (), LED_TRIES)
+            self._questions.give_up(target)
+            self._preferred = self._questions.ask(target, now, LED_TRIES, acks, echoed if acks else ())
             for each in acks:
                 self._updates.keep_answer(each, echoed)
         if locator is None or is_new:
@@ -256,14 +248,15 @@ class Paths:
             self._use(target)
 
     def _leave_deprecated(self, path: Path, now: float) -> None:
-        """If the other side is no more where we send to, use a verified path, or else that by which it says so, within the credit.
+        """If the other side is no more where we send to, use a verified path, best that by which it says so, or else that one within the credit.
 
         What it prefers may lead nowhere, as an address behind a router, and is used when it is verified (RFC 8046 §5.5, step 2).
         """
         current = self._known.at(self.current)
         if current is not None and current.status is not Status.DEPRECATED:
             return
-        verified = next((each for each in self.others(now) if self._known.is_verified(each)), None)
+        ways = path, *self.others(now)
+        verified = next((each for each in ways if self._known.is_verified(each)), None)
         if verified is None:
             self._follow(path, now)
         self._use(verified or path, verified is not None)
@@ -276,71 +269,22 @@ class Paths:
 
     def ask(self, now: float, paths: Sequence[Path] | None = None, most_tries: int = MOST_TRIES) -> None:
         """Ask along some paths whether the other side is there; all others by default."""
-        asked = set(self._probes.values())
+        asked = self._questions.paths
         wanted = dict.fromkeys(self.others(now) if paths is None else paths)
         new = [path for path in wanted if path not in asked and self._can_ask(path, now)]
         for path in new[:MOST_PROBED]:
-            self._probe(path, now, most_tries=most_tries)
+            self._questions.ask(path, now, most_tries)
 
-    def _give_up(self, probes: Sequence[int]) -> None:
-        for number in probes:
-            self._updates.cancel(number)
-            del self._probes[number]
-
-    def _forget_probes(self, path: Path) -> None:
-        """Ask no more along a path, as it is asked anew."""
-        self._give_up([number for number, each in self._probes.items() if each == path])
-
-    def _probe(
-        self,
-        path: Path,
-        now: float,
-        acks: Sequence[int] = (),
-        contents: Sequence[Contents] = (),
-        most_tries: int = MOST_TRIES,
-    ) -> None:
-        if len(self._probes) >= MOST_OUTSTANDING:
-            self._give_up([next(iter(self._probes))])
-        nonce = self._random(NONCE_SIZE)
-        spi = self._spi()
-        numbers: list[int] = []
-        number = self._updates.request(
-            [
-                (ParameterType.ESP_INFO, ESPInfo(0, spi, spi).encode()),
-                (ParameterType.ECHO_REQUEST_SIGNED, nonce),
-                *contents,
-            ],
-            (path,),
-            now,
-            partial(self._confirmed, numbers, path, nonce),
-            partial(self._unconfirmed, numbers),
-            acks,
-            is_vital=False,
-            most_tries=most_tries,
-        )
-        numbers.append(number)
-        self._probes[number] = path
-
-    def _confirmed(
-        self, numbers: Sequence[int], path: Path, nonce: bytes, packet: Packet, _by: Path, now: float
-    ) -> None:
+    def _answered(self, path: Path, now: float) -> None:
         """Hear that a nonce has come back: the other side is where we sent it."""
-        self._unconfirmed(numbers)
-        if nonce not in packet.all(ParameterType.ECHO_RESPONSE_SIGNED):
-            return
         locator = self._known.at(path)
         if locator is not None and locator.status is not Status.DEPRECATED:
             locator.status = Status.ACTIVE
         if self._leads:
             self._stays_until = now + CONFIRMED_TIME
-        kept = None if path == self._preferred else self._preferred
-        self._give_up([number for number, each in self._probes.items() if each != kept])
+        self._questions.give_up_others(self._preferred)
         self._found = path
         self._use(path)
-
-    def _unconfirmed(self, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            self._probes.pop(number, None)
 
     # following
 
@@ -372,10 +316,9 @@ class Paths:
     def due(self) -> float | None:
         """Return when the locator in use ends; None if it does not, or has."""
         locator = self._known.at(self.current)
-        ends = (
-            locator is not None and locator.status is not Status.DEPRECATED and locator.until < float("inf")
-        )
-        return locator.until if locator is not None and ends else None
+        if locator is None or locator.status is Status.DEPRECATED or locator.until == float("inf"):
+            return None
+        return locator.until
 
     def timer_fired(self, now: float) -> None:
         """Leave the locator in use for another one, if there is one, when it ends (RFC 8046 §5.5, step 4)."""

@@ -18,6 +18,11 @@ class Timing(NamedTuple):
     r1_times: float = 0.0
     "nothing more is sent again before so many times as long as the R1 took: the timer should be longer than all that may take (§6.8, step 18)"
 
+    @property
+    def may_be_slow(self) -> bool:
+        """Whether the other side may take longer than :attr:`first_timeout`, and say something else to each I1."""
+        return self.r1_times > 0
+
 
 NODES = Timing(0.25, LONGEST)
 "With a node: what is lost should not be felt in a call's setup."
