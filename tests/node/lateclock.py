@@ -23,5 +23,28 @@ class LateReactor:
         """Return the Unix time, as much later as it was put forward."""
         return float(self._reactor.seconds()) + self._ahead
 
+    def callLater(self, delay: float, function: Any, *arguments: Any, **keywords: Any) -> Any:
+        """Call a function after so many seconds, whatever the time of day is by then."""
+        return _LateCall(self._reactor.callLater(delay, function, *arguments, **keywords), self)
+
+    def later(self, moment: float) -> float:
+        """Return what the time of day will be at a moment of the reactor's."""
+        return moment + self._ahead
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
+
+
+class _LateCall:
+    """A call that says by the late clock when it is due."""
+
+    def __init__(self, call: Any, reactor: LateReactor) -> None:
+        self._call = call
+        self._reactor = reactor
+        directlyProvides(self, providedBy(call))
+
+    def getTime(self) -> float:
+        return self._reactor.later(float(self._call.getTime()))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
