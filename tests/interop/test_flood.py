@@ -25,14 +25,14 @@ MAD = 10_000
 SECONDS = scaled(3, 60)
 "How long calls are made while the flood goes on."
 
-SOON = ("<10", "<20", "<50", "<100", "<200", *(() if ALONE else ("<500",)))
+SOON = ("<10", "<20", "<50", "<100", "<200")
 "Where the time from INVITE to 180 must lie, as SIPp counts it in ms."
 
 LATE = 100 if ALONE else 2
 """One call in so many may be later. Otherwise others use the same processors, and a moment of theirs delays the
 calls of that moment; a flood that gets through delays those of its whole time."""
 
-SENT, SEEN = (0.9, 0.8) if ALONE else (0.4, 0.2)
+SENT, SEEN = 0.9, 0.8
 "The shares of the rate that the flood must reach, and that the node must count."
 
 

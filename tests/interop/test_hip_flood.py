@@ -24,9 +24,8 @@ FLOOD = Path(__file__).parent / "hip_flood.py"
 RATE = 10_000 if SCALE else 3_000
 "Packets a second."
 
-WITHIN, LOST, SENT = (2.0, 0.01, 0.5) if ALONE else (8.0, 0.05, 0.2)
-"""Seconds for an honest base exchange meanwhile, the share of media that may be lost, and the share of the rate that the flood must
-reach. Where we are not alone, others use the same processors."""
+WITHIN = 2.0 if ALONE else 5.0
+"Seconds for an honest base exchange meanwhile. Where we are not alone, others use the same processors."
 
 SECONDS = scaled(2, 20)
 "How long the flood goes on."
@@ -131,9 +130,9 @@ class FloodTests(HIPPair, TestCase):
             f"{kind}: {flooded} sent; lost {sent - len(during.delays)} of {sent}; p99 {before.p99() * 1000:.1f} -> "
             f"{during.p99() * 1000:.1f} ms; base exchange {took * 1000:.0f} ms, difficulty then {self.hardest}"
         )
-        self.assertLess(sent - len(during.delays), LOST * sent, self.figures)
+        self.assertLess(sent - len(during.delays), 0.01 * sent, self.figures)
         self.assertLess(took, WITHIN, self.figures)
-        self.assertGreater(flooded, SENT * RATE * SECONDS, self.figures)
+        self.assertGreater(flooded, 0.5 * RATE * SECONDS, self.figures)
         if ALONE:
             self.assertLess(during.p99(), before.p99() + SPARE, self.figures)
             print(self.figures)

@@ -13,17 +13,17 @@ from p2pship.testing.programs import require_program
 from p2pship.testing.sipp import Load, SIPp, Statistics
 from tests.interop.intime import at_best
 from tests.interop.pair import PairCase
-from tests.scale import ALONE, SCALE, scaled
+from tests.scale import SCALE, scaled
 
 SCENARIOS = Path(__file__).parent / "sipp"
 
-RATE = 20 if ALONE else 10
-"New calls a second: twenty take more than half of a processor, which others may need as well."
+RATE = 20
+"New calls a second."
 
 CALLS = scaled(8, 30) * RATE
 
 TALK = 2.0
-"Seconds that each call is up, so that 40 are at a time in the long form."
+"Seconds that each call is up, so that 40 are at a time."
 
 FORGOTTEN = 40.0
 "Seconds after the last call in which all is forgotten: transactions over UDP are kept for 32 (RFC 3261 §17.2.2)."
@@ -38,7 +38,7 @@ HELD = ("relays", "client_transactions", "server_transactions", "dialogs", "pend
 
 
 class LoadTests(PairCase):
-    """Ten or twenty calls a second."""
+    """Twenty calls a second."""
 
     timeout = 400
 

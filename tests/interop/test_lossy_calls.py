@@ -24,8 +24,8 @@ LINE = Conditions(loss=0.1, delay=0.01)
 
 CALLS = scaled(2, 60)
 
-UP = 3.0 if ALONE else 6.0
-"Seconds in which a call must be up. Where we are not alone, others use the same processors."
+UP = 3.0
+"Seconds in which a call must be up."
 
 USUALLY_UP = 1.0
 "Seconds in which half of them must in the whole length: of three calls, two are later once in thirty times."
